@@ -1,0 +1,302 @@
+"""The base of all backends: evaluate an expression, reduce it, divide.
+
+It is written against the Python array API standard alone, so it serves any library that follows
+the standard; the file of a library overrides what that library does better or differently.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from lossary import faults
+from lossary.formula.evaluate import tape
+from lossary.formula.expression import Kind, literal
+from lossary.formula.plan import Output
+from lossary.problem import Problem, stored, total
+
+_PYTHON = {bool: "bool", int: "int64", float: "float64"}
+
+
+class ArrayOperations:
+    """What the array spellings of the primitives call: a namespace that knows the class axis.
+
+    Row values keep their class axis with length 1, so that they broadcast against elements
+    whatever the axis is.
+    """
+
+    native: ClassVar[Mapping[str, Callable[..., Any]]] = {}
+
+    def __init__(self, backend: Backend, axis: int | None, shape: tuple[int, ...], dtype: Any):
+        self.backend = backend
+        self.xp = backend.xp
+        self.axis = axis
+        self.shape = shape
+        self.dtype = dtype
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.xp, name)
+
+    def where(self, condition: Any, a: Any, b: Any) -> Any:
+        """Choose by a condition; two Python numbers get the working dtype."""
+        if isinstance(a, float) and isinstance(b, float):
+            a = self.backend.full(a, self.dtype, condition)
+        return self.xp.where(condition, a, b)
+
+    def stop(self, x: Any) -> Any:
+        """Return the same value, a constant for the library's own derivative."""
+        return x
+
+    def index(self) -> Any:
+        """Return the positions along the class axis, shaped to broadcast."""
+        assert_axis = self.axis if self.axis is not None else 0
+        shape = [1] * len(self.shape)
+        shape[assert_axis] = self.shape[assert_axis]
+        return self.xp.reshape(self.backend.arange(shape[assert_axis], self.dtype), tuple(shape))
+
+    def class_count(self) -> float:
+        """Return the number of classes."""
+        return float(self.shape[self.axis or 0])
+
+    def sum_classes(self, x: Any) -> Any:
+        """Sum along the class axis."""
+        return self.xp.sum(self._full(x), axis=self.axis, keepdims=True)
+
+    def max_classes(self, x: Any) -> Any:
+        """Maximum along the class axis; minus infinity over no classes."""
+        if self.shape[self.axis or 0] == 0:
+            return self.sum_classes(x) - math.inf
+        return self.xp.max(self._full(x), axis=self.axis, keepdims=True)
+
+    def _full(self, x: Any) -> Any:
+        """Repeat a class vector or a row value along the axes that it lacks."""
+        axis = self.axis or 0
+        if tuple(x.shape)[axis] == self.shape[axis]:
+            return x
+        return self.xp.broadcast_to(x, tuple(self.shape))
+
+
+class Backend:
+    """One array library. ``xp`` is its array-API namespace."""
+
+    name = "array API"
+    operations: ClassVar[type[ArrayOperations]] = ArrayOperations
+    #: Whether a call may read values without waiting for a device or breaking a trace.
+    host = False
+
+    def __init__(self, xp: Any) -> None:
+        self.xp = xp
+
+    # --- what an array is ---------------------------------------------------------------------
+    def asarray(self, given: Any, function: str, name: str) -> Any:
+        """Return an array of this library; Python numbers stay as they are."""
+        return given
+
+    def dtype_name(self, x: Any) -> str:
+        """Return the name of an array's dtype, such as "float32"."""
+        return _PYTHON.get(type(x)) or self.dtype_name_of(x.dtype)
+
+    def dtype_name_of(self, dtype: Any) -> str:
+        """Return the name of a dtype object, or of a string that names one."""
+        if isinstance(dtype, str):
+            return dtype
+        name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
+        return str(name).rpartition(".")[2]
+
+    def has_dtype(self, name: str) -> bool:
+        """Tell whether the library has a floating-point dtype of this name."""
+        return hasattr(self.xp, name)
+
+    def dtype(self, name: str) -> Any:
+        """Return the dtype object of this name."""
+        return getattr(self.xp, name)
+
+    def shape(self, x: Any) -> tuple[int, ...]:
+        """Return an array's shape; () for a number."""
+        return () if type(x) in _PYTHON else tuple(x.shape)
+
+    def default_float(self) -> str:
+        """Return the name of the dtype in which integers are computed."""
+        return "float64"
+
+    def promote(self, arrays: Sequence[Any]) -> str:
+        """Return the dtype of the result of floating-point arrays."""
+        strong = [x for x in arrays if type(x) not in _PYTHON]
+        if not strong:
+            return self.default_float()
+        return self.dtype_name_of(self.xp.result_type(*(x.dtype for x in strong)))
+
+    # --- making and converting ----------------------------------------------------------------
+    def full(self, value: float, dtype: Any, like: Any) -> Any:
+        """Return a 0-d array on the device of another."""
+        return self.xp.asarray(value, dtype=dtype)
+
+    def arange(self, count: int, dtype: Any) -> Any:
+        """Return 0, 1, ... in this dtype."""
+        return self.xp.arange(count, dtype=dtype)
+
+    def cast(self, x: Any, name: str) -> Any:
+        """Return x in the dtype of this name."""
+        return self.xp.astype(x, self.dtype(name), copy=False)
+
+    # --- running ------------------------------------------------------------------------------
+    def value(self, problem: Problem) -> Any:
+        """Compute the loss, reduced as asked."""
+        if problem.reduction == "none":
+            outputs = (stored("value", problem.composite.value),)
+            return self.cast(self.checked_run(problem, outputs)["value"], problem.dtype)
+        outputs = (total("value", problem.composite.value), *self.denominator_outputs(problem))
+        results = self.checked_run(problem, outputs)
+        return self.cast(self.reduced(problem, results), problem.dtype)
+
+    def checked_run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+        """Run, and report values outside their domains where values may be read."""
+        if not self.may_check(problem):
+            return self.run(problem, outputs)
+        results = self.run(problem, outputs + problem.fault_outputs())
+        faults.report(problem, results, self)
+        return results
+
+    def may_check(self, problem: Problem) -> bool:
+        """Tell whether this call looks at values: on hosts, or where the policy says so."""
+        return faults.wanted(problem, self.host and self.readable(problem))
+
+    def readable(self, problem: Problem) -> bool:
+        """Tell whether values can be read (they cannot while a library traces)."""
+        return True
+
+    def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+        """Evaluate outputs: arrays for what is stored, 0-d arrays for what is reduced."""
+        operations = self.operations(
+            self, problem.axis, problem.shape, self.dtype(problem.compute)
+        )
+        steps = tape(*(output.expression for output in outputs))
+        results = steps.run(self.prepared(problem), operations)
+        return {
+            output.name: self.deliver(problem, output, result)
+            for output, result in zip(outputs, results, strict=True)
+        }
+
+    def prepared(self, problem: Problem) -> dict[str, Any]:
+        """Return the values of all symbols: in the working dtype, shaped to broadcast."""
+        like = next(x for x in problem.arrays.values())
+        values = {
+            name: self._shaped(problem, name, self._converted(problem, name, x, like))
+            for name, x in problem.arrays.items()
+        }
+        dtype = self.dtype(problem.compute)
+        for name, number in problem.numbers.items():
+            plain = isinstance(number, (int, float))
+            values[name] = self.full(number, dtype, like) if plain else number
+        return values
+
+    def _converted(self, problem: Problem, name: str, x: Any, like: Any) -> Any:
+        if type(x) in _PYTHON:
+            mask = name == "where"
+            dtype = self.xp.bool if mask else self.dtype(problem.compute)
+            return self.full(bool(x) if mask else float(x), dtype, like)
+        return x if name == "where" else self.cast(x, problem.compute)
+
+    def _shaped(self, problem: Problem, name: str, x: Any) -> Any:
+        axis = problem.axis
+        if axis is None or self.shape(x) == ():
+            return x
+        if name == "class_weights":
+            shape = [1] * len(problem.shape)
+            shape[axis] = -1
+            return self.xp.reshape(x, tuple(shape))
+        labels = name == "targets" and problem.composite.variant.labels
+        if labels or name in {"weights", "where", "cotangent"}:
+            return self.xp.expand_dims(x, axis=axis)
+        return x
+
+    def deliver(self, problem: Problem, output: Output, result: Any) -> Any:
+        """Bring an output into its shape, or reduce it."""
+        element = output.expression.kind is Kind.ELEMENT or problem.axis is None
+        shape = problem.shape if element else problem.unit_shape
+        if not hasattr(result, "shape"):
+            like = next(iter(problem.arrays.values()))
+            result = self.full(result, self.dtype(problem.compute), like)
+        if not element and self.shape(result) != ():
+            result = self.xp.squeeze(result, axis=problem.axis)
+        if self.shape(result) != shape:
+            result = self.xp.broadcast_to(result, shape)
+        return result if output.role == "store" else self.reduce(output.role, result)
+
+    def reduce(self, role: str, x: Any) -> Any:
+        """Reduce an array to one value; sums are accumulated in float64."""
+        if role in {"sum", "count"}:
+            return self.sum(self.cast(x, "float64"))
+        reducer = self.xp.min if role == "minimum" else self.xp.max
+        if math.prod(self.shape(x)) == 0:
+            return self.full(math.inf if role == "minimum" else -math.inf, x.dtype, x)
+        return reducer(x)
+
+    def sum(self, x: Any) -> Any:
+        """Sum all elements."""
+        return self.xp.sum(x)
+
+    # --- means --------------------------------------------------------------------------------
+    def denominator_outputs(self, problem: Problem) -> tuple[Output, ...]:
+        """Return what has to be summed to know the mean's denominator."""
+        given = problem.request.denominator
+        composite = problem.composite
+        if problem.reduction != "mean" or not isinstance(given, str):
+            return ()
+        if given == "weights" and composite.multiplier is not literal(1):
+            return (total("denominator", composite.weight),)
+        if given == "weights" and problem.composite.variant.class_weights:
+            return (total("denominator", composite.weight),)
+        if composite.taking_part is None:
+            return ()
+        return (Output("denominator", composite.taking_part, "count"),)
+
+    def denominator(self, problem: Problem, results: Mapping[str, Any]) -> Any:
+        """Return the number to divide the sum by: 1 unless the reduction is a mean."""
+        if problem.reduction != "mean":
+            return 1.0
+        given = problem.request.denominator
+        if not isinstance(given, str):
+            return given
+        return results.get("denominator", float(problem.count))
+
+    def reduced(self, problem: Problem, results: Mapping[str, Any]) -> Any:
+        """Return the sum or the mean from the sums of a run."""
+        if problem.reduction == "sum":
+            return results["value"]
+        return self.divide(results["value"], self.denominator(problem, results), problem)
+
+    def divide(self, sum_: Any, denominator: Any, problem: Problem) -> Any:
+        """Divide by a denominator; 0 by 0 is 0 unless the array itself is empty."""
+        if problem.count == 0 and isinstance(problem.request.denominator, str):
+            return sum_ * math.nan
+        if isinstance(denominator, float) and denominator != 0.0:
+            return sum_ / denominator
+        nothing = denominator == 0
+        return self.xp.where(nothing, sum_, sum_ / (denominator + self.cast_like(nothing, sum_)))
+
+    def cast_like(self, x: Any, like: Any) -> Any:
+        """Return x in the dtype of another array."""
+        return self.cast(x, self.dtype_name(like))
+
+    # --- derivatives --------------------------------------------------------------------------
+    def inverse(self, denominator: Any) -> Any:
+        """Return what gradients are multiplied by: 1 / denominator, and 0 for a mean of nothing."""
+        if isinstance(denominator, (int, float)):
+            return 1.0 / denominator if denominator != 0 else 0.0
+        nothing = denominator == 0
+        inverted = 1.0 / (denominator + self.cast_like(nothing, denominator))
+        return inverted * (1.0 - self.cast_like(nothing, inverted))
+
+    def like_argument(self, problem: Problem, name: str, gradient: Any) -> Any:
+        """Return a gradient in the dtype of its argument."""
+        given = self.dtype_name(problem.arrays[name])
+        floating = given.startswith(("float", "bfloat")) and type(problem.arrays[name]) is not float
+        return self.cast(gradient, given if floating else problem.dtype)
+
+    def to_numpy(self, x: Any) -> Any:
+        """Return a NumPy copy or view, for messages."""
+        import numpy as np
+
+        return np.asarray(x)

@@ -1,0 +1,126 @@
+"""NumPy: fused kernels over host memory; plain NumPy operations where Numba is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from lossary.backends.base import _PYTHON, ArrayOperations, Backend
+from lossary.errors import type_error
+from lossary.formula.plan import Output
+from lossary.problem import Problem
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class NumpyOperations(ArrayOperations):
+    """NumPy's functions, silent about the infinities that formulas expect."""
+
+
+class NumpyBackend(Backend):
+    """Arrays of NumPy, Python numbers and sequences, and whatever offers ``__array__``."""
+
+    name = "NumPy"
+    operations = NumpyOperations
+    host = True
+
+    def asarray(self, given: Any, function: str, name: str) -> Any:
+        """Return an array; refuse what would silently lose its meaning."""
+        if type(given) in _PYTHON or type(given) is np.ndarray:
+            return given
+        if isinstance(given, np.ma.MaskedArray):
+            raise type_error(
+                function,
+                name,
+                "must be a plain array",
+                "a masked array",
+                "Pass its .data, and where=~mask.",
+            )
+        if isinstance(given, np.matrix):
+            raise type_error(
+                function, name, "must be a plain array", "numpy.matrix", "Pass numpy.asarray(...)."
+            )
+        try:
+            array = np.asarray(given)
+        except ValueError as error:
+            remedy = "Give every row the same length."
+            raise type_error(
+                function, name, "must be a rectangular array", f"a ragged sequence ({error})", remedy
+            ) from None
+        return array
+
+    def dtype_name_of(self, dtype: Any) -> str:
+        """Return the name of a dtype."""
+        return np.dtype(dtype).name
+
+    def has_dtype(self, name: str) -> bool:
+        """Tell whether NumPy knows a dtype of this name (bfloat16 comes with ml_dtypes)."""
+        try:
+            np.dtype(name)
+        except TypeError:
+            return False
+        return True
+
+    def dtype(self, name: str) -> Any:
+        """Return the dtype of this name."""
+        return np.dtype(name)
+
+    def promote(self, arrays: Sequence[Any]) -> str:
+        """Return the dtype that NumPy's promotion gives."""
+        strong = [x.dtype for x in arrays if type(x) not in _PYTHON]
+        if not strong:
+            return "float64"
+        first = strong[0]
+        if all(dtype == first for dtype in strong):
+            return first.name
+        return np.result_type(*strong).name
+
+    def cast(self, x: Any, name: str) -> Any:
+        """Return x in the dtype of this name; an overflow gives infinity without a warning."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(x).astype(self.dtype(name), copy=False)[()]
+
+    def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+        """Run the fused kernel."""
+        if not has_numba():
+            with np.errstate(all="ignore"):
+                return super().run(problem, outputs)
+        from lossary.kernels import host
+
+        job = host.Job(
+            outputs=outputs,
+            arrays={name: np.asarray(x) for name, x in problem.arrays.items()},
+            numbers=problem.numbers,
+            axis=problem.axis,
+            shape=problem.shape,
+            unit_shape=problem.unit_shape,
+            compute=problem.compute,
+            dtypes={o.name: np.dtype(problem.dtype) for o in outputs if o.role == "store"},
+        )
+        return host.run(job)
+
+    def to_numpy(self, x: Any) -> Array:
+        """Return the array itself."""
+        return np.asarray(x)
+
+    def divide(self, sum_: Any, denominator: Any, problem: Problem) -> Any:
+        """Divide on the host, where values can be looked at."""
+        if problem.count == 0 and isinstance(problem.request.denominator, str):
+            return np.float64(np.nan)
+        if denominator == 0 and sum_ == 0:
+            return np.float64(0.0)
+        with np.errstate(all="ignore"):
+            return np.float64(sum_) / np.float64(denominator)
+
+
+@cache
+def has_numba() -> bool:
+    """Tell whether kernels can be compiled here."""
+    return importlib.util.find_spec("numba") is not None
+
+
+BACKEND = NumpyBackend(np)

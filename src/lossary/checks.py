@@ -1,0 +1,296 @@
+"""Checks of what a call was given: kinds, parameters, shapes, dtypes. Values are not read here."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import TYPE_CHECKING, Any
+
+from lossary.composite import Variant, composite
+from lossary.errors import choices, type_error, value_error
+from lossary.problem import Problem, Request
+
+if TYPE_CHECKING:
+    from lossary.backends.base import Backend
+
+_REDUCTIONS = ("none", "mean", "sum")
+_HALF = {"float16", "bfloat16"}
+_FLOATS = {"float16", "bfloat16", "float32", "float64"}
+Shape = tuple[int, ...]
+
+
+def prepare(request: Request, backend: Backend) -> Problem:
+    """Check a request and return the problem for the backend to run."""
+    arrays = {
+        name: backend.asarray(given, request.function, name)
+        for name, given in request.named_arrays()
+    }
+    kinds = {name: _kind(request, name, backend.dtype_name(x)) for name, x in arrays.items()}
+    shapes = {name: backend.shape(x) for name, x in arrays.items()}
+    _check_choices(request)
+    structure, values = _parameters(request)
+    axis, shape, unit_shape, labels = _layout(request, shapes, kinds)
+    if request.ignore_index is not None:
+        values["ignore_index"] = _ignore_index(request, labels)
+    variant = Variant(
+        structure=structure,
+        zeros=frozenset(name for name, value in values.items() if value == 0.0)
+        - {"ignore_index"},
+        labels=labels,
+        weights="weights" in arrays,
+        where="where" in arrays,
+        ignore_index=request.ignore_index is not None,
+        class_weights="class_weights" in arrays,
+    )
+    floats = [x for name, x in arrays.items() if kinds[name] == "float"]
+    natural = backend.promote(floats)
+    dtype = _result_dtype(request, backend, natural)
+    compute = "float64" if "float64" in {natural, dtype} else "float32"
+    return Problem(
+        request=request,
+        composite=composite(request.loss, variant),
+        arrays=arrays,
+        numbers=values,
+        axis=axis,
+        shape=shape,
+        unit_shape=unit_shape,
+        dtype=dtype,
+        compute=compute,
+    )
+
+
+def _kind(request: Request, name: str, dtype: str) -> str:
+    """Return "float", "int" or "bool", or refuse the dtype."""
+    if name == "where":
+        if dtype != "bool":
+            raise type_error(
+                request.function, name, "must be boolean", f"dtype {dtype}", "Pass where != 0."
+            )
+        return "bool"
+    if dtype in _FLOATS:
+        return "float"
+    if dtype == "bool":
+        return "bool"
+    if dtype.startswith(("int", "uint")):
+        return "int"
+    remedy = (
+        "Pass its real part, or abs() of it."
+        if dtype.startswith("complex")
+        else "Convert it to a floating-point or integer dtype."
+    )
+    raise type_error(request.function, name, "must hold real numbers", f"dtype {dtype}", remedy)
+
+
+def _check_choices(request: Request) -> None:
+    if request.reduction not in _REDUCTIONS:
+        raise value_error(
+            request.function,
+            "reduction",
+            f"must be {choices(_REDUCTIONS)}",
+            repr(request.reduction),
+        )
+    given = request.denominator
+    if isinstance(given, str):
+        if given not in {"count", "weights"}:
+            raise value_error(
+                request.function,
+                "denominator",
+                "must be 'count' or 'weights' or a positive number",
+                repr(given),
+            )
+    elif isinstance(given, numbers.Real) and not (
+        not isinstance(given, bool) and 0 < given < math.inf
+    ):
+        raise value_error(
+            request.function, "denominator", "must be a positive number", repr(given)
+        )
+    elif given is None:
+        raise value_error(
+            request.function,
+            "denominator",
+            "must be 'count' or 'weights' or a positive number",
+            "None",
+        )
+
+
+def _parameters(request: Request) -> tuple[tuple[tuple[str, object], ...], dict[str, float]]:
+    """Split the parameters into structural ones and numbers, and check both."""
+    loss = request.loss
+    structure: list[tuple[str, object]] = []
+    values: dict[str, float] = {}
+    for name, given in zip(loss.parameters, request.parameters, strict=True):
+        default = loss.parameters[name]
+        if isinstance(default, bool):
+            if not isinstance(given, bool):
+                raise type_error(loss.name, name, "must be True or False", repr(given))
+            structure.append((name, given))
+            continue
+        value = _number(request, name, given)
+        if name in loss.structure:
+            structure.append((name, int(value) if value.is_integer() else value))
+        else:
+            values[name] = value
+    return tuple(structure), values
+
+
+def _number(request: Request, name: str, given: Any) -> float:
+    limit = request.loss.limits.get(name)
+    requirement = limit.text if limit else "must be a finite number"
+    if isinstance(given, bool) or not isinstance(given, numbers.Real):
+        raise type_error(
+            request.function, name, requirement, type(given).__name__, "Pass a Python number."
+        )
+    value = float(given)
+    if not math.isfinite(value) or (limit is not None and not limit.contains(value)):
+        raise value_error(request.function, name, requirement, repr(given))
+    return value
+
+
+def _ignore_index(request: Request, labels: bool) -> float:
+    given = request.ignore_index
+    if isinstance(given, bool) or not isinstance(given, numbers.Integral):
+        raise type_error(
+            request.function, "ignore_index", "must be an integer or None", repr(given)
+        )
+    if not labels:
+        raise value_error(
+            request.function,
+            "ignore_index",
+            "must be None with probability targets",
+            repr(given),
+            "Use where= to leave elements out.",
+        )
+    return float(given)
+
+
+# --- shapes -----------------------------------------------------------------------------------
+def _layout(
+    request: Request, shapes: dict[str, Shape], kinds: dict[str, str]
+) -> tuple[int | None, Shape, Shape, bool]:
+    if request.loss.axis is None:
+        shape = _elementwise_shape(request, shapes)
+        axis, unit_shape, labels = None, shape, False
+    else:
+        axis, shape, labels = _axis_shape(request, shapes, kinds)
+        unit_shape = shape[:axis] + shape[axis + 1 :]
+        _check_class_weights(request, shapes, shape[axis])
+    for name in ("weights", "where"):
+        given = shapes.get(name, ())
+        if given not in {(), unit_shape}:
+            raise value_error(
+                request.function,
+                name,
+                f"must have the shape of the unreduced loss, {unit_shape}, or be a scalar",
+                f"shape {given}",
+                _reshape_hint(name, given, unit_shape),
+            )
+    return axis, shape, unit_shape, labels
+
+
+def _elementwise_shape(request: Request, shapes: dict[str, Shape]) -> Shape:
+    names = request.loss.arguments
+    full = [name for name in names if shapes[name] != ()]
+    if not full:
+        return ()
+    for name in full[1:]:
+        if shapes[name] != shapes[full[0]]:
+            raise value_error(
+                request.function,
+                f"{full[0]} and {name}",
+                "must have equal shapes",
+                f"{shapes[full[0]]} and {shapes[name]}",
+                _reshape_hint(name, shapes[name], shapes[full[0]]),
+            )
+    return shapes[full[0]]
+
+
+def _reshape_hint(name: str, given: Shape, wanted: Shape) -> str:
+    if math.prod(given) == math.prod(wanted):
+        return f"Pass {name}.reshape{wanted}."
+    return "Broadcast it to that shape first, if that is what is meant."
+
+
+def _axis_shape(
+    request: Request, shapes: dict[str, Shape], kinds: dict[str, str]
+) -> tuple[int, Shape, bool]:
+    loss = request.loss
+    first = loss.arguments[0]
+    shape = shapes[first]
+    axis = _axis(request, len(shape))
+    rows = shape[:axis] + shape[axis + 1 :]
+    labels = False
+    for name in loss.arguments[1:]:
+        given = shapes[name]
+        if name == "targets" and loss.takes_labels:
+            labels = given == rows and not (loss.takes_probabilities and given == shape)
+            if labels or (loss.takes_probabilities and given == shape):
+                continue
+            wanted = f"shape {rows} for class labels"
+            if loss.takes_probabilities:
+                wanted += f" or {shape} for probabilities"
+        elif given == shape:
+            continue
+        else:
+            wanted = f"the shape of {first}, {shape}"
+        raise value_error(
+            request.function, name, f"must have {wanted}", f"shape {given}", _axis_hint(axis, shape)
+        )
+    if labels and kinds["targets"] == "float":
+        raise type_error(
+            request.function,
+            "targets",
+            "must be integers when they have one label per row",
+            "a floating-point dtype",
+            f"Convert them to an integer dtype; probabilities have shape {shape}.",
+        )
+    return axis, shape, labels
+
+
+def _axis_hint(axis: int, shape: Shape) -> str:
+    return f"The class axis is {axis}, with {shape[axis]} classes; choose another with axis=."
+
+
+def _axis(request: Request, ndim: int) -> int:
+    given = request.axis
+    if isinstance(given, bool) or not isinstance(given, numbers.Integral):
+        raise type_error(request.function, "axis", "must be an integer", repr(given))
+    if ndim == 0:
+        raise value_error(
+            request.function,
+            request.loss.arguments[0],
+            "must have a class axis",
+            "a 0-d array",
+            "Pass an array with at least one dimension.",
+        )
+    if not -ndim <= given < ndim:
+        raise value_error(
+            request.function, "axis", f"must be from {-ndim} to {ndim - 1}", repr(given)
+        )
+    return int(given) % ndim
+
+
+def _check_class_weights(request: Request, shapes: dict[str, Shape], classes: int) -> None:
+    given = shapes.get("class_weights")
+    if given is not None and given != (classes,):
+        raise value_error(
+            request.function,
+            "class_weights",
+            f"must have one weight per class, shape ({classes},)",
+            f"shape {given}",
+        )
+
+
+# --- dtypes -----------------------------------------------------------------------------------
+def _result_dtype(request: Request, backend: Backend, natural: str) -> str:
+    if request.dtype is None:
+        return natural
+    name = backend.dtype_name_of(request.dtype)
+    if name not in _FLOATS or not backend.has_dtype(name):
+        raise value_error(
+            request.function,
+            "dtype",
+            "must be a floating-point dtype of the arrays' library",
+            repr(request.dtype),
+            "For example dtype='float32'.",
+        )
+    return name

@@ -1,0 +1,165 @@
+"""The loss with its tail: weights, masks, class weights and derivatives joined to the formula.
+
+A *variant* is everything that changes the structure of the expression; what comes out is data
+(expressions), so that a kernel can do all of it in one pass.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from lossary.domains import CLASS_LABELS, Domain
+from lossary.formula import at_label, class_count, class_index, scale, sum_over_classes, where
+from lossary.formula.expression import (
+    Expression,
+    Kind,
+    argument,
+    label,
+    literal,
+    mask,
+    parameter,
+)
+from lossary.formula.gradient import diagonal, gradient
+
+if TYPE_CHECKING:
+    from lossary.registry import Loss
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What the structure of a call's expression depends on."""
+
+    structure: tuple[tuple[str, object], ...] = ()
+    zeros: frozenset[str] = frozenset()
+    labels: bool = False
+    weights: bool = False
+    where: bool = False
+    ignore_index: bool = False
+    class_weights: bool = False
+
+
+class Composite:
+    """The expressions of one variant of a loss."""
+
+    def __init__(self, loss: Loss, variant: Variant) -> None:
+        self.loss = loss
+        self.variant = variant
+        self.unit = Kind.ELEMENT if loss.axis is None else Kind.ROW
+
+    @cached_property
+    def symbols(self) -> dict[str, Expression]:
+        """The loss's array arguments as symbols."""
+        return {
+            name: label(name)
+            if self.variant.labels and name == "targets"
+            else argument(name, Kind.ELEMENT)
+            for name in self.loss.arguments
+        }
+
+    @cached_property
+    def raw(self) -> Expression:
+        """The formula itself: no weights, no mask."""
+        parameters: dict[str, object] = dict(self.variant.structure)
+        for name in self.loss.numbers:
+            parameters[name] = literal(0) if name in self.variant.zeros else parameter(name)
+        weights = self._class_weights if self.variant.class_weights else None
+        return self.loss.trace(self.symbols, parameters, weights)
+
+    @cached_property
+    def taking_part(self) -> Expression | None:
+        """Condition that an element counts; None where every element does."""
+        conditions = []
+        if self.variant.where:
+            conditions.append(mask("where", self.unit))
+        if self.variant.ignore_index:
+            conditions.append(self.symbols["targets"] != parameter("ignore_index"))
+        if not conditions:
+            return None
+        return conditions[0] if len(conditions) == 1 else conditions[0] & conditions[1]
+
+    @cached_property
+    def multiplier(self) -> Expression:
+        """What multiplies an element's loss, before any mask."""
+        if not self.variant.weights:
+            return self._class_factor
+        return argument("weights", self.unit) * self._class_factor
+
+    @cached_property
+    def weight(self) -> Expression:
+        """Weight of an element in the mean: what ``denominator="weights"`` sums."""
+        weight = self.multiplier
+        if self.variant.class_weights and not self.variant.labels:
+            weight = weight * sum_over_classes(self._class_weights * self.symbols["targets"])
+        return self.masked(weight)
+
+    @cached_property
+    def value(self) -> Expression:
+        """The unreduced loss: weighted, 0 where an element takes no part."""
+        return self.masked(self.guarded(scale(self.multiplier, self.raw)))
+
+    def gradient(self, name: str, cotangent: Expression) -> Expression:
+        """Derivative of the loss with respect to an argument, times a cotangent."""
+        return self._derivative(gradient(self.raw, self.symbols[name]), cotangent)
+
+    def hessian(self, name: str, cotangent: Expression) -> Expression:
+        """Diagonal second derivative with respect to an argument, times a cotangent."""
+        return self._derivative(diagonal(self.raw, self.symbols[name]), cotangent)
+
+    def weights_gradient(self, cotangent: Expression) -> Expression:
+        """Derivative of the loss with respect to ``weights``, times a cotangent."""
+        return self.masked(self.guarded(scale(self._class_factor * cotangent, self.raw)))
+
+    @cached_property
+    def faults(self) -> tuple[tuple[str, Domain, Expression], ...]:
+        """Per argument with a domain: its name, the domain and the condition of a fault."""
+        found = []
+        structure = dict(self.variant.structure)
+        for name, domain in self.loss.domains.items():
+            symbol = self.symbols[name]
+            if symbol.operation == "label":
+                found.append((name, CLASS_LABELS, self.masked(~self._valid_label, False)))
+            elif domain.contains is not None and not structure.get(domain.unless, False):
+                found.append((name, domain, self.masked(~domain.contains(symbol), False)))
+        return tuple(found)
+
+    def masked(self, value: Expression, otherwise: float = 0.0) -> Expression:
+        """Replace the value where an element takes no part."""
+        if self.taking_part is None:
+            return value
+        if otherwise is False:
+            return value & self.taking_part
+        return where(self.taking_part, value, otherwise)
+
+    def guarded(self, value: Expression) -> Expression:
+        """NaN where a label is no class: it is never used as an index."""
+        return where(self._valid_label, value, math.nan) if self.variant.labels else value
+
+    def _derivative(self, derivative: Expression, cotangent: Expression) -> Expression:
+        if derivative.kind is not Kind.ELEMENT and self.unit is Kind.ROW:
+            # The result has the argument's shape even where the derivative does not vary.
+            derivative = where(class_index() < 0, 0, derivative)
+        return self.masked(self.guarded(scale(self.multiplier * cotangent, derivative)))
+
+    @cached_property
+    def _valid_label(self) -> Expression:
+        symbol = self.symbols["targets"]
+        return (symbol >= 0) & (symbol < class_count())
+
+    @cached_property
+    def _class_factor(self) -> Expression:
+        if not (self.variant.class_weights and self.variant.labels):
+            return literal(1)
+        return at_label(self._class_weights, self.symbols["targets"])
+
+    @property
+    def _class_weights(self) -> Expression:
+        return argument("class_weights", Kind.ELEMENT)
+
+
+@lru_cache(maxsize=4096)
+def composite(loss: Loss, variant: Variant) -> Composite:
+    """Return the expressions of a variant, traced once."""
+    return Composite(loss, variant)

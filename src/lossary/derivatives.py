@@ -1,0 +1,215 @@
+"""Derivatives as functions: ``grad``, ``value_and_grad`` and ``value_grad_hess``.
+
+They evaluate the derived expressions, so they work on every array library, those without
+automatic differentiation included, and agree with the derivatives attached to the others.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lossary.backends import find_backend
+from lossary.backends.base import Backend
+from lossary.checks import prepare
+from lossary.errors import type_error, value_error
+from lossary.formula.expression import parameter
+from lossary.formula.plan import Output
+from lossary.problem import Problem, Request, stored, total
+from lossary.registry import Loss, get_loss
+
+Function = Callable[..., Any]
+
+_COTANGENT = parameter("cotangent")
+
+
+def grad(loss: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return a function that computes a loss's gradient.
+
+    Parameters
+    ----------
+    loss : callable
+        A loss of the package or one made with :func:`lossary.loss`.
+    argnums : int or sequence of int
+        Which array arguments to differentiate with respect to, counted from 0.
+
+    Returns
+    -------
+    callable
+        Takes the loss's arguments; returns the gradient, with the argument's shape, of the
+        reduced loss (of the sum of the losses where the reduction is "none"); a tuple where
+        ``argnums`` is a sequence.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the loss is unknown or has no such argument.
+
+    Examples
+    --------
+    >>> from lossary import grad, hinge_loss
+    >>> grad(hinge_loss)([0.5, 2.0], [1, 1])
+    array([-1.,  0.])
+    """
+    both = value_and_grad(loss, argnums)
+
+    @functools.wraps(both)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    return gradient
+
+
+def value_and_grad(loss: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return a function that computes a loss and its gradient in one pass over memory.
+
+    Parameters
+    ----------
+    loss : callable
+        A loss of the package or one made with :func:`lossary.loss`.
+    argnums : int or sequence of int
+        Which array arguments to differentiate with respect to, counted from 0.
+
+    Returns
+    -------
+    callable
+        Takes the loss's arguments; returns the loss and the gradient (see :func:`grad`).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the loss is unknown or has no such argument.
+
+    Examples
+    --------
+    >>> from lossary import hinge_loss, value_and_grad
+    >>> value, gradient = value_and_grad(hinge_loss)([0.5, 2.0], [1, 1], reduction="mean")
+    >>> float(value), gradient
+    (0.25, array([-0.5,  0. ]))
+    """
+    return _derived(get_loss(loss), argnums, second=False)
+
+
+def value_grad_hess(loss: Function, argnums: int = 0) -> Function:
+    """Return a function that computes a loss, its gradient and its diagonal Hessian in one pass.
+
+    Parameters
+    ----------
+    loss : callable
+        A loss of the package or one made with :func:`lossary.loss`.
+    argnums : int
+        Which array argument to differentiate with respect to, counted from 0.
+
+    Returns
+    -------
+    callable
+        Takes the loss's arguments; returns the loss, the gradient, and the second derivative
+        with respect to each element itself, both with the argument's shape.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the loss is unknown or has no such argument.
+
+    Examples
+    --------
+    >>> from lossary import binary_cross_entropy, value_grad_hess
+    >>> value, gradient, hessian = value_grad_hess(binary_cross_entropy)(
+    ...     [0.0, 2.0], [1.0, 1.0], reduction="sum")
+    >>> gradient
+    array([-0.5       , -0.11920292])
+    >>> hessian
+    array([0.25      , 0.10499359])
+    """
+    return _derived(get_loss(loss), argnums, second=True)
+
+
+def _derived(loss: Loss, argnums: int | Sequence[int], second: bool) -> Function:
+    names = _argument_names(loss, argnums)
+    single = isinstance(argnums, int)
+
+    @functools.wraps(loss.function)
+    def derived(*args: Any, **kwargs: Any) -> Any:
+        request = request_of(loss, *args, **kwargs)
+        backend = find_backend(request)
+        value, *derivatives = evaluate(prepare(request, backend), backend, names, second)
+        if single:
+            return (value, *(items[0] for items in derivatives))
+        return (value, *map(tuple, derivatives))
+
+    derived.__signature__ = loss.signature  # type: ignore[attr-defined]
+    return derived
+
+
+def request_of(loss: Loss, *args: Any, **kwargs: Any) -> Request:
+    """Bind a loss's arguments as its public function does."""
+    bound = loss.signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    given = bound.arguments
+    return Request(
+        loss,
+        tuple(given[name] for name in loss.arguments),
+        tuple(given[name] for name in loss.parameters),
+        given.get("axis", loss.axis),
+        given["reduction"],
+        given["weights"],
+        given["where"],
+        given["denominator"],
+        given["dtype"],
+        given.get("ignore_index"),
+        given.get("class_weights"),
+    )
+
+
+def evaluate(
+    problem: Problem, backend: Backend, names: Sequence[str], second: bool
+) -> tuple[Any, ...]:
+    """Compute the value, the gradients and, if asked for, the diagonal Hessians."""
+    first: dict[str, Any] = {}
+    unknown = backend.denominator_outputs(problem)
+    if unknown:
+        # The gradient is scaled by the denominator, so it has to be known beforehand: one pass
+        # over the mask or the weights alone.
+        first = backend.run(problem, unknown)
+    problem.numbers["cotangent"] = backend.inverse(backend.denominator(problem, first))
+    composite = problem.composite
+    reduced = problem.reduction != "none"
+    value = total("value", composite.value) if reduced else stored("value", composite.value)
+    outputs = [value]
+    for name in names:
+        outputs.append(_output(backend, problem, f"gradient_{name}", composite.gradient, name))
+        if second:
+            outputs.append(_output(backend, problem, f"hessian_{name}", composite.hessian, name))
+    results = backend.checked_run(problem, tuple(outputs))
+    loss = backend.reduced(problem, results | first) if reduced else results["value"]
+    gradients = [backend.like_argument(problem, n, results[f"gradient_{n}"]) for n in names]
+    found: tuple[Any, ...] = (backend.cast(loss, problem.dtype), gradients)
+    if second:
+        found += ([backend.like_argument(problem, n, results[f"hessian_{n}"]) for n in names],)
+    return found
+
+
+def _output(
+    backend: Backend, problem: Problem, label: str, derive: Callable[..., Any], name: str
+) -> Output:
+    expression = derive(name, _COTANGENT)
+    broadcast = backend.shape(problem.arrays[name]) == () and problem.shape != ()
+    return total(label, expression) if broadcast else stored(label, expression)
+
+
+def _argument_names(loss: Loss, argnums: int | Sequence[int]) -> tuple[str, ...]:
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    count = len(loss.arguments)
+    for item in numbers:
+        if isinstance(item, bool) or not isinstance(item, int):
+            raise type_error(loss.name, "argnums", "must be an integer or several", repr(argnums))
+        if not 0 <= item < count:
+            raise value_error(
+                loss.name,
+                "argnums",
+                f"must be from 0 to {count - 1}",
+                repr(item),
+                f"The array arguments are {', '.join(loss.arguments)}.",
+            )
+    return tuple(loss.arguments[item] for item in numbers)

@@ -1,0 +1,86 @@
+"""Domains: which values of an argument a loss is meant for, as expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lossary.formula.expression import Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A set of values, with the words to talk about it.
+
+    Attributes
+    ----------
+    name : str
+        Identifier, as shown in tables.
+    text : str
+        The values in words: the argument "must be" this.
+    contains : callable or None
+        From a symbol to the condition that its value is inside; None if everything is.
+    remedy : str
+        The likely fix for values outside, a sentence without its full stop.
+    unless : str
+        Name of a structural parameter that lifts the restriction when it is true.
+    """
+
+    name: str
+    text: str
+    contains: Callable[[Expression], Expression] | None = None
+    remedy: str = ""
+    unless: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+REAL = Domain("real", "a real number")
+PLUS_MINUS_ONE = Domain(
+    "plus_minus_one",
+    "-1 or +1",
+    lambda t: (t == 1) | (t == -1),
+    "For 0/1 labels pass 2 * targets - 1",
+)
+UNIT_INTERVAL = Domain(
+    "unit_interval",
+    "between 0 and 1",
+    lambda t: (t >= 0) & (t <= 1),
+    "For -1/+1 labels pass (targets + 1) / 2",
+)
+PROBABILITIES = Domain(
+    "probabilities",
+    "between 0 and 1",
+    lambda p: (p >= 0) & (p <= 1),
+    "For raw scores pass with_logits=True",
+    unless="with_logits",
+)
+NONNEGATIVE = Domain(
+    "nonnegative", "at least 0", lambda v: v >= 0, "Pass variances, not their logarithms"
+)
+CLASS_LABELS = Domain(
+    "class_labels",
+    "an integer from 0 to C-1",
+    remedy="Labels count from 0; mark labels to leave out with ignore_index",
+)
+CLASSES_OR_PROBABILITIES = Domain(
+    "classes_or_probabilities",
+    "integers from 0 to C-1, or probabilities",
+    lambda t: (t >= 0) & (t <= 1),
+    "Probability targets lie between 0 and 1",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The values that a parameter may take."""
+
+    text: str
+    contains: Callable[[float], bool]
+
+
+POSITIVE = Range("must be a positive number", lambda value: value > 0)
+AT_LEAST_ZERO = Range("must be a number that is at least 0", lambda value: value >= 0)
+FROM_ZERO_TO_ONE = Range("must be a number from 0 to 1", lambda value: 0 <= value <= 1)
+FINITE = Range("must be a finite number", lambda value: abs(value) < float("inf"))

@@ -1,0 +1,57 @@
+"""Errors and warnings of the package, and the one form of their messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class LossaryError(Exception):
+    """Base class of every error that the package raises for bad input."""
+
+
+class LossaryValueError(LossaryError, ValueError):
+    """A value or a shape is wrong."""
+
+
+class LossaryTypeError(LossaryError, TypeError):
+    """An argument is of the wrong kind."""
+
+
+class LossaryImportError(LossaryError, ImportError):
+    """An optional library is missing."""
+
+
+class DomainWarning(UserWarning):
+    """Targets (or another argument) lie outside the domain that the loss declares."""
+
+
+def message(function: str, argument: str, requirement: str, given: object, remedy: str = "") -> str:
+    """Compose a message: ``{function}: {argument} {requirement}, got {given}. {remedy}``."""
+    text = f"{function}: {argument} {requirement}, got {given}."
+    return f"{text} {remedy}" if remedy else text
+
+
+def value_error(
+    function: str, argument: str, requirement: str, given: object, remedy: str = ""
+) -> LossaryValueError:
+    """Return the error for a wrong value or shape."""
+    return LossaryValueError(message(function, argument, requirement, given, remedy))
+
+
+def type_error(
+    function: str, argument: str, requirement: str, given: object, remedy: str = ""
+) -> LossaryTypeError:
+    """Return the error for an argument of the wrong kind."""
+    return LossaryTypeError(message(function, argument, requirement, given, remedy))
+
+
+def missing_library(function: str, library: str, install: str) -> LossaryImportError:
+    """Return the error for an optional library that is not installed."""
+    return LossaryImportError(
+        message(function, library, "must be installed", "none", f"Run: pip install {install}")
+    )
+
+
+def choices(options: Iterable[object]) -> str:
+    """Spell a fixed set of choices, in the order in which they are given."""
+    return " or ".join(repr(option) for option in options)

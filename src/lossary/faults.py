@@ -1,0 +1,101 @@
+"""Reports of values outside their domain: the warning or error, with position and remedy."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lossary.domains import CLASS_LABELS, Domain
+from lossary.errors import DomainWarning, LossaryValueError
+from lossary.formula.evaluate import tape
+from lossary.formula.expression import Expression
+from lossary.options import domain_policy
+from lossary.problem import Problem
+
+if TYPE_CHECKING:
+    from lossary.backends.base import Backend
+
+
+def wanted(problem: Problem, readable: bool) -> bool:
+    """Tell whether a call counts faults.
+
+    Labels are always checked where values can be read; other domains unless the policy is to
+    ignore them. The policy "raise" reads values on devices too.
+    """
+    policy = domain_policy()
+    if policy == "raise":
+        return bool(problem.composite.faults)
+    checked = problem.composite.variant.labels or policy != "ignore"
+    return readable and checked and bool(problem.composite.faults)
+
+
+def report(problem: Problem, results: Mapping[str, Any], backend: Backend) -> None:
+    """Raise or warn if any argument has values outside its domain."""
+    policy = domain_policy()
+    for name, domain, condition in problem.composite.faults:
+        count = int(results[f"fault_{name}"])
+        strict = domain is CLASS_LABELS or policy == "raise"
+        if count == 0 or not (strict or policy == "warn"):
+            continue
+        text = _message(problem, name, domain, condition, count, backend)
+        if strict:
+            raise LossaryValueError(text)
+        warnings.warn(text, DomainWarning, stacklevel=_stack_level())
+
+
+def _message(
+    problem: Problem,
+    name: str,
+    domain: Domain,
+    condition: Expression,
+    count: int,
+    backend: Backend,
+) -> str:
+    position, value = _first(problem, name, condition, backend)
+    size = math.prod(backend.shape(problem.arrays[name]))
+    bound = domain.text.replace("C-1", str(problem.classes - 1))
+    spelled = int(value) if domain is CLASS_LABELS else float(value)
+    remedy = f" {domain.remedy}." if domain.remedy else ""
+    return (
+        f"{problem.function}: {name} must be {bound}, got {spelled!r} at {position} "
+        f"({count} of {size} values).{remedy}"
+    )
+
+
+def _first(
+    problem: Problem, name: str, condition: Expression, backend: Backend
+) -> tuple[tuple[int, ...], Any]:
+    """Find the first bad value in C order. Runs only once something is known to be wrong."""
+    import numpy as np
+
+    operations = backend.operations(
+        backend, problem.axis, problem.shape, backend.dtype(problem.compute)
+    )
+    (found,) = tape(condition).run(backend.prepared(problem), operations)
+    given = backend.to_numpy(problem.arrays[name])
+    bad = np.reshape(np.broadcast_to(backend.to_numpy(found), _kept(problem, found)), -1)
+    place = int(np.argmax(bad))
+    if np.shape(given) == ():
+        return (), given[()]
+    position = tuple(int(i) for i in np.unravel_index(place, np.shape(given)))
+    return position, given[position]
+
+
+def _kept(problem: Problem, found: Any) -> tuple[int, ...]:
+    return tuple(found.shape)
+
+
+def _stack_level() -> int:
+    """Return the level at which the package was entered, so that warnings name user code."""
+    import sys
+
+    frame = sys._getframe(1)
+    level = 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "lossary":
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+        level += 1
+    return level

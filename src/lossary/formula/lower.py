@@ -1,0 +1,51 @@
+"""Rewriting for compiled kernels: composites in terms of parts that they can share.
+
+``softplus(x)``, ``softplus(-x)``, ``sigmoid(x)`` and ``sigmoid(-x)`` all rest on ``exp(-|x|)``,
+so a kernel with value, gradient and Hessian evaluates one exponential. Each form is as accurate
+as the composite: nothing in it cancels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lossary.formula.expression import LEAVES, Expression, node, walk
+
+
+def lower(*outputs: Expression) -> tuple[Expression, ...]:
+    """Return the outputs with composites rewritten."""
+    rewritten: dict[int, Expression] = {}
+    for item in walk(*outputs):
+        if item.operation in LEAVES or not item.arguments:
+            rewritten[id(item)] = item
+            continue
+        arguments = tuple(rewritten[id(child)] for child in item.arguments)
+        rule = _RULES.get(item.operation)
+        rewritten[id(item)] = rule(*arguments) if rule else node(item.operation, *arguments)
+    return tuple(rewritten[id(output)] for output in outputs)
+
+
+def _decay(x: Expression) -> Expression:
+    """exp(-|x|), the same node for x and -x."""
+    return node("exp", -_size(x))
+
+
+def _size(x: Expression) -> Expression:
+    if x.operation == "negative":
+        return _size(x.arguments[0])
+    if x.operation == "subtract" and id(x.arguments[0]) > id(x.arguments[1]):
+        return node("absolute", x.arguments[1] - x.arguments[0])
+    return node("absolute", x)
+
+
+def _softplus(x: Expression) -> Expression:
+    return node("maximum", 0, x) + node("log1p", _decay(x))
+
+
+def _sigmoid(x: Expression) -> Expression:
+    small = _decay(x)
+    share = 1 / (1 + small)
+    return node("where", 0 <= x, share, small * share)
+
+
+_RULES: dict[str, Callable[..., Expression]] = {"softplus": _softplus, "sigmoid": _sigmoid}

@@ -1,0 +1,162 @@
+"""The words of a formula: what a loss may be written with, besides Python's operators.
+
+Every function takes symbols and Python numbers and returns a symbol.
+"""
+
+from __future__ import annotations
+
+from lossary.formula.expression import Expression, Number, node
+
+Operand = Expression | Number
+
+
+def maximum(a: Operand, b: Operand) -> Expression:
+    """Larger of two values; NaN if either is NaN. The derivative of max(0, z) at z = 0 is 0."""
+    return node("maximum", a, b)
+
+
+def minimum(a: Operand, b: Operand) -> Expression:
+    """Smaller of two values; NaN if either is NaN."""
+    return node("minimum", a, b)
+
+
+def where(condition: Expression, a: Operand, b: Operand) -> Expression:
+    """Value a where the condition holds, else b."""
+    return node("where", condition, a, b)
+
+
+def exp(x: Operand) -> Expression:
+    """Exponential."""
+    return node("exp", x)
+
+
+def expm1(x: Operand) -> Expression:
+    """exp(x) - 1, accurate near 0."""
+    return node("expm1", x)
+
+
+def log(x: Operand) -> Expression:
+    """Natural logarithm."""
+    return node("log", x)
+
+
+def log1p(x: Operand) -> Expression:
+    """log(1 + x), accurate near 0."""
+    return node("log1p", x)
+
+
+def sqrt(x: Operand) -> Expression:
+    """Square root."""
+    return node("sqrt", x)
+
+
+def tanh(x: Operand) -> Expression:
+    """Hyperbolic tangent."""
+    return node("tanh", x)
+
+
+def sigmoid(x: Operand) -> Expression:
+    """1 / (1 + exp(-x)), accurate in both tails."""
+    return node("sigmoid", x)
+
+
+def softplus(x: Operand) -> Expression:
+    """log(1 + exp(x)), accurate in both tails."""
+    return node("softplus", x)
+
+
+def log_cosh(x: Operand) -> Expression:
+    """log(cosh(x)), accurate near 0 and for large x."""
+    return node("log_cosh", x)
+
+
+def sign(x: Operand) -> Expression:
+    """-1, 0 or 1."""
+    return node("sign", x)
+
+
+def scale(coefficient: Operand, x: Operand) -> Expression:
+    """Product in which a zero coefficient wins over an infinite x: scale(0, inf) is 0."""
+    return node("scale", coefficient, x)
+
+
+def stop_gradient(x: Operand) -> Expression:
+    """The same value, a constant for the derivative."""
+    return node("stop", x)
+
+
+def is_finite(x: Operand) -> Expression:
+    """True where x is neither infinite nor NaN."""
+    return node("is_finite", x)
+
+
+def class_index() -> Expression:
+    """Position along the class axis: 0 ... C-1."""
+    return node("index")
+
+
+def class_count() -> Expression:
+    """Number of classes C."""
+    return node("class_count")
+
+
+def is_label(labels: Expression) -> Expression:
+    """True at the class that the label names."""
+    return node("equal", class_index(), labels)
+
+
+def at_label(values: Expression, labels: Expression) -> Expression:
+    """The value at the class that the label names: one per row."""
+    return node("at_label", values, labels)
+
+
+def sum_over_classes(x: Expression) -> Expression:
+    """Sum along the class axis: one per row."""
+    return node("sum", x)
+
+
+def mean_over_classes(x: Expression) -> Expression:
+    """Mean along the class axis: one per row."""
+    return node("sum", x) / class_count()
+
+
+def max_over_classes(x: Expression) -> Expression:
+    """Maximum along the class axis: one per row; a tie's derivative goes to the first class."""
+    return node("max", x)
+
+
+def peak(x: Expression) -> Expression:
+    """Maximum along the class axis as a finite constant to measure the others from.
+
+    A row whose maximum is infinite is measured from 0, so that no infinity meets another.
+    """
+    top = node("stop", node("max", x))
+    return where(is_finite(top), top, 0)
+
+
+def logsumexp(x: Expression, relative_to: Operand = 0) -> Expression:
+    """log(sum(exp(x))) along the class axis, minus a row value.
+
+    The difference is taken before the logarithm is added: two large numbers that nearly cancel
+    do so while they are exact.
+    """
+    top = peak(x)
+    return (top - relative_to) + log(sum_over_classes(exp_difference(x, top)))
+
+
+def exp_difference(a: Operand, b: Operand) -> Expression:
+    """exp(a - b), with the rounding of the difference compensated in compiled kernels."""
+    return node("exp_difference", a, b)
+
+
+def softmax(x: Expression) -> Expression:
+    """exp(x) / sum(exp(x)) along the class axis."""
+    weights = exp_difference(x, peak(x))
+    return weights / sum_over_classes(weights)
+
+
+def negative_log_softmax(x: Expression) -> Expression:
+    """-log(softmax(x)): two terms, neither negative, so nothing cancels."""
+    top = peak(x)
+    return (top - x) + log(sum_over_classes(exp_difference(x, top)))
+

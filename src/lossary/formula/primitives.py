@@ -1,0 +1,242 @@
+"""The table of primitives: one row each, with everything the package knows about it.
+
+A row gives the partial derivatives, the spelling for array libraries, the spelling in a compiled
+kernel, and the LaTeX and plain text. The conventions at kinks live here and nowhere else:
+
+* the derivative of ``max(0, z)`` is 0 at z = 0 (a tie goes to the constant, else to the first);
+* the derivative of ``|r|`` is 0 at r = 0;
+* a tie in a maximum over classes goes to the first class;
+* ``scale(c, x)`` is ``c * x`` with 0 times infinity counted as 0: it joins the derivatives.
+
+In the array spelling ``xp`` is the array library, seen through its backend. In the kernel
+spelling ``{s}`` is the suffix of the working precision, ``{f}`` its type, and ``vm`` and ``ops``
+are the modules of vector mathematics and intrinsics.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lossary.formula.expression import Expression, Kind, literal, node
+
+Partials = Callable[..., tuple[Expression | None, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Primitive:
+    """One row of the table."""
+
+    name: str
+    arity: int
+    array: Callable[..., Any]
+    kernel: str
+    latex: str
+    text: str
+    partials: Partials | None = None
+    precedence: int = 10
+    boolean: bool = False
+    bounded: bool = False
+    reduces: bool = False
+    kind: Kind = field(default=Kind.CONSTANT)
+
+
+def _slope_of_maximum(a: Expression, b: Expression) -> tuple[Expression, Expression]:
+    constant_second = b.kind is Kind.CONSTANT and a.kind is not Kind.CONSTANT
+    to_second = _steps(a < b, b <= a) if not constant_second else _steps(a <= b, b < a)
+    to_first = _steps(b <= a, a < b) if not constant_second else _steps(b < a, a <= b)
+    return to_first, to_second
+
+
+def _slope_of_minimum(a: Expression, b: Expression) -> tuple[Expression, Expression]:
+    return _slope_of_maximum(-a, -b)
+
+
+def _steps(one: Expression, zero: Expression) -> Expression:
+    """1 where the first condition holds, 0 where the second does, NaN where neither (NaN)."""
+    return node("where", one, 1, node("where", zero, 0, math.nan))
+
+
+def _power_partials(a: Expression, b: Expression) -> tuple[Expression, Expression]:
+    value = node("power", a, b)
+    logarithm = node("where", node("equal", a, 0), 0, node("log", a))
+    return b * node("power", a, b - 1), value * logarithm
+
+
+def _first_of_maximum(values: Expression) -> tuple[Expression]:
+    top = node("max", values)
+    index = node("index")
+    first = -node("max", node("where", node("equal", values, top), -index, -math.inf))
+    chosen = node("where", node("equal", index, first), 1, 0)
+    return (node("where", node("equal", top, top), chosen, math.nan),)
+
+
+def _sigmoid(xp: Any, x: Any) -> Any:
+    small = xp.exp(-xp.abs(x))
+    return xp.where(x >= 0, 1.0, small) / (1.0 + small)
+
+
+def _softplus(xp: Any, x: Any) -> Any:
+    return xp.maximum(x, 0.0 * x) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def _log_cosh(xp: Any, x: Any) -> Any:
+    size = xp.abs(x)
+    # Below 1: log cosh a = log1p(sinh(a)^2) / 2, with sinh from expm1, does not cancel.
+    near = xp.expm1(xp.minimum(size, 1.0 + 0.0 * size))
+    sinh = 0.5 * (near + near / (near + 1.0))
+    far = size + (xp.log1p(xp.exp(-2.0 * size)) - math.log(2.0))
+    return xp.where(size < 1.0, 0.5 * xp.log1p(sinh * sinh), far)
+
+
+def _scale(xp: Any, c: Any, x: Any) -> Any:
+    return c * xp.where((c == 0) & ~xp.isfinite(x), 0.0 * c, x)
+
+
+def _row(name: str, arity: int, array: Callable[..., Any], kernel: str, **rest: Any) -> Primitive:
+    spelled = ", ".join(f"{{{i}}}" for i in range(arity))
+    rest.setdefault("text", f"{name}({spelled})")
+    rest.setdefault("latex", rf"\operatorname{{{name.replace('_', ' ')}}}\left({spelled}\right)")
+    return Primitive(name=name, arity=arity, array=array, kernel=kernel, **rest)
+
+
+def _comparison(name: str, array: Callable[..., Any], sign: str, latex: str) -> Primitive:
+    return _row(
+        name,
+        2,
+        array,
+        f"({{0}} {sign} {{1}})",
+        latex=f"{{0}} {latex} {{1}}",
+        text=f"{{0}} {sign} {{1}}",
+        precedence=3,
+        boolean=True,
+    )
+
+
+def _call(name: str, partials: Partials, array: Callable[..., Any] | None = None, **rest: Any) -> Any:
+    spelled = array or (lambda xp, x: getattr(xp, name)(x))
+    return _row(name, 1, spelled, f"vm.{name}_{{s}}({{0}})", partials=partials, **rest)
+
+
+# fmt: off
+_TABLE = (
+    # leaves of their own kind -----------------------------------------------------------------
+    _row("index", 0, lambda xp: xp.index(), "{f}(j)", kind=Kind.ELEMENT, latex="k", text="k"),
+    _row("class_count", 0, lambda xp: xp.class_count(), "{f}(classes)", latex="C", text="C"),
+    # arithmetic -------------------------------------------------------------------------------
+    _row(
+        "add", 2, lambda xp, a, b: a + b, "({0} + {1})",
+        partials=lambda a, b: (literal(1), literal(1)),
+        latex="{0} + {1}", text="{0} + {1}", precedence=5,
+    ),
+    _row(
+        "subtract", 2, lambda xp, a, b: a - b, "({0} - {1})",
+        partials=lambda a, b: (literal(1), literal(-1)),
+        latex="{0} - {1}", text="{0} - {1}", precedence=5,
+    ),
+    _row(
+        "multiply", 2, lambda xp, a, b: a * b, "({0} * {1})",
+        partials=lambda a, b: (b, a),
+        latex=r"{0} \, {1}", text="{0} * {1}", precedence=6,
+    ),
+    _row(
+        "divide", 2, lambda xp, a, b: a / b, "({0} / {1})",
+        partials=lambda a, b: (1 / b, -(a / b) / b),
+        latex=r"\frac{{{0}}}{{{1}}}", text="{0} / {1}", precedence=6,
+    ),
+    _row(
+        "negative", 1, lambda xp, a: -a, "(-{0})", partials=lambda a: (literal(-1),),
+        latex="-{0}", text="-{0}", precedence=5,
+    ),
+    _row(
+        "power", 2, lambda xp, a, b: a**b, "({0} ** {1})", partials=_power_partials,
+        latex="{0}^{{{1}}}", text="{0} ** {1}", precedence=8,
+    ),
+    _row(
+        "absolute", 1, lambda xp, a: xp.abs(a), "abs({0})",
+        partials=lambda a: (node("sign", a),), latex=r"\left|{0}\right|", text="abs({0})",
+    ),
+    _row(
+        "sign", 1, lambda xp, a: xp.sign(a), "ops.select({0} > 0, {f}(1), ops.select({0} < 0, {f}(-1), {0}))", partials=lambda a: (literal(0),),
+        bounded=True,
+    ),
+    _row(
+        "sqrt", 1, lambda xp, a: xp.sqrt(a), "{f}(math.sqrt({0}))",
+        partials=lambda a: (0.5 / node("sqrt", a),), latex=r"\sqrt{{{0}}}",
+    ),
+    _row(
+        "scale", 2, _scale, "({0} * ops.select(({0} == 0) & (not (abs({1}) < math.inf)), {f}(0), {1}))", partials=lambda c, x: (x, c),
+        latex=r"{0} \, {1}", text="{0} * {1}", precedence=6,
+    ),
+    # choices ----------------------------------------------------------------------------------
+    _row(
+        "maximum", 2, lambda xp, a, b: xp.maximum(a, b), "ops.maximum({0}, {1})",
+        partials=_slope_of_maximum, latex=r"\max\left({0}, {1}\right)", text="max({0}, {1})",
+    ),
+    _row(
+        "minimum", 2, lambda xp, a, b: xp.minimum(a, b), "ops.minimum({0}, {1})",
+        partials=_slope_of_minimum, latex=r"\min\left({0}, {1}\right)", text="min({0}, {1})",
+    ),
+    _row(
+        "where", 3, lambda xp, c, a, b: xp.where(c, a, b), "ops.select({0}, {1}, {2})",
+        partials=lambda c, a, b: (None, node("where", c, 1, 0), node("where", c, 0, 1)),
+        latex=r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
+        text="where({0}, {1}, {2})",
+    ),
+    _comparison("less", lambda xp, a, b: a < b, "<", "<"),
+    _comparison("less_equal", lambda xp, a, b: a <= b, "<=", r"\le"),
+    _comparison("equal", lambda xp, a, b: a == b, "==", "="),
+    _row(
+        "logical_and", 2, lambda xp, a, b: a & b, "({0} & {1})",
+        latex=r"{0} \wedge {1}", text="{0} and {1}", precedence=2, boolean=True,
+    ),
+    _row(
+        "logical_or", 2, lambda xp, a, b: a | b, "({0} | {1})",
+        latex=r"{0} \vee {1}", text="{0} or {1}", precedence=1, boolean=True,
+    ),
+    _row(
+        "logical_not", 1, lambda xp, a: ~a, "(not {0})",
+        latex=r"\neg {0}", text="not {0}", precedence=4, boolean=True,
+    ),
+    _row(
+        "is_finite", 1, lambda xp, a: xp.isfinite(a), "(abs({0}) < math.inf)",
+        latex=r"\left|{0}\right| < \infty", text="is_finite({0})", boolean=True,
+    ),
+    # functions --------------------------------------------------------------------------------
+    _call("exp", lambda x: (node("exp", x),), latex=r"e^{{{0}}}"),
+    _call("expm1", lambda x: (node("exp", x),), latex=r"\left(e^{{{0}}} - 1\right)"),
+    _call("log", lambda x: (1 / x,), latex=r"\log\left({0}\right)"),
+    _call("log1p", lambda x: (1 / (1 + x),), latex=r"\log\left(1 + {0}\right)"),
+    _call("tanh", lambda x: (4 * node("sigmoid", 2 * x) * node("sigmoid", -2 * x),), bounded=True,
+          latex=r"\tanh\left({0}\right)"),
+    _call("sigmoid", lambda x: (node("sigmoid", x) * node("sigmoid", -x),), _sigmoid, bounded=True,
+          latex=r"\sigma\left({0}\right)"),
+    _call("softplus", lambda x: (node("sigmoid", x),), _softplus,
+          latex=r"\log\left(1 + e^{{{0}}}\right)"),
+    _call("log_cosh", lambda x: (node("tanh", x),), _log_cosh,
+          latex=r"\log\cosh\left({0}\right)"),
+    _row(
+        "exp_difference", 2, lambda xp, a, b: xp.exp(a - b), "vm.exp_difference_{s}({0}, {1})",
+        partials=lambda a, b: (node("exp_difference", a, b), -node("exp_difference", a, b)),
+        latex=r"e^{{{0} - {1}}}", text="exp({0} - {1})",
+    ),
+    # what the derivative passes by ------------------------------------------------------------
+    _row("stop", 1, lambda xp, a: xp.stop(a), "{0}", partials=lambda a: (literal(0),),
+         latex="{0}", text="{0}"),
+    # reductions along the class axis ----------------------------------------------------------
+    _row("sum", 1, lambda xp, a: xp.sum_classes(a), "", partials=lambda a: (literal(1),),
+         reduces=True, latex=r"\sum_k {0}", precedence=5),
+    _row("max", 1, lambda xp, a: xp.max_classes(a), "", partials=_first_of_maximum,
+         reduces=True, latex=r"\max_k {0}", precedence=5),
+    _row(
+        "at_label", 2, lambda xp, a, y: xp.sum_classes(xp.where(xp.index() == y, a, 0.0)), "",
+        partials=lambda a, y: (node("where", node("equal", node("index"), y), 1, 0), None),
+        reduces=True, latex=r"{0}\big|_{{k = {1}}}", text="{0}[{1}]",
+    ),
+)
+
+# fmt: on
+
+PRIMITIVES: dict[str, Primitive] = {row.name: row for row in _TABLE}

@@ -1,0 +1,148 @@
+"""Simplifications that are exact in floating-point arithmetic, made while nodes are built."""
+
+from __future__ import annotations
+
+import math
+
+from lossary.formula.expression import Expression, is_number, literal, number
+
+_FOLDED = {
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "multiply": lambda a, b: a * b,
+    "negative": lambda a: -a,
+    "absolute": abs,
+    "maximum": max,
+    "minimum": min,
+}
+
+
+def simplify(operation: str, arguments: tuple[Expression, ...]) -> Expression | None:
+    """Return a simpler node with the same value, or None."""
+    numbers = [number(item) for item in arguments]
+    folded = _FOLDED.get(operation)
+    if folded is not None and numbers and all(value is not None for value in numbers):
+        return literal(folded(*numbers))
+    rule = _RULES.get(operation)
+    return rule(*arguments) if rule is not None else None
+
+
+def _add(a: Expression, b: Expression) -> Expression | None:
+    if is_number(a, 0.0):
+        return b
+    if is_number(b, 0.0):
+        return a
+    if b.operation == "negative":
+        return a - b.arguments[0]
+    if a.operation == "negative":
+        return b - a.arguments[0]
+    return None
+
+
+def _subtract(a: Expression, b: Expression) -> Expression | None:
+    if is_number(b, 0.0):
+        return a
+    if is_number(a, 0.0):
+        return -b
+    if b.operation == "negative":
+        return a + b.arguments[0]
+    return None
+
+
+def _multiply(a: Expression, b: Expression) -> Expression | None:
+    for one, other in ((a, b), (b, a)):
+        if is_number(one, 1.0):
+            return other
+        if is_number(one, -1.0):
+            return -other
+        masked = _through_indicator(one, other)
+        if masked is not None:
+            return masked
+    if a.operation == "negative":
+        return -(a.arguments[0] * b)
+    if b.operation == "negative":
+        return -(a * b.arguments[0])
+    return None
+
+
+def _through_indicator(indicator: Expression, other: Expression) -> Expression | None:
+    """Turn ``where(c, 1, 0) * x`` into ``where(c, x, 0)``: a stronger zero, and cheaper."""
+    from lossary.formula.expression import node
+
+    if indicator.operation != "where" or not _is_indicator(indicator):
+        return None
+    condition, chosen, rest = indicator.arguments
+    return node("where", condition, _times(chosen, other), _times(rest, other))
+
+
+def _is_indicator(item: Expression) -> bool:
+    value = number(item)
+    if value is not None:
+        return value in {0.0, 1.0, -1.0} or math.isnan(value)
+    return item.operation == "where" and all(map(_is_indicator, item.arguments[1:]))
+
+
+def _times(indicator: Expression, other: Expression) -> Expression:
+    value = number(indicator)
+    if value is None:
+        return indicator * other
+    if value == 0.0 or math.isnan(value):
+        return indicator
+    return other if value == 1.0 else -other
+
+
+def _scale(c: Expression, x: Expression) -> Expression | None:
+    if is_number(c, 0.0):
+        return literal(0)
+    if number(c) is not None:
+        return c * x
+    return c * x if is_bounded(x) else _through_indicator(c, x)
+
+
+def _divide(a: Expression, b: Expression) -> Expression | None:
+    return a if is_number(b, 1.0) else None
+
+
+def _negative(a: Expression) -> Expression | None:
+    if a.operation == "negative":
+        return a.arguments[0]
+    if a.operation == "subtract":
+        return a.arguments[1] - a.arguments[0]
+    return None
+
+
+def _where(c: Expression, a: Expression, b: Expression) -> Expression | None:
+    return a if a is b else None
+
+
+def _logical_not(a: Expression) -> Expression | None:
+    return a.arguments[0] if a.operation == "logical_not" else None
+
+
+_RULES = {
+    "add": _add,
+    "subtract": _subtract,
+    "multiply": _multiply,
+    "scale": _scale,
+    "divide": _divide,
+    "negative": _negative,
+    "where": _where,
+    "logical_not": _logical_not,
+}
+
+
+def is_bounded(item: Expression) -> bool:
+    """Tell whether a node is finite whatever its arguments are (NaN aside)."""
+    from lossary.formula.primitives import PRIMITIVES
+
+    value = number(item)
+    if value is not None:
+        return not math.isinf(value)
+    if item.operation in {"argument", "divide"}:
+        return False
+    if item.operation == "parameter" or PRIMITIVES[item.operation].bounded:
+        return True
+    if item.operation == "where":
+        return all(map(is_bounded, item.arguments[1:]))
+    composed = {"add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum"}
+    return item.operation in composed and all(map(is_bounded, item.arguments))

@@ -1,0 +1,1 @@
+"""What each loss is: a file per family."""

@@ -1,0 +1,160 @@
+"""Classification losses: logits or probabilities against labels or probabilities."""
+
+from __future__ import annotations
+
+import math
+
+from lossary.domains import (
+    CLASSES_OR_PROBABILITIES,
+    FROM_ZERO_TO_ONE,
+    PROBABILITIES,
+    UNIT_INTERVAL,
+)
+from lossary.formula import (
+    Expression,
+    at_label,
+    is_label,
+    log,
+    log1p,
+    logsumexp,
+    maximum,
+    mean_over_classes,
+    negative_log_softmax,
+    scale,
+    softplus,
+    sum_over_classes,
+    where,
+)
+from lossary.registry import loss
+
+_LOWEST_LOG = -100.0
+
+
+@loss(
+    targets=UNIT_INTERVAL,
+    domains={"inputs": PROBABILITIES},
+    arguments=("inputs", "targets"),
+    family="classification",
+    reduction="mean",
+    source="Good (1952), Rational decisions, doi:10.1111/j.2517-6161.1952.tb00104.x",
+    convex=True,
+    smooth=True,
+    lipschitz=1.0,
+    differences={
+        "MLX": "the gradient is NaN at probabilities 0 and 1",
+        "PyTorch": "binary_cross_entropy takes probabilities; logits have a function of their own",
+        "optax": "logits only; never reduced",
+        "Keras": "targets first; probabilities by default, clipped to 1e-7",
+        "scikit-learn": "log_loss takes targets first and probabilities",
+    },
+)
+def binary_cross_entropy(
+    inputs: Expression,
+    targets: Expression,
+    weights: None = None,
+    with_logits: bool = True,
+) -> Expression:
+    """Binary cross entropy: the surprise at a yes or no, given its predicted probability.
+
+    For binary and multi-label classification. The inputs are logits unless ``with_logits`` is
+    False; pass logits where you have them, because small probabilities lose digits that logits
+    keep. In PyTorch the function of this name takes probabilities.
+
+    Parameters
+    ----------
+    inputs : array, shape (...)
+        Logits, any real number; probabilities from 0 to 1 if ``with_logits`` is False.
+    targets : array, shape (...)
+        Probability of the positive class, from 0 to 1; 0 and 1 for labels.
+    with_logits : bool
+        Whether ``inputs`` are logits.
+
+    Notes
+    -----
+    With logits, ``t softplus(-z) + (1 - t) softplus(z)``: neither term cancels, so a loss of
+    2e-9 keeps its digits in float32. With probabilities the logarithms are clamped at -100, and
+    the derivative of a clamped logarithm is 0, so the gradient is finite at 0 and 1.
+
+    Examples
+    --------
+    >>> from lossary import binary_cross_entropy
+    >>> binary_cross_entropy([0.0, 20.0], [1.0, 1.0], reduction="none")
+    array([6.93147181e-01, 2.06115362e-09])
+    >>> float(binary_cross_entropy([0.5, 1.0], [1.0, 1.0], with_logits=False))
+    0.34657359027997264
+    """
+    if with_logits:
+        return scale(targets, softplus(-inputs)) + scale(1 - targets, softplus(inputs))
+    hit = maximum(log(inputs), _LOWEST_LOG)
+    miss = maximum(log1p(-inputs), _LOWEST_LOG)
+    return -(targets * hit + (1 - targets) * miss)
+
+
+@loss(
+    targets=CLASSES_OR_PROBABILITIES,
+    limits={"label_smoothing": FROM_ZERO_TO_ONE},
+    arguments=("logits", "targets"),
+    family="classification",
+    source="Good (1952), Rational decisions, doi:10.1111/j.2517-6161.1952.tb00104.x; label "
+    "smoothing: Szegedy et al. (2016), doi:10.1109/CVPR.2016.308",
+    convex=True,
+    smooth=True,
+    differences={
+        "MLX": "assumes that probability targets sum to 1; labels outside the classes wrap round",
+        "PyTorch": "the class axis is 1; weight is per class; ignore_index defaults to -100",
+        "optax": "two functions, for labels and for probabilities; never reduced",
+        "Keras": "targets first; probabilities by default, clipped to 1e-7",
+        "scikit-learn": "log_loss takes targets first and probabilities",
+    },
+)
+def cross_entropy(
+    logits: Expression,
+    targets: Expression,
+    weights: None = None,
+    axis: int = -1,
+    label_smoothing: float = 0.0,
+    *,
+    class_weights: Expression | None = None,
+) -> Expression:
+    """Cross entropy of a softmax: the surprise at the class, given its predicted probability.
+
+    For classification into one of C classes. Targets are class labels, or probabilities with the
+    shape of the logits. ``weights`` is per sample, as in MLX; weights per class are
+    ``class_weights``.
+
+    Parameters
+    ----------
+    logits : array, shape (..., C, ...)
+        Scores before the softmax; any real number.
+    targets : array, shape of logits without ``axis``, or shape of logits
+        Integer class labels from 0 to C-1, or probabilities from 0 to 1.
+    axis : int
+        The class axis.
+    label_smoothing : float
+        Share of the target that is spread over all classes, from 0 to 1.
+
+    Notes
+    -----
+    With labels the loss is ``softplus(logsumexp of the other logits - logit of the label)``,
+    which stays accurate where the label's class dominates and the loss is tiny. A class with
+    target probability 0 contributes 0 even where its logit is minus infinity.
+
+    Examples
+    --------
+    >>> from lossary import cross_entropy
+    >>> cross_entropy([[2.0, 1.0, 0.0], [0.0, 30.0, 0.0]], [0, 1])
+    array([4.07605964e-01, 1.87152460e-13])
+    >>> cross_entropy([[2.0, 1.0, 0.0]], [[0.5, 0.5, 0.0]])
+    array([0.90760596])
+    """
+    if targets.operation == "label":
+        others = where(is_label(targets), -math.inf, logits)
+        value = softplus(logsumexp(others, relative_to=at_label(logits, targets)))
+        smooth = mean_over_classes(negative_log_softmax(logits))
+    else:
+        surprise = negative_log_softmax(logits)
+        if class_weights is not None:
+            surprise = class_weights * surprise
+        value = sum_over_classes(scale(targets, surprise))
+        smooth = mean_over_classes(surprise)
+    return scale(1 - label_smoothing, value) + scale(label_smoothing, smooth)

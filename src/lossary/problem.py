@@ -1,0 +1,114 @@
+"""What travels along the flow: the request as given, and the problem as checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lossary.formula.expression import Expression
+from lossary.formula.plan import Output
+
+if TYPE_CHECKING:
+    from lossary.composite import Composite
+    from lossary.registry import Loss
+
+
+@dataclass(slots=True)
+class Request:
+    """The arguments of one call, bound to their meanings and not yet looked at."""
+
+    loss: Loss
+    arrays: tuple[Any, ...]
+    parameters: tuple[Any, ...]
+    axis: Any
+    reduction: Any
+    weights: Any
+    where: Any
+    denominator: Any
+    dtype: Any
+    ignore_index: Any = None
+    class_weights: Any = None
+
+    @property
+    def function(self) -> str:
+        """Name for messages."""
+        return self.loss.name
+
+    def named_arrays(self) -> list[tuple[str, Any]]:
+        """Return every array that was given, with its name."""
+        named = list(zip(self.loss.arguments, self.arrays, strict=True))
+        for name in ("weights", "where", "class_weights"):
+            given = getattr(self, name)
+            if given is not None:
+                named.append((name, given))
+        return named
+
+
+@dataclass(slots=True)
+class Problem:
+    """A checked call: arrays of one library, numbers, and the expressions to run.
+
+    Attributes
+    ----------
+    arrays : dict
+        Arrays of the backend's library by name, in their own dtypes; labels are integers, the
+        mask is boolean.
+    numbers : dict
+        Parameters passed at run time.
+    axis : int or None
+        Class axis, counted from the front; None for elementwise losses.
+    shape, unit_shape : tuple of int
+        Shape of the first full argument, and of the unreduced loss.
+    dtype, compute : str
+        Dtype of the result, and the one to compute in ("float32" or "float64").
+    """
+
+    request: Request
+    composite: Composite
+    arrays: dict[str, Any]
+    numbers: dict[str, float]
+    axis: int | None
+    shape: tuple[int, ...]
+    unit_shape: tuple[int, ...]
+    dtype: str
+    compute: str
+
+    @property
+    def reduction(self) -> str:
+        """How the loss is reduced."""
+        return str(self.request.reduction)
+
+    @property
+    def function(self) -> str:
+        """Name for messages."""
+        return self.request.function
+
+    @property
+    def count(self) -> int:
+        """Number of elements of the unreduced loss."""
+        product = 1
+        for length in self.unit_shape:
+            product *= length
+        return product
+
+    @property
+    def classes(self) -> int:
+        """Length of the class axis; 0 for elementwise losses."""
+        return 0 if self.axis is None else self.shape[self.axis]
+
+    def fault_outputs(self) -> tuple[Output, ...]:
+        """Return what counts the values outside their domains."""
+        return tuple(
+            Output(f"fault_{name}", condition, "count")
+            for name, _, condition in self.composite.faults
+        )
+
+
+def total(name: str, expression: Expression) -> Output:
+    """Return an output that is summed over everything."""
+    return Output(name, expression, "sum")
+
+
+def stored(name: str, expression: Expression) -> Output:
+    """Return an output that is kept per element."""
+    return Output(name, expression, "store")

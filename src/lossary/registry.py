@@ -1,0 +1,381 @@
+"""The record of a loss, the decorator that makes one, and the registry.
+
+A loss is declared once: a formula over symbols and the facts about it. The decorator builds the
+public function, with an exact signature, and everything else is derived when it is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from lossary.documentation import complete_docstring
+from lossary.domains import (
+    CLASS_LABELS,
+    CLASSES_OR_PROBABILITIES,
+    REAL,
+    Domain,
+    Range,
+)
+from lossary.errors import LossaryTypeError, LossaryValueError, value_error
+from lossary.formula.expression import Expression, TracingError
+
+Reduction = Literal["none", "mean", "sum"]
+
+_RESERVED = ("weights", "axis")
+_TAIL = (("weights", None), ("where", None), ("denominator", "count"), ("dtype", None))
+_CLASS_TAIL = (("ignore_index", None), ("class_weights", None))
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """A loss: its formula, the facts declared about it, and its public function.
+
+    Attributes
+    ----------
+    name : str
+        Name of the public function.
+    formula : callable
+        The formula as written: from symbols to an expression.
+    arguments : tuple of str
+        Names of the array arguments, in order.
+    parameters : dict
+        Names and defaults of the formula's other parameters.
+    axis : int or None
+        Default class axis; None for elementwise losses.
+    reduction : str
+        Default reduction.
+    domains : dict
+        Domain of every argument that has one; ``targets`` always does.
+    family, source : str
+        Group of losses that it belongs to; publication that defines it.
+    convex, smooth : bool or None
+        Whether the loss is convex, and continuously differentiable, in its first argument.
+    lipschitz : float or None
+        Lipschitz constant in its first argument, where there is one.
+    differences : dict
+        Per library: how its function of the same name differs.
+    """
+
+    name: str
+    formula: Callable[..., Expression]
+    arguments: tuple[str, ...]
+    parameters: dict[str, Any]
+    structure: frozenset[str]
+    axis: int | None
+    reduction: Reduction
+    domains: dict[str, Domain]
+    limits: dict[str, Range]
+    signature: inspect.Signature
+    family: str = "custom"
+    source: str = ""
+    convex: bool | None = None
+    smooth: bool | None = None
+    lipschitz: float | None = None
+    differences: dict[str, str] = field(default_factory=dict)
+    function: Callable[..., Any] = field(init=False, repr=False)
+
+    @property
+    def targets(self) -> Domain:
+        """Domain of the targets."""
+        return self.domains.get("targets", REAL)
+
+    @property
+    def summary(self) -> str:
+        """First line of the documentation."""
+        return (self.function.__doc__ or self.name).strip().splitlines()[0]
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether the targets may be integer class labels."""
+        return self.targets.name in {CLASS_LABELS.name, CLASSES_OR_PROBABILITIES.name}
+
+    @property
+    def takes_probabilities(self) -> bool:
+        """Whether the targets may have the shape of the first argument."""
+        return self.targets.name != CLASS_LABELS.name
+
+    @cached_property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of the parameters that are numbers passed at run time."""
+        return tuple(name for name in self.parameters if name not in self.structure)
+
+    def trace(
+        self,
+        symbols: Mapping[str, Expression],
+        parameters: Mapping[str, object],
+        class_weights: Expression | None = None,
+    ) -> Expression:
+        """Run the formula on symbols."""
+        given: dict[str, object] = {**symbols, **parameters}
+        accepted = inspect.signature(self.formula).parameters
+        given |= {name: None for name in _RESERVED if name in accepted}
+        if "class_weights" in accepted:
+            given["class_weights"] = class_weights
+        try:
+            result = self.formula(**given)
+        except TracingError as error:
+            raise LossaryTypeError(f"{self.name}: {error}") from None
+        if not isinstance(result, Expression):
+            message = (
+                f"{self.name}: the formula must return an expression of its arguments, got "
+                f"{type(result).__name__}. Write it with operators and the operations of "
+                "lossary.formula."
+            )
+            raise LossaryTypeError(message)
+        return result
+
+    def formula_text(self, **structure: object) -> str:
+        """Return the formula as plain text."""
+        from lossary.documentation import formula_text
+
+        return formula_text(self, **structure)
+
+    def gradient_text(self, **structure: object) -> str:
+        """Return the derivative with respect to the first argument as plain text."""
+        from lossary.documentation import gradient_text
+
+        return gradient_text(self, **structure)
+
+    def formula_latex(self, **structure: object) -> str:
+        """Return the formula as LaTeX."""
+        from lossary.documentation import formula_latex
+
+        return formula_latex(self, **structure)
+
+    def gradient_latex(self, **structure: object) -> str:
+        """Return the derivative with respect to the first argument as LaTeX."""
+        from lossary.documentation import gradient_latex
+
+        return gradient_latex(self, **structure)
+
+
+REGISTRY: dict[str, Loss] = {}
+_BY_FUNCTION: dict[Callable[..., Any], Loss] = {}
+
+
+def loss(
+    formula: Callable[..., Expression] | None = None,
+    /,
+    *,
+    targets: Domain = REAL,
+    domains: Mapping[str, Domain] | None = None,
+    limits: Mapping[str, Range] | None = None,
+    structure: tuple[str, ...] = (),
+    axis: bool | int = False,
+    reduction: Reduction = "none",
+    arguments: tuple[str, ...] | None = None,
+    family: str = "custom",
+    source: str = "",
+    convex: bool | None = None,
+    smooth: bool | None = None,
+    lipschitz: float | None = None,
+    differences: Mapping[str, str] | None = None,
+) -> Any:
+    """Turn a formula over symbols into a loss.
+
+    The decorated function takes symbols and returns an expression built with Python's operators
+    and the operations of :mod:`lossary.formula`. Parameters without a default are array
+    arguments; numbers with a default are passed at run time; booleans and the names in
+    ``structure`` choose a variant of the formula. What is returned is an ordinary function with
+    the formula's parameters, ``reduction`` and the keyword arguments that every loss has.
+
+    Parameters
+    ----------
+    formula : callable
+        The formula; given by decorating without parentheses.
+    targets : Domain
+        Values that the targets are meant to have.
+    domains : mapping, optional
+        Domains of further arguments.
+    limits : mapping, optional
+        Ranges of the parameters.
+    structure : tuple of str
+        Parameters that change the formula's structure instead of being passed at run time.
+    axis : bool or int
+        Default class axis of a loss along an axis (True means -1); False for elementwise losses.
+        A formula with a parameter ``axis`` gives the default there.
+    reduction : {"none", "mean", "sum"}
+        Default reduction.
+    arguments : tuple of str, optional
+        Names of the array arguments, where defaults do not tell them.
+    family, source : str
+        Group of losses; publication.
+    convex, smooth : bool, optional
+        Facts about the loss as a function of its first argument.
+    lipschitz : float, optional
+        Lipschitz constant in the first argument.
+    differences : mapping, optional
+        Per library, how its function of the same name differs.
+
+    Returns
+    -------
+    callable
+        The public function.
+
+    Raises
+    ------
+    TypeError
+        If the formula cannot be traced: the message says what to write instead.
+
+    Examples
+    --------
+    >>> from lossary import loss, grad
+    >>> from lossary.formula import maximum
+    >>> @loss
+    ... def squared_hinge(inputs, targets):
+    ...     return maximum(0, 1 - targets * inputs) ** 2
+    >>> squared_hinge([0.5, 2.0], [1, 1])
+    array([0.25, 0.  ])
+    >>> grad(squared_hinge)([0.5, 2.0], [1, 1])
+    array([-1., -0.])
+    """
+
+    def decorate(formula: Callable[..., Expression]) -> Callable[..., Any]:
+        declared = inspect.signature(formula).parameters
+        plain = [item for item in declared.values() if item.kind is item.POSITIONAL_OR_KEYWORD]
+        arrays = arguments or tuple(p.name for p in plain if p.default is p.empty)
+        others = {
+            p.name: p.default for p in plain if p.name not in arrays and p.name not in _RESERVED
+        }
+        flags = {name for name, default in others.items() if isinstance(default, bool)}
+        record = Loss(
+            name=formula.__name__,
+            formula=formula,
+            arguments=arrays,
+            parameters=others,
+            structure=frozenset(flags | set(structure)),
+            axis=_default_axis(declared, axis),
+            reduction=reduction,
+            domains={"targets": targets, **(domains or {})}
+            if "targets" in arrays
+            else dict(domains or {}),
+            limits=dict(limits or {}),
+            signature=_public_signature(plain, reduction, targets),
+            family=family,
+            source=source,
+            convex=convex,
+            smooth=smooth,
+            lipschitz=lipschitz,
+            differences=dict(differences or {}),
+        )
+        return _register(record)
+
+    return decorate if formula is None else decorate(formula)
+
+
+def get_loss(name: str | Callable[..., Any]) -> Loss:
+    """Return the record of a loss, given its name or its function.
+
+    Parameters
+    ----------
+    name : str or callable
+        ``"hinge_loss"`` or ``hinge_loss``.
+
+    Returns
+    -------
+    Loss
+        Formula, domains, facts and printed forms.
+
+    Raises
+    ------
+    ValueError
+        If there is no such loss; close matches are named.
+
+    Examples
+    --------
+    >>> import lossary
+    >>> lossary.get_loss("hinge_loss").lipschitz
+    1.0
+    """
+    if isinstance(name, Loss):
+        return name
+    found = REGISTRY.get(name) if isinstance(name, str) else _BY_FUNCTION.get(name)
+    if found is not None:
+        return found
+    spelled = name if isinstance(name, str) else getattr(name, "__name__", repr(name))
+    close = difflib.get_close_matches(spelled, REGISTRY, n=3)
+    remedy = f"Did you mean {' or '.join(close)}?" if close else "See lossary.list_losses()."
+    raise value_error("get_loss", "name", "must be a registered loss", repr(spelled), remedy)
+
+
+def list_losses() -> tuple[Loss, ...]:
+    """Return the records of all losses, by family and name.
+
+    Examples
+    --------
+    >>> import lossary
+    >>> "hinge_loss" in [item.name for item in lossary.list_losses()]
+    True
+    """
+    return tuple(sorted(REGISTRY.values(), key=lambda item: (item.family, item.name)))
+
+
+def _default_axis(
+    declared: Mapping[str, inspect.Parameter], axis: bool | int
+) -> int | None:
+    if "axis" in declared:
+        return int(declared["axis"].default)
+    if axis is False:
+        return None
+    return -1 if axis is True else int(axis)
+
+
+def _public_signature(
+    plain: list[inspect.Parameter], reduction: str, targets: Domain
+) -> inspect.Signature:
+    names = {item.name for item in plain}
+    positional = [inspect.Parameter(p.name, p.kind, default=p.default) for p in plain]
+    positional.append(
+        inspect.Parameter("reduction", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=reduction)
+    )
+    tail = _TAIL
+    if targets.name in {CLASS_LABELS.name, CLASSES_OR_PROBABILITIES.name}:
+        tail += _CLASS_TAIL
+    keywords = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for name, default in tail
+        if name not in names
+    ]
+    return inspect.Signature([*positional, *keywords])
+
+
+_FUNCTION = """\
+def {name}{signature}:
+    return _call(_Request(_loss, ({arguments},), ({parameters}), {axis}, reduction, weights, where,
+                          denominator, dtype, {ignore_index}, {class_weights}))
+"""
+
+
+def _register(record: Loss) -> Callable[..., Any]:
+    from lossary.flow import Request, call
+
+    names = set(record.signature.parameters)
+    clash = names & {"_call", "_Request", "_loss"} or len(names) != len(set(names))
+    if clash:
+        raise LossaryValueError(f"{record.name}: parameter names must be unique and public")
+    source = _FUNCTION.format(
+        name=record.name,
+        signature=record.signature,
+        arguments=", ".join(record.arguments),
+        parameters="".join(f"{name}, " for name in record.parameters),
+        axis="axis" if "axis" in names else repr(record.axis),
+        ignore_index="ignore_index" if "ignore_index" in names else None,
+        class_weights="class_weights" if "class_weights" in names else None,
+    )
+    namespace = {"_call": call, "_Request": Request, "_loss": record, "inf": float("inf")}
+    # The same technique as dataclasses: a real function, so that signature, keyword errors,
+    # pickling and help() are exactly those of one written by hand.
+    exec(source, namespace)  # noqa: S102
+    function: Any = namespace[record.name]
+    function.__module__ = record.formula.__module__
+    function.__qualname__ = record.formula.__qualname__
+    object.__setattr__(record, "function", function)
+    function.__doc__ = complete_docstring(record, inspect.getdoc(record.formula) or "")
+    REGISTRY[record.name] = record
+    _BY_FUNCTION[function] = record
+    return function  # type: ignore[no-any-return]
