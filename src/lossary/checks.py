@@ -176,7 +176,7 @@ def _layout(
         _check_class_weights(request, shapes, shape[axis])
     for name in ("weights", "where"):
         given = shapes.get(name, ())
-        if given not in {(), unit_shape}:
+        if given != () and given != unit_shape:
             raise value_error(
                 request.function,
                 name,

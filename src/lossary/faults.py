@@ -70,21 +70,14 @@ def _first(
     """Find the first bad value in C order. Runs only once something is known to be wrong."""
     import numpy as np
 
-    operations = backend.operations(
-        backend, problem.axis, problem.shape, backend.dtype(problem.compute)
-    )
+    operations = backend.operations(backend, problem)
     (found,) = tape(condition).run(backend.prepared(problem), operations)
     given = backend.to_numpy(problem.arrays[name])
-    bad = np.reshape(np.broadcast_to(backend.to_numpy(found), _kept(problem, found)), -1)
-    place = int(np.argmax(bad))
+    place = int(np.argmax(backend.to_numpy(found)))
     if np.shape(given) == ():
         return (), given[()]
     position = tuple(int(i) for i in np.unravel_index(place, np.shape(given)))
     return position, given[position]
-
-
-def _kept(problem: Problem, found: Any) -> tuple[int, ...]:
-    return tuple(found.shape)
 
 
 def _stack_level() -> int:

@@ -92,6 +92,12 @@ class Problem:
         return product
 
     @property
+    def example(self) -> Any:
+        """One of the arrays, to tell the device by."""
+        arrays = self.arrays.values()
+        return next((x for x in arrays if hasattr(x, "shape")), next(iter(arrays)))
+
+    @property
     def classes(self) -> int:
         """Length of the class axis; 0 for elementwise losses."""
         return 0 if self.axis is None else self.shape[self.axis]

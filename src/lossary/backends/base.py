@@ -28,12 +28,13 @@ class ArrayOperations:
 
     native: ClassVar[Mapping[str, Callable[..., Any]]] = {}
 
-    def __init__(self, backend: Backend, axis: int | None, shape: tuple[int, ...], dtype: Any):
+    def __init__(self, backend: Backend, problem: Problem) -> None:
         self.backend = backend
         self.xp = backend.xp
-        self.axis = axis
-        self.shape = shape
-        self.dtype = dtype
+        self.axis = problem.axis
+        self.shape = problem.shape
+        self.dtype = backend.dtype(problem.compute)
+        self.like = problem.example
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.xp, name)
@@ -41,23 +42,29 @@ class ArrayOperations:
     def where(self, condition: Any, a: Any, b: Any) -> Any:
         """Choose by a condition; two Python numbers get the working dtype."""
         if isinstance(a, float) and isinstance(b, float):
-            a = self.backend.full(a, self.dtype, condition)
+            a = self.number(a)
         return self.xp.where(condition, a, b)
 
     def stop(self, x: Any) -> Any:
         """Return the same value, a constant for the library's own derivative."""
         return x
 
+    def number(self, value: float) -> Any:
+        """Return a number as a 0-d array of the working dtype."""
+        return self.backend.full(value, self.dtype, self.like)
+
     def index(self) -> Any:
         """Return the positions along the class axis, shaped to broadcast."""
-        assert_axis = self.axis if self.axis is not None else 0
+        axis = self.axis or 0
         shape = [1] * len(self.shape)
-        shape[assert_axis] = self.shape[assert_axis]
-        return self.xp.reshape(self.backend.arange(shape[assert_axis], self.dtype), tuple(shape))
+        shape[axis] = self.shape[axis]
+        return self.xp.reshape(
+            self.backend.arange(shape[axis], self.dtype, self.like), tuple(shape)
+        )
 
-    def class_count(self) -> float:
+    def class_count(self) -> Any:
         """Return the number of classes."""
-        return float(self.shape[self.axis or 0])
+        return self.number(self.shape[self.axis or 0])
 
     def sum_classes(self, x: Any) -> Any:
         """Sum along the class axis."""
@@ -130,11 +137,11 @@ class Backend:
     # --- making and converting ----------------------------------------------------------------
     def full(self, value: float, dtype: Any, like: Any) -> Any:
         """Return a 0-d array on the device of another."""
-        return self.xp.asarray(value, dtype=dtype)
+        return self.xp.asarray(value, dtype=dtype, device=getattr(like, "device", None))
 
-    def arange(self, count: int, dtype: Any) -> Any:
-        """Return 0, 1, ... in this dtype."""
-        return self.xp.arange(count, dtype=dtype)
+    def arange(self, count: int, dtype: Any, like: Any) -> Any:
+        """Return 0, 1, ... in this dtype, on the device of another array."""
+        return self.xp.arange(count, dtype=dtype, device=getattr(like, "device", None))
 
     def cast(self, x: Any, name: str) -> Any:
         """Return x in the dtype of this name."""
@@ -168,11 +175,8 @@ class Backend:
 
     def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs: arrays for what is stored, 0-d arrays for what is reduced."""
-        operations = self.operations(
-            self, problem.axis, problem.shape, self.dtype(problem.compute)
-        )
         steps = tape(*(output.expression for output in outputs))
-        results = steps.run(self.prepared(problem), operations)
+        results = steps.run(self.prepared(problem), self.operations(self, problem))
         return {
             output.name: self.deliver(problem, output, result)
             for output, result in zip(outputs, results, strict=True)
@@ -180,7 +184,7 @@ class Backend:
 
     def prepared(self, problem: Problem) -> dict[str, Any]:
         """Return the values of all symbols: in the working dtype, shaped to broadcast."""
-        like = next(x for x in problem.arrays.values())
+        like = problem.example
         values = {
             name: self._shaped(problem, name, self._converted(problem, name, x, like))
             for name, x in problem.arrays.items()
@@ -216,8 +220,7 @@ class Backend:
         element = output.expression.kind is Kind.ELEMENT or problem.axis is None
         shape = problem.shape if element else problem.unit_shape
         if not hasattr(result, "shape"):
-            like = next(iter(problem.arrays.values()))
-            result = self.full(result, self.dtype(problem.compute), like)
+            result = self.full(result, self.dtype(problem.compute), problem.example)
         if not element and self.shape(result) != ():
             result = self.xp.squeeze(result, axis=problem.axis)
         if self.shape(result) != shape:

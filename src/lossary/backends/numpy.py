@@ -99,7 +99,7 @@ class NumpyBackend(Backend):
             shape=problem.shape,
             unit_shape=problem.unit_shape,
             compute=problem.compute,
-            dtypes={o.name: np.dtype(problem.dtype) for o in outputs if o.role == "store"},
+            dtypes={o.name: problem.dtype for o in outputs if o.role == "store"},
         )
         return host.run(job)
 

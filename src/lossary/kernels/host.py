@@ -17,7 +17,7 @@ import numpy as np
 
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Plan, make_plan
-from lossary.kernels import cache, threads
+from lossary.kernels import bfloat16, cache, threads
 from lossary.kernels.source import COLUMN_BLOCK, KernelWriter, Layout, Precision
 
 CHUNK = 1 << 15
@@ -37,7 +37,11 @@ _COMBINE: dict[str, Callable[..., Any]] = {
 
 @dataclass(slots=True)
 class Job:
-    """What to run: outputs over named arrays. ``dtypes`` gives stored outputs their dtype."""
+    """What to run: outputs over named arrays.
+
+    ``dtypes`` names the dtypes of stored outputs; arrays named in ``bits`` hold the bits of
+    bfloat16 numbers as uint16, and so does an output of dtype "bfloat16".
+    """
 
     outputs: tuple[Output, ...]
     arrays: Mapping[str, Array]
@@ -46,7 +50,8 @@ class Job:
     shape: Shape
     unit_shape: Shape
     compute: str
-    dtypes: Mapping[str, Any]
+    dtypes: Mapping[str, str]
+    bits: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -116,7 +121,7 @@ def _empty(plan: Plan, job: Job) -> dict[str, Any]:
 
 def _allocate(plan: Plan, job: Job) -> dict[str, Any]:
     return {
-        output.name: np.empty(_shape(output, job), job.dtypes.get(output.name, job.compute))
+        output.name: np.empty(_shape(output, job), bfloat16.storage(job.dtypes[output.name]))
         for output in plan.outputs
         if output.role == "store"
     }
@@ -178,7 +183,7 @@ def _geometry(job: Job) -> tuple[tuple[int, ...], Layout, int]:
 def _viewed(leaf: Expression, job: Job, layout: Layout, scalars: frozenset[str]) -> Array:
     x = job.arrays[str(leaf.value)]
     if leaf.value in scalars or leaf.value == "class_weights":
-        return _converted(leaf, x.reshape(-1), job.compute)
+        return _converted(leaf, x.reshape(-1), job)
     if leaf.operation == "label":
         x = x.astype(np.int64, copy=False)
     if leaf.operation == "mask":
@@ -186,8 +191,10 @@ def _viewed(leaf: Expression, job: Job, layout: Layout, scalars: frozenset[str])
     return _laid_out(x, leaf.kind, job, layout)
 
 
-def _converted(leaf: Expression, x: Array, compute: str) -> Array:
-    dtype = {"mask": np.uint8, "label": np.int64}.get(leaf.operation, compute)
+def _converted(leaf: Expression, x: Array, job: Job) -> Array:
+    if leaf.value in job.bits:
+        x = bfloat16.widen(x)
+    dtype = {"mask": np.uint8, "label": np.int64}.get(leaf.operation, job.compute)
     return np.ascontiguousarray(x, dtype=dtype)
 
 
@@ -221,7 +228,7 @@ def _run_blocks(
             block = blocks[place]
             size = _extent(block, job.unit_shape)
             given = [
-                x if fixed else _converted(leaf, _piece(x, block, leaf.kind, classes), job.compute)
+                x if fixed else _converted(leaf, _piece(x, block, leaf.kind, classes), job)
                 for leaf, (x, fixed) in zip(plan.leaves, leaves, strict=True)
             ]
             made = [
@@ -231,15 +238,22 @@ def _run_blocks(
             kernel.function(
                 0, 1, size, size, *classes, *given, *numbers, *made, partials[place : place + 1]
             )
-            for target, piece in zip(targets, made, strict=True):
-                with np.errstate(over="ignore"):
-                    target[block] = piece.reshape(target[block].shape)
+            for output, target, piece in zip(kernel.stored, targets, made, strict=True):
+                _put(target, block, piece, job.dtypes[output.name])
 
     if math.prod(job.shape) < PARALLEL_FROM:
         task(0, len(blocks))
     else:
         threads.run(task, len(blocks))
     return partials
+
+
+def _put(target: Array, block: tuple[Any, ...], piece: Array, dtype: str) -> None:
+    """Store a block of results, rounded once to their dtype."""
+    if dtype == "bfloat16" and target.dtype == np.uint16:
+        piece = bfloat16.narrow(piece)
+    with np.errstate(over="ignore"):
+        target[block] = piece.reshape(target[block].shape)
 
 
 def _keeps(output: Output, job: Job) -> bool:
@@ -251,7 +265,7 @@ def _moved(
 ) -> tuple[Array, bool]:
     """Return a leaf with its class axis last, and whether every block reads the same."""
     if leaf.value in scalars or leaf.value == "class_weights":
-        return _converted(leaf, x.reshape(-1), job.compute), True
+        return _converted(leaf, x.reshape(-1), job), True
     return _class_last(x, leaf.kind, job), False
 
 

@@ -1,0 +1,350 @@
+"""PyTorch: the host kernels on CPU tensors without a copy, torch operations everywhere else.
+
+Derivatives are attached by ``autograd.Function``, from the derived expressions, so that kinks and
+clamps are those of every other library. The derivative of the derivative is PyTorch's own, of
+the gradient evaluated with torch operations.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from array_api_compat import torch as namespace
+
+from lossary.backends.base import _PYTHON, ArrayOperations, Backend
+from lossary.backends.numpy import has_numba
+from lossary.errors import type_error
+from lossary.formula.expression import Kind, argument, parameter
+from lossary.formula.plan import Output
+from lossary.problem import Problem, stored, total
+
+_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
+class TorchOperations(ArrayOperations):
+    """Torch's functions, with its own derivatives where they are right."""
+
+    native = {  # noqa: RUF012
+        "sigmoid": torch.sigmoid,
+        "exp": torch.exp,
+        "log": torch.log,
+        "log1p": torch.log1p,
+        "absolute": torch.abs,
+    }
+
+
+class TorchBackend(Backend):
+    """Tensors of PyTorch, on any device."""
+
+    name = "PyTorch"
+    operations = TorchOperations
+    host = True
+
+    def asarray(self, given: Any, function: str, name: str) -> Any:
+        """Return the tensor; refuse sparse ones."""
+        if type(given) not in _PYTHON and given.layout is not torch.strided:
+            raise type_error(
+                function, name, "must be a dense tensor", str(given.layout), "Pass .to_dense()."
+            )
+        return given
+
+    def dtype_name_of(self, dtype: Any) -> str:
+        """Return the name of a dtype."""
+        return dtype if isinstance(dtype, str) else str(dtype).rpartition(".")[2]
+
+    def has_dtype(self, name: str) -> bool:
+        """Tell whether PyTorch has this dtype."""
+        return isinstance(getattr(torch, name, None), torch.dtype)
+
+    def dtype(self, name: str) -> Any:
+        """Return the dtype of this name."""
+        return getattr(torch, name)
+
+    def default_float(self) -> str:
+        """Return the name of PyTorch's default dtype."""
+        return self.dtype_name_of(torch.get_default_dtype())
+
+    def promote(self, arrays: Sequence[Any]) -> str:
+        """Return the dtype that PyTorch's promotion gives (0-d tensors do not widen others)."""
+        strong = [x for x in arrays if type(x) not in _PYTHON]
+        if not strong:
+            return self.default_float()
+        full = [x for x in strong if x.ndim] or strong
+        dtype = full[0].dtype
+        for x in full[1:]:
+            dtype = torch.promote_types(dtype, x.dtype)
+        return self.dtype_name_of(dtype)
+
+    def full(self, value: float, dtype: Any, like: Any) -> Any:
+        """Return a 0-d tensor on the device of another."""
+        return torch.full((), value, dtype=dtype, device=getattr(like, "device", None))
+
+    def cast(self, x: Any, name: str) -> Any:
+        """Return x in the dtype of this name."""
+        return x.to(self.dtype(name))
+
+    def to_numpy(self, x: Any) -> Any:
+        """Return the values on the host."""
+        if type(x) in _PYTHON:
+            return np.asarray(x)
+        x = x.detach()
+        return (x.float() if x.dtype is torch.bfloat16 else x).cpu().numpy()
+
+    def readable(self, problem: Problem) -> bool:
+        """Tell whether every tensor is an ordinary one in host memory."""
+        return not torch.compiler.is_compiling() and all(
+            type(x) in _PYTHON or _is_plain(x) for x in problem.arrays.values()
+        )
+
+    # --- running ------------------------------------------------------------------------------
+    def value(self, problem: Problem) -> Any:
+        """Compute the loss, with a derivative attached where one may be asked for."""
+        if not _wants_gradient(problem):
+            return super().value(problem)
+        if _differentiates_denominator(problem):
+            return self._mean_by_weights(problem)
+        names = tuple(name for name, x in problem.arrays.items() if isinstance(x, torch.Tensor))
+        return _Differentiable.apply(
+            problem, names, _Stash(), *(problem.arrays[name] for name in names)
+        )
+
+    def _mean_by_weights(self, problem: Problem) -> Any:
+        """Divide by weights that are themselves differentiated: torch does the division."""
+        request = dataclasses.replace(problem.request, reduction="none")
+        losses = self.value(dataclasses.replace(problem, request=request, dtype=problem.compute))
+        weight = self._evaluated(problem, (stored("weight", problem.composite.weight),))["weight"]
+        result = self.divide(_sum(losses), _sum(weight), problem)
+        return self.cast(result, problem.dtype)
+
+    def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+        """Run the fused kernel on host tensors, torch operations on others."""
+        if not (has_numba() and self.readable(problem)):
+            return self._evaluated(problem, outputs)
+        from lossary.kernels import host
+
+        job = host.Job(
+            outputs=outputs,
+            arrays={name: _host_view(x) for name, x in problem.arrays.items()},
+            numbers={name: float(number) for name, number in problem.numbers.items()},
+            axis=problem.axis,
+            shape=problem.shape,
+            unit_shape=problem.unit_shape,
+            compute=problem.compute,
+            dtypes={o.name: problem.dtype for o in outputs if o.role == "store"},
+            bits=frozenset(
+                name
+                for name, x in problem.arrays.items()
+                if isinstance(x, torch.Tensor) and x.dtype is torch.bfloat16
+            ),
+        )
+        return {name: self._wrapped(x, problem) for name, x in host.run(job).items()}
+
+    def _evaluated(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+        return super().run(problem, outputs)
+
+    def _wrapped(self, x: Any, problem: Problem) -> Any:
+        if not isinstance(x, np.ndarray):
+            return torch.scalar_tensor(float(x), dtype=torch.float64)
+        tensor = torch.from_numpy(x)
+        return tensor.view(torch.bfloat16) if problem.dtype == "bfloat16" else tensor
+
+    def reduce(self, role: str, x: Any) -> Any:
+        """Reduce; sums accumulate in float64 without a copy in it."""
+        if role in {"sum", "count"}:
+            return _sum(x)
+        if x.numel() == 0:
+            return torch.full((), math.inf if role == "minimum" else -math.inf)
+        return x.amin() if role == "minimum" else x.amax()
+
+    def inverse(self, denominator: Any) -> Any:
+        """Return 1 / denominator as a Python number where it is on the host."""
+        if isinstance(denominator, torch.Tensor) and _is_plain(denominator):
+            denominator = float(denominator)
+        return super().inverse(denominator)
+
+
+def _sum(x: torch.Tensor) -> torch.Tensor:
+    wide = torch.float32 if x.device.type == "mps" else torch.float64
+    return x.sum(dtype=wide)
+
+
+def _is_plain(x: torch.Tensor) -> bool:
+    return type(x) in _PLAIN and x.device.type == "cpu" and not _wrapped(x)
+
+
+def _host_view(x: Any) -> Any:
+    """Return a NumPy view of a tensor's memory; bfloat16 as its bits."""
+    if type(x) in _PYTHON:
+        return np.asarray(x)
+    x = x.detach()
+    return (x.view(torch.uint16) if x.dtype is torch.bfloat16 else x).numpy()
+
+
+def _wants_gradient(problem: Problem) -> bool:
+    tensors = [x for x in problem.arrays.values() if isinstance(x, torch.Tensor)]
+    return any(_wrapped(x) for x in tensors) or (
+        torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
+    )
+
+
+def _differentiates_denominator(problem: Problem) -> bool:
+    weights = problem.arrays.get("weights")
+    targets = problem.arrays.get("targets")
+    return (
+        problem.reduction == "mean"
+        and isinstance(problem.request.denominator, str)
+        and problem.request.denominator == "weights"
+        and (
+            (isinstance(weights, torch.Tensor) and weights.requires_grad)
+            or (
+                problem.composite.variant.class_weights
+                and isinstance(targets, torch.Tensor)
+                and targets.requires_grad
+            )
+        )
+    )
+
+
+class _Stash:
+    """Gradients that the forward pass computed along with the value, until they are used."""
+
+    def __init__(self) -> None:
+        self.gradients: dict[str, Any] = {}
+
+
+class _Differentiable(torch.autograd.Function):
+    """A loss with the derivative of its own expression."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(problem: Problem, names: tuple[str, ...], stash: _Stash, *tensors: Any) -> Any:
+        """Compute the loss, and where it is reduced its gradients in the same pass."""
+        problem = _with(problem, names, tensors)
+        if problem.reduction == "none":
+            outputs = (stored("value", problem.composite.value),)
+            result = BACKEND.checked_run(problem, outputs)["value"]
+            return BACKEND.cast(result, problem.dtype)
+        first = _denominators(problem)
+        outputs = (total("value", problem.composite.value),)
+        wanted = _wanted(problem, names, tensors) if BACKEND.readable(problem) else []
+        if wanted:
+            problem.numbers["cotangent"] = BACKEND.inverse(BACKEND.denominator(problem, first))
+            outputs += tuple(_gradient(problem, name, reduced=True) for name in wanted)
+        results = BACKEND.checked_run(problem, outputs)
+        stash.gradients = {
+            name: _as_argument(problem, name, results[f"gradient_{name}"]) for name in wanted
+        }
+        return BACKEND.cast(BACKEND.reduced(problem, results | first), problem.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Keep the tensors and what the forward pass found out."""
+        problem, names, stash, *tensors = inputs
+        ctx.problem, ctx.names, ctx.stash = problem, names, stash
+        ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Any) -> tuple[Any, ...]:
+        """Multiply the gradients by the cotangent."""
+        (cotangent,) = cotangents
+        problem = _with(ctx.problem, ctx.names, ctx.saved_tensors)
+        needed = dict(zip(ctx.names, ctx.needs_input_grad[3:], strict=True))
+        found: dict[str, Any] = {}
+        rest = [name for name in ctx.names if needed[name]]
+        if not torch.is_grad_enabled() and _is_plain(cotangent):
+            # Handing the stashed gradient over lets autograd keep it without a copy; a second
+            # backward pass computes it again.
+            stashed, ctx.stash.gradients = ctx.stash.gradients, {}
+            factor = float(cotangent) if stashed else 1.0
+            for name in [name for name in rest if name in stashed]:
+                found[name] = stashed[name] if factor == 1.0 else stashed[name].mul_(factor)
+        rest = [name for name in rest if name not in found]
+        if rest:
+            found |= _gradients(problem, rest, cotangent)
+        return (None, None, None, *(found.get(name) for name in ctx.names))
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """Push tangents forward: the gradient times the tangent, summed over what is reduced."""
+        problem = _with(ctx.problem, ctx.names, ctx.saved_tensors)
+        given = {
+            name: tangent
+            for name, tangent in zip(ctx.names, tangents[3:], strict=True)
+            if tangent is not None
+        }
+        ones = torch.ones(() if problem.reduction != "none" else problem.unit_shape)
+        gradients = _gradients(problem, list(given), ones.to(problem.example.device))
+        moved = sum(_along(problem, gradients[name] * given[name]) for name in given)
+        return BACKEND.cast(moved, problem.dtype)
+
+
+def _with(problem: Problem, names: tuple[str, ...], tensors: Sequence[Any]) -> Problem:
+    arrays = {**problem.arrays, **dict(zip(names, tensors, strict=True))}
+    return dataclasses.replace(problem, arrays=arrays, numbers=dict(problem.numbers))
+
+
+def _wanted(problem: Problem, names: tuple[str, ...], tensors: Sequence[Any]) -> list[str]:
+    """Return the arguments whose gradients the forward pass computes along."""
+    return [
+        name
+        for name, x in zip(names, tensors, strict=True)
+        if x.requires_grad and name in problem.request.loss.arguments and x.is_floating_point()
+    ]
+
+
+def _denominators(problem: Problem) -> dict[str, Any]:
+    unknown = BACKEND.denominator_outputs(problem)
+    return BACKEND.run(problem, unknown) if unknown else {}
+
+
+def _along(problem: Problem, product: Any) -> Any:
+    """Sum what a tangent moves: everything, or the class axis of an unreduced loss."""
+    if problem.reduction != "none":
+        return product.sum()
+    full = problem.axis is not None and tuple(product.shape) == problem.shape
+    return product.sum(problem.axis) if full else product
+
+
+def _gradients(problem: Problem, names: list[str], cotangent: Any) -> dict[str, Any]:
+    """Evaluate gradients for a cotangent: with kernels, or differentiably with torch."""
+    reduced = problem.reduction != "none"
+    wide = cotangent.to(BACKEND.dtype(problem.compute))
+    if reduced:
+        inverse = BACKEND.inverse(BACKEND.denominator(problem, _denominators(problem)))
+        problem.numbers["cotangent"] = wide * inverse
+    else:
+        problem.arrays["cotangent"] = wide
+    outputs = tuple(_gradient(problem, name, reduced) for name in names)
+    kernel = not torch.is_grad_enabled() and BACKEND.readable(problem)
+    results = BACKEND.run(problem, outputs) if kernel else BACKEND._evaluated(problem, outputs)
+    return {name: _as_argument(problem, name, results[f"gradient_{name}"]) for name in names}
+
+
+def _gradient(problem: Problem, name: str, reduced: bool) -> Output:
+    composite = problem.composite
+    cotangent = parameter("cotangent") if reduced else argument("cotangent", composite.unit)
+    expression = (
+        composite.weights_gradient(cotangent)
+        if name == "weights"
+        else composite.gradient(name, cotangent)
+    )
+    row = name == "weights" or expression.kind is not Kind.ELEMENT
+    full = problem.unit_shape if row and problem.axis is not None else problem.shape
+    broadcast = BACKEND.shape(problem.arrays[name]) == () and full != ()
+    make = total if broadcast else stored
+    return make(f"gradient_{name}", expression)
+
+
+def _as_argument(problem: Problem, name: str, gradient: Any) -> Any:
+    return gradient.to(problem.arrays[name].dtype)
+
+
+BACKEND = TorchBackend(namespace)
