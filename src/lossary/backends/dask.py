@@ -1,0 +1,35 @@
+"""Dask arrays: the same expressions, lazily, whatever the chunks are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from array_api_compat.dask import array as namespace
+
+from lossary.backends.base import Backend
+
+
+class DaskBackend(Backend):
+    """Arrays of Dask."""
+
+    name = "Dask"
+
+    def dtype_name_of(self, dtype: Any) -> str:
+        """Return the name of a dtype."""
+        return np.dtype(dtype).name
+
+    def full(self, value: float, dtype: Any, like: Any) -> Any:
+        """Return a 0-d array."""
+        return namespace.asarray(np.asarray(value, dtype=dtype))
+
+    def arange(self, count: int, dtype: Any, like: Any) -> Any:
+        """Return 0, 1, ... in this dtype, in one chunk."""
+        return namespace.asarray(np.arange(count, dtype=dtype))
+
+    def to_numpy(self, x: Any) -> Any:
+        """Return the values (this computes them)."""
+        return np.asarray(x)
+
+
+BACKEND = DaskBackend(namespace)

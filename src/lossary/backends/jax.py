@@ -1,0 +1,194 @@
+"""JAX: expressions under ``jax.jit``, with the derivative of their own by ``custom_jvp``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
+
+from lossary.backends.base import _PYTHON, ArrayOperations, Backend
+from lossary.formula.expression import argument, literal
+from lossary.formula.plan import Output
+from lossary.problem import Problem, stored
+
+Arrays = dict[str, Any]
+
+_SHARE = 128
+
+
+class JaxOperations(ArrayOperations):
+    """JAX's functions, with its own derivatives where they are right."""
+
+    native = {"sigmoid": jax.nn.sigmoid, "stop": jax.lax.stop_gradient}  # noqa: RUF012
+
+    def stop(self, x: Any) -> Any:
+        """Return the same value, a constant for JAX's derivative."""
+        return jax.lax.stop_gradient(x)
+
+
+class JaxBackend(Backend):
+    """Arrays and tracers of JAX."""
+
+    name = "JAX"
+    operations = JaxOperations
+
+    def has_dtype(self, name: str) -> bool:
+        """Tell whether JAX computes in this dtype (float64 needs ``jax_enable_x64``)."""
+        return name != "float64" or bool(jax.config.jax_enable_x64)
+
+    def default_float(self) -> str:
+        """Return float64 if ``jax_enable_x64`` is set, else float32."""
+        return "float64" if jax.config.jax_enable_x64 else "float32"
+
+    def dtype_name_of(self, dtype: Any) -> str:
+        """Return the name of a dtype."""
+        return jnp.dtype(dtype).name
+
+    def full(self, value: float, dtype: Any, like: Any) -> Any:
+        """Return a 0-d array."""
+        return jnp.asarray(value, dtype=dtype)
+
+    def arange(self, count: int, dtype: Any, like: Any) -> Any:
+        """Return 0, 1, ... in this dtype."""
+        return jnp.arange(count, dtype=dtype)
+
+    def cast(self, x: Any, name: str) -> Any:
+        """Return x in the dtype of this name."""
+        return x.astype(name)
+
+    def readable(self, problem: Problem) -> bool:
+        """Tell whether the values are known: they are not under a transformation."""
+        return not any(isinstance(x, jax.core.Tracer) for x in problem.arrays.values())
+
+    def may_check(self, problem: Problem) -> bool:
+        """Look at values only if the policy is to raise, and never under a trace."""
+        return self.readable(problem) and super().may_check(problem)
+
+    def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+        """Evaluate outputs as one compiled computation."""
+        names = tuple(problem.arrays)
+        numbers = tuple(problem.numbers)
+        static = _Static(_without_arrays(problem), outputs, names, numbers)
+        arrays = [
+            jnp.asarray(x, problem.compute if n != "where" else bool) if type(x) in _PYTHON else x
+            for n, x in problem.arrays.items()
+        ]
+        return _compiled(static, arrays, list(problem.numbers.values()))
+
+    def evaluated(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+        """Evaluate outputs inside a trace, the value with its own derivative."""
+        results = {}
+        rest = []
+        for output in outputs:
+            if output.expression is problem.composite.value:
+                value = self._differentiable(problem)
+                results[output.name] = (
+                    value if output.role == "store" else self.reduce(output.role, value)
+                )
+            else:
+                rest.append(output)
+        if rest:
+            results |= super().run(problem, tuple(rest))
+        return results
+
+    def _differentiable(self, problem: Problem) -> Any:
+        """Evaluate the unreduced loss; its tangent is the derived gradient times the input's."""
+        base = super()
+
+        @jax.custom_jvp
+        def value(arrays: Arrays, numbers: Arrays) -> Any:
+            outputs = (stored("value", problem.composite.value),)
+            inner = dataclasses.replace(problem, arrays=arrays, numbers=numbers)
+            return base.run(inner, outputs)["value"]
+
+        def value_jvp(primals: Any, tangents: Any) -> Any:
+            arrays, numbers = primals
+            inner = dataclasses.replace(problem, arrays=arrays, numbers=numbers)
+            moved = jnp.zeros(problem.unit_shape, problem.compute)
+            for name, tangent in tangents[0].items():
+                if isinstance(tangent, SymbolicZero) or tangent.dtype == jax.dtypes.float0:
+                    continue
+                (result,) = base.run(inner, (self._gradient(problem, name),)).values()
+                product = result * tangent.astype(problem.compute)
+                full = problem.axis is not None and name in problem.request.loss.arguments
+                moved = moved + (product.sum(problem.axis) if full else product)
+            return value(arrays, numbers), moved
+
+        value.defjvp(value_jvp, symbolic_zeros=True)
+        return value(problem.arrays, problem.numbers)
+
+    def _gradient(self, problem: Problem, name: str) -> Output:
+        composite = problem.composite
+        if name == "weights":
+            return stored("gradient", composite.weights_gradient(literal(1)))
+        if name == "class_weights":
+            return stored("gradient", literal(0))
+        return stored("gradient", composite.gradient(name, literal(1)))
+
+    def sum(self, x: Any) -> Any:
+        """Sum in shares, so that the error of float32 sums stays small."""
+        return _in_shares(jnp.ravel(x))
+
+    def reduce(self, role: str, x: Any) -> Any:
+        """Reduce; float32 sums are formed in shares when JAX has no float64."""
+        if role in {"sum", "count"}:
+            return self.sum(x.astype(self.default_float()))
+        return super().reduce(role, x)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Static:
+    """What a compiled computation depends on besides its arrays' shapes and dtypes."""
+
+    problem: Problem
+    outputs: tuple[Output, ...]
+    names: tuple[str, ...]
+    numbers: tuple[str, ...]
+
+    def key(self) -> tuple[Any, ...]:
+        """Return what tells one computation from another."""
+        p = self.problem
+        outputs = tuple((o.name, id(o.expression), o.role) for o in self.outputs)
+        shapes = (p.axis, p.shape, p.unit_shape, p.compute, p.dtype)
+        return (outputs, self.names, self.numbers, shapes, id(p.composite))
+
+    def __hash__(self) -> int:
+        return hash(self.key())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Static) and other.key() == self.key()
+
+
+def _without_arrays(problem: Problem) -> Problem:
+    """Return the problem without its data: it is kept as the key of a compiled computation."""
+    request = dataclasses.replace(
+        problem.request, arrays=(), weights=None, where=None, class_weights=None, denominator="count"
+    )
+    return dataclasses.replace(problem, request=request, arrays={}, numbers={})
+
+
+def _run(static: _Static, arrays: list[Any], numbers: list[Any]) -> dict[str, Any]:
+    problem = dataclasses.replace(
+        static.problem,
+        arrays=dict(zip(static.names, arrays, strict=True)),
+        numbers=dict(zip(static.numbers, numbers, strict=True)),
+    )
+    return BACKEND.evaluated(problem, static.outputs)
+
+
+_compiled = jax.jit(_run, static_argnums=0)
+
+
+def _in_shares(x: Any) -> Any:
+    """Sum a vector by summing shares of fixed length, again and again."""
+    while x.size > _SHARE:
+        whole = x.size // _SHARE * _SHARE
+        x = jnp.concatenate([x[:whole].reshape(-1, _SHARE).sum(1), x[whole:]])
+    return x.sum()
+
+
+BACKEND = JaxBackend(jnp)

@@ -1,0 +1,210 @@
+"""MLX: lazy expressions, with the derivative of their own by ``custom_function``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import mlx.core as mx
+
+from lossary.backends.base import _PYTHON, ArrayOperations, Backend
+from lossary.formula.expression import argument, literal
+from lossary.formula.plan import Output
+from lossary.problem import Problem, stored
+
+_SHARE = 128
+
+
+class MlxOperations(ArrayOperations):
+    """MLX's functions, with its own derivatives where they are right."""
+
+    native = {"sigmoid": mx.sigmoid, "stop": mx.stop_gradient}  # noqa: RUF012
+
+
+class MlxBackend(Backend):
+    """Arrays of MLX."""
+
+    name = "MLX"
+    operations = MlxOperations
+
+    def dtype_name_of(self, dtype: Any) -> str:
+        """Return the name of a dtype; MLX calls booleans ``bool_``."""
+        name = dtype if isinstance(dtype, str) else str(dtype).rpartition(".")[2]
+        return name.rstrip("_")
+
+    def has_dtype(self, name: str) -> bool:
+        """Tell whether MLX has this dtype (float64 on CPUs only)."""
+        return name != "float64" or mx.default_device() == mx.cpu
+
+    def default_float(self) -> str:
+        """Return MLX's default dtype."""
+        return "float32"
+
+    def dtype(self, name: str) -> Any:
+        """Return the dtype of this name."""
+        return mx.bool_ if name == "bool" else getattr(mx, name)
+
+    def promote(self, arrays: Sequence[Any]) -> str:
+        """Return the dtype that MLX's promotion gives."""
+        strong = [x.dtype for x in arrays if type(x) not in _PYTHON]
+        return self.dtype_name_of(mx.result_type(*strong)) if strong else self.default_float()
+
+    def full(self, value: float, dtype: Any, like: Any) -> Any:
+        """Return a 0-d array."""
+        return mx.array(value, dtype=dtype)
+
+    def arange(self, count: int, dtype: Any, like: Any) -> Any:
+        """Return 0, 1, ... in this dtype."""
+        return mx.arange(count, dtype=dtype)
+
+    def cast(self, x: Any, name: str) -> Any:
+        """Return x in the dtype of this name."""
+        return x.astype(self.dtype(name))
+
+    def to_numpy(self, x: Any) -> Any:
+        """Return the values on the host (this evaluates them)."""
+        import numpy as np
+
+        if isinstance(x, mx.array) and x.dtype == mx.bfloat16:
+            x = x.astype(mx.float32)
+        return np.asarray(x)
+
+    # --- running ------------------------------------------------------------------------------
+    def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+        """Evaluate outputs lazily, the value with its own derivative."""
+        problem = dataclasses.replace(problem, arrays=self._filled(problem))
+        results: dict[str, Any] = {}
+        rest = []
+        for output in outputs:
+            if output.expression is problem.composite.value:
+                value = _differentiable(problem)
+                stores = output.role == "store"
+                results[output.name] = value if stores else self.reduce(output.role, value)
+            else:
+                rest.append(output)
+        return results | (super().run(problem, tuple(rest)) if rest else {})
+
+    def _filled(self, problem: Problem) -> dict[str, Any]:
+        """Return the arrays, Python numbers made 0-d."""
+        return {
+            name: mx.array(x, dtype=self.dtype("bool" if name == "where" else problem.compute))
+            if type(x) in _PYTHON
+            else x
+            for name, x in problem.arrays.items()
+        }
+
+    def plain(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+        """Evaluate outputs with MLX's own operations."""
+        return super().run(problem, outputs)
+
+    def reduce(self, role: str, x: Any) -> Any:
+        """Reduce; sums are formed in shares, so that float32 keeps its digits."""
+        if role in {"sum", "count"}:
+            wide = x if x.dtype in {mx.float32, mx.float64} else x.astype(mx.float32)
+            return _in_shares(wide.reshape(-1))
+        return super().reduce(role, x)
+
+
+def _differentiable(problem: Problem) -> Any:
+    """Evaluate the unreduced loss with rules for every transformation."""
+    names = tuple(problem.arrays)
+
+    def with_arrays(given: Sequence[Any]) -> Problem:
+        return dataclasses.replace(problem, arrays=dict(zip(names, given, strict=True)))
+
+    def gradient(given: Sequence[Any], name: str, cotangent: Any) -> Any:
+        inner = with_arrays(given)
+        inner.arrays["cotangent"] = cotangent.astype(BACKEND.dtype(problem.compute))
+        (result,) = BACKEND.plain(inner, (_gradient(problem, name),)).values()
+        shape = problem.arrays[name].shape
+        return (result.sum() if shape == () and result.shape != () else result).astype(
+            problem.arrays[name].dtype
+        )
+
+    @mx.custom_function
+    def value(*given: Any) -> Any:
+        outputs = (stored("value", problem.composite.value),)
+        return BACKEND.plain(with_arrays(given), outputs)["value"]
+
+    @value.vjp
+    def value_vjp(primals: Any, cotangent: Any, _: Any) -> Any:
+        given = primals if isinstance(primals, (tuple, list)) else (primals,)
+        return tuple(
+            gradient(given, name, cotangent)
+            if mx.issubdtype(x.dtype, mx.floating) and name != "class_weights"
+            else mx.zeros_like(x)
+            for name, x in zip(names, given, strict=True)
+        )
+
+    @value.jvp
+    def value_jvp(primals: Any, tangents: Any) -> Any:
+        given = primals if isinstance(primals, (tuple, list)) else (primals,)
+        moved = mx.zeros(problem.unit_shape, dtype=BACKEND.dtype(problem.compute))
+        ones = mx.ones(problem.unit_shape)
+        for name, x, tangent in zip(names, given, tangents, strict=True):
+            if tangent is None or not mx.issubdtype(x.dtype, mx.floating):
+                continue
+            product = gradient(given, name, ones) * tangent
+            full = problem.axis is not None and name in problem.request.loss.arguments
+            moved = moved + (product.sum(problem.axis) if full else product)
+        return moved
+
+    @value.vmap
+    def value_vmap(given: Any, axes: Any) -> Any:
+        inputs = given if isinstance(given, (tuple, list)) else (given,)
+        places = axes if isinstance(axes, (tuple, list)) else (axes,)
+        return _batched(problem, names, inputs, places), 0
+
+    return value(*problem.arrays.values())
+
+
+def _batched(problem: Problem, names: Sequence[str], given: Any, axes: Any) -> Any:
+    """Evaluate with one more axis in front: the loss of every example at once."""
+    size = next(
+        x.shape[axis] for x, axis in zip(given, axes, strict=True) if axis is not None
+    )
+    arrays = {}
+    for name, x, axis in zip(names, given, axes, strict=True):
+        if name == "class_weights":
+            arrays[name] = x
+            continue
+        moved = mx.moveaxis(x, axis, 0) if axis is not None else x[None]
+        missing = len(problem.shape if _is_full(problem, name) else problem.unit_shape) + 1
+        moved = moved.reshape(moved.shape[:1] + (1,) * (missing - moved.ndim) + moved.shape[1:])
+        full = problem.shape if _is_full(problem, name) else problem.unit_shape
+        arrays[name] = mx.broadcast_to(moved, (size, *full))
+    batched = dataclasses.replace(
+        problem,
+        arrays=arrays,
+        axis=None if problem.axis is None else problem.axis + 1,
+        shape=(size, *problem.shape),
+        unit_shape=(size, *problem.unit_shape),
+    )
+    return _differentiable(batched)
+
+
+def _is_full(problem: Problem, name: str) -> bool:
+    labels = name == "targets" and problem.composite.variant.labels
+    return name in problem.request.loss.arguments and not labels
+
+
+def _gradient(problem: Problem, name: str) -> Output:
+    composite = problem.composite
+    cotangent = argument("cotangent", composite.unit)
+    if name == "weights":
+        return stored("gradient", composite.weights_gradient(cotangent))
+    if name == "class_weights":
+        return stored("gradient", literal(0))
+    return stored("gradient", composite.gradient(name, cotangent))
+
+
+def _in_shares(x: Any) -> Any:
+    """Sum a vector by summing shares of fixed length, again and again."""
+    while x.size > _SHARE:
+        whole = x.size // _SHARE * _SHARE
+        x = mx.concatenate([x[:whole].reshape(-1, _SHARE).sum(1), x[whole:]])
+    return x.sum()
+
+
+BACKEND = MlxBackend(mx)
