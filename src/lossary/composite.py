@@ -23,6 +23,7 @@ from lossary.formula.expression import (
     parameter,
 )
 from lossary.formula.gradient import diagonal, gradient
+from lossary.formula.rewrite import expand
 
 if TYPE_CHECKING:
     from lossary.registry import Loss
@@ -62,6 +63,11 @@ class Composite:
     @cached_property
     def raw(self) -> Expression:
         """The formula itself: no weights, no mask."""
+        return expand(self.written)
+
+    @cached_property
+    def written(self) -> Expression:
+        """The formula as it is written, composites included."""
         parameters: dict[str, object] = dict(self.variant.structure)
         for name in self.loss.numbers:
             parameters[name] = literal(0) if name in self.variant.zeros else parameter(name)

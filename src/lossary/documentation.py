@@ -1,7 +1,128 @@
-"""Printed forms of a loss: its docstring completed from the registry, text and LaTeX."""
+"""Printed forms of a loss: formula and gradient, and its docstring completed from the registry."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
-def complete_docstring(record, written):
-    return written
+from lossary.formula.expression import Expression
+from lossary.formula.gradient import gradient
+from lossary.formula.printing import to_latex, to_text
+
+if TYPE_CHECKING:
+    from lossary.composite import Composite
+    from lossary.registry import Loss
+
+_TAIL = {
+    "weights": """\
+weights : array, optional
+    Weights of the elements, of the shape of the unreduced loss, or a scalar.""",
+    "where": """\
+where : boolean array, optional
+    Elements that take part; the others add exactly 0 to value and gradient, whatever they hold.""",
+    "denominator": """\
+denominator : {"count", "weights"} or positive number
+    What "mean" divides by: the number of elements that take part, the sum of their weights, or
+    this number.""",
+    "dtype": """\
+dtype : dtype, optional
+    Dtype of the result; by default that of the floating-point arguments.""",
+    "ignore_index": """\
+ignore_index : int, optional
+    Label of elements that take no part.""",
+    "class_weights": """\
+class_weights : array, shape (C,), optional
+    Weight of each class; it multiplies the whole loss of an element with that label.""",
+    "reduction": """\
+reduction : {{"none", "mean", "sum"}}
+    What is done with the losses of the elements. Default: "{default}".""",
+}
+
+_RETURNS = """\
+Returns
+-------
+array, shape {shape} for "none", () for "mean" and "sum"
+    The loss, of the arguments' library and on their device."""
+
+_RAISES = """\
+Raises
+------
+ValueError
+    If shapes do not fit, a parameter or label is out of range, or (where the domain policy is
+    "raise") targets lie outside their domain.
+TypeError
+    If the arguments are of different libraries, or not dense arrays of real numbers."""
+
+
+def formula_text(loss: Loss, **structure: object) -> str:
+    """Return the formula as plain text; ``labels=True`` chooses class labels as targets."""
+    return to_text(_variant(loss, structure).written)
+
+
+def gradient_text(loss: Loss, **structure: object) -> str:
+    """Return the derivative with respect to the first argument as plain text."""
+    return to_text(_gradient(loss, structure))
+
+
+def formula_latex(loss: Loss, **structure: object) -> str:
+    """Return the formula as LaTeX."""
+    return to_latex(_variant(loss, structure).written)
+
+
+def gradient_latex(loss: Loss, **structure: object) -> str:
+    """Return the derivative with respect to the first argument as LaTeX."""
+    return to_latex(_gradient(loss, structure))
+
+
+def _gradient(loss: Loss, structure: dict[str, object]) -> Expression:
+    chosen = _variant(loss, structure)
+    return gradient(chosen.raw, chosen.symbols[loss.arguments[0]])
+
+
+def _variant(loss: Loss, structure: dict[str, object]) -> Composite:
+    from lossary.composite import Variant, composite
+
+    labels = bool(structure.pop("labels", loss.takes_labels))
+    flags = {name: loss.parameters[name] for name in loss.parameters if name in loss.structure}
+    zeros = {name for name in loss.numbers if loss.parameters[name] == 0}
+    chosen = Variant(
+        structure=tuple((flags | structure).items()), labels=labels, zeros=frozenset(zeros)
+    )
+    return composite(loss, chosen)
+
+
+def complete_docstring(loss: Loss, written: str) -> str:
+    """Add to a docstring what the registry knows: formula, tail, returns, errors, source."""
+    if not written:
+        written = f"{loss.name.replace('_', ' ').capitalize()}."
+    head, sections = _split(written)
+    head += f"\n\nFormula::\n\n    {formula_text(loss)}"
+    parameters = sections.pop("Parameters", "").rstrip()
+    tail = [
+        text.format(default=loss.reduction) if name == "reduction" else text
+        for name in loss.signature.parameters
+        if (text := _TAIL.get(name)) is not None
+    ]
+    blocks = [head, _section("Parameters", "\n".join(filter(None, [parameters, *tail])))]
+    blocks += [_RETURNS.format(shape="(...)"), _RAISES]
+    blocks += [_section(name, body) for name, body in sections.items() if name != "Examples"]
+    if loss.source:
+        blocks.append(_section("References", loss.source))
+    if "Examples" in sections:
+        blocks.append(_section("Examples", sections["Examples"]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _section(title: str, body: str) -> str:
+    return f"{title}\n{'-' * len(title)}\n{body.rstrip()}"
+
+
+def _split(written: str) -> tuple[str, dict[str, str]]:
+    """Split a numpydoc docstring into its opening and its sections."""
+    lines = written.splitlines()
+    starts = [i for i in range(len(lines) - 1) if lines[i] and set(lines[i + 1]) == {"-"}]
+    head = "\n".join(lines[: starts[0]] if starts else lines).rstrip()
+    ends = [*starts[1:], len(lines)]
+    return head, {
+        lines[start]: "\n".join(lines[start + 2 : end]).strip("\n")
+        for start, end in zip(starts, ends, strict=True)
+    }

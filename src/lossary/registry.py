@@ -110,7 +110,7 @@ class Loss:
         parameters: Mapping[str, object],
         class_weights: Expression | None = None,
     ) -> Expression:
-        """Run the formula on symbols."""
+        """Run the formula on symbols; composites stay as they are written."""
         given: dict[str, object] = {**symbols, **parameters}
         accepted = inspect.signature(self.formula).parameters
         given |= {name: None for name in _RESERVED if name in accepted}

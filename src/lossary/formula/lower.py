@@ -9,20 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lossary.formula.expression import LEAVES, Expression, node, walk
+from lossary.formula.expression import Expression, node
+from lossary.formula.rewrite import rewrite
 
 
 def lower(*outputs: Expression) -> tuple[Expression, ...]:
     """Return the outputs with composites rewritten."""
-    rewritten: dict[int, Expression] = {}
-    for item in walk(*outputs):
-        if item.operation in LEAVES or not item.arguments:
-            rewritten[id(item)] = item
-            continue
-        arguments = tuple(rewritten[id(child)] for child in item.arguments)
-        rule = _RULES.get(item.operation)
-        rewritten[id(item)] = rule(*arguments) if rule else node(item.operation, *arguments)
-    return tuple(rewritten[id(output)] for output in outputs)
+    return rewrite(outputs, _RULES)
 
 
 def _decay(x: Expression) -> Expression:

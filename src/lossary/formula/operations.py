@@ -130,8 +130,7 @@ def peak(x: Expression) -> Expression:
 
     A row whose maximum is infinite is measured from 0, so that no infinity meets another.
     """
-    top = node("stop", node("max", x))
-    return where(is_finite(top), top, 0)
+    return node("peak", x)
 
 
 def logsumexp(x: Expression, relative_to: Operand = 0) -> Expression:
@@ -140,8 +139,7 @@ def logsumexp(x: Expression, relative_to: Operand = 0) -> Expression:
     The difference is taken before the logarithm is added: two large numbers that nearly cancel
     do so while they are exact.
     """
-    top = peak(x)
-    return (top - relative_to) + log(sum_over_classes(exp_difference(x, top)))
+    return node("logsumexp", x, relative_to)
 
 
 def exp_difference(a: Operand, b: Operand) -> Expression:
@@ -151,12 +149,9 @@ def exp_difference(a: Operand, b: Operand) -> Expression:
 
 def softmax(x: Expression) -> Expression:
     """exp(x) / sum(exp(x)) along the class axis."""
-    weights = exp_difference(x, peak(x))
-    return weights / sum_over_classes(weights)
+    return node("softmax", x)
 
 
 def negative_log_softmax(x: Expression) -> Expression:
     """-log(softmax(x)): two terms, neither negative, so nothing cancels."""
-    top = peak(x)
-    return (top - x) + log(sum_over_classes(exp_difference(x, top)))
-
+    return node("negative_log_softmax", x)

@@ -41,6 +41,7 @@ class Primitive:
     bounded: bool = False
     reduces: bool = False
     kind: Kind = field(default=Kind.CONSTANT)
+    expand: Callable[..., Expression] | None = None
 
 
 def _slope_of_maximum(a: Expression, b: Expression) -> tuple[Expression, Expression]:
@@ -113,6 +114,35 @@ def _comparison(name: str, array: Callable[..., Any], sign: str, latex: str) -> 
         precedence=3,
         boolean=True,
     )
+
+
+def _composite(name: str, arity: int, expand: Callable[..., Expression], **rest: Any) -> Primitive:
+    return _row(name, arity, _unexpanded, "", expand=expand, **rest)
+
+
+def _unexpanded(*_: Any) -> Any:
+    message = "composites are expanded before they are evaluated"
+    raise NotImplementedError(message)
+
+
+def _peak(x: Expression) -> Expression:
+    top = node("stop", node("max", x))
+    return node("where", node("is_finite", top), top, 0)
+
+
+def _logsumexp(x: Expression, relative_to: Expression) -> Expression:
+    top = _peak(x)
+    return (top - relative_to) + node("log", node("sum", node("exp_difference", x, top)))
+
+
+def _softmax(x: Expression) -> Expression:
+    share = node("exp_difference", x, _peak(x))
+    return share / node("sum", share)
+
+
+def _negative_log_softmax(x: Expression) -> Expression:
+    top = _peak(x)
+    return (top - x) + node("log", node("sum", node("exp_difference", x, top)))
 
 
 def _call(name: str, partials: Partials, array: Callable[..., Any] | None = None, **rest: Any) -> Any:
@@ -234,6 +264,17 @@ _TABLE = (
         "at_label", 2, lambda xp, a, y: xp.sum_classes(xp.where(xp.index() == y, a, 0.0)), "",
         partials=lambda a, y: (node("where", node("equal", node("index"), y), 1, 0), None),
         reduces=True, latex=r"{0}\big|_{{k = {1}}}", text="{0}[{1}]",
+    ),
+    # composites: words of a formula that are printed as such and expanded before use ------------
+    _composite("peak", 1, _peak, reduces=True, latex=r"\max_k {0}", text="max({0})"),
+    _composite(
+        "logsumexp", 2, _logsumexp, reduces=True, precedence=5,
+        latex=r"\log \sum_k e^{{{0}}} - {1}", text="logsumexp({0}) - {1}",
+    ),
+    _composite("softmax", 1, _softmax, latex=r"\operatorname{{softmax}}_k\left({0}\right)"),
+    _composite(
+        "negative_log_softmax", 1, _negative_log_softmax,
+        latex=r"-\log\operatorname{{softmax}}_k\left({0}\right)",
     ),
 )
 

@@ -1,0 +1,32 @@
+"""Rewriting of expressions, node by node, from the leaves up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from lossary.formula.expression import Expression, node, walk
+from lossary.formula.primitives import PRIMITIVES
+
+Rules = Mapping[str, Callable[..., Expression]]
+
+
+def rewrite(outputs: tuple[Expression, ...], rules: Rules) -> tuple[Expression, ...]:
+    """Return the outputs with every operation that has a rule replaced."""
+    rewritten: dict[int, Expression] = {}
+    for item in walk(*outputs):
+        if not item.arguments:
+            rewritten[id(item)] = item
+            continue
+        arguments = tuple(rewritten[id(child)] for child in item.arguments)
+        rule = rules.get(item.operation)
+        rewritten[id(item)] = rule(*arguments) if rule else node(item.operation, *arguments)
+    return tuple(rewritten[id(output)] for output in outputs)
+
+
+def expand(output: Expression) -> Expression:
+    """Replace composites, which have no derivative of their own, by what they stand for."""
+    (expanded,) = rewrite((output,), _EXPANSIONS)
+    return expanded
+
+
+_EXPANSIONS = {name: row.expand for name, row in PRIMITIVES.items() if row.expand is not None}
