@@ -16,12 +16,14 @@ from lossary.checks import prepare
 from lossary.errors import type_error, value_error
 from lossary.formula.expression import parameter
 from lossary.formula.plan import Output
-from lossary.problem import Problem, Request, stored, total
+from lossary.problem import Problem, stored, total
+from lossary.recipe import Book, signature
 from lossary.registry import Loss, get_loss
 
 Function = Callable[..., Any]
 
 _COTANGENT = parameter("cotangent")
+_recipes = Book()
 
 
 def grad(loss: Function, argnums: int | Sequence[int] = 0) -> Function:
@@ -131,63 +133,74 @@ def _derived(loss: Loss, argnums: int | Sequence[int], second: bool) -> Function
 
     @functools.wraps(loss.function)
     def derived(*args: Any, **kwargs: Any) -> Any:
-        request = request_of(loss, *args, **kwargs)
-        backend = find_backend(request)
-        value, *derivatives = evaluate(prepare(request, backend), backend, names, second)
+        request = loss.bind(*args, **kwargs)
+        key = signature(request, names, second)
+        recipe = _recipes.find(key) if key is not None else None
+        results = recipe(request) if recipe is not None else None
+        if results is None:
+            backend = find_backend(request)
+            problem = prepare(request, backend)
+            results = evaluate(problem, backend, names, second)
+            if key is not None and recipe is None:
+                _keep_recipe(key, problem, backend, names, second)
         if single:
-            return (value, *(items[0] for items in derivatives))
-        return (value, *map(tuple, derivatives))
+            return results
+        gradients = results[1 : 1 + len(names)]
+        return (results[0], gradients, results[1 + len(names) :])[: 2 + second]
 
     derived.__signature__ = loss.signature  # type: ignore[attr-defined]
     return derived
 
 
-def request_of(loss: Loss, *args: Any, **kwargs: Any) -> Request:
-    """Bind a loss's arguments as its public function does."""
-    bound = loss.signature.bind(*args, **kwargs)
-    bound.apply_defaults()
-    given = bound.arguments
-    return Request(
-        loss,
-        tuple(given[name] for name in loss.arguments),
-        tuple(given[name] for name in loss.parameters),
-        given.get("axis", loss.axis),
-        given["reduction"],
-        given["weights"],
-        given["where"],
-        given["denominator"],
-        given["dtype"],
-        given.get("ignore_index"),
-        given.get("class_weights"),
-    )
-
-
 def evaluate(
     problem: Problem, backend: Backend, names: Sequence[str], second: bool
 ) -> tuple[Any, ...]:
-    """Compute the value, the gradients and, if asked for, the diagonal Hessians."""
-    first: dict[str, Any] = {}
+    """Compute the value, then the gradients, then (if asked for) the diagonal Hessians."""
     unknown = backend.denominator_outputs(problem)
-    if unknown:
-        # The gradient is scaled by the denominator, so it has to be known beforehand: one pass
-        # over the mask or the weights alone.
-        first = backend.run(problem, unknown)
+    # The gradient is scaled by the denominator, so it has to be known beforehand: one pass over
+    # the mask or the weights alone.
+    first = backend.run(problem, unknown) if unknown else {}
     problem.numbers["cotangent"] = backend.inverse(backend.denominator(problem, first))
+    results = backend.checked_run(problem, _outputs(backend, problem, names, second))
+    value = backend.cast(backend.reduced(problem, results | first), problem.dtype)
+    derivatives = (
+        backend.like_argument(problem, name, results[f"{kind}_{name}"])
+        for kind in _kinds(second)
+        for name in names
+    )
+    return (value, *derivatives)
+
+
+def _keep_recipe(
+    key: Any, problem: Problem, backend: Backend, names: Sequence[str], second: bool
+) -> None:
+    """Remember the call if its gradients need no pass beforehand and no change of dtype."""
+    same = all(backend.dtype_name(problem.arrays[name]) == problem.dtype for name in names)
+    if same and not backend.denominator_outputs(problem):
+        outputs = _outputs(backend, problem, names, second)
+        recipe = backend.recipe(problem, outputs, [output.name for output in outputs[1:]])
+        if recipe is not None:
+            _recipes.keep(key, recipe)
+
+
+def _kinds(second: bool) -> tuple[str, ...]:
+    return ("gradient", "hessian") if second else ("gradient",)
+
+
+def _outputs(
+    backend: Backend, problem: Problem, names: Sequence[str], second: bool
+) -> tuple[Output, ...]:
     composite = problem.composite
-    reduced = problem.reduction != "none"
-    value = total("value", composite.value) if reduced else stored("value", composite.value)
-    outputs = [value]
-    for name in names:
-        outputs.append(_output(backend, problem, f"gradient_{name}", composite.gradient, name))
-        if second:
-            outputs.append(_output(backend, problem, f"hessian_{name}", composite.hessian, name))
-    results = backend.checked_run(problem, tuple(outputs))
-    loss = backend.reduced(problem, results | first) if reduced else results["value"]
-    gradients = [backend.like_argument(problem, n, results[f"gradient_{n}"]) for n in names]
-    found: tuple[Any, ...] = (backend.cast(loss, problem.dtype), gradients)
-    if second:
-        found += ([backend.like_argument(problem, n, results[f"hessian_{n}"]) for n in names],)
-    return found
+    derive = {"gradient": composite.gradient, "hessian": composite.hessian}
+    make = stored if problem.reduction == "none" else total
+    return (
+        make("value", composite.value),
+        *(
+            _output(backend, problem, f"{kind}_{name}", derive[kind], name)
+            for kind in _kinds(second)
+            for name in names
+        ),
+    )
 
 
 def _output(

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lossary.documentation import complete_docstring
 from lossary.domains import (
@@ -23,6 +23,9 @@ from lossary.domains import (
 )
 from lossary.errors import LossaryTypeError, LossaryValueError, value_error
 from lossary.formula.expression import Expression, TracingError
+
+if TYPE_CHECKING:
+    from lossary.problem import Request
 
 Reduction = Literal["none", "mean", "sum"]
 
@@ -78,6 +81,7 @@ class Loss:
     lipschitz: float | None = None
     differences: dict[str, str] = field(default_factory=dict)
     function: Callable[..., Any] = field(init=False, repr=False)
+    bind: Callable[..., Request] = field(init=False, repr=False)
 
     @property
     def targets(self) -> Domain:
@@ -346,9 +350,15 @@ def _public_signature(
 
 _FUNCTION = """\
 def {name}{signature}:
-    return _call(_Request(_loss, ({arguments},), ({parameters}), {axis}, reduction, weights, where,
-                          denominator, dtype, {ignore_index}, {class_weights}))
+    return _call(_Request({fields}))
+
+def bind{signature}:
+    return _Request({fields})
 """
+_FIELDS = (
+    "_loss, ({arguments},), ({parameters}), {axis}, reduction, weights, where, denominator, dtype, "
+    "{ignore_index}, {class_weights}"
+)
 
 
 def _register(record: Loss) -> Callable[..., Any]:
@@ -358,15 +368,14 @@ def _register(record: Loss) -> Callable[..., Any]:
     clash = names & {"_call", "_Request", "_loss"} or len(names) != len(set(names))
     if clash:
         raise LossaryValueError(f"{record.name}: parameter names must be unique and public")
-    source = _FUNCTION.format(
-        name=record.name,
-        signature=record.signature,
+    fields = _FIELDS.format(
         arguments=", ".join(record.arguments),
         parameters="".join(f"{name}, " for name in record.parameters),
         axis="axis" if "axis" in names else repr(record.axis),
         ignore_index="ignore_index" if "ignore_index" in names else None,
         class_weights="class_weights" if "class_weights" in names else None,
     )
+    source = _FUNCTION.format(name=record.name, signature=record.signature, fields=fields)
     namespace = {"_call": call, "_Request": Request, "_loss": record, "inf": float("inf")}
     # The same technique as dataclasses: a real function, so that signature, keyword errors,
     # pickling and help() are exactly those of one written by hand.
@@ -375,6 +384,7 @@ def _register(record: Loss) -> Callable[..., Any]:
     function.__module__ = record.formula.__module__
     function.__qualname__ = record.formula.__qualname__
     object.__setattr__(record, "function", function)
+    object.__setattr__(record, "bind", namespace["bind"])
     function.__doc__ = complete_docstring(record, inspect.getdoc(record.formula) or "")
     REGISTRY[record.name] = record
     _BY_FUNCTION[function] = record

@@ -9,7 +9,6 @@ from typing import Any
 
 from lossary.backends import find_backend
 from lossary.checks import prepare
-from lossary.derivatives import request_of
 from lossary.formula.expression import literal
 from lossary.formula.plan import Output
 from lossary.problem import total
@@ -102,7 +101,7 @@ def summarize(loss: Callable[..., Any], *args: Any, **kwargs: Any) -> Summary:
     >>> sum(parts).mean
     0.6931471805599453
     """
-    request = request_of(get_loss(loss), *args, **kwargs)
+    request = get_loss(loss).bind(*args, **kwargs)
     request.reduction = "sum"
     backend = find_backend(request)
     problem = prepare(request, backend)

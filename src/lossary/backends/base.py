@@ -14,7 +14,8 @@ from lossary import faults
 from lossary.formula.evaluate import tape
 from lossary.formula.expression import Kind, literal
 from lossary.formula.plan import Output
-from lossary.problem import Problem, stored, total
+from lossary.problem import Problem, total
+from lossary.recipe import HostRecipe, value_outputs
 
 _PYTHON = {bool: "bool", int: "int64", float: "float64"}
 
@@ -148,13 +149,18 @@ class Backend:
         return self.xp.astype(x, self.dtype(name), copy=False)
 
     # --- running ------------------------------------------------------------------------------
+    def recipe(
+        self,
+        problem: Problem,
+        outputs: tuple[Output, ...] | None = None,
+        gradients: Sequence[str] = (),
+    ) -> HostRecipe | None:
+        """Return a recipe for calls of the same signature, where kernels run on the arrays."""
+        return None
+
     def value(self, problem: Problem) -> Any:
         """Compute the loss, reduced as asked."""
-        if problem.reduction == "none":
-            outputs = (stored("value", problem.composite.value),)
-            return self.cast(self.checked_run(problem, outputs)["value"], problem.dtype)
-        outputs = (total("value", problem.composite.value), *self.denominator_outputs(problem))
-        results = self.checked_run(problem, outputs)
+        results = self.checked_run(problem, value_outputs(self, problem))
         return self.cast(self.reduced(problem, results), problem.dtype)
 
     def checked_run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
@@ -265,8 +271,8 @@ class Backend:
         return results.get("denominator", float(problem.count))
 
     def reduced(self, problem: Problem, results: Mapping[str, Any]) -> Any:
-        """Return the sum or the mean from the sums of a run."""
-        if problem.reduction == "sum":
+        """Return the unreduced loss, or the sum or mean from the sums of a run."""
+        if problem.reduction != "mean":
             return results["value"]
         return self.divide(results["value"], self.denominator(problem, results), problem)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from lossary.backends.base import _PYTHON, ArrayOperations, Backend
 from lossary.errors import type_error
 from lossary.formula.plan import Output
 from lossary.problem import Problem
+from lossary.recipe import HostRecipe, host_recipe, value_outputs
+
+if TYPE_CHECKING:
+    from lossary.kernels.host import Job
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -91,7 +95,13 @@ class NumpyBackend(Backend):
                 return super().run(problem, outputs)
         from lossary.kernels import host
 
-        job = host.Job(
+        return host.run(self.job(problem, outputs))
+
+    def job(self, problem: Problem, outputs: tuple[Output, ...]) -> Job:
+        """Return what a kernel has to do, in terms of host memory."""
+        from lossary.kernels import host
+
+        return host.Job(
             outputs=outputs,
             arrays={name: np.asarray(x) for name, x in problem.arrays.items()},
             numbers=problem.numbers,
@@ -101,7 +111,27 @@ class NumpyBackend(Backend):
             compute=problem.compute,
             dtypes={o.name: problem.dtype for o in outputs if o.role == "store"},
         )
-        return host.run(job)
+
+    def recipe(
+        self,
+        problem: Problem,
+        outputs: tuple[Output, ...] | None = None,
+        gradients: Sequence[str] = (),
+    ) -> HostRecipe | None:
+        """Return a recipe for calls of the same signature."""
+        if not has_numba():
+            return None
+        return host_recipe(self, problem, outputs or value_outputs(self, problem), gradients)
+
+    def host_view(self, x: Any) -> Array:
+        """Return the memory of an array: the array itself."""
+        return np.asarray(x)
+
+    def finish(self, result: Any, dtype: str) -> Any:
+        """Return a kernel's result as the caller gets it."""
+        if isinstance(result, np.ndarray):
+            return result if result.ndim else result[()]
+        return _SCALARS[dtype](result)
 
     def to_numpy(self, x: Any) -> Array:
         """Return the array itself."""
@@ -115,6 +145,9 @@ class NumpyBackend(Backend):
             return np.float64(0.0)
         with np.errstate(all="ignore"):
             return np.float64(sum_) / np.float64(denominator)
+
+
+_SCALARS = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
 
 
 @cache

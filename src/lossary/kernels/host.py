@@ -96,19 +96,12 @@ def kernel_of(plan: Plan, compute: str, layout: Layout, scalars: frozenset[str])
 def run(job: Job) -> dict[str, Any]:
     """Run a job; stored outputs come back as arrays, reduced ones as float64 numbers."""
     plan = plan_of(job.outputs)
-    names = [str(leaf.value) for leaf in plan.leaves]
-    scalars = frozenset(name for name in names if job.arrays[name].ndim == 0)
     if math.prod(job.shape) == 0 and (job.axis is None or math.prod(job.unit_shape) == 0):
         return _empty(plan, job)
-    results = _allocate(plan, job)
-    if _is_direct(plan, job, scalars):
-        partials = _run_direct(plan, job, scalars, results)
-    else:
-        partials = _run_blocks(plan, job, scalars, results)
-    reduced = [output for output in plan.outputs if output.role != "store"]
-    for place, output in enumerate(reduced):
-        results[output.name] = _COMBINE[output.role](partials[:, place])
-    return results
+    if is_direct(plan, job):
+        direct = Direct(plan, job)
+        return dict(zip(direct.names, direct([job.arrays[n] for n in direct.leaves]), strict=True))
+    return _run_blocks(plan, job)
 
 
 def _empty(plan: Plan, job: Job) -> dict[str, Any]:
@@ -133,37 +126,66 @@ def _shape(output: Output, job: Job) -> Shape:
 
 
 # --- arrays that the kernel can read as they are ----------------------------------------------
-def _is_direct(plan: Plan, job: Job, scalars: frozenset[str]) -> bool:
+def is_direct(plan: Plan, job: Job) -> bool:
+    """Tell whether the kernel can read and write all arrays as they are."""
     for leaf in plan.leaves:
         x = job.arrays[str(leaf.value)]
-        if leaf.value in scalars or leaf.value == "class_weights":
+        if x.ndim == 0 or leaf.value == "class_weights":
             continue
         if not x.flags.c_contiguous or (leaf.operation == "argument" and x.dtype != job.compute):
             return False
         if leaf.operation == "mask" and x.dtype != np.bool_:
             return False
-    return all(dtype == job.compute for dtype in job.dtypes.values())
+    return math.prod(job.shape) > 0 and all(d == job.compute for d in job.dtypes.values())
 
 
-def _run_direct(
-    plan: Plan, job: Job, scalars: frozenset[str], results: Mapping[str, Any]
-) -> Array:
-    sizes, layout, chunk = _geometry(job)
-    kernel = kernel_of(plan, job.compute, layout, scalars)
-    leaves = [_viewed(leaf, job, layout, scalars) for leaf in plan.leaves]
-    stored = [_laid_out(results[o.name], o.expression.kind, job, layout) for o in kernel.stored]
-    numbers = [job.numbers[name] for name in plan.parameters]
-    count = -(-sizes[0] // chunk)
-    partials = np.empty((count, len(kernel.reduced)), np.float64)
+class Direct:
+    """A kernel with everything resolved that depends on shapes and dtypes, ready to be called.
 
-    def task(first: int, last: int) -> None:
-        kernel.function(first, last, chunk, *sizes, *leaves, *numbers, *stored, partials)
+    ``leaves`` names the arrays that it takes, in order; ``names`` the outputs that it returns.
+    """
 
-    if math.prod(job.shape) < PARALLEL_FROM:
-        task(0, count)
-    else:
-        threads.run(task, count)
-    return partials
+    def __init__(self, plan: Plan, job: Job) -> None:
+        self.leaves = [str(leaf.value) for leaf in plan.leaves]
+        scalars = frozenset(name for name in self.leaves if job.arrays[name].ndim == 0)
+        self._sizes, layout, self._chunk = _geometry(job)
+        kernel = kernel_of(plan, job.compute, layout, scalars)
+        self._function = kernel.function
+        self._numbers = tuple(job.numbers[name] for name in plan.parameters)
+        self._views = [_viewer(leaf, job, layout, scalars) for leaf in plan.leaves]
+        self._stored = [
+            (_shape(o, job), np.dtype(job.compute), _laid_out(o.expression.kind, job, layout))
+            for o in kernel.stored
+        ]
+        self._combine = [_COMBINE[output.role] for output in kernel.reduced]
+        self.names = [output.name for output in (*kernel.stored, *kernel.reduced)]
+        self._count = -(-self._sizes[0] // self._chunk)
+        self._parallel = math.prod(job.shape) >= PARALLEL_FROM and self._count > 1
+
+    def __call__(self, arrays: Sequence[Array]) -> list[Any]:
+        """Run; return stored arrays, then reduced numbers."""
+        results: list[Any] = [np.empty(shape, dtype) for shape, dtype, _ in self._stored]
+        partials = np.empty((self._count, len(self._combine)))
+        function, chunk = self._function, self._chunk
+        rest = (
+            *self._sizes,
+            *[view(x) for view, x in zip(self._views, arrays, strict=True)],
+            *self._numbers,
+            *[x.reshape(laid[2]) for x, laid in zip(results, self._stored, strict=True)],
+            partials,
+        )
+        if self._parallel:
+            threads.run(lambda first, last: function(first, last, chunk, *rest), self._count)
+            totals = [c(partials[:, i]) for i, c in enumerate(self._combine)]
+        else:
+            function(0, self._count, chunk, *rest)
+            alone = self._count == 1
+            totals = (
+                partials[0].tolist()
+                if alone
+                else [c(partials[:, i]) for i, c in enumerate(self._combine)]
+            )
+        return results + totals
 
 
 def _geometry(job: Job) -> tuple[tuple[int, ...], Layout, int]:
@@ -180,15 +202,37 @@ def _geometry(job: Job) -> tuple[tuple[int, ...], Layout, int]:
     return (outer * blocks, classes, inner), "columns", chunk
 
 
-def _viewed(leaf: Expression, job: Job, layout: Layout, scalars: frozenset[str]) -> Array:
-    x = job.arrays[str(leaf.value)]
+def _viewer(
+    leaf: Expression, job: Job, layout: Layout, scalars: frozenset[str]
+) -> Callable[[Array], Array]:
+    """Return what brings an array into the form in which the kernel takes it."""
     if leaf.value in scalars or leaf.value == "class_weights":
-        return _converted(leaf, x.reshape(-1), job)
+        return lambda x: _converted(leaf, x.reshape(-1), job)
+    shape = _laid_out(leaf.kind, job, layout)
     if leaf.operation == "label":
-        x = x.astype(np.int64, copy=False)
+        return lambda x: x.astype(np.int64, copy=False).reshape(shape)
     if leaf.operation == "mask":
-        x = x.view(np.uint8)
-    return _laid_out(x, leaf.kind, job, layout)
+        return lambda x: x.view(np.uint8).reshape(shape)
+    if shape == job.arrays[str(leaf.value)].shape:
+        return _unchanged
+    return lambda x: x.reshape(shape)
+
+
+def _unchanged(x: Array) -> Array:
+    return x
+
+
+def _laid_out(kind: Kind, job: Job, layout: Layout) -> Shape:
+    """Return the shape in which the kernel sees a full array."""
+    if layout == "flat":
+        return (math.prod(job.shape),)
+    axis = job.axis or 0
+    classes = job.shape[axis]
+    if layout == "rows":
+        rows = math.prod(job.unit_shape)
+        return (rows, classes) if kind is Kind.ELEMENT else (rows,)
+    outer, inner = math.prod(job.shape[:axis]), math.prod(job.shape[axis + 1 :])
+    return (outer, classes, inner) if kind is Kind.ELEMENT else (outer, inner)
 
 
 def _converted(leaf: Expression, x: Array, job: Job) -> Array:
@@ -198,22 +242,10 @@ def _converted(leaf: Expression, x: Array, job: Job) -> Array:
     return np.ascontiguousarray(x, dtype=dtype)
 
 
-def _laid_out(x: Array, kind: Kind, job: Job, layout: Layout) -> Array:
-    if layout == "flat":
-        return x.reshape(-1)
-    axis = job.axis or 0
-    if layout == "rows":
-        return x.reshape(-1, job.shape[axis]) if kind is Kind.ELEMENT else x.reshape(-1)
-    outer, inner = math.prod(job.shape[:axis]), math.prod(job.shape[axis + 1 :])
-    if kind is Kind.ELEMENT:
-        return x.reshape(outer, job.shape[axis], inner)
-    return x.reshape(outer, inner)
-
-
 # --- arrays that are converted block by block -------------------------------------------------
-def _run_blocks(
-    plan: Plan, job: Job, scalars: frozenset[str], results: Mapping[str, Any]
-) -> Array:
+def _run_blocks(plan: Plan, job: Job) -> dict[str, Any]:
+    scalars = frozenset(name for name, x in job.arrays.items() if x.ndim == 0)
+    results = _allocate(plan, job)
     layout: Layout = "flat" if job.axis is None else "rows"
     kernel = kernel_of(plan, job.compute, layout, scalars)
     classes = () if job.axis is None else (job.shape[job.axis],)
@@ -245,7 +277,9 @@ def _run_blocks(
         task(0, len(blocks))
     else:
         threads.run(task, len(blocks))
-    return partials
+    for place, output in enumerate(kernel.reduced):
+        results[output.name] = _COMBINE[output.role](partials[:, place])
+    return results
 
 
 def _put(target: Array, block: tuple[Any, ...], piece: Array, dtype: str) -> None:

@@ -1,0 +1,155 @@
+"""Recipes: calls that were checked once and need no second look.
+
+A call on host arrays is described by its *signature*: the loss, the types, dtypes, shapes and
+layouts of its arrays, its parameters and options. Two calls with the same signature differ in
+nothing but the numbers in memory, so what was resolved for the first (checks, expression, kernel,
+sizes) is used as it is for the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lossary import faults
+from lossary.options import domain_policy
+from lossary.problem import Problem, Request, stored, total
+
+if TYPE_CHECKING:
+    from lossary.backends.base import Backend
+
+_LIMIT = 4096
+
+#: From the type of an array to the function that describes one, filled in by host backends.
+DESCRIBE: dict[type, Callable[[Any], Any]] = {
+    type(None): lambda x: None,
+    np.ndarray: lambda x: (x.dtype, x.shape, x.flags.c_contiguous),
+}
+
+
+def signature(request: Request, *extra: Any) -> tuple[Any, ...] | None:
+    """Return what two calls must share to share a recipe; None if that cannot be told."""
+    try:
+        described = [DESCRIBE[type(x)](x) for x in request.arrays]
+        tail = (
+            DESCRIBE[type(request.weights)](request.weights),
+            DESCRIBE[type(request.where)](request.where),
+            DESCRIBE[type(request.class_weights)](request.class_weights),
+        )
+        denominator = request.denominator
+        if type(denominator) not in {str, int, float}:
+            return None
+    except KeyError:
+        return None
+    return (
+        request.loss,
+        *described,
+        tail,
+        request.parameters,
+        # 0 and False, 1 and True are equal as keys and not as arguments.
+        *map(type, request.parameters),
+        request.axis,
+        request.reduction,
+        denominator,
+        type(denominator),
+        request.dtype,
+        request.ignore_index,
+        domain_policy(),
+        *extra,
+    )
+
+
+class Book:
+    """Recipes by signature; forgets all when it grows too large."""
+
+    def __init__(self) -> None:
+        self._recipes: dict[Any, Any] = {}
+
+    def find(self, key: Any) -> Any:
+        """Return the recipe for a signature, or None."""
+        try:
+            return self._recipes.get(key)
+        except TypeError:  # something in it has no hash, so it is not one we have seen
+            return None
+
+    def keep(self, key: Any, recipe: Any) -> None:
+        """Remember a recipe."""
+        if len(self._recipes) >= _LIMIT:
+            self._recipes.clear()
+        try:
+            self._recipes[key] = recipe
+        except TypeError:
+            return
+
+
+class HostRecipe:
+    """A value, and gradients if asked for, computed by one kernel over host memory."""
+
+    def __init__(
+        self, backend: Backend, problem: Problem, direct: Any, gradients: Sequence[str]
+    ) -> None:
+        request = problem.request
+        self._direct = direct
+        self._sources = [_source(request, name) for name in direct.leaves]
+        self._view = backend.host_view
+        self._finish = backend.finish
+        self._dtype = problem.dtype
+        self._reduced = problem.reduction != "none"
+        names = list(direct.names)
+        self._value = names.index("value")
+        self._faults = [names.index(name) for name in names if name.startswith("fault_")]
+        self._gradients = [names.index(name) for name in gradients]
+        self._denominator = names.index("denominator") if "denominator" in names else None
+        self._factor = 1.0
+        if self._reduced and self._denominator is None:
+            self._factor = float(backend.denominator(problem, {}))
+
+    def __call__(self, request: Request) -> tuple[Any, ...] | None:
+        """Return the value and the gradients; None if the call needs a closer look."""
+        view = self._view
+        results = self._direct([view(_given(request, source)) for source in self._sources])
+        for place in self._faults:
+            if results[place]:
+                return None
+        value = results[self._value]
+        if self._reduced:
+            factor = self._factor if self._denominator is None else results[self._denominator]
+            if factor == 0.0:
+                return None
+            value = value / factor
+        finish, dtype = self._finish, self._dtype
+        return (finish(value, dtype), *[finish(results[i], dtype) for i in self._gradients])
+
+
+def _source(request: Request, name: str) -> int | str:
+    arguments = request.loss.arguments
+    return arguments.index(name) if name in arguments else name
+
+
+def _given(request: Request, source: int | str) -> Any:
+    return request.arrays[source] if isinstance(source, int) else getattr(request, source)
+
+
+def host_recipe(
+    backend: Backend, problem: Problem, outputs: tuple[Any, ...], gradients: Sequence[str] = ()
+) -> HostRecipe | None:
+    """Return a recipe if the kernel can read every array as it is."""
+    from lossary.kernels import host
+
+    if faults.wanted(problem, readable=True):
+        outputs += problem.fault_outputs()
+    job = backend.job(problem, outputs)
+    plan = host.plan_of(outputs)
+    if not host.is_direct(plan, job):
+        return None
+    return HostRecipe(backend, problem, host.Direct(plan, job), gradients)
+
+
+def value_outputs(backend: Backend, problem: Problem) -> tuple[Any, ...]:
+    """Return the outputs that a value is made of."""
+    expression = problem.composite.value
+    if problem.reduction == "none":
+        return (stored("value", expression),)
+    return (total("value", expression), *backend.denominator_outputs(problem))
