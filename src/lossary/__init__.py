@@ -1,5 +1,8 @@
 """Loss functions: one contract, any array, any trainer."""
 
+from importlib.metadata import PackageNotFoundError, version
+
+from lossary import losses
 from lossary.derivatives import grad, value_and_grad, value_grad_hess
 from lossary.errors import (
     DomainWarning,
@@ -8,8 +11,35 @@ from lossary.errors import (
     LossaryTypeError,
     LossaryValueError,
 )
-from lossary.losses.classification import binary_cross_entropy, cross_entropy
-from lossary.losses.margin import hinge_loss
+from lossary.losses import *  # noqa: F403 - the losses are the public names
 from lossary.options import options
 from lossary.registry import Loss, get_loss, list_losses, loss
 from lossary.summary import Summary, summarize
+from lossary.kernels.threads import get_num_threads, set_num_threads
+
+try:
+    __version__ = version("lossary")
+except PackageNotFoundError:  # a source tree that was not installed
+    __version__ = "0+unknown"
+
+__all__ = [
+    "DomainWarning",
+    "Loss",
+    "LossaryError",
+    "LossaryImportError",
+    "LossaryTypeError",
+    "LossaryValueError",
+    "Summary",
+    "__version__",
+    "get_loss",
+    "get_num_threads",
+    "grad",
+    "list_losses",
+    "loss",
+    "options",
+    "set_num_threads",
+    "summarize",
+    "value_and_grad",
+    "value_grad_hess",
+    *losses.__all__,
+]

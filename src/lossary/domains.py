@@ -59,6 +59,12 @@ PROBABILITIES = Domain(
 NONNEGATIVE = Domain(
     "nonnegative", "at least 0", lambda v: v >= 0, "Pass variances, not their logarithms"
 )
+LOG_PROBABILITIES = Domain(
+    "log_probabilities",
+    "at most 0",
+    lambda t: t <= 0,
+    "Targets are log-probabilities here: pass log(targets)",
+)
 CLASS_LABELS = Domain(
     "class_labels",
     "an integer from 0 to C-1",

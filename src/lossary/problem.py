@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lossary.formula.expression import Expression
@@ -101,6 +101,11 @@ class Problem:
     def classes(self) -> int:
         """Length of the class axis; 0 for elementwise losses."""
         return 0 if self.axis is None else self.shape[self.axis]
+
+    def without_arrays(self) -> Problem:
+        """Return the problem without its data, to be kept as a template."""
+        request = replace(self.request, arrays=(), weights=None, where=None, class_weights=None)
+        return replace(self, request=request, arrays={}, numbers=dict(self.numbers))
 
     def fault_outputs(self) -> tuple[Output, ...]:
         """Return what counts the values outside their domains."""

@@ -25,6 +25,7 @@ _LIMIT = 4096
 #: From the type of an array to the function that describes one, filled in by host backends.
 DESCRIBE: dict[type, Callable[[Any], Any]] = {
     type(None): lambda x: None,
+    **dict.fromkeys((bool, int, float), lambda x: x),
     np.ndarray: lambda x: (x.dtype, x.shape, x.flags.c_contiguous),
 }
 
@@ -92,6 +93,7 @@ class HostRecipe:
     ) -> None:
         request = problem.request
         self._direct = direct
+        self.leaves = tuple(direct.leaves)
         self._sources = [_source(request, name) for name in direct.leaves]
         self._view = backend.host_view
         self._finish = backend.finish
@@ -108,8 +110,11 @@ class HostRecipe:
 
     def __call__(self, request: Request) -> tuple[Any, ...] | None:
         """Return the value and the gradients; None if the call needs a closer look."""
-        view = self._view
-        results = self._direct([view(_given(request, source)) for source in self._sources])
+        return self.run([_given(request, source) for source in self._sources])
+
+    def run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
+        """Do the same for arrays in the order of ``leaves``."""
+        results = self._direct([self._view(x) for x in arrays])
         for place in self._faults:
             if results[place]:
                 return None

@@ -72,7 +72,9 @@ class JaxBackend(Backend):
         """Evaluate outputs as one compiled computation."""
         names = tuple(problem.arrays)
         numbers = tuple(problem.numbers)
-        static = _Static(_without_arrays(problem), outputs, names, numbers)
+        template = problem.without_arrays()
+        template.request.denominator = "count"  # not used inside, and it may be a tracer
+        static = _Static(template, outputs, names, numbers)
         arrays = [
             jnp.asarray(x, problem.compute if n != "where" else bool) if type(x) in _PYTHON else x
             for n, x in problem.arrays.items()
@@ -161,14 +163,6 @@ class _Static:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Static) and other.key() == self.key()
-
-
-def _without_arrays(problem: Problem) -> Problem:
-    """Return the problem without its data: it is kept as the key of a compiled computation."""
-    request = dataclasses.replace(
-        problem.request, arrays=(), weights=None, where=None, class_weights=None, denominator="count"
-    )
-    return dataclasses.replace(problem, request=request, arrays={}, numbers={})
 
 
 def _run(static: _Static, arrays: list[Any], numbers: list[Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,7 +21,11 @@ from lossary.backends.numpy import has_numba
 from lossary.errors import type_error
 from lossary.formula.expression import Kind, argument, parameter
 from lossary.formula.plan import Output
-from lossary.problem import Problem, stored, total
+from lossary.problem import Problem, Request, stored, total
+from lossary.recipe import DESCRIBE, HostRecipe, host_recipe, value_outputs
+
+if TYPE_CHECKING:
+    from lossary.kernels.host import Job
 
 _wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
@@ -109,10 +113,65 @@ class TorchBackend(Backend):
             return super().value(problem)
         if _differentiates_denominator(problem):
             return self._mean_by_weights(problem)
-        names = tuple(name for name, x in problem.arrays.items() if isinstance(x, torch.Tensor))
-        return _Differentiable.apply(
-            problem, names, _Stash(), *(problem.arrays[name] for name in names)
+        return _DifferentiableRecipe(problem, None, ())(problem.request)[0]
+
+    def recipe(
+        self,
+        problem: Problem,
+        outputs: tuple[Output, ...] | None = None,
+        gradients: Sequence[str] = (),
+    ) -> Any:
+        """Return a recipe for calls of the same signature, differentiable where asked for."""
+        if not (has_numba() and self.readable(problem)):
+            return None
+        if outputs is not None or not _wants_gradient(problem):
+            chosen = outputs or value_outputs(self, problem)
+            return host_recipe(self, problem, chosen, gradients)
+        if self.denominator_outputs(problem) or _differentiates_denominator(problem):
+            return None
+        wanted = _wanted(problem)
+        problem = dataclasses.replace(problem, numbers=dict(problem.numbers))
+        chosen = value_outputs(self, problem)
+        if problem.reduction != "none":
+            problem.numbers["cotangent"] = self.inverse(self.denominator(problem, {}))
+            chosen += tuple(_gradient(problem, name, reduced=True) for name in wanted)
+        fused = host_recipe(self, problem, chosen, [output.name for output in chosen[1:]])
+        return None if fused is None else _DifferentiableRecipe(problem, fused, wanted)
+
+    def job(self, problem: Problem, outputs: tuple[Output, ...]) -> Job:
+        """Return what a kernel has to do, in terms of host memory."""
+        from lossary.kernels import host
+
+        return host.Job(
+            outputs=outputs,
+            arrays={name: self.host_view(x) for name, x in problem.arrays.items()},
+            numbers={name: float(number) for name, number in problem.numbers.items()},
+            axis=problem.axis,
+            shape=problem.shape,
+            unit_shape=problem.unit_shape,
+            compute=problem.compute,
+            dtypes={o.name: problem.dtype for o in outputs if o.role == "store"},
+            bits=frozenset(
+                name
+                for name, x in problem.arrays.items()
+                if isinstance(x, torch.Tensor) and x.dtype is torch.bfloat16
+            ),
         )
+
+    def host_view(self, x: Any) -> Any:
+        """Return a NumPy view of a tensor's memory; bfloat16 as its bits."""
+        if type(x) in _PYTHON:
+            return np.asarray(x)
+        if x.requires_grad:
+            x = x.detach()
+        return (x.view(torch.uint16) if x.dtype is torch.bfloat16 else x).numpy()
+
+    def finish(self, result: Any, dtype: str) -> Any:
+        """Return a kernel's result as a tensor."""
+        if isinstance(result, np.ndarray):
+            tensor = torch.from_numpy(result)
+            return tensor.view(torch.bfloat16) if dtype == "bfloat16" else tensor
+        return torch.scalar_tensor(result, dtype=self.dtype(dtype))
 
     def _mean_by_weights(self, problem: Problem) -> Any:
         """Divide by weights that are themselves differentiated: torch does the division."""
@@ -128,31 +187,15 @@ class TorchBackend(Backend):
             return self._evaluated(problem, outputs)
         from lossary.kernels import host
 
-        job = host.Job(
-            outputs=outputs,
-            arrays={name: _host_view(x) for name, x in problem.arrays.items()},
-            numbers={name: float(number) for name, number in problem.numbers.items()},
-            axis=problem.axis,
-            shape=problem.shape,
-            unit_shape=problem.unit_shape,
-            compute=problem.compute,
-            dtypes={o.name: problem.dtype for o in outputs if o.role == "store"},
-            bits=frozenset(
-                name
-                for name, x in problem.arrays.items()
-                if isinstance(x, torch.Tensor) and x.dtype is torch.bfloat16
-            ),
-        )
-        return {name: self._wrapped(x, problem) for name, x in host.run(job).items()}
+        results = host.run(self.job(problem, outputs))
+        stores = {output.name for output in outputs if output.role == "store"}
+        return {
+            name: self.finish(x, problem.dtype if name in stores else "float64")
+            for name, x in results.items()
+        }
 
     def _evaluated(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
         return super().run(problem, outputs)
-
-    def _wrapped(self, x: Any, problem: Problem) -> Any:
-        if not isinstance(x, np.ndarray):
-            return torch.scalar_tensor(float(x), dtype=torch.float64)
-        tensor = torch.from_numpy(x)
-        return tensor.view(torch.bfloat16) if problem.dtype == "bfloat16" else tensor
 
     def reduce(self, role: str, x: Any) -> Any:
         """Reduce; sums accumulate in float64 without a copy in it."""
@@ -178,12 +221,15 @@ def _is_plain(x: torch.Tensor) -> bool:
     return type(x) in _PLAIN and x.device.type == "cpu" and not _wrapped(x)
 
 
-def _host_view(x: Any) -> Any:
-    """Return a NumPy view of a tensor's memory; bfloat16 as its bits."""
-    if type(x) in _PYTHON:
-        return np.asarray(x)
-    x = x.detach()
-    return (x.view(torch.uint16) if x.dtype is torch.bfloat16 else x).numpy()
+def _describe(x: torch.Tensor) -> tuple[Any, ...]:
+    """Describe a tensor for recipes; one that a transformation has wrapped has none."""
+    if _wrapped(x) or x.layout is not torch.strided:
+        raise KeyError(type(x))
+    tracked = x.requires_grad and torch.is_grad_enabled()
+    return (x.dtype, x.shape, x.is_contiguous(), x.device.type, tracked)
+
+
+DESCRIBE.update(dict.fromkeys(_PLAIN, _describe))
 
 
 def _wants_gradient(problem: Problem) -> bool:
@@ -211,11 +257,43 @@ def _differentiates_denominator(problem: Problem) -> bool:
     )
 
 
-class _Stash:
-    """Gradients that the forward pass computed along with the value, until they are used."""
+class _DifferentiableRecipe:
+    """A call whose result carries a derivative.
 
-    def __init__(self) -> None:
-        self.gradients: dict[str, Any] = {}
+    ``fused``, where there is one, is the kernel for the value and (of a reduced loss) the
+    gradients of ``wanted`` in the same pass.
+    """
+
+    def __init__(self, problem: Problem, fused: HostRecipe | None, wanted: Sequence[str]) -> None:
+        self.names = tuple(n for n, x in problem.arrays.items() if isinstance(x, torch.Tensor))
+        self.fused = fused
+        self.wanted = tuple(wanted) if problem.reduction != "none" else ()
+        self.numbers = {n: x for n, x in problem.arrays.items() if n not in self.names}
+        self.problem = problem.without_arrays()
+
+    def __call__(self, request: Request) -> tuple[Any, ...]:
+        """Return the loss, in a tuple as recipes do."""
+        given = dict(request.named_arrays())
+        tensors = [given[name] for name in self.names]
+        return (_Differentiable.apply(self, {}, *tensors),)
+
+    def forward(self, stash: dict[str, Any], tensors: Sequence[Any]) -> Any:
+        """Compute the loss; put gradients that came along into the stash."""
+        given = {**self.numbers, **dict(zip(self.names, tensors, strict=True))}
+        if self.fused is not None:
+            results = self.fused.run([given[name] for name in self.fused.leaves])
+            if results is not None:
+                stash.update(zip(self.wanted, results[1:], strict=True))
+                return results[0]
+        problem = self.with_tensors(tensors)
+        results = BACKEND.checked_run(problem, value_outputs(BACKEND, problem))
+        return BACKEND.cast(BACKEND.reduced(problem, results), problem.dtype)
+
+
+    def with_tensors(self, tensors: Sequence[Any]) -> Problem:
+        """Return the problem with these tensors in it."""
+        arrays = {**self.numbers, **dict(zip(self.names, tensors, strict=True))}
+        return dataclasses.replace(self.problem, arrays=arrays, numbers=dict(self.problem.numbers))
 
 
 class _Differentiable(torch.autograd.Function):
@@ -224,30 +302,15 @@ class _Differentiable(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(problem: Problem, names: tuple[str, ...], stash: _Stash, *tensors: Any) -> Any:
-        """Compute the loss, and where it is reduced its gradients in the same pass."""
-        problem = _with(problem, names, tensors)
-        if problem.reduction == "none":
-            outputs = (stored("value", problem.composite.value),)
-            result = BACKEND.checked_run(problem, outputs)["value"]
-            return BACKEND.cast(result, problem.dtype)
-        first = _denominators(problem)
-        outputs = (total("value", problem.composite.value),)
-        wanted = _wanted(problem, names, tensors) if BACKEND.readable(problem) else []
-        if wanted:
-            problem.numbers["cotangent"] = BACKEND.inverse(BACKEND.denominator(problem, first))
-            outputs += tuple(_gradient(problem, name, reduced=True) for name in wanted)
-        results = BACKEND.checked_run(problem, outputs)
-        stash.gradients = {
-            name: _as_argument(problem, name, results[f"gradient_{name}"]) for name in wanted
-        }
-        return BACKEND.cast(BACKEND.reduced(problem, results | first), problem.dtype)
+    def forward(recipe: _DifferentiableRecipe, stash: dict[str, Any], *tensors: Any) -> Any:
+        """Compute the loss."""
+        return recipe.forward(stash, tensors)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         """Keep the tensors and what the forward pass found out."""
-        problem, names, stash, *tensors = inputs
-        ctx.problem, ctx.names, ctx.stash = problem, names, stash
+        recipe, stash, *tensors = inputs
+        ctx.recipe, ctx.names, ctx.stash = recipe, recipe.names, stash
         ctx.save_for_backward(*tensors)
         ctx.save_for_forward(*tensors)
 
@@ -255,29 +318,28 @@ class _Differentiable(torch.autograd.Function):
     def backward(ctx: Any, *cotangents: Any) -> tuple[Any, ...]:
         """Multiply the gradients by the cotangent."""
         (cotangent,) = cotangents
-        problem = _with(ctx.problem, ctx.names, ctx.saved_tensors)
-        needed = dict(zip(ctx.names, ctx.needs_input_grad[3:], strict=True))
+        needed = [n for n, flag in zip(ctx.names, ctx.needs_input_grad[2:], strict=True) if flag]
         found: dict[str, Any] = {}
-        rest = [name for name in ctx.names if needed[name]]
-        if not torch.is_grad_enabled() and _is_plain(cotangent):
+        if ctx.stash and not torch.is_grad_enabled() and _is_plain(cotangent):
             # Handing the stashed gradient over lets autograd keep it without a copy; a second
             # backward pass computes it again.
-            stashed, ctx.stash.gradients = ctx.stash.gradients, {}
-            factor = float(cotangent) if stashed else 1.0
-            for name in [name for name in rest if name in stashed]:
-                found[name] = stashed[name] if factor == 1.0 else stashed[name].mul_(factor)
-        rest = [name for name in rest if name not in found]
+            factor = float(cotangent)
+            for name in [name for name in needed if name in ctx.stash]:
+                gradient = ctx.stash.pop(name)
+                found[name] = gradient if factor == 1.0 else gradient.mul_(factor)
+        rest = [name for name in needed if name not in found]
         if rest:
+            problem = ctx.recipe.with_tensors(ctx.saved_tensors)
             found |= _gradients(problem, rest, cotangent)
-        return (None, None, None, *(found.get(name) for name in ctx.names))
+        return (None, None, *(found.get(name) for name in ctx.names))
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
         """Push tangents forward: the gradient times the tangent, summed over what is reduced."""
-        problem = _with(ctx.problem, ctx.names, ctx.saved_tensors)
+        problem = ctx.recipe.with_tensors(ctx.saved_tensors)
         given = {
             name: tangent
-            for name, tangent in zip(ctx.names, tangents[3:], strict=True)
+            for name, tangent in zip(ctx.names, tangents[2:], strict=True)
             if tangent is not None
         }
         ones = torch.ones(() if problem.reduction != "none" else problem.unit_shape)
@@ -286,17 +348,14 @@ class _Differentiable(torch.autograd.Function):
         return BACKEND.cast(moved, problem.dtype)
 
 
-def _with(problem: Problem, names: tuple[str, ...], tensors: Sequence[Any]) -> Problem:
-    arrays = {**problem.arrays, **dict(zip(names, tensors, strict=True))}
-    return dataclasses.replace(problem, arrays=arrays, numbers=dict(problem.numbers))
-
-
-def _wanted(problem: Problem, names: tuple[str, ...], tensors: Sequence[Any]) -> list[str]:
+def _wanted(problem: Problem) -> list[str]:
     """Return the arguments whose gradients the forward pass computes along."""
     return [
         name
-        for name, x in zip(names, tensors, strict=True)
-        if x.requires_grad and name in problem.request.loss.arguments and x.is_floating_point()
+        for name in problem.request.loss.arguments
+        if isinstance(x := problem.arrays[name], torch.Tensor)
+        and x.requires_grad
+        and BACKEND.dtype_name_of(x.dtype) == problem.dtype
     ]
 
 

@@ -69,6 +69,8 @@ class Expression:
     def __pow__(self, other: Operand) -> Expression:
         if isinstance(other, int) and not isinstance(other, bool) and 0 <= other <= 4:
             return _integer_power(self, other)
+        if other == 0.5:
+            return node("sqrt", self)
         return node("power", self, other)
 
     def __rpow__(self, other: Operand) -> Expression:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -152,7 +152,9 @@ class Direct:
         kernel = kernel_of(plan, job.compute, layout, scalars)
         self._function = kernel.function
         self._numbers = tuple(job.numbers[name] for name in plan.parameters)
-        self._views = [_viewer(leaf, job, layout, scalars) for leaf in plan.leaves]
+        # What is kept must not keep the arrays of the first call alive.
+        bare = replace(job, arrays={})
+        self._views = [_viewer(leaf, bare, layout, scalars) for leaf in plan.leaves]
         self._stored = [
             (_shape(o, job), np.dtype(job.compute), _laid_out(o.expression.kind, job, layout))
             for o in kernel.stored
@@ -213,9 +215,8 @@ def _viewer(
         return lambda x: x.astype(np.int64, copy=False).reshape(shape)
     if leaf.operation == "mask":
         return lambda x: x.view(np.uint8).reshape(shape)
-    if shape == job.arrays[str(leaf.value)].shape:
-        return _unchanged
-    return lambda x: x.reshape(shape)
+    full = job.shape if leaf.kind is Kind.ELEMENT or job.axis is None else job.unit_shape
+    return _unchanged if shape == full else lambda x: x.reshape(shape)
 
 
 def _unchanged(x: Array) -> Array:

@@ -1,0 +1,1 @@
+"""Compiled host kernels: plan to source to function, vector mathematics, threads, cache."""

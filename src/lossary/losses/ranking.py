@@ -1,0 +1,114 @@
+"""Ranking losses: which of two comes first, which of two is nearer."""
+
+from __future__ import annotations
+
+from lossary.domains import AT_LEAST_ZERO, FINITE, PLUS_MINUS_ONE, POSITIVE
+from lossary.formula import Expression, maximum, sum_over_classes
+from lossary.registry import loss
+
+
+@loss(
+    targets=PLUS_MINUS_ONE,
+    limits={"margin": FINITE},
+    arguments=("inputs1", "inputs2", "targets"),
+    family="ranking",
+    source="Herbrich, Graepel & Obermayer (1999), Support vector learning for ordinal regression, "
+    "doi:10.1049/cp:19991091",
+    convex=True,
+    smooth=False,
+    lipschitz=1.0,
+    differences={
+        "MLX": "the same",
+        "PyTorch": "mean by default; the gradient at a tie is -1",
+    },
+)
+def margin_ranking_loss(
+    inputs1: Expression, inputs2: Expression, targets: Expression, margin: float = 0.0
+) -> Expression:
+    """Margin ranking loss: zero if the first ranks above the second by the margin.
+
+    For learning to rank from pairs. A target of -1 asks for the opposite order.
+
+    Parameters
+    ----------
+    inputs1, inputs2 : array, shape (...)
+        Scores of the two items.
+    targets : array, shape (...)
+        +1 if the first is to rank higher, -1 if the second.
+    margin : float
+        Difference of the scores beyond which the loss is 0.
+
+    Notes
+    -----
+    At the kink (a tie, if the margin is 0) the subgradient is 0.
+
+    Examples
+    --------
+    >>> from lossary import margin_ranking_loss
+    >>> margin_ranking_loss([2.0, 0.0], [1.0, 1.0], [1.0, 1.0], margin=0.5)
+    array([0. , 1.5])
+    """
+    return maximum(0, margin - targets * (inputs1 - inputs2))
+
+
+def _distance(difference: Expression, p: float, eps: float) -> Expression:
+    if p == 2:
+        return (sum_over_classes(difference * difference) + eps) ** 0.5
+    if p == 1:
+        return sum_over_classes(abs(difference)) + eps
+    return (sum_over_classes(abs(difference) ** p) + eps) ** (1 / p)
+
+
+@loss(
+    limits={"p": POSITIVE, "margin": FINITE, "eps": AT_LEAST_ZERO},
+    structure=("p",),
+    arguments=("anchors", "positives", "negatives"),
+    family="ranking",
+    source="Schroff, Kalenichenko & Philbin (2015), FaceNet, doi:10.1109/CVPR.2015.7298682",
+    convex=False,
+    smooth=False,
+    differences={
+        "MLX": "the same",
+        "PyTorch": "argument order (margin, p, eps, swap); adds eps to the differences",
+        "optax": "no absolute value: odd p is wrong",
+    },
+)
+def triplet_loss(
+    anchors: Expression,
+    positives: Expression,
+    negatives: Expression,
+    axis: int = -1,
+    p: float = 2,
+    margin: float = 1.0,
+    eps: float = 1e-6,
+) -> Expression:
+    """Triplet loss: the anchor is to lie nearer to the positive than to the negative.
+
+    For learning embeddings.
+
+    Parameters
+    ----------
+    anchors, positives, negatives : array, shape (..., C, ...)
+        Embeddings along ``axis``.
+    axis : int
+        The axis along which the embeddings lie.
+    p : float
+        Degree of the norm; positive.
+    margin : float
+        How much nearer the positive has to be.
+    eps : float
+        Added to the sum of powers, so that the distance is differentiable at 0.
+
+    Notes
+    -----
+    The distance of identical vectors is ``eps ** (1 / p)``, and its derivative there is 0.
+
+    Examples
+    --------
+    >>> from lossary import triplet_loss
+    >>> triplet_loss([[0.0, 0.0]], [[3.0, 4.0]], [[6.0, 8.0]], margin=6.0, eps=0.0)
+    array([1.])
+    """
+    near = _distance(anchors - positives, p, eps)
+    far = _distance(anchors - negatives, p, eps)
+    return maximum(0, near - far + margin)

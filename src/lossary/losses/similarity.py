@@ -1,0 +1,59 @@
+"""Similarities between vectors."""
+
+from __future__ import annotations
+
+from lossary.domains import POSITIVE
+from lossary.formula import Expression, maximum, sqrt, sum_over_classes
+from lossary.registry import loss
+
+
+def _norm(x: Expression) -> Expression:
+    return sqrt(sum_over_classes(x * x))
+
+
+@loss(
+    limits={"eps": POSITIVE},
+    arguments=("x1", "x2"),
+    family="similarity",
+    source="Salton, Wong & Yang (1975), A vector space model for automatic indexing, "
+    "doi:10.1145/361219.361220",
+    convex=False,
+    smooth=False,
+    differences={
+        "MLX": "the gradient at a zero vector is NaN",
+        "PyTorch": "clamps each norm, not their product",
+        "optax": "cosine_similarity, axis -1; cosine_distance is 1 minus it",
+        "Keras": "the negative similarity, targets first, axis -1",
+    },
+)
+def cosine_similarity_loss(
+    x1: Expression, x2: Expression, axis: int = 1, eps: float = 1e-8
+) -> Expression:
+    """Cosine similarity: LARGER IS CLOSER, so minimising it drives vectors apart.
+
+    A similarity and not a distance, as in MLX: pass ``1 - cosine_similarity_loss(...)`` to an
+    optimiser that is to bring vectors together.
+
+    Parameters
+    ----------
+    x1 : array, shape (..., C, ...)
+        Vectors along ``axis``.
+    x2 : array, shape of x1
+        Vectors to compare with.
+    axis : int
+        The axis along which the vectors lie; 1 by default, as in MLX.
+    eps : float
+        Smallest product of the norms to divide by; positive.
+
+    Notes
+    -----
+    At a zero vector the value and the derivative with respect to the other vector are 0.
+
+    Examples
+    --------
+    >>> from lossary import cosine_similarity_loss
+    >>> cosine_similarity_loss([[3.0, 4.0], [1.0, 0.0]], [[3.0, 4.0], [0.0, 2.0]])
+    array([1., 0.])
+    """
+    product = _norm(x1) * _norm(x2)
+    return sum_over_classes(x1 * x2) / maximum(eps, product)
