@@ -1,0 +1,78 @@
+"""Make the predictions in ``examples/data``: cross-validated scores of linear classifiers.
+
+    python tools/make_predictions.py [FOLDER]
+
+Both data sets ship with scikit-learn, so nothing is downloaded. Every score comes from a fold in
+which the row was left out. Scores are rounded to six significant digits, so that the files do not
+depend on the linear algebra library.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+DEFAULT = Path(__file__).resolve().parent.parent / "examples" / "data"
+SIZES = ("small", "medium", "large")
+
+
+def scores(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return out-of-fold decision values and the fold of each row."""
+    # Logistic regression: its scores are logits, so they suit margin losses and cross entropy.
+    classes = len(np.unique(y))
+    values = np.zeros((len(y), classes) if classes > 2 else len(y))
+    folds = np.zeros(len(y), dtype=int)
+    split = StratifiedKFold(n_splits=10, shuffle=True, random_state=0)
+    for fold, (train, test) in enumerate(split.split(x, y)):
+        model = make_pipeline(StandardScaler(), LogisticRegression(tol=1e-10, max_iter=10_000))
+        values[test] = model.fit(x[train], y[train]).decision_function(x[test])
+        folds[test] = fold
+    return values, folds
+
+
+def write(path: Path, header: list[str], rows: list[list[object]]) -> None:
+    """Write a CSV file."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def breast_cancer(folder: Path) -> None:
+    """Margins of a two-class problem, with the tumour's size as a group."""
+    data = load_breast_cancer()
+    malignant = 1 - data.target
+    margins, folds = scores(data.data, malignant)
+    radius = data.data[:, list(data.feature_names).index("mean radius")]
+    thirds = np.searchsorted(np.quantile(radius, [1 / 3, 2 / 3]), radius, side="right")
+    rows: list[list[object]] = [
+        [i, folds[i], f"{margins[i]:.6g}", 2 * malignant[i] - 1, malignant[i], SIZES[thirds[i]]]
+        for i in range(len(margins))
+    ]
+    header = ["id", "fold", "margin", "label", "malignant", "size"]
+    write(folder / "breast_cancer_margins.csv", header, rows)
+
+
+def wine(folder: Path) -> None:
+    """Logits of a three-class problem."""
+    data = load_wine()
+    logits, folds = scores(data.data, data.target)
+    rows: list[list[object]] = [
+        [i, folds[i], *(f"{z:.6g}" for z in logits[i]), data.target[i]] for i in range(len(logits))
+    ]
+    write(folder / "wine_logits.csv", ["id", "fold", "z_0", "z_1", "z_2", "label"], rows)
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT
+    place.mkdir(parents=True, exist_ok=True)
+    breast_cancer(place)
+    wine(place)
