@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Values of an argument outside its domain: which argument, how many, and the first of them."""
+
+    argument: str
+    count: int
+    position: tuple[int, ...]
+    value: float
+    domain: str
+    remedy: str
 
 
 class LossaryError(Exception):
-    """Base class of every error that the package raises for bad input."""
+    """Base class of every error that the package raises for bad input.
+
+    ``fault`` describes the values that were outside their domain, where that is what is wrong.
+    """
+
+    fault: Fault | None = None
 
 
 class LossaryValueError(LossaryError, ValueError):
@@ -23,6 +41,8 @@ class LossaryImportError(LossaryError, ImportError):
 
 class DomainWarning(UserWarning):
     """Targets (or another argument) lie outside the domain that the loss declares."""
+
+    fault: Fault | None = None
 
 
 def message(function: str, argument: str, requirement: str, given: object, remedy: str = "") -> str:

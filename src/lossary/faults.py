@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lossary.domains import CLASS_LABELS, Domain
-from lossary.errors import DomainWarning, LossaryValueError
+from lossary.errors import DomainWarning, Fault, LossaryValueError, message
 from lossary.formula.evaluate import tape
 from lossary.formula.expression import Expression
 from lossary.options import domain_policy
@@ -39,29 +39,41 @@ def report(problem: Problem, results: Mapping[str, Any], backend: Backend) -> No
         strict = domain is CLASS_LABELS or policy == "raise"
         if count == 0 or not (strict or policy == "warn"):
             continue
-        text = _message(problem, name, domain, condition, count, backend)
+        fault = _fault(problem, name, domain, condition, count, backend)
+        text = _message(problem, fault, backend)
         if strict:
-            raise LossaryValueError(text)
-        warnings.warn(text, DomainWarning, stacklevel=_stack_level())
+            error = LossaryValueError(text)
+            error.fault = fault
+            raise error
+        warning = DomainWarning(text)
+        warning.fault = fault
+        warnings.warn(warning, stacklevel=_stack_level())
 
 
-def _message(
+def _fault(
     problem: Problem,
     name: str,
     domain: Domain,
     condition: Expression,
     count: int,
     backend: Backend,
-) -> str:
+) -> Fault:
     position, value = _first(problem, name, condition, backend)
-    size = math.prod(backend.shape(problem.arrays[name]))
-    bound = domain.text.replace("C-1", str(problem.classes - 1))
-    spelled = int(value) if domain is CLASS_LABELS else float(value)
-    remedy = f" {domain.remedy}." if domain.remedy else ""
-    return (
-        f"{problem.function}: {name} must be {bound}, got {spelled!r} at {position} "
-        f"({count} of {size} values).{remedy}"
+    return Fault(
+        argument=name,
+        count=count,
+        position=position,
+        value=int(value) if domain is CLASS_LABELS else float(value),
+        domain=domain.text.replace("C-1", str(problem.classes - 1)),
+        remedy=domain.remedy,
     )
+
+
+def _message(problem: Problem, fault: Fault, backend: Backend) -> str:
+    size = math.prod(backend.shape(problem.arrays[fault.argument]))
+    given = f"{fault.value!r} at {fault.position} ({fault.count} of {size} values)"
+    remedy = f"{fault.remedy}." if fault.remedy else ""
+    return message(problem.function, fault.argument, f"must be {fault.domain}", given, remedy)
 
 
 def _first(
