@@ -13,6 +13,7 @@ from lossary.errors import (
 )
 from lossary.losses import *  # noqa: F403 - the losses are the public names
 from lossary.options import options
+from lossary.plotting import plot
 from lossary.registry import Loss, get_loss, list_losses, loss
 from lossary.summary import Summary, summarize
 from lossary.kernels.threads import get_num_threads, set_num_threads
@@ -37,6 +38,7 @@ __all__ = [
     "list_losses",
     "loss",
     "options",
+    "plot",
     "set_num_threads",
     "summarize",
     "value_and_grad",
