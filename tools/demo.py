@@ -39,9 +39,7 @@ def main() -> int:
     (ROOT / "out").mkdir(exist_ok=True)
     for title, command in COMMANDS:
         print(f"\n# {title}\n$ ./run {command}", flush=True)
-        done = subprocess.run(
-            [sys.executable, "-m", "lossary", *shlex.split(command)], cwd=ROOT
-        )
+        done = subprocess.run([sys.executable, "-m", "lossary", *shlex.split(command)], cwd=ROOT)
         if done.returncode != 0:
             return done.returncode
     print("\nMore: ./run --help, ./run list, ./run show hinge_loss")

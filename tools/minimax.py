@@ -54,7 +54,7 @@ def exponential(degree: int) -> None:
 
 
 def logarithm(degree: int) -> None:
-    """Fit q in log((1+s)/(1-s)) = 2 s + s^3 q(s^2), where (1+s)/(1-s) is in [sqrt(1/2), sqrt(2)]."""
+    """Fit q in log((1+s)/(1-s)) = 2 s + s^3 q(s^2), with (1+s)/(1-s) from sqrt(1/2) to sqrt(2)."""
     top = ((1 / ROOT - 1) / (1 / ROOT + 1)) ** 2 * mp.mpf("1.001")
 
     def rest(z: mp.mpf) -> mp.mpf:

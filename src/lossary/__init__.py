@@ -11,12 +11,12 @@ from lossary.errors import (
     LossaryTypeError,
     LossaryValueError,
 )
+from lossary.kernels.threads import get_num_threads, set_num_threads
 from lossary.losses import *  # noqa: F403 - the losses are the public names
 from lossary.options import options
 from lossary.plotting import plot
 from lossary.registry import Loss, get_loss, list_losses, loss
 from lossary.summary import Summary, summarize
-from lossary.kernels.threads import get_num_threads, set_num_threads
 
 try:
     __version__ = version("lossary")

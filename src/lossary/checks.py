@@ -34,8 +34,7 @@ def prepare(request: Request, backend: Backend) -> Problem:
         values["ignore_index"] = _ignore_index(request, labels)
     variant = Variant(
         structure=structure,
-        zeros=frozenset(name for name, value in values.items() if value == 0.0)
-        - {"ignore_index"},
+        zeros=frozenset(name for name, value in values.items() if value == 0.0) - {"ignore_index"},
         labels=labels,
         weights="weights" in arrays,
         where="where" in arrays,
@@ -98,12 +97,10 @@ def _check_choices(request: Request) -> None:
                 "must be 'count' or 'weights' or a positive number",
                 repr(given),
             )
-    elif isinstance(given, numbers.Real) and not (
-        not isinstance(given, bool) and 0 < given < math.inf
+    elif isinstance(given, numbers.Real) and (
+        isinstance(given, bool) or not 0 < float(given) < math.inf
     ):
-        raise value_error(
-            request.function, "denominator", "must be a positive number", repr(given)
-        )
+        raise value_error(request.function, "denominator", "must be a positive number", repr(given))
     elif given is None:
         raise value_error(
             request.function,
@@ -262,7 +259,7 @@ def _axis(request: Request, ndim: int) -> int:
             "a 0-d array",
             "Pass an array with at least one dimension.",
         )
-    if not -ndim <= given < ndim:
+    if not -ndim <= int(given) < ndim:
         raise value_error(
             request.function, "axis", f"must be from {-ndim} to {ndim - 1}", repr(given)
         )

@@ -107,7 +107,7 @@ class Composite:
         return self.masked(self.guarded(scale(self.multiplier, self.raw)))
 
     def gradient(self, name: str, cotangent: Expression) -> Expression:
-        """Derivative of the loss with respect to an argument, times a cotangent."""
+        """Return the derivative with respect to an argument, times a cotangent."""
         return self._derivative(gradient(self.raw, self.symbols[name]), cotangent)
 
     def hessian(self, name: str, cotangent: Expression) -> Expression:
@@ -115,7 +115,7 @@ class Composite:
         return self._derivative(diagonal(self.raw, self.symbols[name]), cotangent)
 
     def weights_gradient(self, cotangent: Expression) -> Expression:
-        """Derivative of the loss with respect to ``weights``, times a cotangent."""
+        """Return the derivative with respect to ``weights``, times a cotangent."""
         return self.masked(self.guarded(scale(self._class_factor * cotangent, self.raw)))
 
     @cached_property

@@ -20,7 +20,7 @@ def domain_policy() -> Policy:
     return _scoped.get() or _default
 
 
-class options:  # noqa: N801 - used like a function
+class options:
     """Set what happens when targets lie outside the domain that a loss declares.
 
     Called as a function it sets the process-wide default; in a ``with`` statement the setting
@@ -50,7 +50,8 @@ class options:  # noqa: N801 - used like a function
     def __init__(self, *, domain: Policy) -> None:
         global _default
         if domain not in _POLICIES:
-            raise value_error("options", "domain", f"must be {choices(_POLICIES)}", repr(domain))
+            msg = "options"
+            raise value_error(msg, "domain", f"must be {choices(_POLICIES)}", repr(domain))
         self._previous = _default
         self._domain: Policy = domain
         self._token: Token[Policy | None] | None = None

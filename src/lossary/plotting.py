@@ -110,7 +110,7 @@ def _row_arguments(loss: Loss, x: Array) -> tuple[str, list[Any]]:
         return "log-probability, target 1/2", [varied, np.full_like(varied, np.log(0.5))]
     other = np.broadcast_to(np.array([1.0, 0.0]), varied.shape)
     if len(loss.arguments) == 2:
-        return "x of the vector (x, 1), against (1, 0)", [varied + [0.0, 1.0], other]
+        return "x of the vector (x, 1), against (1, 0)", [varied + np.array([0.0, 1.0]), other]
     return "x of the anchor (x, 0)", [varied, np.zeros_like(varied), other]
 
 
@@ -159,7 +159,8 @@ def draw(curves: Sequence[Curve], axes: Sequence[Axes] | None = None) -> Any:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
-        raise missing_library("plot", "matplotlib", '"lossary[plot]"') from None
+        msg = "plot"
+        raise missing_library(msg, "matplotlib", '"lossary[plot]"') from None
     if axes is None:
         figure = Figure(figsize=(9, 3.6), layout="constrained")
         FigureCanvasAgg(figure)

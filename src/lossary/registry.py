@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from lossary.documentation import complete_docstring
 from lossary.domains import (
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lossary.problem import Request
 
 Reduction = Literal["none", "mean", "sum"]
+Formula = Callable[..., Expression]
 
 _RESERVED = ("weights", "axis")
 _TAIL = (("weights", None), ("where", None), ("denominator", "count"), ("dtype", None))
@@ -123,7 +124,8 @@ class Loss:
         try:
             result = self.formula(**given)
         except TracingError as error:
-            raise LossaryTypeError(f"{self.name}: {error}") from None
+            msg = f"{self.name}: {error}"
+            raise LossaryTypeError(msg) from None
         if not isinstance(result, Expression):
             message = (
                 f"{self.name}: the formula must return an expression of its arguments, got "
@@ -162,8 +164,31 @@ REGISTRY: dict[str, Loss] = {}
 _BY_FUNCTION: dict[Callable[..., Any], Loss] = {}
 
 
+@overload
+def loss(formula: Formula, /) -> Callable[..., Any]: ...
+
+
+@overload
 def loss(
-    formula: Callable[..., Expression] | None = None,
+    *,
+    targets: Domain = ...,
+    domains: Mapping[str, Domain] | None = ...,
+    limits: Mapping[str, Range] | None = ...,
+    structure: tuple[str, ...] = ...,
+    axis: bool | int = ...,
+    reduction: Reduction = ...,
+    arguments: tuple[str, ...] | None = ...,
+    family: str = ...,
+    source: str = ...,
+    convex: bool | None = ...,
+    smooth: bool | None = ...,
+    lipschitz: float | None = ...,
+    differences: Mapping[str, str] | None = ...,
+) -> Callable[[Formula], Callable[..., Any]]: ...
+
+
+def loss(
+    formula: Formula | None = None,
     /,
     *,
     targets: Domain = REAL,
@@ -304,7 +329,8 @@ def get_loss(name: str | Callable[..., Any]) -> Loss:
     spelled = name if isinstance(name, str) else getattr(name, "__name__", repr(name))
     close = difflib.get_close_matches(spelled, REGISTRY, n=3)
     remedy = f"Did you mean {' or '.join(close)}?" if close else "See lossary.list_losses()."
-    raise value_error("get_loss", "name", "must be a registered loss", repr(spelled), remedy)
+    msg = "get_loss"
+    raise value_error(msg, "name", "must be a registered loss", repr(spelled), remedy)
 
 
 def list_losses() -> tuple[Loss, ...]:
@@ -319,9 +345,7 @@ def list_losses() -> tuple[Loss, ...]:
     return tuple(sorted(REGISTRY.values(), key=lambda item: (item.family, item.name)))
 
 
-def _default_axis(
-    declared: Mapping[str, inspect.Parameter], axis: bool | int
-) -> int | None:
+def _default_axis(declared: Mapping[str, inspect.Parameter], axis: bool | int) -> int | None:
     if "axis" in declared:
         return int(declared["axis"].default)
     if axis is False:
@@ -337,7 +361,7 @@ def _public_signature(
     positional.append(
         inspect.Parameter("reduction", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=reduction)
     )
-    tail = _TAIL
+    tail: tuple[tuple[str, object], ...] = _TAIL
     if targets.name in {CLASS_LABELS.name, CLASSES_OR_PROBABILITIES.name}:
         tail += _CLASS_TAIL
     keywords = [
@@ -367,7 +391,8 @@ def _register(record: Loss) -> Callable[..., Any]:
     names = set(record.signature.parameters)
     clash = names & {"_call", "_Request", "_loss"} or len(names) != len(set(names))
     if clash:
-        raise LossaryValueError(f"{record.name}: parameter names must be unique and public")
+        msg = f"{record.name}: parameter names must be unique and public"
+        raise LossaryValueError(msg)
     fields = _FIELDS.format(
         arguments=", ".join(record.arguments),
         parameters="".join(f"{name}, " for name in record.parameters),
@@ -379,7 +404,7 @@ def _register(record: Loss) -> Callable[..., Any]:
     namespace = {"_call": call, "_Request": Request, "_loss": record, "inf": float("inf")}
     # The same technique as dataclasses: a real function, so that signature, keyword errors,
     # pickling and help() are exactly those of one written by hand.
-    exec(source, namespace)  # noqa: S102
+    exec(source, namespace)
     function: Any = namespace[record.name]
     function.__module__ = record.formula.__module__
     function.__qualname__ = record.formula.__qualname__

@@ -96,5 +96,6 @@ def backend_named(library: str, example: Any = None) -> Backend:
 @lru_cache(maxsize=32)
 def _array_api(namespace: Any) -> Backend:
     if not hasattr(namespace, "log1p"):
-        raise LossaryTypeError(f"{namespace!r} does not follow the array API standard")
+        msg = f"{namespace!r} does not follow the array API standard"
+        raise LossaryTypeError(msg)
     return Backend(namespace)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lossary import faults
 from lossary.formula.evaluate import tape
@@ -16,6 +16,9 @@ from lossary.formula.expression import Kind, literal
 from lossary.formula.plan import Output
 from lossary.problem import Problem, total
 from lossary.recipe import HostRecipe, value_outputs
+
+if TYPE_CHECKING:
+    from lossary.kernels.host import Job
 
 _PYTHON = {bool: "bool", int: "int64", float: "float64"}
 
@@ -288,6 +291,19 @@ class Backend:
     def cast_like(self, x: Any, like: Any) -> Any:
         """Return x in the dtype of another array."""
         return self.cast(x, self.dtype_name(like))
+
+    # --- kernels over host memory -------------------------------------------------------------
+    def job(self, problem: Problem, outputs: tuple[Output, ...]) -> Job:
+        """Return what a kernel has to do; for backends whose arrays are host memory."""
+        raise NotImplementedError
+
+    def host_view(self, x: Any) -> Any:
+        """Return an array's memory as NumPy sees it."""
+        raise NotImplementedError
+
+    def finish(self, result: Any, dtype: str) -> Any:
+        """Return a kernel's result as an array of this library."""
+        raise NotImplementedError
 
     # --- derivatives --------------------------------------------------------------------------
     def inverse(self, denominator: Any) -> Any:

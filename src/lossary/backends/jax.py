@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -11,7 +10,7 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
 from lossary.backends.base import _PYTHON, ArrayOperations, Backend
-from lossary.formula.expression import argument, literal
+from lossary.formula.expression import literal
 from lossary.formula.plan import Output
 from lossary.problem import Problem, stored
 
@@ -94,18 +93,21 @@ class JaxBackend(Backend):
             else:
                 rest.append(output)
         if rest:
-            results |= super().run(problem, tuple(rest))
+            results |= self.plain(problem, tuple(rest))
         return results
+
+    def plain(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+        """Evaluate outputs with JAX's own operations."""
+        return super().run(problem, outputs)
 
     def _differentiable(self, problem: Problem) -> Any:
         """Evaluate the unreduced loss; its tangent is the derived gradient times the input's."""
-        base = super()
 
         @jax.custom_jvp
         def value(arrays: Arrays, numbers: Arrays) -> Any:
             outputs = (stored("value", problem.composite.value),)
             inner = dataclasses.replace(problem, arrays=arrays, numbers=numbers)
-            return base.run(inner, outputs)["value"]
+            return self.plain(inner, outputs)["value"]
 
         def value_jvp(primals: Any, tangents: Any) -> Any:
             arrays, numbers = primals
@@ -114,7 +116,7 @@ class JaxBackend(Backend):
             for name, tangent in tangents[0].items():
                 if isinstance(tangent, SymbolicZero) or tangent.dtype == jax.dtypes.float0:
                     continue
-                (result,) = base.run(inner, (self._gradient(problem, name),)).values()
+                (result,) = self.plain(inner, (self._gradient(problem, name),)).values()
                 product = result * tangent.astype(problem.compute)
                 full = problem.axis is not None and name in problem.request.loss.arguments
                 moved = moved + (product.sum(problem.axis) if full else product)

@@ -161,9 +161,7 @@ def _differentiable(problem: Problem) -> Any:
 
 def _batched(problem: Problem, names: Sequence[str], given: Any, axes: Any) -> Any:
     """Evaluate with one more axis in front: the loss of every example at once."""
-    size = next(
-        x.shape[axis] for x, axis in zip(given, axes, strict=True) if axis is not None
-    )
+    size = next(x.shape[axis] for x, axis in zip(given, axes, strict=True) if axis is not None)
     arrays = {}
     for name, x, axis in zip(names, given, axes, strict=True):
         if name == "class_weights":

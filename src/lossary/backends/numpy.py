@@ -53,7 +53,11 @@ class NumpyBackend(Backend):
         except ValueError as error:
             remedy = "Give every row the same length."
             raise type_error(
-                function, name, "must be a rectangular array", f"a ragged sequence ({error})", remedy
+                function,
+                name,
+                "must be a rectangular array",
+                f"a ragged sequence ({error})",
+                remedy,
             ) from None
         return array
 

@@ -177,14 +177,14 @@ class TorchBackend(Backend):
         """Divide by weights that are themselves differentiated: torch does the division."""
         request = dataclasses.replace(problem.request, reduction="none")
         losses = self.value(dataclasses.replace(problem, request=request, dtype=problem.compute))
-        weight = self._evaluated(problem, (stored("weight", problem.composite.weight),))["weight"]
+        weight = self.plain(problem, (stored("weight", problem.composite.weight),))["weight"]
         result = self.divide(_sum(losses), _sum(weight), problem)
         return self.cast(result, problem.dtype)
 
     def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Run the fused kernel on host tensors, torch operations on others."""
         if not (has_numba() and self.readable(problem)):
-            return self._evaluated(problem, outputs)
+            return self.plain(problem, outputs)
         from lossary.kernels import host
 
         results = host.run(self.job(problem, outputs))
@@ -194,7 +194,8 @@ class TorchBackend(Backend):
             for name, x in results.items()
         }
 
-    def _evaluated(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+    def plain(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+        """Evaluate outputs with torch operations."""
         return super().run(problem, outputs)
 
     def reduce(self, role: str, x: Any) -> Any:
@@ -285,10 +286,7 @@ class _DifferentiableRecipe:
             if results is not None:
                 stash.update(zip(self.wanted, results[1:], strict=True))
                 return results[0]
-        problem = self.with_tensors(tensors)
-        results = BACKEND.checked_run(problem, value_outputs(BACKEND, problem))
-        return BACKEND.cast(BACKEND.reduced(problem, results), problem.dtype)
-
+        return Backend.value(BACKEND, self.with_tensors(tensors))
 
     def with_tensors(self, tensors: Sequence[Any]) -> Problem:
         """Return the problem with these tensors in it."""
@@ -383,7 +381,7 @@ def _gradients(problem: Problem, names: list[str], cotangent: Any) -> dict[str, 
         problem.arrays["cotangent"] = wide
     outputs = tuple(_gradient(problem, name, reduced) for name in names)
     kernel = not torch.is_grad_enabled() and BACKEND.readable(problem)
-    results = BACKEND.run(problem, outputs) if kernel else BACKEND._evaluated(problem, outputs)
+    results = BACKEND.run(problem, outputs) if kernel else BACKEND.plain(problem, outputs)
     return {name: _as_argument(problem, name, results[f"gradient_{name}"]) for name in names}
 
 

@@ -66,7 +66,7 @@ def app() -> None:
 @click.option("--worst", type=click.IntRange(min=0), default=0, metavar="N",
               help="Show the N rows with the largest loss.")  # fmt: skip
 @click.option("--positive", metavar="LABEL",
-              help="Label that counts as +1 (or 1); the only other one counts as -1 (or 0).")  # fmt: skip
+              help="Label that counts as +1 (or 1); the other one is -1 (or 0).")  # fmt: skip
 @click.option("--nulls", type=click.Choice(["error", "skip"]), default="error", show_default=True,
               help="What to do with rows that lack a value.")  # fmt: skip
 @click.option("--domain", type=click.Choice(get_args(Policy)), default="warn", show_default=True,
@@ -99,13 +99,16 @@ def _job(given: dict[str, Any]) -> Job:
     columns = dict(_pair("--column", item) for item in given["columns"])
     output = given["output"]
     if output is not None and output.suffix.lower() not in {".parquet", ".csv", ".arrow"}:
-        raise click.UsageError(f"--output {output}: the suffix must be .parquet, .csv or .arrow")
+        msg = f"--output {output}: the suffix must be .parquet, .csv or .arrow"
+        raise click.UsageError(msg)
     if output is not None and not output.resolve().parent.is_dir():
-        raise click.UsageError(f"--output {output}: the folder does not exist")
+        msg = f"--output {output}: the folder does not exist"
+        raise click.UsageError(msg)
     specs = [parse_loss(text) for text in given["losses"]]
     unknown = set(columns) - {name for spec in specs for name in spec.loss.arguments}
     if unknown:
-        raise click.UsageError(f"--column {min(unknown)}: no such argument of these losses")
+        msg = f"--column {min(unknown)}: no such argument of these losses"
+        raise click.UsageError(msg)
     return Job(
         files=given["files"],
         losses=specs,
@@ -127,7 +130,8 @@ def _job(given: dict[str, Any]) -> Job:
 def _pair(option: str, text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not (name and sign and value):
-        raise click.UsageError(f"{option} {text}: write NAME=VALUE")
+        msg = f"{option} {text}: write NAME=VALUE"
+        raise click.UsageError(msg)
     return name, value
 
 
@@ -166,7 +170,7 @@ def show_command(name: str, as_json: bool, latex: bool) -> None:
 @app.command("plot")
 @click.argument("losses", nargs=-1, required=True, metavar="NAME[:KEY=VALUE,...]...")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Write a picture (.svg, .png or .pdf); without it, plot in the terminal.")  # fmt: skip
+              help="Picture to write (.svg, .png, .pdf); else plot in the terminal.")  # fmt: skip
 @click.option("--range", "bounds", type=(float, float), default=(-3.0, 3.0), show_default=True,
               metavar="LOW HIGH", help="Range of the horizontal axis.")  # fmt: skip
 def plot_command(losses: tuple[str, ...], out: Path | None, bounds: tuple[float, float]) -> None:
@@ -174,7 +178,8 @@ def plot_command(losses: tuple[str, ...], out: Path | None, bounds: tuple[float,
     from lossary import plotting
 
     if not bounds[0] < bounds[1]:
-        raise click.UsageError("--range: LOW must be below HIGH")
+        msg = "--range: LOW must be below HIGH"
+        raise click.UsageError(msg)
     curves = [
         plotting.curve(spec.loss, bounds, title=spec.title, **spec.parameters)
         for spec in map(parse_loss, losses)
@@ -183,7 +188,8 @@ def plot_command(losses: tuple[str, ...], out: Path | None, bounds: tuple[float,
         click.echo(plotting.text_plot(curves))
         return
     if out.suffix.lower() not in {".svg", ".png", ".pdf"}:
-        raise click.UsageError(f"--out {out}: the suffix must be .svg, .png or .pdf")
+        msg = f"--out {out}: the suffix must be .svg, .png or .pdf"
+        raise click.UsageError(msg)
     try:
         plotting.save(curves, out)
     except lossary.LossaryImportError as error:

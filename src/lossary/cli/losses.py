@@ -23,7 +23,8 @@ def parse_loss(text: str) -> LossSpec:
     for item in filter(None, rest.split(",")):
         key, sign, value = item.partition("=")
         if not sign:
-            raise click.UsageError(f"{text}: write {name}:key=value")
+            msg = f"{text}: write {name}:key=value"
+            raise click.UsageError(msg)
         parameters[key] = _value(loss, key, value)
     ignored = parameters.pop("ignore_index", None)
     return LossSpec(title=text, loss=loss, parameters=parameters, ignore_index=ignored)
@@ -36,18 +37,19 @@ def _value(loss: Loss, key: str, text: str) -> Any:
         kind = type(loss.parameters[key])
     else:
         known = [*loss.parameters, *(["ignore_index"] if loss.takes_labels else [])]
-        raise click.UsageError(
-            f"{loss.name}: no parameter {key!r}; it has {', '.join(known) or 'none'}"
-        )
+        msg = f"{loss.name}: no parameter {key!r}; it has {', '.join(known) or 'none'}"
+        raise click.UsageError(msg)
     if kind is bool:
         flags = {"true": True, "1": True, "false": False, "0": False}
         if text.lower() not in flags:
-            raise click.UsageError(f"{loss.name}: {key} must be true or false, got {text!r}")
+            msg = f"{loss.name}: {key} must be true or false, got {text!r}"
+            raise click.UsageError(msg)
         return flags[text.lower()]
     try:
         return int(text) if key == "ignore_index" else float(text)
     except ValueError:
-        raise click.UsageError(f"{loss.name}: {key} must be a number, got {text!r}") from None
+        msg = f"{loss.name}: {key} must be a number, got {text!r}"
+        raise click.UsageError(msg) from None
 
 
 def parse_thresholds(texts: Sequence[str], titles: Sequence[str]) -> dict[str, float]:
@@ -58,11 +60,13 @@ def parse_thresholds(texts: Sequence[str], titles: Sequence[str]) -> dict[str, f
         try:
             limit = float(value)
         except ValueError:
-            raise click.UsageError(f"--fail-above {text}: {value!r} is not a number") from None
+            msg = f"--fail-above {text}: {value!r} is not a number"
+            raise click.UsageError(msg) from None
         if not sign:
             limits |= dict.fromkeys(titles, limit)
         elif name in titles:
             limits[name] = limit
         else:
-            raise click.UsageError(f"--fail-above {text}: no --loss {name}")
+            msg = f"--fail-above {text}: no --loss {name}"
+            raise click.UsageError(msg)
     return limits

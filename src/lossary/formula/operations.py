@@ -81,12 +81,12 @@ def scale(coefficient: Operand, x: Operand) -> Expression:
 
 
 def stop_gradient(x: Operand) -> Expression:
-    """The same value, a constant for the derivative."""
+    """Return the same value, a constant for the derivative."""
     return node("stop", x)
 
 
 def is_finite(x: Operand) -> Expression:
-    """True where x is neither infinite nor NaN."""
+    """Tell where x is neither infinite nor NaN."""
     return node("is_finite", x)
 
 
@@ -96,17 +96,17 @@ def class_index() -> Expression:
 
 
 def class_count() -> Expression:
-    """Number of classes C."""
+    """Return the number of classes C."""
     return node("class_count")
 
 
 def is_label(labels: Expression) -> Expression:
-    """True at the class that the label names."""
+    """Tell which class it is: true at the label's."""
     return node("equal", class_index(), labels)
 
 
 def at_label(values: Expression, labels: Expression) -> Expression:
-    """The value at the class that the label names: one per row."""
+    """Pick the value at the class that the label names: one per row."""
     return node("at_label", values, labels)
 
 

@@ -145,7 +145,9 @@ def _negative_log_softmax(x: Expression) -> Expression:
     return (top - x) + node("log", node("sum", node("exp_difference", x, top)))
 
 
-def _call(name: str, partials: Partials, array: Callable[..., Any] | None = None, **rest: Any) -> Any:
+def _call(
+    name: str, partials: Partials, array: Callable[..., Any] | None = None, **rest: Any
+) -> Any:
     spelled = array or (lambda xp, x: getattr(xp, name)(x))
     return _row(name, 1, spelled, f"vm.{name}_{{s}}({{0}})", partials=partials, **rest)
 
@@ -189,15 +191,18 @@ _TABLE = (
         partials=lambda a: (node("sign", a),), latex=r"\left|{0}\right|", text="abs({0})",
     ),
     _row(
-        "sign", 1, lambda xp, a: xp.sign(a), "ops.select({0} > 0, {f}(1), ops.select({0} < 0, {f}(-1), {0}))", partials=lambda a: (literal(0),),
-        bounded=True,
+        "sign", 1, lambda xp, a: xp.sign(a),
+        "ops.select({0} > 0, {f}(1), ops.select({0} < 0, {f}(-1), {0}))",
+        partials=lambda a: (literal(0),), bounded=True,
     ),
     _row(
         "sqrt", 1, lambda xp, a: xp.sqrt(a), "{f}(math.sqrt({0}))",
         partials=lambda a: (0.5 / node("sqrt", a),), latex=r"\sqrt{{{0}}}",
     ),
     _row(
-        "scale", 2, _scale, "({0} * ops.select(({0} == 0) & (not (abs({1}) < math.inf)), {f}(0), {1}))", partials=lambda c, x: (x, c),
+        "scale", 2, _scale,
+        "({0} * ops.select(({0} == 0) & (not (abs({1}) < math.inf)), {f}(0), {1}))",
+        partials=lambda c, x: (x, c),
         latex=r"{0} \, {1}", text="{0} * {1}", precedence=6,
     ),
     # choices ----------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def load(source: str, name: str) -> Kernel:
 
 def _in_memory(source: str, name: str) -> Kernel:
     namespace: dict[str, Any] = {"CACHE": False, "__name__": "lossary.kernels.compiled"}
-    exec(compile(source, f"<{name}>", "exec"), namespace)  # noqa: S102
+    exec(compile(source, f"<{name}>", "exec"), namespace)
     kernel: Kernel = namespace[name]
     return kernel
 
@@ -64,7 +64,7 @@ def _from_folder(source: str, name: str) -> Kernel | None:
         if not path.exists() or path.read_text(encoding="utf-8") != source:
             _write(path, source)
         namespace: dict[str, Any] = {"CACHE": True, "__name__": path.stem, "__file__": str(path)}
-        exec(compile(source, str(path), "exec"), namespace)  # noqa: S102
+        exec(compile(source, str(path), "exec"), namespace)
     except (OSError, RuntimeError, UnicodeError):
         return None
     return _Guarded(namespace[name], source, name)

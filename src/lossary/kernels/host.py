@@ -295,9 +295,7 @@ def _keeps(output: Output, job: Job) -> bool:
     return job.axis is not None and output.expression.kind is Kind.ELEMENT
 
 
-def _moved(
-    leaf: Expression, x: Array, job: Job, scalars: frozenset[str]
-) -> tuple[Array, bool]:
+def _moved(leaf: Expression, x: Array, job: Job, scalars: frozenset[str]) -> tuple[Array, bool]:
     """Return a leaf with its class axis last, and whether every block reads the same."""
     if leaf.value in scalars or leaf.value == "class_weights":
         return _converted(leaf, x.reshape(-1), job), True

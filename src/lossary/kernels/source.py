@@ -141,7 +141,7 @@ class KernelWriter:
         lines = self.lines
         self._scalar_leaves(Kind.ROW)
         for item in self._row_values():
-            kind = "f64" if item.operation != "max" else self.precision
+            kind: str = "f64" if item.operation != "max" else self.precision
             kind = "np.int64" if item.operation == "label" else kind
             kind = "np.bool_" if self._is_boolean(item) else kind
             lines.add(f"s{self._place(item)} = np.empty({COLUMN_BLOCK}, {kind})")

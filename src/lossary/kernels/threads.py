@@ -197,9 +197,11 @@ def set_num_threads(number: int) -> None:
     """
     global _number
     if isinstance(number, bool) or not isinstance(number, int):
-        raise type_error("set_num_threads", "number", "must be a positive integer", repr(number))
+        msg = "set_num_threads"
+        raise type_error(msg, "number", "must be a positive integer", repr(number))
     if number < 1:
-        raise value_error("set_num_threads", "number", "must be a positive integer", repr(number))
+        msg = "set_num_threads"
+        raise value_error(msg, "number", "must be a positive integer", repr(number))
     _number = number
 
 
@@ -208,8 +210,9 @@ def _from_environment() -> int:
     if not given:
         return _processors()
     if not given.isdecimal() or int(given) < 1:
+        msg = "get_num_threads"
         raise value_error(
-            "get_num_threads",
+            msg,
             f"the environment variable {_VARIABLE}",
             "must be a positive integer",
             repr(given),

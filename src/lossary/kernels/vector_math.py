@@ -93,7 +93,7 @@ def _polynomial(coefficients: Sequence[float], real: Any) -> Callable[..., Any]:
     for coefficient in reversed(coefficients[:-1]):
         body = f"(real({coefficient!r}) + x * {body})"
     namespace: dict[str, Any] = {"real": real}
-    exec(f"def polynomial(x):\n    return {body}\n", namespace)  # noqa: S102
+    exec(f"def polynomial(x):\n    return {body}\n", namespace)
     compiled: Callable[..., Any] = _fused(namespace["polynomial"])
     return compiled
 

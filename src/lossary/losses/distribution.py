@@ -48,8 +48,7 @@ def nll_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Express
     targets=LOG_PROBABILITIES,
     arguments=("inputs", "targets"),
     family="distribution",
-    source="Kullback & Leibler (1951), On information and sufficiency, "
-    "doi:10.1214/aoms/1177729694",
+    source="Kullback & Leibler (1951), On information and sufficiency, doi:10.1214/aoms/1177729694",
     convex=True,
     smooth=True,
     differences={

@@ -100,7 +100,6 @@ def smooth_l1_loss(predictions: Expression, targets: Expression, beta: float = 1
     return where(size < beta, inside, size - 0.5 * beta)
 
 
-
 @loss(
     family="regression",
     source="Green (1990), Bayesian reconstructions from emission tomography data, "

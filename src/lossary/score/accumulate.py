@@ -84,9 +84,7 @@ class _Sum:
         total = self._high + values
         larger = np.abs(self._high) >= np.abs(values)
         with np.errstate(invalid="ignore"):
-            lost = np.where(
-                larger, (self._high - total) + values, (values - total) + self._high
-            )
+            lost = np.where(larger, (self._high - total) + values, (values - total) + self._high)
         self._low += np.where(np.isfinite(total), lost, 0.0)
         self._high = total
 

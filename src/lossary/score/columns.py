@@ -68,8 +68,6 @@ class Batch:
 
     def numbers(self, request: str) -> Array:
         """Return columns as numbers: (rows,) for one, (rows, columns) for several or a list."""
-        import pyarrow as pa
-
         names = self.names(request)
         columns = [self.data.column(name) for name in names]
         if len(columns) == 1 and _is_list(columns[0].type):
@@ -88,20 +86,21 @@ class Batch:
         elif not (
             pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
         ):
-            raise DataError(f"{self.path}: column {name!r} must hold numbers, got {kind}")
+            msg = f"{self.path}: column {name!r} must hold numbers, got {kind}"
+            raise DataError(msg)
         if column.null_count:
             fill = False if pa.types.is_boolean(kind) else 0
             column = column.fill_null(pa.scalar(fill, column.type))
         return np.asarray(column.to_numpy(zero_copy_only=False))
 
     def _list(self, name: str, column: Any) -> Array:
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         lengths = pc.list_value_length(column).drop_null()
         width = lengths[0].as_py() if len(lengths) else 0
         if len(lengths) and not pc.all(pc.equal(lengths, width)).as_py():
-            raise DataError(f"{self.path}: the lists of column {name!r} must have equal lengths")
+            msg = f"{self.path}: the lists of column {name!r} must have equal lengths"
+            raise DataError(msg)
         flat = self._plain(name, column.flatten())
         if column.null_count == 0:
             return flat.reshape(-1, width)
@@ -113,7 +112,8 @@ class Batch:
         """Return a column as booleans."""
         values = self.numbers(request)
         if values.dtype != np.bool_ and not np.isin(values, (0, 1)).all():
-            raise DataError(f"{self.path}: column {request!r} must hold booleans, or 0 and 1")
+            msg = f"{self.path}: column {request!r} must hold booleans, or 0 and 1"
+            raise DataError(msg)
         return values.astype(bool)
 
     def labels(self, request: str) -> list[Any]:

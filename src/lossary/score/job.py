@@ -58,7 +58,8 @@ class Job:
             return self.inputs
         if argument == "targets":
             return self.targets
-        raise DataError(f"{loss.name}: name the column of {argument} with --column {argument}=...")
+        msg = f"{loss.name}: name the column of {argument} with --column {argument}=..."
+        raise DataError(msg)
 
     def requests(self) -> list[str]:
         """Return every column request that must hold a value in each row."""
@@ -68,7 +69,9 @@ class Job:
 
     def numeric(self) -> list[str]:
         """Return single columns that are to be read as numbers."""
-        targets = {self.source(s.loss, "targets") for s in self.losses if "targets" in s.loss.arguments}
+        targets = {
+            self.source(s.loss, "targets") for s in self.losses if "targets" in s.loss.arguments
+        }
         return [r for r in self.requests() if r not in targets and r != self.where and "," not in r]
 
 
@@ -154,13 +157,15 @@ class _Scorer:
     def finish(self) -> None:
         """Check what only the whole shows."""
         if self.result.rows == 0:
-            raise DataError(f"{', '.join(self.result.files)}: there are no rows")
+            msg = f"{', '.join(self.result.files)}: there are no rows"
+            raise DataError(msg)
         positive = self.job.positive
         if positive is not None and positive not in self._labels:
-            raise DataError(
+            msg = (
                 f"--positive {positive}: no row has that label; there are "
                 f"{', '.join(sorted(self._labels))}"
             )
+            raise DataError(msg)
         self.result.groups = list(self._groups)
         for (title, _), (fault, path, row, count) in self._faults.items():
             self.result.notes.append(
@@ -175,10 +180,11 @@ class _Scorer:
         if absent.any():
             if not self.job.skip_nulls:
                 row = batch.first_row + int(np.argmax(absent))
-                raise DataError(
+                msg = (
                     f"{batch.path}: column {column!r} has no value in row {row}; pass "
                     "--nulls skip to leave such rows out"
                 )
+                raise DataError(msg)
             self.result.skipped += int(absent.sum())
         kept = ~absent
         if self.job.where is not None:
@@ -204,10 +210,11 @@ class _Scorer:
             return
         self._labels |= {spelled(label) for label in batch.labels(self.job.targets)}
         if len(self._labels) > 2:
-            raise DataError(
+            msg = (
                 f"{batch.path}: column {self.job.targets!r} must have two labels for --positive, "
                 f"got {', '.join(sorted(self._labels))}"
             )
+            raise DataError(msg)
 
     def _losses(self, batch: Batch, spec: LossSpec, kept: Array) -> tuple[Array, Array]:
         """Return the losses of the rows and which rows take part."""
@@ -226,9 +233,8 @@ class _Scorer:
         for warning in caught:
             self._note(batch, spec, warning.message)
         if losses.shape != (batch.rows,):
-            raise DataError(
-                f"{spec.title}: the loss must have one value per row, got shape {losses.shape}"
-            )
+            msg = f"{spec.title}: the loss must have one value per row, got shape {losses.shape}"
+            raise DataError(msg)
         return np.asarray(losses, dtype=np.float64), kept
 
     def _argument(self, batch: Batch, spec: LossSpec, name: str) -> Array:

@@ -47,7 +47,7 @@ class Output:
 
 @contextmanager
 def open_output(path: Path) -> Iterator[Output]:
-    """Open an output that replaces ``path`` at the end, and leaves nothing if that is not reached."""
+    """Open an output that replaces ``path`` once it is complete, and leaves nothing otherwise."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     os.close(handle)
     temporary = Path(name)

@@ -28,12 +28,14 @@ def find_files(patterns: Sequence[str]) -> list[str]:
         elif path.is_dir():
             inside = [str(p) for p in sorted(path.rglob("*")) if _suffix(str(p)) in READERS]
             if not inside:
-                raise DataError(f"{pattern}: the folder holds no {_known()} file")
+                msg = f"{pattern}: the folder holds no {_known()} file"
+                raise DataError(msg)
             found += inside
         else:
             matches = sorted(glob.glob(pattern, recursive=True))
             if not matches:
-                raise DataError(f"{pattern}: no such file")
+                msg = f"{pattern}: no such file"
+                raise DataError(msg)
             found += matches
     return found
 
@@ -42,9 +44,11 @@ def read(path: str, numeric: Sequence[str]) -> Batches:
     """Yield the record batches of a file; ``numeric`` names columns to read as numbers."""
     reader = READERS.get(".csv" if path == STDIN else _suffix(path))
     if reader is None:
-        raise DataError(f"{path}: the suffix must be one of {_known()}")
+        msg = f"{path}: the suffix must be one of {_known()}"
+        raise DataError(msg)
     if path != STDIN and Path(path).stat().st_size == 0:
-        raise DataError(f"{path}: the file is empty")
+        msg = f"{path}: the file is empty"
+        raise DataError(msg)
     with _data_errors(path):
         yield from reader(path, numeric)
 
@@ -58,7 +62,8 @@ def _data_errors(path: str) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise DataError(f"{path}: the file cannot be read: {lines[0]}") from None
+        msg = f"{path}: the file cannot be read: {lines[0]}"
+        raise DataError(msg) from None
 
 
 def _parquet(path: str, numeric: Sequence[str]) -> Batches:
