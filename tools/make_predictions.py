@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+from pyarrow import parquet
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -40,41 +43,56 @@ def scores(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values, folds
 
 
-def write(path: Path, header: list[str], rows: list[list[object]]) -> None:
-    """Write a CSV file."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+def rounded(values: np.ndarray) -> list[float]:
+    """Return numbers with six significant digits."""
+    return [float(f"{value:.6g}") for value in values]
 
 
-def breast_cancer(folder: Path) -> None:
+def breast_cancer() -> dict[str, Sequence[object]]:
     """Margins of a two-class problem, with the tumour's size as a group."""
     data = load_breast_cancer()
     malignant = 1 - data.target
     margins, folds = scores(data.data, malignant)
     radius = data.data[:, list(data.feature_names).index("mean radius")]
     thirds = np.searchsorted(np.quantile(radius, [1 / 3, 2 / 3]), radius, side="right")
-    rows: list[list[object]] = [
-        [i, folds[i], f"{margins[i]:.6g}", 2 * malignant[i] - 1, malignant[i], SIZES[thirds[i]]]
-        for i in range(len(margins))
-    ]
-    header = ["id", "fold", "margin", "label", "malignant", "size"]
-    write(folder / "breast_cancer_margins.csv", header, rows)
+    return {
+        "id": list(range(len(margins))),
+        "fold": folds.tolist(),
+        "margin": rounded(margins),
+        "label": (2 * malignant - 1).tolist(),
+        "malignant": malignant.tolist(),
+        "size": [SIZES[third] for third in thirds],
+    }
 
 
-def wine(folder: Path) -> None:
+def wine() -> dict[str, Sequence[object]]:
     """Logits of a three-class problem."""
     data = load_wine()
     logits, folds = scores(data.data, data.target)
-    rows: list[list[object]] = [
-        [i, folds[i], *(f"{z:.6g}" for z in logits[i]), data.target[i]] for i in range(len(logits))
-    ]
-    write(folder / "wine_logits.csv", ["id", "fold", "z_0", "z_1", "z_2", "label"], rows)
+    return {
+        "id": list(range(len(logits))),
+        "fold": folds.tolist(),
+        **{f"z_{k}": rounded(logits[:, k]) for k in range(3)},
+        "label": data.target.tolist(),
+    }
+
+
+def write_csv(path: Path, columns: dict[str, Sequence[object]]) -> None:
+    """Write columns as text."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+
+
+def main(folder: Path) -> None:
+    """Write the files into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    margins = breast_cancer()
+    write_csv(folder / "breast_cancer_margins.csv", margins)
+    parquet.write_table(pyarrow.table(margins), folder / "breast_cancer_margins.parquet")
+    write_csv(folder / "wine_logits.csv", wine())
 
 
 if __name__ == "__main__":
-    place = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT
-    place.mkdir(parents=True, exist_ok=True)
-    breast_cancer(place)
-    wine(place)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT)

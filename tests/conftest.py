@@ -1,0 +1,43 @@
+"""Settings of the whole suite: random tests that repeat, one thread per process, marks."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+import pytest
+from hypothesis import settings
+
+# Times depend on the machine, so none is checked. A failure prints how to repeat it, and in
+# continuous integration the examples are the same every time.
+settings.register_profile("lossary", deadline=None, print_blob=True)
+settings.register_profile("ci", settings.get_profile("lossary"), derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "lossary")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The processes share the processors; set before a library that reads it is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lift the time limit of exhaustive tests and skip what needs a device that is not there."""
+    no_device = pytest.mark.skip(reason="no CUDA device")
+    for item in items:
+        if "exhaustive" in item.keywords and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(0))
+        if "gpu" in item.keywords and not has_cuda_device():
+            item.add_marker(no_device)
+
+
+def has_cuda_device() -> bool:
+    """Ask the driver itself, so that no array library is imported for it."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int(0)
+    return (
+        driver.cuInit(0) == 0
+        and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+        and count.value > 0
+    )
