@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from lossary.backends import find_backend
@@ -21,6 +22,8 @@ def call(request: Request) -> Any:
     choose the variant of the formula; let the backend run its expression and reduce it. A call
     on host arrays with the signature of an earlier one takes that one's recipe.
     """
+    if _torch_compiles():
+        return _compiled_call(request)
     key = signature(request)
     if key is not None:
         recipe = _recipes.find(key)
@@ -34,3 +37,30 @@ def call(request: Request) -> Any:
         if recipe is not None:
             _recipes.keep(key, recipe)
     return backend.value(problem)
+
+
+def _torch_compiles() -> bool:
+    """Tell whether this runs inside the tracer of ``torch.compile``."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.compiler.is_compiling()
+
+
+def _compiled_call(request: Request) -> Any:
+    from lossary.backends import torch_compile
+
+    tail = (
+        request.weights,
+        request.where,
+        request.denominator,
+        request.dtype,
+        request.ignore_index,
+        request.class_weights,
+    )
+    return torch_compile.call(
+        request.loss.name,
+        request.arrays,
+        request.parameters,
+        request.axis,
+        request.reduction,
+        tail,
+    )
