@@ -7,88 +7,120 @@ never inherited by a forked child: it starts its own when it first needs one.
 
 from __future__ import annotations
 
-import contextlib
+import math
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
+from numbers import Integral
+from pathlib import Path
 from queue import SimpleQueue
 
 from lossary.errors import type_error, value_error
 
 _VARIABLE = "LOSSARY_NUM_THREADS"
+# More ranges than threads, so that a slow core leaves its share to the others.
 _RANGES_PER_THREAD = 4
 
 Task = Callable[[int, int], None]
 
 
 class _Work:
-    """One call's chunks, taken by any number of threads range by range."""
+    """One call's chunks, taken range by range by any number of threads."""
 
     def __init__(self, task: Task, count: int, ranges: int) -> None:
-        self._task = task
+        self._task: Task | None = task
         self._count = count
         self._step = -(-count // ranges)
-        self._next = 0
+        # Taking a range and clearing them all are single atomic operations of the deque.
+        self._starts = deque(range(0, count, self._step))
         self._lock = threading.Lock()
-        self._running = 0
-        self._idle = threading.Event()
-        self._idle.set()
-        self.error: BaseException | None = None
+        self._open = True
+        self._helpers = 0
+        self._done = threading.Lock()
+        self._done.acquire()
+        self._error: BaseException | None = None
+
+    def take_ranges(self) -> None:
+        """Run the task on one range after another until none is left."""
+        task, starts = self._task, self._starts
+        while task is not None:
+            try:
+                start = starts.popleft()
+            except IndexError:
+                return
+            task(start, min(start + self._step, self._count))
 
     def help(self) -> None:
-        """Take ranges until none is left; keep the first error for the caller."""
-        while (start := self._take()) is not None:
+        """Take ranges beside the caller, unless it has finished without."""
+        with self._lock:
+            if not self._open:
+                return
+            self._helpers += 1
+        try:
+            self.take_ranges()
+        except BaseException as error:  # the caller raises it
+            self.fail(error)
+        finally:
+            with self._lock:
+                self._helpers -= 1
+                if not self._open and self._helpers == 0:
+                    self._done.release()
+
+    def fail(self, error: BaseException) -> None:
+        """Skip the ranges that nobody has taken yet; keep the first error for the caller."""
+        self._starts.clear()
+        with self._lock:
+            if self._error is None:
+                self._error = error
+
+    def close(self) -> None:
+        """Let no helper join any more and wait for those that did.
+
+        An interrupt counts as an error, and the wait goes on: what runs is left to end, so that
+        nothing writes to the caller's memory after the call.
+        """
+        while True:
             try:
-                self._task(start, min(start + self._step, self._count))
-            except BaseException as error:  # the caller raises it
-                self.stop(error)
+                with self._lock:
+                    self._open = False
+                while self._helpers:
+                    self._done.acquire()
+                # A helper that was busy elsewhere may find this long after; hold no arrays for it.
+                self._task = None
+                return
+            except KeyboardInterrupt as error:
+                self.fail(error)
+
+    def raise_error(self) -> None:
+        """Raise the first error, if there was one."""
+        error, self._error = self._error, None
+        if error is not None:
+            try:
+                raise error
             finally:
-                self._leave()
-
-    def stop(self, error: BaseException | None = None) -> None:
-        """Hand out no more ranges."""
-        with self._lock:
-            self._next = self._count
-            if self.error is None:
-                self.error = error
-
-    def wait(self) -> None:
-        """Wait until no thread works on this any more."""
-        self._idle.wait()
-
-    def _take(self) -> int | None:
-        with self._lock:
-            if self._next >= self._count:
-                return None
-            start = self._next
-            self._next += self._step
-            self._running += 1
-            self._idle.clear()
-            return start
-
-    def _leave(self) -> None:
-        with self._lock:
-            self._running -= 1
-            if self._running == 0:
-                self._idle.set()
+                del error  # or its traceback and this frame keep each other, and arrays, alive
 
 
 class _Pool:
-    """Daemon threads that wait for work."""
+    """Daemon threads that wait for work; started when they are first needed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._queue: SimpleQueue[_Work] = SimpleQueue()
-        self._threads = 0
+        self._size = 0
 
     def share(self, work: _Work, helpers: int) -> None:
-        """Ask helpers to join the work."""
+        """Ask helpers to join the work; fewer come if the system grants no more threads."""
         with self._lock:
-            while self._threads < helpers:
-                name = f"lossary-{self._threads}"
-                threading.Thread(target=self._serve, name=name, daemon=True).start()
-                self._threads += 1
-        for _ in range(helpers):
+            while self._size < helpers:
+                name = f"lossary-{self._size}"
+                try:
+                    threading.Thread(target=self._serve, name=name, daemon=True).start()
+                except RuntimeError:  # a limit on threads, or the interpreter is shutting down
+                    break
+                self._size += 1
+        for _ in range(min(helpers, self._size)):
             self._queue.put(work)
 
     def _serve(self) -> None:
@@ -105,6 +137,8 @@ _number: int | None = None
 def run(task: Task, count: int) -> None:
     """Call ``task(start, stop)`` over ranges that cover 0 ... count-1 once.
 
+    A task that calls this again runs the inner one by itself.
+
     Parameters
     ----------
     task : callable
@@ -118,40 +152,33 @@ def run(task: Task, count: int) -> None:
         The first error that a range raised, or an interrupt, once no thread works any more.
     """
     threads = min(get_num_threads(), count)
-    if threads <= 1 or getattr(_local, "busy", False):
+    if threads > 1 and not getattr(_local, "busy", False):
+        _run_shared(task, count, threads)
+    elif count > 0:
         task(0, count)
-        return
+
+
+def _run_shared(task: Task, count: int, threads: int) -> None:
     work = _Work(task, count, threads * _RANGES_PER_THREAD)
-    _pool.share(work, threads - 1)
     _local.busy = True
     try:
-        work.help()
-        work.wait()
-    except BaseException:
-        # An interrupt: ranges that run are left to end, so that nothing writes to memory that
-        # the caller may already have freed.
-        work.stop()
-        _wait_out(work)
-        raise
+        try:
+            _pool.share(work, threads - 1)
+            work.take_ranges()
+        except BaseException as error:  # raised below, once the helpers have ended
+            work.fail(error)
+        finally:
+            work.close()
     finally:
         _local.busy = False
-    if work.error is not None:
-        raise work.error
-
-
-def _wait_out(work: _Work) -> None:
-    """Wait, whatever else interrupts."""
-    while True:
-        with contextlib.suppress(KeyboardInterrupt):
-            work.wait()
-            return
+    work.raise_error()
 
 
 def get_num_threads() -> int:
     """Return the number of threads that kernels use.
 
     The environment variable ``LOSSARY_NUM_THREADS`` sets it at first use; otherwise it is the
-    number of processors that this process may run on.
+    number of processors that this process may use.
 
     Returns
     -------
@@ -171,7 +198,7 @@ def get_num_threads() -> int:
     """
     global _number
     if _number is None:
-        _number = _from_environment()
+        _number = _from_environment() or _processors()
     return _number
 
 
@@ -196,36 +223,62 @@ def set_num_threads(number: int) -> None:
     >>> lossary.set_num_threads(before)
     """
     global _number
-    if isinstance(number, bool) or not isinstance(number, int):
-        msg = "set_num_threads"
-        raise type_error(msg, "number", "must be a positive integer", repr(number))
+    function, requirement = "set_num_threads", "must be a positive integer"
+    remedy = "Pass 1 to use the calling thread alone."
+    if isinstance(number, bool) or not isinstance(number, Integral):
+        raise type_error(function, "number", requirement, repr(number), remedy)
     if number < 1:
-        msg = "set_num_threads"
-        raise value_error(msg, "number", "must be a positive integer", repr(number))
-    _number = number
+        raise value_error(function, "number", requirement, repr(number), remedy)
+    _number = int(number)
 
 
-def _from_environment() -> int:
+def _from_environment() -> int | None:
+    """Return the number that the environment variable gives, None if it gives none."""
     given = os.environ.get(_VARIABLE, "").strip()
     if not given:
-        return _processors()
-    if not given.isdecimal() or int(given) < 1:
-        msg = "get_num_threads"
-        raise value_error(
-            msg,
-            f"the environment variable {_VARIABLE}",
-            "must be a positive integer",
-            repr(given),
-            "Unset it to use every processor.",
-        )
-    return int(given)
+        return None
+    try:
+        number = int(given)
+    except ValueError:
+        number = 0
+    if number < 1:
+        function, argument = "get_num_threads", f"the environment variable {_VARIABLE}"
+        remedy = "Unset it to use every processor."
+        raise value_error(function, argument, "must be a positive integer", repr(given), remedy)
+    return number
 
 
 def _processors() -> int:
-    """Return how many processors this process may run on."""
+    """Return how many processors this process may use."""
+    count = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
+        count = len(os.sched_getaffinity(0))
+    if hasattr(os, "process_cpu_count"):  # since Python 3.13; -X cpu_count sets it
+        count = os.process_cpu_count() or count
+    return max(1, math.ceil(min(count, _quota())))
+
+
+def _quota(root: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/self/cgroup")) -> float:
+    """Return how many processors' time Linux grants to this process's control groups.
+
+    A container limited to two processors still sees all those of the machine. The group's own
+    limit and those of the groups above it hold; files are those of version 2 of the interface.
+    """
+    try:
+        paths = [line[3:] for line in groups.read_text().splitlines() if line.startswith("0::")]
+    except OSError:
+        return math.inf
+    granted = math.inf
+    for path in paths:
+        parts = Path(path).parts[1:]
+        for depth in range(len(parts) + 1):
+            try:
+                text = root.joinpath(*parts[:depth], "cpu.max").read_text()
+                quota, period = map(int, text.split())
+                granted = min(granted, quota / period)
+            except (OSError, ValueError, ZeroDivisionError):  # no file, or "max": no limit
+                continue
+    return granted
 
 
 def _after_fork() -> None:
