@@ -53,16 +53,16 @@ def exponential(degree: int) -> None:
     )
 
 
-def logarithm(degree: int) -> None:
-    """Fit q in log((1+s)/(1-s)) = 2 s + s^3 q(s^2), with (1+s)/(1-s) from sqrt(1/2) to sqrt(2)."""
-    top = ((1 / ROOT - 1) / (1 / ROOT + 1)) ** 2 * mp.mpf("1.001")
+def logarithm(degree: int, largest: mp.mpf) -> None:
+    """Fit q in log((1+s)/(1-s)) = 2 s + s^3 q(s^2), with (1+s)/(1-s) from 1 to the largest."""
+    top = ((largest - 1) / (largest + 1)) ** 2 * mp.mpf("1.001")
 
     def rest(z: mp.mpf) -> mp.mpf:
         s = mp.sqrt(z)
         return (2 * mp.atanh(s) - 2 * s) / s**3 if z else mp.mpf(2) / 3
 
     report(
-        f"log, degree {degree}",
+        f"log up to {mp.nstr(largest, 3)}, degree {degree}",
         interpolate(rest, mp.mpf(0), top, degree),
         lambda s, q: 2 * s + s**3 * q(s * s),
         lambda s: 2 * mp.atanh(s),
@@ -94,5 +94,7 @@ def report(
 if __name__ == "__main__":
     exponential(4)
     exponential(9)
-    logarithm(2)
-    logarithm(6)
+    logarithm(2, 1 / ROOT)
+    logarithm(6, 1 / ROOT)
+    logarithm(3, mp.mpf(2))
+    logarithm(9, mp.mpf(2))

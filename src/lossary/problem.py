@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lossary.formula.expression import Expression
+from lossary.formula import sum_over_classes, where
+from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output
 
 if TYPE_CHECKING:
@@ -110,9 +111,14 @@ class Problem:
     def fault_outputs(self) -> tuple[Output, ...]:
         """Return what counts the values outside their domains."""
         return tuple(
-            Output(f"fault_{name}", condition, "count")
+            self._counted(f"fault_{name}", condition)
             for name, _, condition in self.composite.faults
         )
+
+    def _counted(self, name: str, condition: Expression) -> Output:
+        if self.axis is not None and condition.kind is Kind.ELEMENT:
+            return total(name, sum_over_classes(where(condition, 1, 0)))
+        return Output(name, condition, "count")
 
 
 def total(name: str, expression: Expression) -> Output:

@@ -32,7 +32,7 @@ def _size(x: Expression) -> Expression:
 
 
 def _softplus(x: Expression) -> Expression:
-    return node("maximum", 0, x) + node("log1p", _decay(x))
+    return node("maximum", 0, x) + node("log1p_unit", _decay(x))
 
 
 def _sigmoid(x: Expression) -> Expression:

@@ -33,6 +33,11 @@ class Pass:
     reductions: tuple[Expression, ...]
     outputs: tuple[Output, ...]
 
+    @property
+    def sums(self) -> tuple[Expression, ...]:
+        """The reductions that are sums."""
+        return tuple(item for item in self.reductions if item.operation == "sum")
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -244,6 +244,8 @@ _TABLE = (
     _call("expm1", lambda x: (node("exp", x),), latex=r"\left(e^{{{0}}} - 1\right)"),
     _call("log", lambda x: (1 / x,), latex=r"\log\left({0}\right)"),
     _call("log1p", lambda x: (1 / (1 + x),), latex=r"\log\left(1 + {0}\right)"),
+    _row("log1p_unit", 1, lambda xp, x: xp.log1p(x), "vm.log1p_unit_{s}({0})",
+         partials=lambda x: (1 / (1 + x),), latex=r"\log\left(1 + {0}\right)", text="log1p({0})"),
     _call("tanh", lambda x: (4 * node("sigmoid", 2 * x) * node("sigmoid", -2 * x),), bounded=True,
           latex=r"\tanh\left({0}\right)"),
     _call("sigmoid", lambda x: (node("sigmoid", x) * node("sigmoid", -x),), _sigmoid, bounded=True,

@@ -21,9 +21,9 @@ _FOLDED: dict[str, Callable[..., float]] = {
 def simplify(operation: str, arguments: tuple[Expression, ...]) -> Expression | None:
     """Return a simpler node with the same value, or None."""
     numbers = [number(item) for item in arguments]
-    folded = _FOLDED.get(operation)
+    folded: Callable[..., float] | None = _FOLDED.get(operation)
     if folded is not None and numbers and all(value is not None for value in numbers):
-        return literal(folded(*numbers))
+        return literal(folded(*(value for value in numbers if value is not None)))
     rule = _RULES.get(operation)
     return rule(*arguments) if rule is not None else None
 

@@ -10,7 +10,9 @@ Three layouts of the data, one function each:
   ``inner`` is the vectorised one, and row values live in small scratch arrays.
 
 Sums are accumulated in float64 and written per chunk, so that adding the chunks in order gives
-the same bits for any number of threads.
+the same bits for any number of threads. A loop that holds a float64 is vectorised half as wide, so
+float32 kernels work in blocks: one loop computes a block of values into scratch memory that stays
+in the nearest cache, another adds them up.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ Layout = Literal["flat", "rows", "columns"]
 Precision = Literal["f32", "f64"]
 
 COLUMN_BLOCK = 128
+BLOCK = 512
 
 _HEADER = """\
 import math
@@ -64,6 +67,15 @@ class _Lines:
 
     def close(self) -> None:
         self.depth -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """Where element code stands: how it loads, the class index there, the prefix of its names."""
+
+    load: Callable[[Expression], str]
+    index: str = "j"
+    prefix: str = "v"
 
 
 class KernelWriter:
@@ -104,22 +116,44 @@ class KernelWriter:
     def _flat(self) -> None:
         lines = self.lines
         self._scalar_leaves(Kind.ELEMENT)
+        self._scratch(len([o for o in self.reduced if o.role == "sum"]))
         self._open_chunks()
+        lines.open(f"for base in range(start, stop, {BLOCK}):")
+        lines.add(f"width = min({BLOCK}, stop - base)")
         for leaf in self.plan.leaves:
             if str(leaf.value) not in self.scalars:
-                lines.add(f"x_{leaf.value} = a_{leaf.value}[start:stop]")
+                lines.add(f"x_{leaf.value} = a_{leaf.value}[base : base + width]")
         for output in self.stored:
-            lines.add(f"y_{output.name} = o_{output.name}[start:stop]")
-        lines.open("for i in range(stop - start):")
-        self._elements([output.expression for output in self.plan.outputs], "i")
+            lines.add(f"y_{output.name} = o_{output.name}[base : base + width]")
+        counts = [self.reduced.index(o) for o in self.reduced if o.role == "count"]
+        for place in counts:
+            lines.add(f"c{place} = {self.precision}(0)")
+        lines.open("for i in range(width):")
+        site = _Site(lambda leaf: f"x_{leaf.value}[i]", "i")
+        self._elements([output.expression for output in self.plan.outputs], site)
+        sums = []
         for output in self.plan.outputs:
-            self._deliver(output, self._element(output.expression), f"y_{output.name}[i]")
+            value = self._element(output.expression, site)
+            if output.role == "count":
+                flag = f"ops.select({value}, {self.precision}(1), {self.precision}(0))"
+                total = f"c{self.reduced.index(output)}"
+                lines.add(f"{total} = ops.accumulate({total}, {flag})")
+            elif output.role == "sum":
+                sums.append((f"t{self.reduced.index(output)}", value))
+                self._add_wide(len(sums) - 1, *sums[-1])
+            else:
+                self._deliver(output, value, f"y_{output.name}[i]")
+        lines.close()
+        self._add_scratch([total for total, _ in sums])
+        for place in counts:
+            lines.add(f"t{place} += np.int64(c{place})")
         lines.close()
         self._close_chunks()
 
     def _rows(self) -> None:
         lines = self.lines
         self._scalar_leaves(Kind.ROW)
+        self._scratch(max((len(sweep.sums) for sweep in self.plan.passes), default=0))
         self._open_chunks()
         lines.open("for row in range(start, stop):")
         for leaf in self._leaves(Kind.ELEMENT):
@@ -132,26 +166,28 @@ class KernelWriter:
         self._row_stage(len(self.plan.passes))
         for output in self.plan.outputs:
             if output.expression.kind is not Kind.ELEMENT:
-                value = self._row(output.expression)
-                self._deliver(output, value, f"o_{output.name}[row]", wide=True)
+                self._deliver(output, self._row(output.expression), f"o_{output.name}[row]")
         lines.close()
         self._close_chunks()
 
     def _columns(self) -> None:
         lines = self.lines
         self._scalar_leaves(Kind.ROW)
+        self._scratch(max((len(sweep.sums) for sweep in self.plan.passes), default=0), COLUMN_BLOCK)
         for item in self._row_values():
             kind: str = "f64" if item.operation != "max" else self.precision
             kind = "np.int64" if item.operation == "label" else kind
             kind = "np.bool_" if self._is_boolean(item) else kind
             lines.add(f"s{self._place(item)} = np.empty({COLUMN_BLOCK}, {kind})")
+            if self._is_rounded(item) or item.operation == "label":
+                kind = "i32" if item.operation == "label" else self.precision
+                lines.add(f"e{self._place(item)} = np.empty({COLUMN_BLOCK}, {kind})")
         lines.add(f"blocks = (inner + {COLUMN_BLOCK - 1}) // {COLUMN_BLOCK}")
         self._open_chunks()
         lines.open("for unit in range(start, stop):")
         lines.add("outer = unit // blocks")
         lines.add(f"begin = unit % blocks * {COLUMN_BLOCK}")
         lines.add(f"width = min({COLUMN_BLOCK}, inner - begin)")
-        lines.add("end = begin + width")
         for number, sweep in enumerate(self.plan.passes):
             self._column_stage(number, ())
             self._column_pass(sweep)
@@ -159,6 +195,26 @@ class KernelWriter:
         self._column_stage(len(self.plan.passes), rows)
         lines.close()
         self._close_chunks()
+
+    # --- sums in two steps --------------------------------------------------------------------
+    def _scratch(self, count: int, length: int = BLOCK) -> None:
+        if self.precision == "f32":
+            for place in range(count):
+                self.lines.add(f"b{place} = np.empty({length}, f32)")
+
+    def _add_wide(self, place: int, total: str, value: str) -> None:
+        """Add to a float64 total: at once in float64, by way of scratch memory in float32."""
+        if self.precision == "f64":
+            self.lines.add(f"{total} = ops.accumulate({total}, {value})")
+        else:
+            self.lines.add(f"b{place}[i] = {value}")
+
+    def _add_scratch(self, totals: list[str]) -> None:
+        if self.precision == "f32" and totals:
+            self.lines.open("for i in range(width):")
+            for place, total in enumerate(totals):
+                self.lines.add(f"{total} = ops.accumulate({total}, f64(b{place}[i]))")
+            self.lines.close()
 
     # --- chunks -------------------------------------------------------------------------------
     def _open_chunks(self) -> None:
@@ -178,13 +234,11 @@ class KernelWriter:
         wide = output.role in {"sum", "count"} or output.expression.kind is not Kind.ELEMENT
         return "f64" if wide else self.precision
 
-    def _deliver(self, output: Output, value: str, place: str, wide: bool = False) -> None:
+    def _deliver(self, output: Output, value: str, place: str) -> None:
         if output.role == "store":
             self.lines.add(f"{place} = {value}")
             return
         total = f"t{self.reduced.index(output)}"
-        if output.role == "sum" and not wide:
-            value = f"f64({value})"
         self.lines.add(f"{total} = {_UPDATE[output.role].format(total=total, value=value)}")
 
     # --- what does not vary -------------------------------------------------------------------
@@ -203,9 +257,13 @@ class KernelWriter:
 
     def _round(self, item: Expression) -> None:
         """Round a float64 value to the working precision, if elements use it."""
-        if id(item) in self.rounded and item.operation != "label" and not self._is_boolean(item):
+        if self._is_rounded(item):
             place = self._place(item)
             self.lines.add(f"e{place} = {self.precision}(n{place})")
+
+    def _is_rounded(self, item: Expression) -> bool:
+        varies = item.operation != "label" and not self._is_boolean(item)
+        return id(item) in self.rounded and varies
 
     def _scalar_leaves(self, kind: Kind) -> None:
         for leaf in self.plan.leaves:
@@ -224,48 +282,44 @@ class KernelWriter:
             self._round(leaf)
 
     # --- elements -----------------------------------------------------------------------------
-    def _elements(self, outputs: Iterable[Expression], index: str, prefix: str = "v") -> None:
+    def _elements(self, outputs: Iterable[Expression], site: _Site) -> None:
         """Write what the outputs need per element, each node once."""
         for item in walk(*outputs):
             if item.kind is not Kind.ELEMENT or item.operation == "index":
                 continue
-            name = f"{prefix}{self._place(item)}"
-            if item.operation in LEAVES:
-                if str(item.value) not in self.scalars:
-                    mask = " != 0" if item.operation == "mask" else ""
-                    self.lines.add(f"{name} = {self._load(item, index)}{mask}")
-                elif prefix != "v":
-                    self.lines.add(f"{name} = v{self._place(item)}")
-                continue
-            self.lines.add(f"{name} = {self._element_value(item, index, prefix)}")
+            name = f"{site.prefix}{self._place(item)}"
+            if item.operation not in LEAVES:
+                self.lines.add(f"{name} = {self._element_value(item, site)}")
+            elif str(item.value) not in self.scalars:
+                mask = " != 0" if item.operation == "mask" else ""
+                self.lines.add(f"{name} = {site.load(item)}{mask}")
 
-    def _load(self, leaf: Expression, index: str) -> str:
-        if self.layout != "columns":
-            return f"x_{leaf.value}[{index}]"
-        if not self._by_row(leaf):
-            return f"a_{leaf.value}[{index}]"
-        return f"a_{leaf.value}[outer, {index}, begin + i]"
-
-    def _element_value(self, item: Expression, index: str, prefix: str) -> str:
+    def _element_value(self, item: Expression, site: _Site) -> str:
         if item.operation == "equal":
             for one, other in (item.arguments, item.arguments[::-1]):
                 if one.operation == "index":
-                    return f"(i32({index}) == i32({self._reference(other)}))"
-        arguments = [self._element(child, index, prefix) for child in item.arguments]
+                    return f"(i32({site.index}) == {self._index_reference(other)})"
+        arguments = [self._element(child, site) for child in item.arguments]
         return self._spell(item, arguments, self.precision)
 
-    def _element(self, item: Expression, index: str = "j", prefix: str = "v") -> str:
+    def _index_reference(self, item: Expression) -> str:
+        """Return a row's label where elements compare their index with it, in 32 bits."""
+        if item.operation == "label" and self.layout == "columns" and not self._is_scalar(item):
+            return f"e{self._place(item)}[i]"
+        return f"i32({self._reference(item)})"
+
+    def _element(self, item: Expression, site: _Site) -> str:
         """Return the name of a node where elements are computed."""
         if item.operation == "literal":
             return f"{self.precision}({_number(item)})"
         if item.operation == "index":
-            return f"{self.precision}({index})"
+            return f"{self.precision}({site.index})"
         if item.kind is Kind.ELEMENT:
-            return f"{prefix}{self._place(item)}"
+            return f"{site.prefix}{self._place(item)}"
         if item.operation == "label" or self._is_boolean(item):
             return self._reference(item)
         if self.layout == "columns" and item.kind is Kind.ROW and not self._is_scalar(item):
-            return f"{self.precision}(s{self._place(item)}[i])"
+            return f"e{self._place(item)}[i]"
         return f"e{self._place(item)}"
 
     # --- rows ---------------------------------------------------------------------------------
@@ -315,46 +369,70 @@ class KernelWriter:
         self.lines.open(f"if {index} < 0 or {index} >= classes:")
         self.lines.add(f"{index} = 0")
         self.lines.close()
-        prefix = f"{index}_"
-        self._elements([values], index, prefix)
-        self.lines.add(f"{name} = f64({self._element(values, index, prefix)})")
+        site = _Site(lambda leaf: self._load_at(leaf, index), index, f"{index}_")
+        self._elements([values], site)
+        self.lines.add(f"{name} = f64({self._element(values, site)})")
+
+    def _load_at(self, leaf: Expression, index: str) -> str:
+        if self.layout != "columns":
+            return f"x_{leaf.value}[{index}]"
+        if not self._by_row(leaf):
+            return f"a_{leaf.value}[{index}]"
+        return f"a_{leaf.value}[outer, {index}, begin + i]"
 
     def _row_pass(self, sweep: Pass) -> None:
         if not sweep.reductions and not sweep.outputs:
             return
+        lines = self.lines
         for item in sweep.reductions:
             start = "0.0" if item.operation == "sum" else f"{self.precision}(-math.inf)"
-            self.lines.add(f"r{self._place(item)} = {start}")
-        self.lines.open("for j in range(classes):")
-        self._sweep_body(sweep, lambda item: f"r{self._place(item)}", "y_{name}[j]")
-        self.lines.close()
+            lines.add(f"r{self._place(item)} = {start}")
+        lines.open(f"for base in range(0, classes, {BLOCK}):")
+        lines.add(f"width = min({BLOCK}, classes - base)")
+        for leaf in self._leaves(Kind.ELEMENT):
+            lines.add(f"z_{leaf.value} = x_{leaf.value}[base : base + width]")
+        for output in sweep.outputs:
+            lines.add(f"w_{output.name} = y_{output.name}[base : base + width]")
+        lines.open("for i in range(width):")
+        site = _Site(lambda leaf: f"z_{leaf.value}[i]", "(base + i)")
+        self._sweep_body(sweep, site, lambda item: f"r{self._place(item)}", "w_{name}[i]")
+        lines.close()
+        self._add_scratch([f"r{self._place(item)}" for item in sweep.sums])
+        lines.close()
         for item in sweep.reductions:
-            self.lines.add(f"n{self._place(item)} = f64(r{self._place(item)})")
+            lines.add(f"n{self._place(item)} = f64(r{self._place(item)})")
             self._round(item)
 
-    def _sweep_body(self, sweep: Pass, total: Callable[[Expression], str], store: str) -> None:
+    def _sweep_body(
+        self, sweep: Pass, site: _Site, total: Callable[[Expression], str], store: str
+    ) -> None:
         wanted = [item.arguments[0] for item in sweep.reductions]
         wanted += [output.expression for output in sweep.outputs]
-        self._elements(wanted, "j")
+        self._elements(wanted, site)
+        for place, item in enumerate(sweep.sums):
+            self._add_wide(place, total(item), self._element(item.arguments[0], site))
         for item in sweep.reductions:
-            value, name = self._element(item.arguments[0]), total(item)
-            update = (
-                f"ops.accumulate({name}, f64({value}))"
-                if item.operation == "sum"
-                else f"ops.maximum({name}, {value})"
-            )
-            self.lines.add(f"{name} = {update}")
+            if item.operation == "max":
+                name, value = total(item), self._element(item.arguments[0], site)
+                self.lines.add(f"{name} = ops.maximum({name}, {value})")
         for output in sweep.outputs:
-            place = store.format(name=output.name)
-            self._deliver(output, self._element(output.expression), place)
+            target = store.format(name=output.name)
+            self._deliver(output, self._element(output.expression, site), target)
 
     # --- columns ------------------------------------------------------------------------------
     def _column_stage(self, stage: int, outputs: Iterable[Output]) -> None:
         items = self._row_items(stage)
+        finished = [
+            item
+            for item in self._row_values()
+            if item.operation in {"sum", "max"} and self.plan.stages[id(item)] == stage
+        ]
         outputs = list(outputs)
-        if not items and not outputs:
+        if not items and not outputs and not any(map(self._is_rounded, finished)):
             return
         self.lines.open("for i in range(width):")
+        for item in finished:
+            self._round_column(item)
         for item in items:
             name = f"s{self._place(item)}[i]"
             if item.operation in LEAVES:
@@ -365,23 +443,34 @@ class KernelWriter:
             else:
                 arguments = [self._row(child) for child in item.arguments]
                 self.lines.add(f"{name} = {self._spell(item, arguments, 'f64')}")
+            self._round_column(item)
         for output in outputs:
-            value = self._row(output.expression)
-            self._deliver(output, value, f"o_{output.name}[outer, begin + i]", wide=True)
+            place = f"o_{output.name}[outer, begin + i]"
+            self._deliver(output, self._row(output.expression), place)
         self.lines.close()
+
+    def _round_column(self, item: Expression) -> None:
+        place = self._place(item)
+        if item.operation == "label":
+            self.lines.add(f"e{place}[i] = i32(s{place}[i])")
+        elif self._is_rounded(item):
+            self.lines.add(f"e{place}[i] = {self.precision}(s{place}[i])")
 
     def _column_pass(self, sweep: Pass) -> None:
         if not sweep.reductions and not sweep.outputs:
             return
+        lines = self.lines
         for item in sweep.reductions:
             start = "0.0" if item.operation == "sum" else "-math.inf"
-            self.lines.add(f"s{self._place(item)}[:] = {start}")
-        self.lines.open("for j in range(classes):")
-        self.lines.open("for i in range(width):")
+            lines.add(f"s{self._place(item)}[:] = {start}")
+        lines.open("for j in range(classes):")
+        lines.open("for i in range(width):")
+        site = _Site(lambda leaf: self._load_at(leaf, "j"))
         store = "o_{name}[outer, j, begin + i]"
-        self._sweep_body(sweep, lambda item: f"s{self._place(item)}[i]", store)
-        self.lines.close()
-        self.lines.close()
+        self._sweep_body(sweep, site, lambda item: f"s{self._place(item)}[i]", store)
+        lines.close()
+        self._add_scratch([f"s{self._place(item)}[i]" for item in sweep.sums])
+        lines.close()
 
     # --- small questions ----------------------------------------------------------------------
     def _spell(self, item: Expression, arguments: list[str], precision: str) -> str:

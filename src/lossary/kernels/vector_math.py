@@ -59,6 +59,25 @@ _LOG_F64 = (
     0.14617807153417324964,
 )
 
+_LOG1P_UNIT_F32 = (
+    0.66666640225831427963,
+    0.40007584873115865042,
+    0.28235887907430434323,
+    0.26856791406586009019,
+)
+_LOG1P_UNIT_F64 = (
+    0.66666666666666658475,
+    0.40000000000014722625,
+    0.28571428567071667749,
+    0.22222222721178221415,
+    0.18181789247591536337,
+    0.15385575355515837975,
+    0.13314057480122863285,
+    0.12001897520703771378,
+    0.087965270266740575852,
+    0.16172973765164871638,
+)
+
 
 @dataclass(frozen=True)
 class _Format:
@@ -75,15 +94,16 @@ class _Format:
     ln2: tuple[float, float]
     exp: Sequence[float]
     log: Sequence[float]
+    log1p_unit: Sequence[float]
 
 
 _F32 = _Format(
     np.float32, np.int32, ops.bits_of_f32, ops.f32_of_bits, 23, 127, -104.0, 89.0,
-    _LN2_F32, _EXP_F32, _LOG_F32,
+    _LN2_F32, _EXP_F32, _LOG_F32, _LOG1P_UNIT_F32,
 )  # fmt: skip
 _F64 = _Format(
     np.float64, np.int64, ops.bits_of_f64, ops.f64_of_bits, 52, 1023, -746.0, 710.0,
-    _LN2_F64, _EXP_F64, _LOG_F64,
+    _LN2_F64, _EXP_F64, _LOG_F64, _LOG1P_UNIT_F64,
 )  # fmt: skip
 
 
@@ -220,6 +240,21 @@ def _logarithms(form: _Format) -> tuple[Callable[..., Any], ...]:
     return log, log1p
 
 
+def _log1p_unit(form: _Format) -> Callable[..., Any]:
+    """Return log(1 + x) for x from 0 to 1: what is left of softplus, without any bits."""
+    two = form.real(2)
+    tail = _polynomial(form.log1p_unit, form.real)
+
+    @_fused
+    def log1p_unit(x: Any) -> Any:
+        s = x / (two + x)
+        z = s * s
+        return two * s + s * z * tail(z)
+
+    unit: Callable[..., Any] = log1p_unit
+    return unit
+
+
 def bits_of(form: _Format, value: float) -> int:
     """Return the bits of a number as an integer."""
     return int(form.real(value).view(form.integer))
@@ -261,5 +296,6 @@ exp_f32, exp_difference_f32, expm1_f32 = _exponentials(_F32)
 exp_f64, exp_difference_f64, expm1_f64 = _exponentials(_F64)
 log_f32, log1p_f32 = _logarithms(_F32)
 log_f64, log1p_f64 = _logarithms(_F64)
+log1p_unit_f32, log1p_unit_f64 = _log1p_unit(_F32), _log1p_unit(_F64)
 tanh_f32, log_cosh_f32 = _hyperbolics(_F32, expm1_f32, log1p_f32)
 tanh_f64, log_cosh_f64 = _hyperbolics(_F64, expm1_f64, log1p_f64)
