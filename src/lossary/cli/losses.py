@@ -1,72 +1,99 @@
-"""Losses and thresholds as they are written on the command line."""
+"""Losses as they are written on the command line: ``NAME:key=value,key=value``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import importlib.util
+import re
+from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from lossary.errors import LossaryError
-from lossary.registry import Loss, get_loss
+from lossary import Loss, LossaryError, get_loss, list_losses
 from lossary.score import LossSpec
+
+_IN_FILE = re.compile(r"(?P<path>.*\.py):(?P<name>\w+)(?::(?P<rest>.*))?")
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def parse_losses(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Parse the text of a parameter, or each of its texts."""
+    try:
+        return parse_loss(value) if isinstance(value, str) else tuple(map(parse_loss, value))
+    except LossaryError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+
+
+def complete_losses(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the names of losses in a shell."""
+    return [
+        CompletionItem(item.name, help=item.summary)
+        for item in list_losses()
+        if item.name.startswith(incomplete)
+    ]
 
 
 def parse_loss(text: str) -> LossSpec:
-    """Parse ``NAME`` or ``NAME:key=value,key=value``."""
-    name, _, rest = text.partition(":")
-    try:
+    """Parse ``NAME``, ``NAME:key=value,key=value``, and the same after ``FILE.py:``."""
+    in_file = _IN_FILE.fullmatch(text)
+    if in_file:
+        loss, rest = _own_loss(Path(in_file["path"]), in_file["name"]), in_file["rest"] or ""
+    else:
+        name, _, rest = text.partition(":")
         loss = get_loss(name)
-    except LossaryError as error:
-        raise click.UsageError(str(error)) from None
-    parameters: dict[str, Any] = {}
-    for item in filter(None, rest.split(",")):
-        key, sign, value = item.partition("=")
-        if not sign:
-            msg = f"{text}: write {name}:key=value"
-            raise click.UsageError(msg)
-        parameters[key] = _value(loss, key, value)
+    parameters = dict(_parameter(loss, item) for item in rest.split(",") if item)
     ignored = parameters.pop("ignore_index", None)
-    return LossSpec(title=text, loss=loss, parameters=parameters, ignore_index=ignored)
+    title = f"{loss.name}:{rest}" if rest else loss.name
+    return LossSpec(title, loss, parameters, ignored)
+
+
+def _own_loss(path: Path, name: str) -> Loss:
+    """Run a file and return the loss that it defines under a name."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        msg = f"{path}: no such file"
+        raise click.UsageError(msg)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function = getattr(module, name, None)
+    if function is None:
+        msg = f"{path} defines no {name!r}"
+        raise click.UsageError(msg)
+    return get_loss(function)
+
+
+def _parameter(loss: Loss, item: str) -> tuple[str, Any]:
+    key, sign, text = item.partition("=")
+    known = [*loss.parameters, *(["ignore_index"] if loss.takes_labels else [])]
+    if not sign or key not in known:
+        close = difflib.get_close_matches(key, known, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        form = f"write key=value after {loss.name}:" if not sign else f"no parameter {key!r}"
+        msg = f"{loss.name}: {form}; its parameters are {', '.join(known) or 'none'}.{hint}"
+        raise click.UsageError(msg)
+    return key, _value(loss, key, text)
 
 
 def _value(loss: Loss, key: str, text: str) -> Any:
-    if key == "ignore_index" and loss.takes_labels:
-        kind: Any = int
-    elif key in loss.parameters:
-        kind = type(loss.parameters[key])
-    else:
-        known = [*loss.parameters, *(["ignore_index"] if loss.takes_labels else [])]
-        msg = f"{loss.name}: no parameter {key!r}; it has {', '.join(known) or 'none'}"
+    """Parse a value by the type of the parameter's default, and check its range."""
+    default = loss.parameters.get(key)
+    if isinstance(default, bool):
+        if text.lower() in _FLAGS:
+            return _FLAGS[text.lower()]
+        msg = f"{loss.name}: {key} must be true or false, got {text!r}"
         raise click.UsageError(msg)
-    if kind is bool:
-        flags = {"true": True, "1": True, "false": False, "0": False}
-        if text.lower() not in flags:
-            msg = f"{loss.name}: {key} must be true or false, got {text!r}"
-            raise click.UsageError(msg)
-        return flags[text.lower()]
+    limit = loss.limits.get(key)
+    requirement = "must be an integer" if key == "ignore_index" else "must be a number"
     try:
-        return int(text) if key == "ignore_index" else float(text)
+        value = int(text) if key == "ignore_index" else float(text)
     except ValueError:
-        msg = f"{loss.name}: {key} must be a number, got {text!r}"
+        msg = f"{loss.name}: {key} {requirement}, got {text!r}"
         raise click.UsageError(msg) from None
-
-
-def parse_thresholds(texts: Sequence[str], titles: Sequence[str]) -> dict[str, float]:
-    """Parse ``X`` for all losses and ``NAME=X`` for one."""
-    limits: dict[str, float] = {}
-    for text in texts:
-        name, sign, value = text.rpartition("=")
-        try:
-            limit = float(value)
-        except ValueError:
-            msg = f"--fail-above {text}: {value!r} is not a number"
-            raise click.UsageError(msg) from None
-        if not sign:
-            limits |= dict.fromkeys(titles, limit)
-        elif name in titles:
-            limits[name] = limit
-        else:
-            msg = f"--fail-above {text}: no --loss {name}"
-            raise click.UsageError(msg)
-    return limits
+    if limit is not None and not limit.contains(value):
+        msg = f"{loss.name}: {key} {limit.text}, got {text}"
+        raise click.UsageError(msg)
+    return value

@@ -1,19 +1,19 @@
-"""What ``lossary score`` prints: a table for people, tab-separated text for pipes, JSON."""
+"""What ``lossary score`` prints: tables on standard output, notes on standard error."""
 
 from __future__ import annotations
 
-import json
-import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from lossary.score import Job, Score
+from lossary.cli.tables import print_json, print_table
+from lossary.score import Job, Score, Totals
 
 _FIGURES = ("mean", "sum", "weight", "count", "minimum", "maximum", "nonfinite")
+_ALL = "(all)"
 
 
 class Report:
@@ -25,7 +25,7 @@ class Report:
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[int], None]]:
-        """Show a progress bar while rows are read, on a terminal only."""
+        """Show how many rows were read, on a terminal only."""
         if self._quiet or not sys.stderr.isatty():
             yield lambda rows: None
             return
@@ -46,106 +46,82 @@ class Report:
         if not self._quiet:
             for note in result.notes:
                 click.echo(f"warning: {note}", err=True)
+            if result.skipped:
+                text = f"{result.skipped} of {result.rows} rows skipped: they lack a value"
+                click.echo(text, err=True)
         if self._as_json:
-            click.echo(json.dumps(_finite(as_data(job, result)), indent=2, allow_nan=False))
+            print_json(as_data(job, result))
             return
-        print_table(_header(job), _rows(job, result))
+        print_table(["loss", *job.by, *_FIGURES], _rows(job, result))
         for spec, worst in zip(job.losses, result.worst, strict=True):
             records = worst.records()
             if records:
-                click.echo(f"\nlargest {spec.title}")
+                click.echo(f"\nThe largest {spec.title}")
                 names = list(records[0]["values"])
-                print_table(
-                    ["file", "row", "loss", *names],
-                    [
-                        [r["file"], r["row"], r["loss"], *(r["values"].get(n) for n in names)]
-                        for r in records
-                    ],
-                )
-        if result.skipped and not self._quiet:
-            click.echo(f"{result.skipped} of {result.rows} rows skipped for nulls", err=True)
+                rows = [
+                    [r["loss"], r["file"], r["row"], *(r["values"].get(name) for name in names)]
+                    for r in records
+                ]
+                print_table(["loss", "file", "row", *names], rows)
 
 
 def as_data(job: Job, result: Score) -> dict[str, Any]:
-    """Return a result as plain data."""
+    """Return a result as plain data: the documented form of ``--json``."""
     return {
         "files": result.files,
         "rows": result.rows,
+        "scored": result.scored,
         "skipped": result.skipped,
+        "excluded": result.excluded,
         "denominator": job.denominator,
-        "groups": [
+        "losses": [
             {
-                "by": dict(zip(job.by, key, strict=True)),
-                "losses": [
-                    {
-                        "loss": spec.loss.name,
-                        "title": spec.title,
-                        "parameters": spec.parameters,
-                        **totals.record(place, job.denominator),
-                    }
-                    for spec, totals in zip(job.losses, result.totals, strict=True)
+                "title": spec.title,
+                "loss": spec.loss.name,
+                "parameters": {**spec.loss.parameters, **spec.parameters},
+                **totals.whole().record(0, job.denominator),
+                "groups": [
+                    {"by": dict(zip(job.by, key, strict=True)), **record}
+                    for key, record in _groups(job, result, totals)
                 ],
+                "worst": worst.records(),
             }
-            for place, key in enumerate(result.groups)
+            for spec, totals, worst in zip(job.losses, result.totals, result.worst, strict=True)
         ],
-        "worst": {
-            spec.title: worst.records()
-            for spec, worst in zip(job.losses, result.worst, strict=True)
-            if job.worst
-        },
         "warnings": result.notes,
     }
 
 
-def _header(job: Job) -> list[str]:
-    return [*job.by, "loss", *_FIGURES]
+def group_name(job: Job, key: tuple[Any, ...]) -> str:
+    """Return a group in words: ``size is small and fold is 3``."""
+    return " and ".join(f"{name} is {item}" for name, item in zip(job.by, key, strict=True))
 
 
 def _rows(job: Job, result: Score) -> list[list[Any]]:
-    order = sorted(range(len(result.groups)), key=lambda place: _sort_key(result.groups[place]))
+    rows = []
+    for spec, totals in zip(job.losses, result.totals, strict=True):
+        records = list(_groups(job, result, totals))
+        records.append(((_ALL,) * len(job.by), totals.whole().record(0, job.denominator)))
+        rows += [
+            [spec.title, *key, *(record[name] for name in _FIGURES)] for key, record in records
+        ]
+    return rows
+
+
+def _groups(job: Job, result: Score, totals: Totals) -> Iterator[tuple[Any, Any]]:
+    """Yield the groups in order, with their figures."""
+    if job.by:
+        for place in sorted(range(len(result.groups)), key=lambda i: _order(result.groups[i])):
+            yield result.groups[place], totals.record(place, job.denominator)
+
+
+def _order(key: tuple[Any, ...]) -> list[tuple[bool, bool, Any]]:
+    """Sort key for values of several kinds: numbers, then text, then the lack of a value."""
     return [
-        [*result.groups[place], spec.title]
-        + [totals.record(place, job.denominator)[name] for name in _FIGURES]
-        for place in order
-        for spec, totals in zip(job.losses, result.totals, strict=True)
+        (item is None, not isinstance(item, (int, float)), 0 if item is None else _comparable(item))
+        for item in key
     ]
 
 
-def _sort_key(key: Sequence[Any]) -> list[tuple[bool, str, Any]]:
-    return [(item is None, type(item).__name__, "" if item is None else item) for item in key]
-
-
-def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a table: drawn on a terminal, separated by tabs and in full precision elsewhere."""
-    if not sys.stdout.isatty():
-        click.echo("\t".join(header))
-        for row in rows:
-            click.echo("\t".join("" if item is None else str(item) for item in row))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(header_style="bold")
-    for place, name in enumerate(header):
-        numeric = bool(rows) and isinstance(rows[0][place], (int, float))
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_rounded(item) for item in row))
-    Console().print(table)
-
-
-def _rounded(item: Any) -> str:
-    if isinstance(item, float):
-        return f"{item:.6g}"
-    return "" if item is None else str(item)
-
-
-def _finite(data: Any) -> Any:
-    """Replace what JSON has no number for by null."""
-    if isinstance(data, dict):
-        return {str(key): _finite(value) for key, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_finite(item) for item in data]
-    if isinstance(data, float) and not math.isfinite(data):
-        return None
-    return data if isinstance(data, (bool, int, float, str, type(None))) else str(data)
+def _comparable(item: Any) -> Any:
+    return item if isinstance(item, (int, float)) else str(item)

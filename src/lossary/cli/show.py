@@ -1,57 +1,66 @@
-"""What ``lossary list`` and ``lossary show`` print."""
+"""``lossary show``."""
 
 from __future__ import annotations
 
-import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from lossary.cli.report import print_table
-from lossary.registry import Loss, list_losses
+from lossary import Loss
+from lossary.cli.losses import complete_losses, parse_losses
+from lossary.cli.tables import print_json
+from lossary.score import LossSpec
+
+_LABEL_WIDTH = 15
 
 
-def print_list(as_json: bool) -> None:
-    """Print a table of all losses."""
-    losses = list_losses()
+@click.command("show")
+@click.argument(
+    "loss", callback=parse_losses, shell_complete=complete_losses, metavar="NAME[:KEY=VALUE,...]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@click.option("--latex", is_flag=True, help="Print formula and gradient as LaTeX.")
+def show_command(loss: LossSpec, as_json: bool, latex: bool) -> None:
+    """Show a loss: formula, gradient, domain, properties, source, differences elsewhere."""
     if as_json:
-        click.echo(json.dumps([as_data(item) for item in losses], indent=2))
-        return
-    print_table(
-        ["name", "family", "targets", "convex", "smooth", "Lipschitz", "summary"],
-        [
-            [
-                item.name,
-                item.family,
-                item.targets.text if "targets" in item.arguments else None,
-                _fact(item.convex),
-                _fact(item.smooth),
-                item.lipschitz,
-                item.summary,
-            ]
-            for item in losses
-        ],
-    )
+        print_json(as_data(loss.loss, loss.parameters))
+    elif latex:
+        for labels, structure in _variants(loss.loss, loss.parameters).values():
+            click.echo(loss.loss.formula_latex(labels=labels, **structure))
+            click.echo(loss.loss.gradient_latex(labels=labels, **structure))
+    else:
+        _print_text(as_data(loss.loss, loss.parameters))
 
 
-def _fact(value: bool | None) -> str | None:
-    return None if value is None else ("yes" if value else "no")
-
-
-def as_data(loss: Loss) -> dict[str, Any]:
-    """Return what is known about a loss as plain data."""
+def as_data(loss: Loss, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what is known about a loss as plain data: the documented form of ``--json``."""
     return {
         "name": loss.name,
         "summary": loss.summary,
         "family": loss.family,
         "signature": f"{loss.name}{loss.signature}",
         "arguments": list(loss.arguments),
-        "parameters": loss.parameters,
+        "parameters": {
+            name: {"default": default, "range": loss.limits[name].text}
+            if name in loss.limits
+            else {"default": default}
+            for name, default in loss.parameters.items()
+        },
         "axis": loss.axis,
         "reduction": loss.reduction,
         "domains": {name: domain.text for name, domain in loss.domains.items()},
-        "formula": loss.formula_text(),
-        "gradient": loss.gradient_text(),
+        "formulas": [
+            {
+                "targets": kind,
+                "formula": loss.formula_text(labels=labels, **structure),
+                "gradient": loss.gradient_text(labels=labels, **structure),
+            }
+            for kind, (labels, structure) in _variants(loss, parameters or {}).items()
+        ],
         "convex": loss.convex,
         "smooth": loss.smooth,
         "lipschitz": loss.lipschitz,
@@ -60,27 +69,51 @@ def as_data(loss: Loss) -> dict[str, Any]:
     }
 
 
-def print_loss(loss: Loss, *, as_json: bool, latex: bool) -> None:
-    """Print everything about one loss."""
-    if as_json:
-        click.echo(json.dumps(as_data(loss), indent=2))
-        return
-    if latex:
-        click.echo(f"{loss.formula_latex()}\n{loss.gradient_latex()}")
-        return
-    data = as_data(loss)
+def _variants(loss: Loss, parameters: Mapping[str, Any]) -> dict[str, tuple[bool, dict[str, Any]]]:
+    """Return, by the kind of targets, what chooses the variant of a formula."""
+    structure = {name: value for name, value in parameters.items() if name in loss.structure}
+    kinds = {"class labels": True} if loss.takes_labels else {}
+    if loss.takes_probabilities:
+        kinds["probabilities" if loss.takes_labels else ""] = False
+    return {kind: (labels, structure) for kind, labels in kinds.items()}
+
+
+def _print_text(data: dict[str, Any]) -> None:
     click.echo(f"{data['signature']}\n\n{data['summary']}\n")
-    click.echo(f"formula     {data['formula']}")
-    click.echo(f"gradient    {data['gradient']}")
+    for variant in data["formulas"]:
+        if variant["targets"]:
+            click.echo(f"With {variant['targets']} as targets")
+        _print_item("formula", variant["formula"])
+        _print_item("gradient", variant["gradient"])
     for name, text in data["domains"].items():
-        click.echo(f"{name:<11} {text}")
-    for name in ("convex", "smooth", "lipschitz"):
+        _print_item(name, text)
+    for name, facts in data["parameters"].items():
+        limit = f"; {facts['range']}" if "range" in facts else ""
+        _print_item(name, f"{facts['default']} by default{limit}")
+    for name in ("convex", "smooth"):
         if data[name] is not None:
-            value = _fact(data[name]) if isinstance(data[name], bool) else data[name]
-            click.echo(f"{name:<11} {value}")
-    if loss.source:
-        click.echo(f"source      {loss.source}")
-    if loss.differences:
-        click.echo("\nfunctions of this name elsewhere")
-        for library, text in loss.differences.items():
-            click.echo(f"  {library:<14} {text}")
+            _print_item(name, "yes" if data[name] else "no")
+    if data["lipschitz"] is not None:
+        _print_item("Lipschitz", f"{data['lipschitz']:g}")
+    if data["source"]:
+        _print_item("source", data["source"])
+    if data["differences"]:
+        click.echo("\nFunctions of this name, or for this purpose, elsewhere")
+        for library, text in data["differences"].items():
+            _print_item(library, text)
+
+
+def _print_item(name: str, text: str) -> None:
+    """Print a named text, wrapped to the terminal's width if there is one."""
+    if not sys.stdout.isatty():
+        click.echo(f"{name:<{_LABEL_WIDTH}} {text}")
+        return
+    click.echo(
+        textwrap.fill(
+            text,
+            width=max(40, shutil.get_terminal_size().columns),
+            initial_indent=f"{name:<{_LABEL_WIDTH}} ",
+            subsequent_indent=" " * (_LABEL_WIDTH + 1),
+            break_long_words=False,
+        )
+    )

@@ -1,65 +1,81 @@
-"""Sums of losses by group, and the rows with the largest loss, over batches of any size."""
+"""Sums of losses by group, over batches of any size."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from lossary.score.columns import Array
+
 Record = dict[str, Any]
 
 
 class Totals:
     """Per group: count, weight, weighted sum, smallest and largest loss.
 
-    Vectorised over the groups. Sums are carried with their rounding error (Neumaier 1974,
+    Vectorised over the groups, and mergeable. Sums carry their rounding error (Neumaier 1974,
     doi:10.1002/zamm.19740540106), so the result hardly depends on how the data are cut.
     """
 
-    def __init__(self) -> None:
-        self.count = np.zeros(0, dtype=np.int64)
-        self.nonfinite = np.zeros(0, dtype=np.int64)
-        self.weight = _Sum()
-        self.sum = _Sum()
-        self.minimum = np.zeros(0)
-        self.maximum = np.zeros(0)
+    def __init__(self, size: int = 0) -> None:
+        self.count = np.zeros(size, dtype=np.int64)
+        self.nonfinite = np.zeros(size, dtype=np.int64)
+        self.weight = _Sums(np.zeros(size))
+        self.sum = _Sums(np.zeros(size))
+        self.minimum = np.full(size, math.inf)
+        self.maximum = np.full(size, -math.inf)
 
-    def add(self, groups: Array, size: int, losses: Array, weights: Array | None) -> None:
-        """Add losses; ``groups`` gives each one's group among ``size``."""
-        self._grow(size)
-        weight = np.ones(len(losses)) if weights is None else weights
-        weighted = np.where(weight == 0.0, 0.0, losses * np.where(weight == 0.0, 0.0, weight))
-        self.count += np.bincount(groups, minlength=size)
+    @classmethod
+    def of(cls, groups: Array, size: int, losses: Array, weights: Array | None = None) -> Totals:
+        """Return the totals of some losses; ``groups`` gives each one's group among ``size``."""
+        totals = cls(size)
+        totals.count += np.bincount(groups, minlength=size)
+        # As in the losses themselves: weight 0 adds exactly 0, whatever the loss is.
+        weighted = losses if weights is None else np.where(weights == 0, 0.0, losses) * weights
+        totals.sum = _Sums(_by_group(groups, weighted, size))
+        totals.weight = _Sums(
+            totals.count.astype(float) if weights is None else _by_group(groups, weights, size)
+        )
         bad = ~np.isfinite(losses)
         if bad.any():
-            self.nonfinite += np.bincount(groups[bad], minlength=size)
-        self.weight.add(np.bincount(groups, weight, size))
-        self.sum.add(np.bincount(groups, weighted, size))
-        np.minimum.at(self.minimum, groups, losses)
-        np.maximum.at(self.maximum, groups, losses)
+            totals.nonfinite += np.bincount(groups[bad], minlength=size)
+        np.minimum.at(totals.minimum, groups, losses)
+        np.maximum.at(totals.maximum, groups, losses)
+        return totals
 
-    def _grow(self, size: int) -> None:
-        missing = size - len(self.count)
-        if missing > 0:
-            self.count = np.pad(self.count, (0, missing))
-            self.nonfinite = np.pad(self.nonfinite, (0, missing))
-            self.weight.grow(missing)
-            self.sum.grow(missing)
-            self.minimum = np.pad(self.minimum, (0, missing), constant_values=math.inf)
-            self.maximum = np.pad(self.maximum, (0, missing), constant_values=-math.inf)
+    def __len__(self) -> int:
+        return len(self.count)
+
+    def merge(self, other: Totals) -> None:
+        """Add the totals of other rows; group by group, and groups that are new."""
+        size = max(len(self), len(other))
+        self._grow(size)
+        other._grow(size)
+        self.count += other.count
+        self.nonfinite += other.nonfinite
+        self.weight.merge(other.weight)
+        self.sum.merge(other.sum)
+        np.minimum(self.minimum, other.minimum, out=self.minimum)
+        np.maximum(self.maximum, other.maximum, out=self.maximum)
+
+    def whole(self) -> Totals:
+        """Return the totals of all groups together."""
+        total = Totals(1)
+        total.count[0] = self.count.sum()
+        total.nonfinite[0] = self.nonfinite.sum()
+        total.weight = self.weight.whole()
+        total.sum = self.sum.whole()
+        total.minimum[0] = self.minimum.min(initial=math.inf)
+        total.maximum[0] = self.maximum.max(initial=-math.inf)
+        return total
 
     def record(self, group: int, denominator: str) -> Record:
-        """Return one group's figures."""
-        if group >= len(self.count):
-            self._grow(group + 1)
-        count, weight = int(self.count[group]), float(self.weight.value[group])
-        total = float(self.sum.value[group])
-        divisor = count if denominator == "count" else weight
+        """Return one group's figures; NaN for those that nothing defines."""
+        count, weight, total = int(self.count[group]), self.weight[group], self.sum[group]
         return {
-            "mean": total / divisor if divisor else 0.0,
+            "mean": _ratio(total, count if denominator == "count" else weight, count),
             "sum": total,
             "weight": weight,
             "count": count,
@@ -68,65 +84,54 @@ class Totals:
             "nonfinite": int(self.nonfinite[group]),
         }
 
+    def _grow(self, size: int) -> None:
+        missing = size - len(self)
+        if missing > 0:
+            self.count = np.pad(self.count, (0, missing))
+            self.nonfinite = np.pad(self.nonfinite, (0, missing))
+            self.weight.grow(missing)
+            self.sum.grow(missing)
+            self.minimum = np.pad(self.minimum, (0, missing), constant_values=math.inf)
+            self.maximum = np.pad(self.maximum, (0, missing), constant_values=-math.inf)
 
-class _Sum:
-    """Compensated sums, one per group."""
 
-    def __init__(self) -> None:
-        self._high = np.zeros(0)
-        self._low = np.zeros(0)
+class _Sums:
+    """Sums with what their additions rounded off, one per group."""
+
+    def __init__(self, values: Array) -> None:
+        self._high = values
+        self._low = np.zeros(len(values))
+
+    def __getitem__(self, group: int) -> float:
+        return float(self._high[group] + self._low[group])
 
     def grow(self, missing: int) -> None:
         self._high = np.pad(self._high, (0, missing))
         self._low = np.pad(self._low, (0, missing))
 
-    def add(self, values: Array) -> None:
-        total = self._high + values
-        larger = np.abs(self._high) >= np.abs(values)
-        with np.errstate(invalid="ignore"):
-            lost = np.where(larger, (self._high - total) + values, (values - total) + self._high)
-        self._low += np.where(np.isfinite(total), lost, 0.0)
+    def merge(self, other: _Sums) -> None:
+        a, b = self._high, other._high
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = a + b
+            lost = np.where(np.abs(a) >= np.abs(b), (a - total) + b, (b - total) + a)
+        self._low += other._low + np.where(np.isfinite(total), lost, 0.0)
         self._high = total
 
-    @property
-    def value(self) -> Array:
-        return self._high + self._low
+    def whole(self) -> _Sums:
+        values = np.concatenate([self._high, self._low])
+        return _Sums(np.array([math.fsum(values) if np.isfinite(values).all() else values.sum()]))
 
 
-@dataclass(order=True)
-class _Entry:
-    key: tuple[float, str, int]
-    loss: float = field(compare=False)
-    record: Record = field(compare=False)
+def _by_group(groups: Array, values: Array, size: int) -> Array:
+    """Sum values by group: pairwise where there is one group, else one after another."""
+    if size == 1:
+        return np.array([values.sum()])
+    return np.bincount(groups, values, size)
 
 
-class Worst:
-    """The rows with the largest loss; ties go to the earlier file and row; NaN is the largest."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._entries: list[_Entry] = []
-
-    def add(self, losses: Array, kept: Array, path: str, first_row: int, batch: Any) -> None:
-        """Offer a batch's losses; ``kept`` tells which rows count."""
-        if self.size == 0 or not kept.any():
-            return
-        ranked = np.where(np.isnan(losses), math.inf, losses)
-        ranked = np.where(kept, ranked, -math.inf)
-        size = min(self.size, len(ranked))
-        order = np.argsort(-ranked, kind="stable")[:size]
-        for row in order[kept[order]].tolist():
-            key = (-float(ranked[row]), path, first_row + row)
-            if len(self._entries) == self.size and key >= self._entries[-1].key:
-                break
-            (record,) = batch.slice(row, 1).to_pylist()
-            self._entries.append(_Entry(key, float(losses[row]), record))
-            self._entries.sort()
-            del self._entries[self.size :]
-
-    def records(self) -> list[Record]:
-        """Return the rows, the largest loss first."""
-        return [
-            {"loss": entry.loss, "file": entry.key[1], "row": entry.key[2], "values": entry.record}
-            for entry in self._entries
-        ]
+def _ratio(total: float, divisor: float, count: int) -> float:
+    if divisor:
+        return total / divisor
+    if count == 0:
+        return math.nan
+    return 0.0 if total == 0.0 else math.copysign(math.inf, total)

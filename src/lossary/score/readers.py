@@ -3,133 +3,212 @@
 from __future__ import annotations
 
 import glob
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from lossary.score.faults import DataError
+from lossary.score.faults import data_error
 
 BATCH_ROWS = 131_072
 STDIN = "-"
-_BLOCK = 1 << 22
 
 Batches = Iterator[Any]
 
 
-def find_files(patterns: Sequence[str]) -> list[str]:
-    """Return the files that patterns name: paths, globs, folders, ``-`` for standard input."""
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to read of a file.
+
+    Attributes
+    ----------
+    columns : sequence of str
+        The columns to read.
+    numbers, labels : frozenset of str
+        Those among them that must hold numbers, and those whose values are only compared: text
+        formats have no types of their own, and guessing them from the first rows fails later.
+    """
+
+    columns: Sequence[str]
+    numbers: frozenset[str] = frozenset()
+    labels: frozenset[str] = frozenset()
+
+
+class Source(Protocol):
+    """An open file: its columns, and its rows in batches."""
+
+    columns: list[str]
+    textual: bool
+
+    def read(self, selection: Selection) -> Batches:
+        """Yield record batches of at most ``BATCH_ROWS`` rows, and never the whole file."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]:
+    """Return the files that patterns name, each once: paths, globs, folders, ``-``.
+
+    What an earlier run wrote to ``output`` is no input because it lies in the same folder.
+    """
     found: list[str] = []
     for pattern in patterns:
         path = Path(pattern)
         if pattern == STDIN or path.is_file():
             found.append(pattern)
-        elif path.is_dir():
-            inside = [str(p) for p in sorted(path.rglob("*")) if _suffix(str(p)) in READERS]
-            if not inside:
-                msg = f"{pattern}: the folder holds no {_known()} file"
-                raise DataError(msg)
-            found += inside
+            continue
+        if path.is_dir():
+            candidates = [p for p in path.rglob("*") if _is_data(p.relative_to(path))]
+            problem = f"the folder holds no file with the suffix {_known()}"
         else:
-            matches = sorted(glob.glob(pattern, recursive=True))
-            if not matches:
-                msg = f"{pattern}: no such file"
-                raise DataError(msg)
-            found += matches
-    return found
-
-
-def read(path: str, numeric: Sequence[str]) -> Batches:
-    """Yield the record batches of a file; ``numeric`` names columns to read as numbers."""
-    reader = READERS.get(".csv" if path == STDIN else _suffix(path))
-    if reader is None:
-        msg = f"{path}: the suffix must be one of {_known()}"
-        raise DataError(msg)
-    if path != STDIN and Path(path).stat().st_size == 0:
-        msg = f"{path}: the file is empty"
-        raise DataError(msg)
-    with _data_errors(path):
-        yield from reader(path, numeric)
+            candidates = [Path(p) for p in glob.glob(pattern, recursive=True)]
+            problem = "no such file"
+        files = [str(p) for p in sorted(candidates) if p.is_file() and not _same(p, output)]
+        if not files:
+            raise data_error(pattern, problem)
+        found += files
+    return list(dict.fromkeys(found))
 
 
 @contextmanager
-def _data_errors(path: str) -> Iterator[None]:
+def open_source(path: str) -> Iterator[Source]:
+    """Open a file by its suffix; standard input is CSV.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, here or later: the message names the file.
+    """
+    make = READERS.get(".csv" if path == STDIN else suffix(path))
+    if make is None:
+        problem = f"the suffix must be one of {_known()}"
+        raise data_error(path, problem)
+    with data_errors(path):
+        if path != STDIN and Path(path).stat().st_size == 0:
+            raise data_error(path, "the file is empty")
+        source = make(path)
+    with closing(source):
+        yield source
+
+
+@contextmanager
+def data_errors(path: str) -> Iterator[None]:
     """Turn what Arrow says about a broken file into an error that names the file."""
     import pyarrow as pa
 
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        msg = f"{path}: the file cannot be read: {lines[0]}"
-        raise DataError(msg) from None
+        text = error.strerror if isinstance(error, OSError) and error.strerror else lines[0]
+        problem = f"the file cannot be read: {text}"
+        raise data_error(path, problem) from None
 
 
-def _parquet(path: str, numeric: Sequence[str]) -> Batches:
-    import pyarrow.parquet as pq
+class Parquet:
+    """A Parquet file."""
 
-    # Without pre-buffering, memory stays that of a batch, not of the file's column chunks.
-    with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
-        yield from file.iter_batches(BATCH_ROWS)
+    textual = False
 
+    def __init__(self, path: str) -> None:
+        import pyarrow.parquet as pq
 
-def _csv(path: str, numeric: Sequence[str]) -> Batches:
-    import pyarrow as pa
-    from pyarrow import csv
+        # Without pre-buffering, memory stays that of a batch, not of the file's column chunks.
+        self._file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
+        self.columns = list(self._file.schema_arrow.names)
 
-    source = sys.stdin.buffer if path == STDIN else path
-    options = csv.ConvertOptions(
-        column_types=dict.fromkeys(numeric, pa.float64()), strings_can_be_null=True
-    )
-    reader = csv.open_csv(
-        source, read_options=csv.ReadOptions(block_size=_BLOCK), convert_options=options
-    )
-    with reader:
-        yield from _sliced(reader)
+    def read(self, selection: Selection) -> Batches:
+        """Yield the rows, reading no other columns than those selected."""
+        yield from self._file.iter_batches(BATCH_ROWS, columns=list(selection.columns))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
-def _arrow(path: str, numeric: Sequence[str]) -> Batches:
-    import pyarrow as pa
+class Arrow:
+    """An Arrow (Feather) file, in the file format or the streaming one."""
 
-    with pa.memory_map(path) as file:
+    textual = False
+
+    def __init__(self, path: str) -> None:
+        import pyarrow as pa
+
+        self._map = pa.memory_map(path)
         try:
-            reader = pa.ipc.open_file(file)
-            batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
-        except pa.ArrowInvalid:  # the streaming format
-            file.seek(0)
-            batches = iter(pa.ipc.open_stream(file))
-        yield from _sliced(batches)
+            self.columns = list(pa.ipc.open_file(self._map).schema.names)
+            self._is_stream = False
+        except pa.ArrowInvalid:
+            self._map.seek(0)
+            self.columns = list(pa.ipc.open_stream(self._map).schema.names)
+            self._is_stream = True
+
+    def read(self, selection: Selection) -> Batches:
+        """Yield the rows; the file's own batches may be large and are cut without a copy."""
+        import pyarrow as pa
+
+        places = sorted(self.columns.index(name) for name in selection.columns)
+        options = pa.ipc.IpcReadOptions(included_fields=places)
+        self._map.seek(0)
+        if self._is_stream:
+            yield from sliced(pa.ipc.open_stream(self._map, options=options))
+        else:
+            file = pa.ipc.open_file(self._map, options=options)
+            yield from sliced(file.get_batch(i) for i in range(file.num_record_batches))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._map.close()
 
 
-def _json_lines(path: str, numeric: Sequence[str]) -> Batches:
-    from pyarrow import json
-
-    options = json.ReadOptions(block_size=_BLOCK)
-    with json.open_json(path, read_options=options) as reader:
-        yield from _sliced(reader)
-
-
-def _sliced(batches: Any) -> Batches:
+def sliced(batches: Any) -> Batches:
+    """Cut batches into ones of at most ``BATCH_ROWS`` rows."""
     for batch in batches:
         for start in range(0, batch.num_rows, BATCH_ROWS):
             yield batch.slice(start, BATCH_ROWS)
 
 
-READERS: dict[str, Callable[[str, Sequence[str]], Batches]] = {
-    ".parquet": _parquet,
+def _csv(path: str) -> Source:
+    from lossary.score.text_readers import Csv
+
+    return Csv(path, "\t" if suffix(path).startswith(".tsv") else ",")
+
+
+def _json_lines(path: str) -> Source:
+    from lossary.score.text_readers import JsonLines
+
+    return JsonLines(path)
+
+
+READERS: dict[str, Callable[[str], Source]] = {
+    ".parquet": Parquet,
     ".csv": _csv,
     ".csv.gz": _csv,
-    ".arrow": _arrow,
-    ".feather": _arrow,
+    ".tsv": _csv,
+    ".tsv.gz": _csv,
+    ".arrow": Arrow,
+    ".feather": Arrow,
     ".jsonl": _json_lines,
+    ".jsonl.gz": _json_lines,
     ".ndjson": _json_lines,
 }
 
 
-def _suffix(path: str) -> str:
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+def suffix(path: str) -> str:
+    """Return the suffix that tells the format, in lower case; two for compressed files."""
+    suffixes = [part.lower() for part in Path(path).suffixes]
     return "".join(suffixes[-2:]) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
+
+
+def _is_data(inside: Path) -> bool:
+    hidden = any(part.startswith((".", "_")) for part in inside.parts)
+    return not hidden and suffix(str(inside)) in READERS
+
+
+def _same(path: Path, output: Path | None) -> bool:
+    return output is not None and path.resolve() == output.resolve()
 
 
 def _known() -> str:

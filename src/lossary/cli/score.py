@@ -1,0 +1,196 @@
+"""``lossary score``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lossary import LossaryError
+from lossary.cli.losses import complete_losses, parse_losses
+from lossary.cli.report import Report, group_name
+from lossary.score import Job, LossSpec, Score, score
+
+FAILED = 1
+_OUTPUTS = (".parquet", ".csv", ".arrow")
+
+
+def _check_output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse a file to write whose suffix does not tell a format, or that has no folder."""
+    if path is not None and path.suffix.lower() not in _OUTPUTS:
+        msg = f"the suffix must be {', '.join(_OUTPUTS)}, got {path.name!r}"
+        raise click.BadParameter(msg, ctx, param)
+    if path is not None and not path.resolve().parent.is_dir():
+        msg = f"the folder {str(path.parent)!r} does not exist"
+        raise click.BadParameter(msg, ctx, param)
+    return path
+
+
+@click.command("score")
+@click.argument("files", nargs=-1, required=True)
+@click.option(
+    "--loss",
+    "losses",
+    callback=parse_losses,
+    shell_complete=complete_losses,
+    multiple=True,
+    required=True,
+    metavar="NAME[:KEY=VALUE,...]",
+    help="Loss to compute, with parameters; repeat for several. Your own: FILE.py:NAME.",
+)
+@click.option(
+    "--inputs",
+    metavar="COLUMNS",
+    help="Predictions: a column; for logits of classes a pattern such as 'z_*', names with commas "
+    "or a list column.",
+)
+@click.option("--targets", metavar="COLUMNS", help="Targets: a column, or one per class.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="ARGUMENT=COLUMNS",
+    help="Columns of any other argument of a loss, e.g. vars=sigma2.",
+)
+@click.option("--weights", metavar="COLUMN", help="Column of weights.")
+@click.option("--where", metavar="COLUMN", help="Boolean column: rows that take part.")
+@click.option("--by", multiple=True, metavar="COLUMN", help="Group by a column; may be repeated.")
+@click.option(
+    "--worst",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Show the N rows with the largest loss.",
+)
+@click.option(
+    "--show",
+    multiple=True,
+    metavar="COLUMNS",
+    help="Columns to show of these rows besides those that were used, e.g. an id or '*'.",
+)
+@click.option(
+    "--positive",
+    metavar="LABEL",
+    help="Target that counts as +1 (or 1); the only other one counts as -1 (or 0).",
+)
+@click.option(
+    "--nulls",
+    type=click.Choice(["error", "skip"]),
+    default="error",
+    show_default=True,
+    help="What to do with rows that lack a value in a used column.",
+)
+@click.option(
+    "--domain",
+    type=click.Choice(["warn", "raise", "ignore"]),
+    default="warn",
+    show_default=True,
+    help="What to do about values outside a loss's domain.",
+)
+@click.option(
+    "--denominator",
+    type=click.Choice(["count", "weights"]),
+    default="count",
+    show_default=True,
+    help="What means divide by.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_check_output,
+    metavar="FILE",
+    help="Write the losses of the rows beside the input columns: .parquet, .csv or .arrow.",
+)
+@click.option(
+    "--fail-above",
+    "limits",
+    multiple=True,
+    metavar="[LOSS=]X",
+    help="Exit with status 1 if a mean, of all rows or of a group, exceeds X.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--quiet", is_flag=True, help="No progress and no warnings.")
+def score_command(**given: Any) -> int:
+    """Compute losses over prediction FILES.
+
+    FILES are Parquet, CSV, Arrow or JSON lines by their suffix, globs or folders, each read once;
+    - is CSV on standard input. Rows count from 1 and are read in batches, so memory does not grow
+    with the data.
+
+    Exit status: 0; 1 if --fail-above was exceeded; 2 for a wrong command line; 3 for data that
+    cannot be used; 130 if interrupted.
+    """
+    as_json, quiet = given.pop("as_json"), given.pop("quiet")
+    limits = _limits(given.pop("limits"), given["losses"])
+    job = _job(given)
+    report = Report(as_json=as_json, quiet=quiet)
+    with report.progress() as advance:
+        result = score(job, advance)
+    report.show(job, result)
+    return FAILED if _exceeds(job, result, limits) else 0
+
+
+def _job(given: dict[str, Any]) -> Job:
+    columns = dict(_pair("--column", item) for item in given.pop("columns"))
+    arguments = [name for spec in given["losses"] for name in spec.loss.arguments]
+    unknown = [name for name in columns if name not in arguments]
+    if unknown:
+        msg = f"--column {unknown[0]}: the losses take {', '.join(dict.fromkeys(arguments))}"
+        raise click.UsageError(msg)
+    skip_nulls = given.pop("nulls") == "skip"
+    try:
+        return Job(**given, columns=columns, skip_nulls=skip_nulls)
+    except LossaryError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    if not (name and value):
+        msg = f"{option} {text}: write NAME=VALUE"
+        raise click.UsageError(msg)
+    return name, value
+
+
+def _limits(texts: Sequence[str], losses: Sequence[LossSpec]) -> dict[str, float]:
+    """Parse ``X`` for all losses and ``LOSS=X`` for one."""
+    titles = [spec.title for spec in losses]
+    limits: dict[str, float] = {}
+    for text in texts:
+        title, sign, value = text.rpartition("=")
+        if sign and title not in titles:
+            msg = f"--fail-above {text}: {title!r} is none of the losses {', '.join(titles)}"
+            raise click.UsageError(msg)
+        try:
+            limits |= dict.fromkeys([title] if sign else titles, float(value))
+        except ValueError:
+            msg = f"--fail-above {text}: {value!r} is not a number"
+            raise click.UsageError(msg) from None
+    return limits
+
+
+def _exceeds(job: Job, result: Score, limits: dict[str, float]) -> bool:
+    """Tell whether a mean is above its limit (or NaN), and say which on standard error."""
+    failures = []
+    for spec, totals in zip(job.losses, result.totals, strict=True):
+        limit = limits.get(spec.title)
+        if limit is None:
+            continue
+        whole = totals.whole().record(0, job.denominator)
+        records = [("", whole)]
+        if job.by:
+            records += [
+                (f" where {group_name(job, key)}", totals.record(place, job.denominator))
+                for place, key in enumerate(result.groups)
+            ]
+        failures += [
+            f"lossary: the mean {spec.title}{name} is {record['mean']!r}, above {limit!r}"
+            for name, record in records
+            if not record["mean"] <= limit and (record["count"] or record is whole)
+        ]
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    return bool(failures)

@@ -1,0 +1,267 @@
+"""The pass over the files: batch by batch from columns to losses, sums, worst rows and output."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lossary import DomainWarning, LossaryError, options
+from lossary.score.accumulate import Record, Totals
+from lossary.score.arguments import Arguments, TwoLabels
+from lossary.score.binding import Binding, bind
+from lossary.score.columns import Array, Batch
+from lossary.score.faults import OutOfDomain, data_error
+from lossary.score.groups import Groups, Key
+from lossary.score.job import Job, LossSpec
+from lossary.score.output import Output, open_output
+from lossary.score.readers import Source, data_errors, find_files, open_source
+from lossary.score.worst import Worst
+
+Progress = Callable[[int], None]
+
+
+@dataclass
+class Score:
+    """The result of a job.
+
+    Attributes
+    ----------
+    files : list of str
+        The files that were read.
+    rows, scored, skipped, excluded : int
+        How many rows were read, took part, were left out for nulls, and by ``where``.
+    groups : list of tuple
+        Values of the grouping columns, a group each.
+    totals, worst : list
+        Sums by group, and the rows with the largest loss, for every loss.
+    notes : list of str
+        Warnings.
+    """
+
+    files: list[str]
+    rows: int = 0
+    scored: int = 0
+    skipped: int = 0
+    excluded: int = 0
+    groups: list[Key] = field(default_factory=list)
+    totals: list[Totals] = field(default_factory=list)
+    worst: list[Worst] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def score(job: Job, progress: Progress = lambda rows: None) -> Score:
+    """Run a job: one pass over the files, in batches, so that memory stays flat.
+
+    Parameters
+    ----------
+    job : Job
+        What to compute.
+    progress : callable, optional
+        Called with the number of rows after each batch.
+
+    Returns
+    -------
+    Score
+        Sums, groups, worst rows and warnings.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, lacks a column, or holds what a loss does not take.
+    """
+    files = find_files(job.files, job.output)
+    with ExitStack() as stack:
+        output = stack.enter_context(open_output(job.output)) if job.output else None
+        scorer = _Scorer(job, files, output)
+        for path in files:
+            with open_source(path) as source:
+                scorer.read(path, source, progress)
+        return scorer.finished()
+
+
+class _Scorer:
+    """The state of a running job."""
+
+    def __init__(self, job: Job, files: list[str], output: Output | None) -> None:
+        self.job = job
+        self.result = Score(
+            files,
+            totals=[Totals() for _ in job.losses],
+            worst=[Worst(job.worst) for _ in job.losses],
+        )
+        self._output = output
+        self._groups = Groups()
+        self._labels: dict[str, TwoLabels] = {}
+        self._faults: dict[tuple[str, str], OutOfDomain] = {}
+
+    def read(self, path: str, source: Source, progress: Progress) -> None:
+        """Score a file."""
+        job = self.job
+        binding = bind(path, source.columns, job.uses(), everything=self._output is not None)
+        if self._output is not None:
+            self._output.check_names(path, source.columns, [spec.title for spec in job.losses])
+        first_row = 1
+        batches = source.read(binding.selection)
+        while True:
+            with data_errors(path):
+                data = next(batches, None)
+            if data is None:
+                break
+            rows = np.arange(first_row, first_row + data.num_rows)
+            self._add(Batch(data, path, rows, source.textual), binding)
+            first_row += data.num_rows
+            progress(data.num_rows)
+        if first_row == 1:
+            raise data_error(path, "there are no rows")
+
+    def finished(self) -> Score:
+        """Return the result, after what only the whole of the data shows."""
+        result = self.result
+        for labels in self._labels.values():
+            labels.check_seen()
+        if result.scored == 0:
+            reasons = [f"{result.skipped} lack a value"] if result.skipped else []
+            reasons += [f"{result.excluded} are excluded by --where"] if result.excluded else []
+            problem = f"none of the {result.rows} rows takes part: {' and '.join(reasons)}"
+            raise data_error(", ".join(result.files), problem)
+        result.groups = self._groups.keys()
+        result.notes += [found.warning() for found in self._faults.values()]
+        return result
+
+    # --- a batch ------------------------------------------------------------------------------
+    def _add(self, batch: Batch, binding: Binding) -> None:
+        keep = self._taking_part(batch, binding)
+        chosen = batch.chosen(keep)
+        self.result.rows += len(batch)
+        self.result.scored += len(chosen)
+        columns = self._scored(chosen, binding)
+        if self._output is not None:
+            titles = [spec.title for spec in self.job.losses]
+            self._output.write(batch, titles, [_spread(keep, *column) for column in columns])
+
+    def _taking_part(self, batch: Batch, binding: Binding) -> Array:
+        """Return which rows take part: chosen by ``where``, with a value in every used column."""
+        wanted = np.ones(len(batch), dtype=bool)
+        where = self.job.where_use
+        if where is not None:
+            name = binding.column(where)
+            absent = batch.absent(name)
+            wanted = batch.flags(name) if absent is None else batch.flags(name) | absent
+            self.result.excluded += int((~wanted).sum())
+        lacking = {name: absent & wanted for name, absent in batch.all_absent(binding.required)}
+        lacking = {name: rows for name, rows in lacking.items() if rows.any()}
+        if not lacking:
+            return wanted
+        if not self.job.skip_nulls:
+            place, name = min((int(np.argmax(rows)), name) for name, rows in lacking.items())
+            problem = f"column {name!r} has no value in row {batch.rows[place]}"
+            raise data_error(batch.path, problem, "Pass --nulls skip to leave such rows out.")
+        skipped = np.logical_or.reduce(list(lacking.values()))
+        self.result.skipped += int(skipped.sum())
+        return np.asarray(wanted & ~skipped)
+
+    def _scored(self, batch: Batch, binding: Binding) -> list[tuple[Array, Array]]:
+        """Add the losses of rows that take part to the result; return them."""
+        job = self.job
+        codes = self._groups.codes(batch, [binding.column(use) for use in job.by_uses])
+        size = max(1, len(self._groups))
+        weights = self._weights(batch, binding)
+        arguments = Arguments(batch, binding, job, self._labels)
+        shown = [name for use in job.shown_uses for name in binding.names[use]]
+        columns = []
+        for place, spec in enumerate(job.losses):
+            losses, part = self._losses(batch, spec, arguments)
+            columns.append((losses, part))
+            if not part.all():
+                losses = losses[part]
+            chosen = np.flatnonzero(part)
+            totals = Totals.of(
+                codes[chosen], size, losses, None if weights is None else weights[chosen]
+            )
+            self.result.totals[place].merge(totals)
+            describe = _describer(batch, chosen, losses, list(dict.fromkeys(shown)))
+            self.result.worst[place].add(losses, describe)
+        return columns
+
+    def _weights(self, batch: Batch, binding: Binding) -> Array | None:
+        use = self.job.weights_use
+        if use is None:
+            return None
+        weights = batch.numbers([binding.column(use)])
+        bad = ~np.isfinite(weights)
+        if bad.any():
+            raise batch.wrong(binding.column(use), "finite weights", bad)
+        return weights
+
+    def _losses(self, batch: Batch, spec: LossSpec, arguments: Arguments) -> tuple[Array, Array]:
+        """Return the losses of the rows, and which rows take part."""
+        arrays = [arguments.array(spec, name) for name in spec.loss.arguments]
+        part = np.ones(len(batch), dtype=bool)
+        extra: dict[str, Any] = {}
+        if spec.ignore_index is not None:
+            extra["ignore_index"] = spec.ignore_index
+            part = arrays[spec.loss.arguments.index("targets")] != spec.ignore_index
+        try:
+            with options(domain=self.job.domain), warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                losses = spec.loss.function(*arrays, reduction="none", **spec.parameters, **extra)
+        except LossaryError as error:
+            if error.fault is None:
+                raise data_error(batch.path, str(error).removesuffix(".")) from None
+            raise _located(batch, spec, error.fault).error() from None
+        for warning in caught:
+            self._note(batch, spec, warning.message)
+        return np.asarray(losses, dtype=np.float64), part
+
+    def _note(self, batch: Batch, spec: LossSpec, message: Warning | str) -> None:
+        fault = message.fault if isinstance(message, DomainWarning) else None
+        if fault is None:
+            self.result.notes.append(f"{spec.title}: {message}")
+            return
+        key = (spec.title, fault.argument)
+        if key in self._faults:
+            self._faults[key].count += fault.count
+        else:
+            self._faults[key] = _located(batch, spec, fault)
+
+
+def _located(batch: Batch, spec: LossSpec, fault: Any) -> OutOfDomain:
+    """Return a fault that a loss found in a batch, with its place in the file."""
+    remedy = f"{fault.remedy}." if fault.remedy else ""
+    if fault.argument == "targets" and spec.two_labels:
+        remedy = "For two labels of any kind pass --positive LABEL."
+    row = int(batch.rows[fault.position[0]])
+    return OutOfDomain(
+        spec.title, fault.argument, fault.domain, fault.value, batch.path, row, fault.count, remedy
+    )
+
+
+def _describer(
+    batch: Batch, chosen: Array, losses: Array, shown: Sequence[str]
+) -> Callable[[Array], list[Record]]:
+    """Return a function that describes rows, given their places among those that take part."""
+
+    def describe(places: Array) -> list[Record]:
+        rows = chosen[places]
+        return [
+            {"loss": float(losses[place]), "file": batch.path, "row": int(batch.rows[row])}
+            | {"values": values}
+            for place, row, values in zip(places, rows, batch.records(rows, shown), strict=True)
+        ]
+
+    return describe
+
+
+def _spread(keep: Array, losses: Array, part: Array) -> tuple[Array, Array]:
+    """Return losses for all rows of a batch, and which rows have none."""
+    values = np.zeros(len(keep))
+    places = np.flatnonzero(keep)
+    values[places] = losses
+    empty = np.ones(len(keep), dtype=bool)
+    empty[places[part]] = False
+    return values, empty
