@@ -1,100 +1,208 @@
-"""Derive the polynomial coefficients of the host kernels' vector mathematics.
+"""Derive the constants of the host kernels' vector mathematics.
 
-Each function is interpolated at Chebyshev nodes in 60-digit arithmetic, which comes within a
-small factor of the best approximation. Prints the coefficients (lowest degree first) and the
-largest relative error of what they are used for.
+Each polynomial stands for the part of a function that is left when its leading terms are taken
+off. Remez exchange in 50-digit arithmetic makes the largest relative error of the whole function
+as small as it can be; the coefficients are then rounded to the format.
 
     python tools/minimax.py
+
+prints the constants as ``src/lossary/kernels/vector_math.py`` holds them, with the error of each
+polynomial before its coefficients are rounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import mpmath as mp
+import numpy as np
 
-mp.mp.dps = 60
+mp.mp.dps = 50
+ZERO = mp.mpf(0)
 LN2 = mp.log(2)
-ROOT = mp.sqrt(mp.mpf(1) / 2)
+NEAR_ZERO = mp.mpf("1e-12")
+# Powers of x from 0 to 1 would have coefficients that cancel; those of x - 1/2 fall off fast.
+CENTER = mp.mpf(1) / 2
+
+Function = Callable[[mp.mpf], mp.mpf]
+FORMATS = {"F32": np.float32, "F64": np.float64}
 
 
-def interpolate(function: Callable, low: mp.mpf, high: mp.mpf, degree: int) -> list[mp.mpf]:
-    """Return the polynomial through the function's values at the Chebyshev nodes."""
-    count = degree + 1
-    nodes = [
-        (low + high) / 2 + (high - low) / 2 * mp.cos(mp.pi * (2 * k + 1) / (2 * count))
-        for k in range(count)
-    ]
-    matrix = mp.matrix(count, count)
-    values = mp.matrix(count, 1)
-    for row, node in enumerate(nodes):
-        values[row] = function(node)
-        for column in range(count):
-            matrix[row, column] = node**column
-    return list(mp.lu_solve(matrix, values))
+@dataclass(frozen=True)
+class Fit:
+    """What a polynomial stands for: ``leading(x) + factor(x) p(x - center)`` is ``function(x)``.
+
+    ``limit`` is what p tends to at x = 0, where the quotient that defines it is 0 / 0, and
+    ``lengths`` the number of coefficients in each format.
+    """
+
+    name: str
+    function: Function
+    leading: Function
+    factor: Function
+    limit: mp.mpf
+    low: mp.mpf
+    high: mp.mpf
+    lengths: dict[str, int]
+    center: mp.mpf = ZERO
+
+    def wanted(self, x: mp.mpf) -> mp.mpf:
+        """Return the value that the polynomial should have."""
+        if abs(x) < NEAR_ZERO:
+            return self.limit
+        return (self.function(x) - self.leading(x)) / self.factor(x)
+
+    def weight(self, x: mp.mpf) -> mp.mpf:
+        """Return by how much an error of the polynomial is felt, relative to the function."""
+        if abs(x) < NEAR_ZERO:
+            x = NEAR_ZERO
+        # Where it is not felt at all it must still be bounded, or the equations are singular.
+        return max(abs(self.factor(x) / self.function(x)), mp.mpf("1e-7"))
 
 
-def exponential(degree: int) -> None:
-    """Fit q in exp(r) = 1 + r + r^2 q(r), |r| <= log(2)/2."""
-    bound = LN2 / 2 * mp.mpf("1.001")
+def logarithm_rest(name: str, top: mp.mpf, lengths: dict[str, int]) -> Fit:
+    """Fit p in log((1 + s) / (1 - s)) = 2 s + s^3 p(s^2), as a function of z = s^2."""
+    return Fit(
+        name,
+        lambda z: 2 * mp.atanh(mp.sqrt(z)),
+        lambda z: 2 * mp.sqrt(z),
+        lambda z: z * mp.sqrt(z),
+        mp.mpf(2) / 3,
+        mp.mpf(0),
+        top,
+        lengths,
+    )
 
-    def rest(r: mp.mpf) -> mp.mpf:
-        if abs(r) < mp.mpf("1e-30"):
-            return mp.mpf(1) / 2
-        return (mp.expm1(r) - r) / r**2
 
-    report(
-        f"exp, degree {degree}",
-        interpolate(rest, -bound, bound, degree),
-        lambda r, q: 1 + r + r * r * q(r),
+# The bound of r is widened, as rounding may choose the neighbouring multiple of log(2).
+FITS = (
+    Fit(
+        "EXP",
         mp.exp,
-        -bound,
-        bound,
-    )
+        lambda r: 1 + r,
+        lambda r: r**2,
+        mp.mpf(1) / 2,
+        -LN2 / 2 * mp.mpf("1.001"),
+        LN2 / 2 * mp.mpf("1.001"),
+        {"F32": 5, "F64": 10},
+    ),
+    # f = m - 1 with m in [3/4, 3/2), s = f / (2 + f).
+    logarithm_rest("LOG", mp.mpf(1) / 25, {"F32": 3, "F64": 7}),
+    Fit(
+        "LOG1P",
+        mp.log1p,
+        lambda y: y,
+        lambda y: y**2,
+        -mp.mpf(1) / 2,
+        mp.mpf(0),
+        mp.mpf(1),
+        {"F32": 10, "F64": 21},
+        CENTER,
+    ),
+    # Of z = x^2, up to the argument from which the functions use an exponential.
+    Fit(
+        "TANH",
+        lambda z: mp.tanh(mp.sqrt(z)),
+        mp.sqrt,
+        lambda z: -z * mp.sqrt(z),
+        mp.mpf(1) / 3,
+        mp.mpf(0),
+        mp.mpf("0.55") ** 2,
+        {"F32": 5, "F64": 11},
+    ),
+    Fit(
+        "LOG_COSH",
+        lambda z: mp.log(mp.cosh(mp.sqrt(z))),
+        lambda z: z / 2,
+        lambda z: z**2,
+        -mp.mpf(1) / 12,
+        mp.mpf(0),
+        mp.mpf(1),
+        {"F32": 7, "F64": 15},
+        CENTER,
+    ),
+)
 
 
-def logarithm(degree: int, largest: mp.mpf) -> None:
-    """Fit q in log((1+s)/(1-s)) = 2 s + s^3 q(s^2), with (1+s)/(1-s) from 1 to the largest."""
-    top = ((largest - 1) / (largest + 1)) ** 2 * mp.mpf("1.001")
-
-    def rest(z: mp.mpf) -> mp.mpf:
-        s = mp.sqrt(z)
-        return (2 * mp.atanh(s) - 2 * s) / s**3 if z else mp.mpf(2) / 3
-
-    report(
-        f"log up to {mp.nstr(largest, 3)}, degree {degree}",
-        interpolate(rest, mp.mpf(0), top, degree),
-        lambda s, q: 2 * s + s**3 * q(s * s),
-        lambda s: 2 * mp.atanh(s),
-        mp.sqrt(top) / 1000,
-        mp.sqrt(top),
-    )
+def chebyshev(low: mp.mpf, high: mp.mpf, count: int, shift: mp.mpf = 0) -> list[mp.mpf]:
+    """Return points of an interval, dense towards its ends."""
+    middle, radius = (low + high) / 2, (high - low) / 2
+    scale = mp.pi / (count - 1 + 2 * shift)
+    return [middle - radius * mp.cos(scale * (k + shift)) for k in range(count)]
 
 
-def report(
-    title: str,
-    coefficients: list[mp.mpf],
-    used: Callable,
-    exact: Callable,
-    low: mp.mpf,
-    high: mp.mpf,
-) -> None:
-    """Print coefficients and the largest relative error over a dense grid."""
+def remez(fit: Fit, length: int) -> tuple[list[mp.mpf], mp.mpf]:
+    """Return the coefficients, lowest degree first, and the largest relative error."""
+    points = chebyshev(fit.low, fit.high, length + 1)
+    grid = [
+        (x, fit.wanted(x), fit.weight(x)) for x in chebyshev(fit.low, fit.high, 600, mp.mpf("0.5"))
+    ]
+    for _ in range(20):
+        coefficients, level = levelled(fit, points, length)
+        errors = [
+            (x, weight * (evaluate(coefficients, x - fit.center) - y)) for x, y, weight in grid
+        ]
+        largest = max(abs(error) for _, error in errors)
+        peaks = alternation(errors)
+        if largest < abs(level) * mp.mpf("1.001") or len(peaks) <= length:
+            break
+        while len(peaks) > length + 1:
+            peaks.pop(0 if abs(peaks[0][1]) < abs(peaks[-1][1]) else -1)
+        points = [x for x, _ in peaks]
+    return coefficients, largest
 
-    def polynomial(x: mp.mpf) -> mp.mpf:
-        return mp.polyval(coefficients[::-1], x)
 
-    points = [low + (high - low) * k / 2000 for k in range(2001)]
-    worst = max(abs(used(x, polynomial) / exact(x) - 1) for x in points if x)
-    print(f"{title}: worst relative error {mp.nstr(worst, 3)} = 2^{mp.nstr(mp.log(worst, 2), 4)}")
-    for coefficient in coefficients:
-        print(f"    {mp.nstr(coefficient, 20)},")
+def levelled(fit: Fit, points: list[mp.mpf], length: int) -> tuple[list[mp.mpf], mp.mpf]:
+    """Solve for the polynomial whose weighted error at the points has one size, signs in turn."""
+    matrix, values = mp.matrix(length + 1, length + 1), mp.matrix(length + 1, 1)
+    for row, x in enumerate(points):
+        for column in range(length):
+            matrix[row, column] = (x - fit.center) ** column
+        matrix[row, length] = (-1) ** row / fit.weight(x)
+        values[row] = fit.wanted(x)
+    *coefficients, level = mp.lu_solve(matrix, values)
+    return coefficients, level
+
+
+def alternation(errors: list[tuple[mp.mpf, mp.mpf]]) -> list[tuple[mp.mpf, mp.mpf]]:
+    """Return the point of the largest error between each two changes of sign."""
+    peaks = [errors[0]]
+    for x, error in errors:
+        if (error > 0) != (peaks[-1][1] > 0):
+            peaks.append((x, error))
+        elif abs(error) > abs(peaks[-1][1]):
+            peaks[-1] = (x, error)
+    return peaks
+
+
+def evaluate(coefficients: list[mp.mpf], x: mp.mpf) -> mp.mpf:
+    """Return the value of a polynomial."""
+    return mp.polyval(coefficients[::-1], x)
+
+
+def split_of_log2(kind: str) -> list[mp.mpf]:
+    """Return log(2) in two parts, the first so short that its products with exponents are exact."""
+    bits = {"F32": 16, "F64": 42}[kind]
+    high = mp.nint(LN2 * 2**bits) / 2**bits
+    return [high, LN2 - high]
+
+
+def constants() -> Iterator[tuple[str, list[float], mp.mpf | None]]:
+    """Yield name, values rounded to the format, and error of each constant."""
+    for kind, real in FORMATS.items():
+        yield f"_LN2_{kind}", rounded(split_of_log2(kind), real), None
+        for fit in FITS:
+            coefficients, error = remez(fit, fit.lengths[kind])
+            yield f"_{fit.name}_{kind}", rounded(coefficients, real), error
+
+
+def rounded(values: list[mp.mpf], real: type) -> list[float]:
+    """Return the shortest decimals that read back as the same numbers of the format."""
+    return [float(str(real(mp.nstr(value, 40)))) for value in values]
 
 
 if __name__ == "__main__":
-    exponential(4)
-    exponential(9)
-    logarithm(2, 1 / ROOT)
-    logarithm(6, 1 / ROOT)
-    logarithm(3, mp.mpf(2))
-    logarithm(9, mp.mpf(2))
+    for name, values, error in constants():
+        note = "" if error is None else f"  # 2^{float(mp.log(error, 2)):.1f}"
+        print(f"{name} = ({', '.join(map(repr, values))}){note}")

@@ -7,10 +7,12 @@ freedom, so that every other instruction rounds in the order in which it is writ
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 _FREE = ("reassoc", "nsz", "contract")
@@ -44,6 +46,27 @@ def accumulate(context: Any, total: Any, value: Any) -> Any:
     return total(total, value), generate
 
 
+def _extreme(operation: str) -> Any:
+    @intrinsic
+    def extreme(context: Any, a: Any, b: Any) -> Any:
+        def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kind = arguments[0].type
+            function = ir.FunctionType(kind, (kind, kind))
+            declared = builder.module.declare_intrinsic(operation, (kind,), function)
+            return builder.call(declared, arguments, fastmath=("nsz",))
+
+        return (a(a, b), generate) if a == b else None
+
+    return extreme
+
+
+# The larger and the smaller of two numbers of one type, NaN if either is NaN. They need no
+# counterpart of ``accumulate``: LLVM also vectorises ``m = maximum(m, x[i])``. Of -0 and +0 either
+# may be returned, which is what makes them cheap.
+maximum = _extreme("llvm.maximum")
+minimum = _extreme("llvm.minimum")
+
+
 def _bit_cast(source: Any, result: Any) -> Any:
     @intrinsic
     def cast(context: Any, x: Any) -> Any:
@@ -55,19 +78,40 @@ def _bit_cast(source: Any, result: Any) -> Any:
     return cast
 
 
-bits_of_f32 = _bit_cast(types.float32, types.int32)
-f32_of_bits = _bit_cast(types.int32, types.float32)
-bits_of_f64 = _bit_cast(types.float64, types.int64)
-f64_of_bits = _bit_cast(types.int64, types.float64)
+# Unsigned, as only a logical shift of 64 bits is an instruction everywhere.
+bits_of_f32 = _bit_cast(types.float32, types.uint32)
+f32_of_bits = _bit_cast(types.uint32, types.float32)
+bits_of_f64 = _bit_cast(types.float64, types.uint64)
+f64_of_bits = _bit_cast(types.uint64, types.float64)
 
 
-@njit(nogil=True, error_model="numpy", forceinline=True)
-def maximum(a: Any, b: Any) -> Any:
-    """Return the larger of two values of one type; NaN if either is NaN."""
-    return select((a >= b) | (a != a), a, b)
+def polynomial(coefficients: Sequence[float]) -> Callable[[Any], Any]:
+    """Return the polynomial with these coefficients, lowest degree first, as an intrinsic.
+
+    The constant term is added last, by itself, as its rounding is the one that is seen. The rest
+    is evaluated in pairs, pairs of pairs and so on (Estrin's scheme), which waits less for the
+    result of one instruction before the next than Horner's rule does.
+    """
+
+    @intrinsic
+    def evaluate(context: Any, x: Any) -> Any:
+        def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            (point,) = arguments
+            first, *terms = (ir.Constant(point.type, value) for value in coefficients)
+            power = point
+            while len(terms) > 1:
+                pairs = zip_longest(terms[::2], terms[1::2])
+                terms = [_multiply_add(builder, high, power, low) for low, high in pairs]
+                power = builder.fmul(power, power)
+            return _multiply_add(builder, terms[0], point, first)
+
+        return x(x), generate
+
+    return evaluate
 
 
-@njit(nogil=True, error_model="numpy", forceinline=True)
-def minimum(a: Any, b: Any) -> Any:
-    """Return the smaller of two values of one type; NaN if either is NaN."""
-    return select((a <= b) | (a != a), a, b)
+def _multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """Write a b + c, one fused instruction where the machine has it; c alone without an a."""
+    if a is None:
+        return c
+    return builder.fadd(builder.fmul(a, b, flags=("contract",)), c, flags=("contract",))
