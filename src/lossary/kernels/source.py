@@ -44,6 +44,7 @@ from lossary.kernels import vector_math as vm
 f32 = np.float32
 f64 = np.float64
 i32 = np.int32
+NOWHERE = False
 
 
 @numba.njit(nogil=True, error_model="numpy", fastmath={{"contract"}}, cache=CACHE)
@@ -71,11 +72,16 @@ class _Lines:
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """Where element code stands: how it loads, the class index there, the prefix of its names."""
+    """Where element code stands.
+
+    How it loads a leaf, the class index there, the prefix of its names, and how it tells whether
+    the index is the one that a row names (empty: by comparing them).
+    """
 
     load: Callable[[Expression], str]
     index: str = "j"
     prefix: str = "v"
+    hits: str = ""
 
 
 class KernelWriter:
@@ -298,7 +304,7 @@ class KernelWriter:
         if item.operation == "equal":
             for one, other in (item.arguments, item.arguments[::-1]):
                 if one.operation == "index":
-                    return f"(i32({site.index}) == {self._index_reference(other)})"
+                    return site.hits or f"(i32({site.index}) == {self._index_reference(other)})"
         arguments = [self._element(child, site) for child in item.arguments]
         return self._spell(item, arguments, self.precision)
 
@@ -393,15 +399,41 @@ class KernelWriter:
             lines.add(f"z_{leaf.value} = x_{leaf.value}[base : base + width]")
         for output in sweep.outputs:
             lines.add(f"w_{output.name} = y_{output.name}[base : base + width]")
-        lines.open("for i in range(width):")
-        site = _Site(lambda leaf: f"z_{leaf.value}[i]", "(base + i)")
-        self._sweep_body(sweep, site, lambda item: f"r{self._place(item)}", "w_{name}[i]")
-        lines.close()
+        named = self._named_indices(sweep)
+        if len(named) == 1:
+            # Only one block of a row holds the index that it names; the others need no comparison.
+            lines.add(f"here = {self._reference(named[0])} - base")
+            lines.open("if here >= 0 and here < width:")
+            self._row_loop(sweep, "(i32(i) == i32(here))")
+            lines.close()
+            lines.open("else:")
+            self._row_loop(sweep, "NOWHERE")
+            lines.close()
+        else:
+            self._row_loop(sweep, "")
         self._add_scratch([f"r{self._place(item)}" for item in sweep.sums])
         lines.close()
         for item in sweep.reductions:
             lines.add(f"n{self._place(item)} = f64(r{self._place(item)})")
             self._round(item)
+
+    def _row_loop(self, sweep: Pass, hits: str) -> None:
+        self.lines.open("for i in range(width):")
+        site = _Site(lambda leaf: f"z_{leaf.value}[i]", "(base + i)", hits=hits)
+        self._sweep_body(sweep, site, lambda item: f"r{self._place(item)}", "w_{name}[i]")
+        self.lines.close()
+
+    def _named_indices(self, sweep: Pass) -> list[Expression]:
+        """Return the row values that elements of a sweep compare their class index with."""
+        wanted = [item.arguments[0] for item in sweep.reductions]
+        wanted += [output.expression for output in sweep.outputs]
+        found: dict[int, Expression] = {}
+        for item in walk(*wanted):
+            if item.operation == "equal":
+                for one, other in (item.arguments, item.arguments[::-1]):
+                    if one.operation == "index":
+                        found[id(other)] = other
+        return list(found.values())
 
     def _sweep_body(
         self, sweep: Pass, site: _Site, total: Callable[[Expression], str], store: str
