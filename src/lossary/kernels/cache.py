@@ -48,7 +48,8 @@ def load(source: str, name: str) -> Kernel:
     Parameters
     ----------
     source : str
-        A module that defines the function, decorated by ``numba.njit``.
+        A module that defines the function, decorated by ``numba.njit``. Its global ``CACHE`` is
+        False: Numba's own cache stays off.
     name : str
         Name of the function.
     """
@@ -113,7 +114,8 @@ class _Files:
         from numba.core.serialize import dumps
 
         with contextlib.suppress(Exception):  # a full disk, a folder closed to writing, ...
-            _write(self._path(signature), dumps(result._reduce()))
+            if not result.library.has_dynamic_globals:  # addresses, good in this process only
+                _write(self._path(signature), dumps(result._reduce()))
 
     def flush(self) -> None:
         """Remove the files, so that the kernel is compiled anew."""

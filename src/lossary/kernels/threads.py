@@ -40,6 +40,7 @@ class _Work:
         self._done = threading.Lock()
         self._done.acquire()
         self._error: BaseException | None = None
+        self.closed = False
 
     def take_ranges(self) -> None:
         """Run the task on one range after another until none is left."""
@@ -75,22 +76,14 @@ class _Work:
                 self._error = error
 
     def close(self) -> None:
-        """Let no helper join any more and wait for those that did.
-
-        An interrupt counts as an error, and the wait goes on: what runs is left to end, so that
-        nothing writes to the caller's memory after the call.
-        """
-        while True:
-            try:
-                with self._lock:
-                    self._open = False
-                while self._helpers:
-                    self._done.acquire()
-                # A helper that was busy elsewhere may find this long after; hold no arrays for it.
-                self._task = None
-                return
-            except KeyboardInterrupt as error:
-                self.fail(error)
+        """Let no helper join any more and wait for those that did; may be called again."""
+        with self._lock:
+            self._open = False
+        while self._helpers:
+            self._done.acquire()
+        # A helper that is busy elsewhere finds this work long after; hold no arrays for it.
+        self._task = None
+        self.closed = True
 
     def raise_error(self) -> None:
         """Raise the first error, if there was one."""
@@ -162,14 +155,18 @@ def _run_shared(task: Task, count: int, threads: int) -> None:
     work = _Work(task, count, threads * _RANGES_PER_THREAD)
     _local.busy = True
     try:
-        try:
-            _pool.share(work, threads - 1)
-            work.take_ranges()
-        except BaseException as error:  # raised below, once the helpers have ended
-            work.fail(error)
-        finally:
-            work.close()
+        _pool.share(work, threads - 1)
+        work.take_ranges()
+    except BaseException as error:  # raised below
+        work.fail(error)
     finally:
+        # An interrupt may come here as well. What runs is left to end all the same, so that
+        # nothing writes to the caller's memory after the call.
+        while not work.closed:
+            try:
+                work.close()
+            except BaseException as error:
+                work.fail(error)
         _local.busy = False
     work.raise_error()
 
