@@ -6,7 +6,7 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from lossary.score.faults import DataError, data_error
 from lossary.score.readers import STDIN, Batches, Selection, sliced
 
 _BLOCK = 1 << 22
+_CHUNK = 1 << 16
 
 # "nan" is not among them: it is a number, and a loss of it is one too.
 _NULLS = ["", "NA", "N/A", "#N/A", "null", "NULL", "None"]
@@ -29,60 +30,95 @@ _JSON_SYNTAX = re.compile(r"JSON parse error: (.*) in row (\d+)")
 
 
 class Csv:
-    """A CSV file with a header, compressed or not, or standard input."""
+    """A CSV file with a header, compressed or not, or standard input.
+
+    Blocks of whole lines are read here and parsed by Arrow one by one. Arrow's own streaming
+    reader waits for its input in a thread, where Ctrl-C does not reach it.
+    """
 
     textual = True
 
     def __init__(self, path: str, delimiter: str) -> None:
-        import pyarrow as pa
-
         self._path = path
         self._delimiter = delimiter
-        raw: Any = sys.stdin.buffer
-        if path != STDIN:
-            raw = pa.input_stream(path, compression="detect")
-        self._stream = io.BufferedReader(raw, _BLOCK)
-        self.columns = self._header()
-
-    def _header(self) -> list[str]:
-        """Read the first line; quoted names may go over several."""
-        text = self._stream.readline().decode("utf-8-sig")
-        if not text.strip():
-            raise data_error(self._path, "the file must begin with a line of column names")
-        while text.count('"') % 2 and (line := self._stream.readline()):
-            text += line.decode()
-        return next(csv.reader(io.StringIO(text), delimiter=self._delimiter))
+        self._source = _standard_input() if path == STDIN else _opened(path)
+        self._ahead = b""
+        header = self._header().decode("utf-8-sig")
+        if not header.strip():
+            raise data_error(path, "the file must begin with a line of column names")
+        self.columns = next(csv.reader(io.StringIO(header), delimiter=delimiter))
 
     def read(self, selection: Selection) -> Batches:
-        """Yield the rows. One thread, so that errors tell the row."""
+        """Yield the rows. Columns that the selection gives no type have that of the first block."""
         import pyarrow as pa
+
+        types = dict.fromkeys(selection.labels, pa.dictionary(pa.int32(), pa.string()))
+        types |= dict.fromkeys(selection.numbers - selection.labels, pa.float64())
+        rows = 0
+        while block := self._block():
+            if not block.strip():
+                continue
+            with self._errors(rows):
+                table = self._parsed(block, selection.columns, types)
+            types = {field.name: _concrete(field.type) for field in table.schema}
+            rows += table.num_rows
+            yield from sliced(table.to_batches())
+
+    def _parsed(self, block: bytes, columns: Sequence[str], types: dict[str, Any]) -> Any:
         from pyarrow import csv as arrow_csv
 
-        if not self._stream.peek(1):
-            return
-        label = pa.dictionary(pa.int32(), pa.string())
-        types = dict.fromkeys(selection.labels, label)
-        types |= dict.fromkeys(selection.numbers - selection.labels, pa.float64())
-        with self._errors():
-            yield from arrow_csv.open_csv(
-                self._stream,
-                read_options=arrow_csv.ReadOptions(
-                    column_names=self.columns, use_threads=False, block_size=_BLOCK
-                ),
-                parse_options=arrow_csv.ParseOptions(
-                    delimiter=self._delimiter, newlines_in_values=True
-                ),
-                convert_options=arrow_csv.ConvertOptions(
-                    include_columns=list(selection.columns),
-                    column_types=types,
-                    null_values=_NULLS,
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                ),
-            )
+        return arrow_csv.read_csv(
+            io.BytesIO(block),
+            # One thread and one block, so that errors tell the row.
+            read_options=arrow_csv.ReadOptions(
+                column_names=self.columns, use_threads=False, block_size=len(block) + 1
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=self._delimiter, newlines_in_values=True
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                include_columns=list(columns),
+                column_types=types,
+                null_values=_NULLS,
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
+        )
+
+    # --- bytes --------------------------------------------------------------------------------
+    def _header(self) -> bytes:
+        """Take the first line; a quoted name may go over several."""
+        while True:
+            more = self._read(_CHUNK)
+            first = _first_line_end(self._ahead, self._delimiter)
+            if first >= 0 or not more:
+                return self._take(first + 1 or len(self._ahead))
+
+    def _block(self) -> bytes:
+        """Take whole lines, about ``_BLOCK`` bytes of them; empty at the end."""
+        while True:
+            more = self._read(_BLOCK)
+            last = _last_line_end(self._ahead, self._delimiter) if more else len(self._ahead) - 1
+            if last >= 0 or not more:
+                return self._take(last + 1)
+
+    def _read(self, size: int) -> int:
+        """Read further bytes, as many as asked for unless the end comes first."""
+        parts = []
+        missing = size
+        while missing > 0 and (part := self._source.read(missing)):
+            parts.append(part)
+            missing -= len(part)
+        self._ahead = b"".join([self._ahead, *parts])
+        return size - missing
+
+    def _take(self, size: int) -> bytes:
+        taken, self._ahead = self._ahead[:size], self._ahead[size:]
+        return taken
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self, rows_before: int) -> Iterator[None]:
+        """Count rows from the start of the file where Arrow counts from that of the block."""
         import pyarrow as pa
 
         try:
@@ -90,19 +126,69 @@ class Csv:
         except pa.ArrowInvalid as error:
             text = str(error)
             if found := _CSV_VALUE.search(text):
-                name, value = self.columns[int(found[1])], found[4]
-                raise _wrong(self._path, name, found[3], value, found[2]) from None
+                name, row = self.columns[int(found[1])], rows_before + int(found[2])
+                raise _wrong(self._path, name, found[3], found[4], row) from None
             if found := _CSV_SHAPE.search(text):
-                problem = f"row {found[1]} is broken: {found[2].lower()}"
+                row = rows_before + int(found[1])
+                problem = f"row {row} is broken: {found[2].lower()}"
                 raise data_error(self._path, problem) from None
             raise
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
-        if self._path == STDIN:
-            self._stream.detach()
-        else:
-            self._stream.close()
+        if self._path != STDIN:
+            self._source.close()
+
+
+def _last_line_end(data: bytes, delimiter: str) -> int:
+    """Return the place of the last line end outside quotes; -1 if there is none."""
+    last = data.rfind(b"\n")
+    for start, end in reversed(_quoted_line_ends(data, delimiter)):
+        if last >= end:
+            break
+        last = min(last, data.rfind(b"\n", 0, start))
+    return last
+
+
+def _first_line_end(data: bytes, delimiter: str) -> int:
+    """Return the place of the first line end outside quotes; -1 if there is none."""
+    first = data.find(b"\n")
+    for start, end in _quoted_line_ends(data, delimiter):
+        if first < start:
+            break
+        first = data.find(b"\n", end)
+    return first
+
+
+def _quoted_line_ends(data: bytes, delimiter: str) -> list[tuple[int, int]]:
+    """Return the places of quoted values that hold line ends; one without its end goes to ours.
+
+    A quotation mark counts where a value begins: in the middle of one it is a character.
+    """
+    if b'"' not in data:
+        return []
+    plain = rb'[^"]++|(?<=[^\n%b])"|"(?:[^"\n]++|"")*+"' % delimiter.encode()
+    pattern = rb'(?:%b)*+("(?:[^"]++|"")*+(?:"|\Z))?' % plain
+    return [found.span(1) for found in re.finditer(pattern, data) if found[1]]
+
+
+def _opened(path: str) -> Any:
+    import pyarrow as pa
+
+    return pa.input_stream(path, compression="detect")
+
+
+def _standard_input() -> Any:
+    if sys.stdin is None:
+        raise data_error(STDIN, "there is no standard input")
+    return sys.stdin.buffer
+
+
+def _concrete(kind: Any) -> Any:
+    """Return the type for later blocks: text where the first one had no value."""
+    import pyarrow as pa
+
+    return pa.string() if pa.types.is_null(kind) else kind
 
 
 class JsonLines:
@@ -173,7 +259,7 @@ class JsonLines:
         """Nothing stays open between reads."""
 
 
-def _wrong(path: str, name: str, kind: str, value: str, row: str) -> DataError:
+def _wrong(path: str, name: str, kind: str, value: str, row: int) -> DataError:
     got = f"got {value!r} in row {row}"
     if kind == "double":
         return data_error(path, f"column {name!r} must hold numbers, {got}")
