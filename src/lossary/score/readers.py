@@ -171,13 +171,13 @@ def sliced(batches: Any) -> Batches:
 
 
 def _csv(path: str) -> Source:
-    from lossary.score.text_readers import Csv
+    from lossary.score.csv_reader import Csv
 
     return Csv(path, "\t" if suffix(path).startswith(".tsv") else ",")
 
 
 def _json_lines(path: str) -> Source:
-    from lossary.score.text_readers import JsonLines
+    from lossary.score.json_reader import JsonLines
 
     return JsonLines(path)
 
