@@ -41,8 +41,9 @@ class Totals:
         bad = ~np.isfinite(losses)
         if bad.any():
             totals.nonfinite += np.bincount(groups[bad], minlength=size)
-        np.minimum.at(totals.minimum, groups, losses)
-        np.maximum.at(totals.maximum, groups, losses)
+        with np.errstate(invalid="ignore"):  # NaN is to come through, not to be warned about
+            np.minimum.at(totals.minimum, groups, losses)
+            np.maximum.at(totals.maximum, groups, losses)
         return totals
 
     def __len__(self) -> int:
