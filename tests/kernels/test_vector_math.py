@@ -1,0 +1,360 @@
+"""Accuracy of the vector mathematics, in units in the last place of the exact result."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mpmath
+import numba
+import numpy as np
+import pytest
+
+from lossary.kernels import vector_math as vm
+
+FORMATS = {"f32": np.float32, "f64": np.float64}
+# Largest error of a function in ulp, with a margin for machines without fused multiply-add.
+BOUNDS = {
+    "exp": 1.0,
+    "exp_difference": 1.0,
+    "expm1": 1.6,
+    "log": 1.1,
+    "log1p": 1.1,
+    "log1p_unit": 1.6,
+    "softplus": 2.1,
+    "sigmoid": 1.9,
+    "tanh": 1.6,
+    "log_cosh": 1.7,
+}
+UNARY = [name for name in BOUNDS if name != "exp_difference"]
+INF, NAN = math.inf, math.nan
+
+both_formats = pytest.mark.parametrize("suffix", FORMATS)
+
+
+# --- oracles ----------------------------------------------------------------------------------
+def numpy_softplus(x: Any) -> Any:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def numpy_sigmoid(x: Any) -> Any:
+    small = np.exp(-np.abs(x))
+    return np.where(x < 0, small, 1) / (1 + small)
+
+
+def numpy_log_cosh(x: Any) -> Any:
+    size = np.abs(x)
+    near = np.log1p(np.sinh(np.minimum(size, 1)) ** 2) / 2
+    return np.where(size < 1, near, size + (np.log1p(np.exp(-2 * size)) - math.log(2)))
+
+
+# In float64 these are exact to a few 2^-53, which is as good as exact for float32.
+IN_FLOAT64 = {
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "log": np.log,
+    "log1p": np.log1p,
+    "log1p_unit": np.log1p,
+    "softplus": numpy_softplus,
+    "sigmoid": numpy_sigmoid,
+    "tanh": np.tanh,
+    "log_cosh": numpy_log_cosh,
+}
+
+
+def exact_softplus(x: mpmath.mpf) -> mpmath.mpf:
+    return max(x, mpmath.mpf(0)) + mpmath.log1p(mpmath.exp(-abs(x)))
+
+
+def exact_log_cosh(x: mpmath.mpf) -> mpmath.mpf:
+    if abs(x) < 1:
+        return mpmath.log1p(2 * mpmath.sinh(x / 2) ** 2)
+    return abs(x) + mpmath.log1p(mpmath.exp(-2 * abs(x))) - mpmath.log(2)
+
+
+EXACT = {
+    "exp": mpmath.exp,
+    "expm1": mpmath.expm1,
+    "log": mpmath.log,
+    "log1p": mpmath.log1p,
+    "log1p_unit": mpmath.log1p,
+    "softplus": exact_softplus,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "tanh": mpmath.tanh,
+    "log_cosh": exact_log_cosh,
+}
+
+
+# --- measuring --------------------------------------------------------------------------------
+@functools.cache
+def looped(name: str, suffix: str) -> Callable[..., Any]:
+    """Return a function applied to arrays, compiled as the kernels apply it."""
+    function = getattr(vm, f"{name}_{suffix}")
+    if name == "exp_difference":
+
+        @numba.njit(nogil=True, error_model="numpy")
+        def loop(x: Any, y: Any, out: Any) -> None:
+            for i in range(x.size):
+                out[i] = function(x[i], y[i])
+
+    else:
+
+        @numba.njit(nogil=True, error_model="numpy")
+        def loop(x: Any, out: Any) -> None:
+            for i in range(x.size):
+                out[i] = function(x[i])
+
+    return loop
+
+
+def apply(name: str, suffix: str, *arrays: Any) -> Any:
+    out = np.empty_like(arrays[0])
+    looped(name, suffix)(*arrays, out)
+    return out
+
+
+def float32_errors(got: Any, exact: Any) -> Any:
+    """Return errors in ulp of float32; infinite where NaN or a zero's sign is wrong."""
+    # Infinity counts as the first number that is too large.
+    limit = 2.0**128
+    capped = np.clip(exact, -limit, limit)
+    _, exponent = np.frexp(capped)
+    # Half of 2^128, so that the unit does not overflow to that of the next binade.
+    unit = np.ldexp(1.0, np.clip(exponent, -125, 128) - 24)
+    errors = np.abs(np.clip(got.astype(np.float64), -limit, limit) - capped) / unit
+    same_sign = np.signbit(got) == np.signbit(exact)
+    errors[(exact == 0) & ~((got == 0) & same_sign)] = INF
+    errors[np.isnan(exact) != np.isnan(got)] = INF
+    errors[np.isnan(exact) & np.isnan(got)] = 0
+    return errors
+
+
+def float64_error(got: float, exact: mpmath.mpf) -> float:
+    """Return the error in ulp of float64 of a finite value."""
+    limit = mpmath.mpf(2) ** 1024
+    exact = max(min(exact, limit), -limit)
+    value = limit if got == INF else -limit if got == -INF else mpmath.mpf(got)
+    exponent = max(min(mpmath.frexp(exact)[1], 1024), -1021)
+    return float(abs(value - exact) / mpmath.mpf(2) ** (exponent - 53))
+
+
+def samples(name: str, size: int, dtype: Any) -> Any:
+    """Return arguments of every kind: ordinary, near 0, near 1, at the ends, random bits."""
+    random = np.random.default_rng(20)
+    limit = 104 if dtype == np.float32 else 746
+    tenths = 44 if dtype == np.float32 else 323
+    words = np.uint32 if dtype == np.float32 else np.uint64
+    parts = [
+        random.uniform(-3, 3, size),
+        random.uniform(-limit, limit, size),
+        10 ** random.uniform(-tenths, 3, size) * random.choice([-1, 1], size),
+        random.choice([-1, 1], size) * (1 + random.normal(size=size) * 10.0 ** -random.integers(8)),
+        random.integers(0, np.iinfo(words).max, size, words, endpoint=True).view(dtype),
+    ]
+    with np.errstate(all="ignore"):
+        x = np.concatenate([part.astype(dtype) for part in parts])
+    return x[in_domain(name, x)]
+
+
+def in_domain(name: str, x: Any) -> Any:
+    """Tell where a function is defined, or says by NaN that it is not."""
+    return (x >= 0) & (x <= 1) if name == "log1p_unit" else np.full(x.shape, True)
+
+
+# --- accuracy ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", UNARY)
+def test_float32_is_accurate(name: str) -> None:
+    x = samples(name, 50_000, np.float32)
+    with np.errstate(all="ignore"):
+        errors = float32_errors(apply(name, "f32", x), IN_FLOAT64[name](x.astype(np.float64)))
+    worst = errors.argmax()
+    assert errors[worst] <= BOUNDS[name], f"{name}_f32({x[worst]!r}): {errors[worst]} ulp"
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_float64_is_accurate(name: str) -> None:
+    assert_accurate_in_float64(name, 400)
+
+
+def assert_accurate_in_float64(name: str, size: int) -> float:
+    """Compare with 50-digit arithmetic where the result is real; return the largest error."""
+    x = samples(name, size, np.float64)
+    lowest = {"log": 0, "log1p": -1}.get(name, -INF)
+    x = x[np.isfinite(x) & (x > lowest)]
+    got = apply(name, "f64", x)
+    with mpmath.workdps(50):
+        # Exponentials of huge arguments have exponents that 50-digit arithmetic takes long for.
+        near = [min(max(float(value), -1e4), 1e4) if name in EXPONENTIAL else value for value in x]
+        pairs = zip(got, near, strict=True)
+        errors = [float64_error(value, EXACT[name](mpmath.mpf(arg))) for value, arg in pairs]
+    worst = int(np.argmax(errors))
+    assert errors[worst] <= BOUNDS[name], f"{name}_f64({x[worst]!r}): {errors[worst]} ulp"
+    return errors[worst]
+
+
+EXPONENTIAL = {"exp", "expm1", "sigmoid", "tanh"}
+
+
+@both_formats
+def test_exp_difference_makes_up_for_the_rounding_of_the_difference(suffix: str) -> None:
+    dtype = FORMATS[suffix]
+    random = np.random.default_rng(21)
+    limit = 110 if suffix == "f32" else 760
+    b = random.uniform(-limit, limit, 3000).astype(dtype)
+    a = (b + random.uniform(-limit, limit, 3000)).astype(dtype)
+    got = apply("exp_difference", suffix, a, b)
+    if suffix == "f32":
+        with np.errstate(all="ignore"):
+            errors = float32_errors(got, np.exp(a.astype(np.float64) - b.astype(np.float64)))
+    else:
+        with mpmath.workdps(50):
+            exact = [mpmath.exp(mpmath.mpf(p) - mpmath.mpf(q)) for p, q in zip(a, b, strict=True)]
+            errors = [float64_error(v, e) for v, e in zip(got, exact, strict=True)]
+    assert np.max(errors) <= BOUNDS["exp_difference"]
+
+
+# --- exact values -----------------------------------------------------------------------------
+SPECIAL = [
+    ("exp", [(0, 1), (-0.0, 1), (INF, INF), (-INF, 0), (1e30, INF), (-1e30, 0)]),
+    ("expm1", [(0, 0), (-0.0, -0.0), (INF, INF), (-INF, -1), (1e30, INF), (-1e30, -1)]),
+    ("log", [(1, 0), (0, -INF), (-0.0, -INF), (INF, INF), (-1, NAN), (-INF, NAN)]),
+    ("log1p", [(0, 0), (-0.0, -0.0), (-1, -INF), (INF, INF), (-2, NAN), (-INF, NAN)]),
+    ("log1p_unit", [(0, 0)]),
+    ("softplus", [(INF, INF), (-INF, 0), (1e30, 1e30), (-1e30, 0)]),
+    ("sigmoid", [(0, 0.5), (-0.0, 0.5), (INF, 1), (-INF, 0), (1e30, 1), (-1e30, 0)]),
+    ("tanh", [(0, 0), (-0.0, -0.0), (INF, 1), (-INF, -1), (1e30, 1), (-1e30, -1)]),
+    ("log_cosh", [(0, 0), (-0.0, 0), (INF, INF), (-INF, INF), (-1e30, 1e30)]),
+]
+DIFFERENCES = [
+    (-INF, 0, 0),
+    (-INF, 1e30, 0),
+    (0, -INF, INF),
+    (INF, 0, INF),
+    (0, INF, 0),
+    (3.7, 3.7, 1),
+    (1e30, 1e30, 1),
+    (1e30, -1e30, INF),
+    (-3e38, 3e38, 0),
+    (INF, INF, NAN),
+    (-INF, -INF, NAN),
+    (NAN, 0, NAN),
+    (0, NAN, NAN),
+    (-INF, NAN, NAN),
+]
+
+
+def same(got: Any, expected: Any) -> Any:
+    """Tell where two arrays are equal, NaN equal to NaN, -0 different from 0."""
+    equal = (got == expected) & (np.signbit(got) == np.signbit(expected))
+    return equal | (np.isnan(got) & np.isnan(expected))
+
+
+@both_formats
+@pytest.mark.parametrize(("name", "pairs"), SPECIAL, ids=[name for name, _ in SPECIAL])
+def test_special_values(name: str, pairs: list[tuple[float, float]], suffix: str) -> None:
+    x, expected = np.array([*pairs, (NAN, NAN)], FORMATS[suffix]).T
+    # Many times over, so that the vectorised part of the loop is what is tested.
+    got = apply(name, suffix, np.tile(x, 64)).reshape(64, -1)
+    assert same(got, expected).all(), dict(zip(x.tolist(), got[0].tolist(), strict=True))
+
+
+@both_formats
+def test_special_differences(suffix: str) -> None:
+    a, b, expected = np.array(DIFFERENCES, FORMATS[suffix]).T
+    got = apply("exp_difference", suffix, np.tile(a, 64), np.tile(b, 64)).reshape(64, -1)
+    assert same(got, expected).all(), list(zip(a, b, got[0], strict=True))
+
+
+@both_formats
+@pytest.mark.parametrize("name", ["expm1", "log1p", "tanh"])
+def test_tiny_arguments_come_back(name: str, suffix: str) -> None:
+    finfo = np.finfo(FORMATS[suffix])
+    x = np.array([finfo.smallest_subnormal, finfo.tiny * 0.75, finfo.tiny], FORMATS[suffix])
+    x = np.concatenate([x, -x])
+    assert same(apply(name, suffix, x), x).all()
+
+
+@both_formats
+def test_parity(suffix: str) -> None:
+    x = samples("tanh", 1000, FORMATS[suffix])
+    assert same(apply("tanh", suffix, -x), -apply("tanh", suffix, x)).all()
+    assert same(apply("log_cosh", suffix, -x), apply("log_cosh", suffix, x)).all()
+
+
+@both_formats
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_result_does_not_depend_on_its_place(name: str, suffix: str) -> None:
+    """The vectorised part of a loop and the rest of it give the same bits."""
+    x = samples(name, 200, FORMATS[suffix])
+    x = x[: x.size // 2 * 2]
+    arrays = x.reshape(2, -1) if name == "exp_difference" else x[np.newaxis]
+    together = apply(name, suffix, *arrays)
+    alone = [apply(name, suffix, *arrays[:, i : i + 1])[0] for i in range(arrays.shape[1])]
+    assert same(together, np.array(alone, x.dtype)).all()
+
+
+# --- how they are compiled --------------------------------------------------------------------
+@both_formats
+@pytest.mark.parametrize("name", BOUNDS)
+def test_loops_are_vectorised(name: str, suffix: str) -> None:
+    one = np.ones(1, FORMATS[suffix])
+    apply(name, suffix, *[one] * (2 if name == "exp_difference" else 1))
+    (text,) = looped(name, suffix).inspect_llvm().values()
+    kind = "float" if suffix == "f32" else "double"
+    assert re.search(rf"fmul [a-z ]*<\d+ x {kind}>", text), "no vector multiplication"
+    assert not re.search(r"call .*@(exp|log|tanh|fma)[a-z0-9]*\(", text), "calls the C library"
+
+
+def test_constants_are_those_of_the_derivation() -> None:
+    path = Path(__file__).parents[2] / "tools" / "minimax.py"
+    if not path.exists():
+        pytest.skip("the source tree's tools are not here")
+    spec = importlib.util.spec_from_file_location("minimax", path)
+    assert spec is not None
+    assert spec.loader is not None
+    minimax = sys.modules["minimax"] = importlib.util.module_from_spec(spec)
+    digits = mpmath.mp.dps
+    try:
+        spec.loader.exec_module(minimax)
+        for name, values, error in minimax.constants():
+            assert getattr(vm, name) == tuple(values), name
+            if error is not None:
+                assert error < 2.0 ** (-28 if name.endswith("F32") else -55), name
+    finally:
+        mpmath.mp.dps = digits
+        del sys.modules["minimax"]
+
+
+# --- everything -------------------------------------------------------------------------------
+def all_float32(size: int = 1 << 22) -> Iterator[Any]:
+    for start in range(0, 1 << 32, size):
+        yield np.arange(start, start + size, dtype=np.uint64).astype(np.uint32).view(np.float32)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", UNARY)
+def test_every_float32(name: str) -> None:
+    largest, argument = 0.0, 0.0
+    for chunk in all_float32():
+        x = chunk[in_domain(name, chunk)]
+        if x.size == 0:
+            continue
+        with np.errstate(all="ignore"):
+            errors = float32_errors(apply(name, "f32", x), IN_FLOAT64[name](x.astype(np.float64)))
+        worst = errors.argmax()
+        if errors[worst] > largest:
+            largest, argument = errors[worst], x[worst]
+    print(f"{name}_f32: {largest:.3f} ulp at {argument!r}")
+    assert largest <= BOUNDS[name]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", UNARY)
+def test_many_float64(name: str) -> None:
+    print(f"{name}_f64: {assert_accurate_in_float64(name, 200_000):.3f} ulp")
