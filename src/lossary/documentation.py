@@ -121,7 +121,7 @@ def _split(written: str) -> tuple[str, dict[str, str]]:
     lines = written.splitlines()
     starts = [i for i in range(len(lines) - 1) if lines[i] and set(lines[i + 1]) == {"-"}]
     head = "\n".join(lines[: starts[0]] if starts else lines).rstrip()
-    ends = [*starts[1:], len(lines)]
+    ends = [*starts[1:], len(lines)] if starts else []
     return head, {
         lines[start]: "\n".join(lines[start + 2 : end]).strip("\n")
         for start, end in zip(starts, ends, strict=True)

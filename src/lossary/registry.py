@@ -401,7 +401,13 @@ def _register(record: Loss) -> Callable[..., Any]:
         class_weights="class_weights" if "class_weights" in names else None,
     )
     source = _FUNCTION.format(name=record.name, signature=record.signature, fields=fields)
-    namespace = {"_call": call, "_Request": Request, "_loss": record, "inf": float("inf")}
+    namespace = {
+        "__name__": "lossary.public",
+        "_call": call,
+        "_Request": Request,
+        "_loss": record,
+        "inf": float("inf"),
+    }
     # The same technique as dataclasses: a real function, so that signature, keyword errors,
     # pickling and help() are exactly those of one written by hand.
     exec(source, namespace)

@@ -283,7 +283,7 @@ class Backend:
         """Divide by a denominator; 0 by 0 is 0 unless the array itself is empty."""
         if problem.count == 0 and isinstance(problem.request.denominator, str):
             return sum_ * math.nan
-        if isinstance(denominator, float) and denominator != 0.0:
+        if isinstance(denominator, (int, float)) and denominator != 0:
             return sum_ / denominator
         nothing = denominator == 0
         return self.xp.where(nothing, sum_, sum_ / (denominator + self.cast_like(nothing, sum_)))

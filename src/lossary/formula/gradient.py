@@ -76,7 +76,7 @@ def join(adjoint: Expression, partial: Expression) -> Expression:
         return adjoint
     if adjoint is literal(1):
         return partial
-    return node("scale", adjoint, partial)
+    return node("join", adjoint, partial)
 
 
 def _sum_over_classes(term: Expression) -> Expression:

@@ -6,7 +6,8 @@ kernel, and the LaTeX and plain text. The conventions at kinks live here and now
 * the derivative of ``max(0, z)`` is 0 at z = 0 (a tie goes to the constant, else to the first);
 * the derivative of ``|r|`` is 0 at r = 0;
 * a tie in a maximum over classes goes to the first class;
-* ``scale(c, x)`` is ``c * x`` with 0 times infinity counted as 0: it joins the derivatives.
+* ``scale(c, x)`` is ``c * x`` with a zero c winning over an infinite x; ``join(c, x)``, which
+  multiplies derivatives, lets a zero win on either side.
 
 In the array spelling ``xp`` is the array library, seen through its backend. In the kernel
 spelling ``{s}`` is the suffix of the working precision, ``{f}`` its type, and ``vm`` and ``ops``
@@ -94,6 +95,11 @@ def _log_cosh(xp: Any, x: Any) -> Any:
 
 def _scale(xp: Any, c: Any, x: Any) -> Any:
     return c * xp.where((c == 0) & ~xp.isfinite(x), 0.0 * c, x)
+
+
+def _join(xp: Any, c: Any, x: Any) -> Any:
+    bad = ((c == 0) & ~xp.isfinite(x)) | ((x == 0) & ~xp.isfinite(c))
+    return xp.where(bad, 0.0, c) * xp.where(bad, 0.0, x)
 
 
 def _row(name: str, arity: int, array: Callable[..., Any], kernel: str, **rest: Any) -> Primitive:
@@ -202,6 +208,12 @@ _TABLE = (
     _row(
         "scale", 2, _scale,
         "({0} * ops.select(({0} == 0) & (not (abs({1}) < math.inf)), {f}(0), {1}))",
+        partials=lambda c, x: (x, c),
+        latex=r"{0} \, {1}", text="{0} * {1}", precedence=6,
+    ),
+    _row(
+        "join", 2, _join,
+        "ops.select(({0} == 0) | ({1} == 0), {f}(0), {0} * {1})",
         partials=lambda c, x: (x, c),
         latex=r"{0} \, {1}", text="{0} * {1}", precedence=6,
     ),

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 
 from lossary.formula.expression import Expression, is_number, literal, number
+
+_COMPARED: dict[str, Callable[..., bool]] = {
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "equal": operator.eq,
+}
 
 _FOLDED: dict[str, Callable[..., float]] = {
     "add": lambda a, b: a + b,
@@ -100,6 +107,16 @@ def _scale(c: Expression, x: Expression) -> Expression | None:
     return c * x if is_bounded(x) else _through_indicator(c, x)
 
 
+def _join(c: Expression, x: Expression) -> Expression | None:
+    for one, other in ((c, x), (x, c)):
+        value = number(one)
+        if value == 0.0:
+            return literal(0)
+        if value is not None or (is_bounded(one) and is_bounded(other)):
+            return c * x
+    return _through_indicator(c, x) or _through_indicator(x, c)
+
+
 def _divide(a: Expression, b: Expression) -> Expression | None:
     return a if is_number(b, 1.0) else None
 
@@ -113,7 +130,13 @@ def _negative(a: Expression) -> Expression | None:
 
 
 def _where(c: Expression, a: Expression, b: Expression) -> Expression | None:
-    return a if a is b else None
+    if a is b:
+        return a
+    compare = _COMPARED.get(c.operation)
+    sides = [number(item) for item in c.arguments]
+    if compare is None or None in sides:
+        return None
+    return a if compare(*sides) else b
 
 
 def _logical_not(a: Expression) -> Expression | None:
@@ -125,6 +148,7 @@ _RULES = {
     "subtract": _subtract,
     "multiply": _multiply,
     "scale": _scale,
+    "join": _join,
     "divide": _divide,
     "negative": _negative,
     "where": _where,

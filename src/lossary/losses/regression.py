@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from lossary.domains import AT_LEAST_ZERO, NONNEGATIVE, POSITIVE
 from lossary.formula import Expression, log, log_cosh, maximum, where
 from lossary.registry import loss
 
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
-_TINY = 1e-300
 
 
 @loss(
@@ -71,7 +71,7 @@ def huber_loss(inputs: Expression, targets: Expression, delta: float = 1.0) -> E
         "PyTorch": "beta is the last argument",
     },
 )
-def smooth_l1_loss(predictions: Expression, targets: Expression, beta: float = 1.0) -> Expression:
+def smooth_l1_loss(predictions: Expression, targets: Expression, beta: Any = 1.0) -> Expression:
     """Smooth L1 loss: absolute error, rounded off below ``beta``.
 
     The regression loss of object detectors. It is the Huber loss divided by its ``delta``.
@@ -96,7 +96,7 @@ def smooth_l1_loss(predictions: Expression, targets: Expression, beta: float = 1
     error = predictions - targets
     size = abs(error)
     # Below beta the quotient is at most 1, so the product neither overflows nor underflows early.
-    inside = 0.5 * size * (size / maximum(beta, _TINY))
+    inside = 0.5 * size * (size / where(beta > 0, beta, 1))
     return where(size < beta, inside, size - 0.5 * beta)
 
 

@@ -1,0 +1,112 @@
+"""Valid inputs for every registered loss, made from what the loss declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+from oracles import ORACLES
+
+import lossary
+
+ROWS, CLASSES = 6, 5
+
+
+@dataclass(frozen=True)
+class Case:
+    """A loss with arguments (float64 or labels) and parameters."""
+
+    loss: lossary.Loss
+    title: str
+    arrays: tuple[np.ndarray, ...]
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, *arrays: Any, **options: Any) -> Any:
+        """Call the loss along the last axis, unreduced unless asked otherwise."""
+        options.setdefault("reduction", "none")
+        return self.loss.function(
+            *(arrays or self.arrays), **self.shape, **self.parameters, **options
+        )
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """The class axis as an argument, where there is one."""
+        return {} if self.loss.axis is None else {"axis": -1}
+
+    @property
+    def floats(self) -> list[int]:
+        """Positions of the floating-point arguments."""
+        return [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f"]
+
+    def cast(self, dtype: str) -> tuple[np.ndarray, ...]:
+        """The arguments with floats in another dtype."""
+        return tuple(x.astype(dtype) if x.dtype.kind == "f" else x for x in self.arrays)
+
+    def exact(self, arrays: tuple[np.ndarray, ...] | None = None) -> np.ndarray:
+        """The unreduced loss in 60 digits."""
+        arrays = self.arrays if arrays is None else arrays
+        oracle = ORACLES[self.loss.name]
+        values = {**self.loss.parameters, **self.parameters}
+        parameters = [values[name] for name in self.loss.parameters]
+        if self.loss.axis is None:
+            flat = [np.broadcast_to(x, np.shape(arrays[0])).ravel() for x in arrays]
+            losses = [
+                oracle(*(mp.mpf(float(v)) for v in row), *parameters)
+                for row in zip(*flat, strict=True)
+            ]
+            return np.array(losses, dtype=object).reshape(np.shape(arrays[0]))
+        return np.array(
+            [oracle(*map(_row, row), *parameters) for row in zip(*arrays, strict=True)],
+            dtype=object,
+        )
+
+
+def _row(value: Any) -> Any:
+    if np.ndim(value) == 0:
+        return int(value)
+    return [mp.mpf(float(v)) for v in value]
+
+
+def _values(rng: np.random.Generator, loss: lossary.Loss, name: str, labels: bool) -> np.ndarray:
+    domain = loss.domains.get(name)
+    shape = (ROWS, CLASSES)
+    kind = domain.name if domain else "real"
+    if kind == "plus_minus_one":
+        return rng.choice([-1.0, 1.0], shape)
+    if kind in {"unit_interval", "nonnegative"}:
+        return rng.uniform(0.05, 0.95, shape)
+    if labels:
+        return rng.integers(0, CLASSES, ROWS)
+    if kind == "classes_or_probabilities":
+        return rng.dirichlet(np.ones(CLASSES), ROWS)
+    if kind == "log_probabilities":
+        return np.log(rng.dirichlet(np.ones(CLASSES), ROWS))
+    return rng.normal(size=shape)
+
+
+def cases(seed: int = 0) -> Iterator[Case]:
+    """Yield every loss with its defaults, and its variants."""
+    for loss in lossary.list_losses():
+        for labels in [True, False] if loss.takes_labels else [False]:
+            if not labels and not loss.takes_probabilities:
+                continue
+            rng = np.random.default_rng(seed)
+            arrays = tuple(
+                _values(rng, loss, name, labels and name == "targets") for name in loss.arguments
+            )
+            title = loss.name + ("" if labels or not loss.takes_labels else "-probabilities")
+            yield Case(loss, title, arrays)
+            for name, default in loss.parameters.items():
+                other = not default if isinstance(default, bool) else _OTHER.get(name, 0.5)
+                inputs = arrays
+                if name == "with_logits":
+                    inputs = (rng.uniform(0.05, 0.95, (ROWS, CLASSES)), *arrays[1:])
+                yield Case(loss, f"{title}-{name}", inputs, {name: other})
+
+
+_OTHER = {"p": 3, "label_smoothing": 0.1, "eps": 0.3}
+CASES = list(cases())
+IDS = [case.title for case in CASES]

@@ -1,0 +1,141 @@
+"""``--output``: per-row losses beside the input columns; all of the file or nothing."""
+
+import os
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+import lossary
+
+HINGE = ("--inputs", "margin", "--targets", "label", "--loss", "hinge_loss")
+
+
+def read(path):
+    """Read an output file."""
+    if path.suffix == ".parquet":
+        return pq.read_table(path)
+    if path.suffix == ".csv":
+        return pa.csv.read_csv(path)
+    with pa.OSFile(str(path)) as file:
+        return pa.ipc.open_file(file).read_all()
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "arrow"])
+@pytest.mark.parametrize("source", ["parquet", "csv"])
+def test_input_columns_and_one_for_each_loss(run, tmp_path, suffix, source):
+    generator = np.random.default_rng(0)
+    margin, label = generator.normal(size=1000), generator.choice([-1, 1], 1000)
+    kind = pa.array(generator.choice(["a", "b"], 1000)).dictionary_encode()
+    data = pa.table({"id": range(1000), "margin": margin, "label": label, "kind": kind})
+    path = tmp_path / f"in.{source}"
+    if source == "parquet":
+        pq.write_table(data, path, row_group_size=300)
+    else:
+        plain = data.set_column(3, "kind", data["kind"].cast(pa.string()))
+        pa.csv.write_csv(plain, path)
+    out = tmp_path / f"losses.{suffix}"
+    options = ("--loss", "huber_loss:delta=2", "--by", "kind", "--output", out)
+    outcome = run("score", path, *HINGE, *options)
+    assert outcome.status == 0, outcome.err
+    found = read(out)
+    names = ["id", "margin", "label", "kind", "hinge_loss", "huber_loss:delta=2"]
+    assert found.column_names == names
+    assert found["id"].to_pylist() == list(range(1000))
+    assert found["kind"].to_pylist() == data["kind"].to_pylist()
+    expected = lossary.hinge_loss(margin, label)
+    np.testing.assert_allclose(found["hinge_loss"].to_numpy(), expected, rtol=1e-12)
+    expected = lossary.huber_loss(margin, label, delta=2)
+    np.testing.assert_allclose(found["huber_loss:delta=2"].to_numpy(), expected, rtol=1e-12)
+    assert sorted(os.listdir(tmp_path)) == sorted([path.name, out.name])
+
+
+def test_rows_that_take_no_part_have_no_loss(run, predictions, tmp_path):
+    path = predictions("margin,label,ok\n0,1,true\n1,1,false\n,1,true\n-1,1,true\n")
+    out = tmp_path / "out.parquet"
+    outcome = run("score", path, *HINGE, "--where", "ok", "--nulls", "skip", "--output", out)
+    assert outcome.status == 0
+    assert read(out)["hinge_loss"].to_pylist() == [1.0, None, None, 2.0]
+    assert read(out)["margin"].to_pylist() == [0.0, 1.0, None, -1.0]
+
+
+def test_an_output_in_the_folder_that_is_read(run, predictions, tmp_path):
+    predictions()
+    out = tmp_path / "losses.csv"
+    for _ in range(2):
+        outcome = run("score", tmp_path, *HINGE, "--output", out)
+        assert outcome.status == 0, outcome.err
+        assert read(out).num_rows == 3
+
+
+def test_an_output_over_its_own_input(run, predictions):
+    path = predictions()
+    outcome = run("score", path, *HINGE, "--output", path)
+    assert outcome.status == 3
+    assert "--output must not be one of the files that are read" in outcome.err
+    assert path.read_text().startswith("id,margin,label,kind\n7,0.5")
+
+
+def assert_untouched(folder, before):
+    """Check that a folder holds what it held: no output, no temporary file."""
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def contents(folder):
+    """Return the files of a folder with what they hold."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_bad_data_leaves_no_output(run, predictions, tmp_path, there):
+    path = predictions("margin,label\n1,1\nx,1\n")
+    out = tmp_path / "losses.csv"
+    if there:
+        out.write_text("older")
+    before = contents(tmp_path)
+    assert run("score", path, *HINGE, "--output", out).status == 3
+    assert_untouched(tmp_path, before)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "arrow"])
+def test_an_interrupt_leaves_no_output(run, predictions, tmp_path, monkeypatch, suffix):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    path, out = predictions(), tmp_path / f"losses.{suffix}"
+    before = contents(tmp_path)
+    monkeypatch.setattr("lossary.score.scoring._Scorer.finished", interrupt)
+    outcome = run("score", path, *HINGE, "--output", out)
+    assert outcome.status == 130
+    assert "interrupted" in outcome.err
+    assert_untouched(tmp_path, before)
+
+
+def test_a_column_of_the_name_of_a_loss(run, predictions, tmp_path):
+    path = predictions("margin,label,hinge_loss\n1,1,1\n")
+    outcome = run("score", path, *HINGE, "--output", tmp_path / "out.csv")
+    assert outcome.status == 3
+    assert "there is a column 'hinge_loss' already" in outcome.err
+
+
+def test_files_of_different_columns(run, predictions, tmp_path):
+    first = predictions(name="a.csv")
+    second = predictions("margin,label,id,kind\n1,1,1,a\n", name="b.csv")
+    before = contents(tmp_path)
+    outcome = run("score", first, second, *HINGE, "--output", tmp_path / "out.csv")
+    assert outcome.status == 3
+    assert f"{second}: its columns differ from those of the files before it" in outcome.err
+    assert_untouched(tmp_path, before)
+
+
+def test_what_csv_cannot_hold(run, tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"margin": [1.0], "label": [1], "embedding": [[1.0, 2.0]]}), path)
+    before = contents(tmp_path)
+    outcome = run("score", path, *HINGE, "--output", tmp_path / "out.csv")
+    assert outcome.status == 3
+    assert "out.csv: --output cannot be written: " in outcome.err
+    assert_untouched(tmp_path, before)
+    assert run("score", path, *HINGE, "--output", tmp_path / "out.arrow").status == 0

@@ -1,0 +1,320 @@
+"""``lossary score``: what is printed, and the exit status."""
+
+import csv
+import io
+import json
+import math
+
+import pytest
+
+HINGE = ("--inputs", "margin", "--targets", "label", "--loss", "hinge_loss")
+
+
+def table(text):
+    """Parse tab-separated output into records."""
+    return list(csv.DictReader(io.StringIO(text), delimiter="\t"))
+
+
+def test_a_table_for_pipes_has_full_precision(run, predictions):
+    path = predictions("margin,label\n0.1,1\n0.2,1\n")
+    outcome = run("score", path, *HINGE)
+    (record,) = table(outcome.out)
+    assert outcome.status == 0
+    assert outcome.err == ""
+    assert record == {
+        "loss": "hinge_loss",
+        "mean": "0.8500000000000001",
+        "sum": "1.7000000000000002",
+        "weight": "2.0",
+        "count": "2",
+        "minimum": "0.8",
+        "maximum": "0.9",
+        "nonfinite": "0",
+    }
+
+
+def test_groups_as_rows_and_all_together(run, predictions):
+    outcome = run("score", predictions(), *HINGE, "--by", "kind")
+    found = [(r["kind"], float(r["mean"]), r["count"]) for r in table(outcome.out)]
+    assert found == [("a", 1.75, "2"), ("b", 2.0, "1"), ("(all)", 5.5 / 3, "3")]
+
+
+def test_groups_are_in_order(run, predictions):
+    rows = "".join(f"1,1,{group}\n" for group in ("10", "x", "9", "", "2.5"))
+    outcome = run("score", predictions("margin,label,g\n" + rows), *HINGE, "--by", "g")
+    assert [r["g"] for r in table(outcome.out)] == ["2.5", "9", "10", "x", "", "(all)"]
+
+
+def test_several_losses_in_one_pass(run, predictions):
+    more = ("--loss", "huber_loss:delta=2", "--loss", "huber_loss", "--loss", "l1_loss")
+    outcome = run("score", predictions(), *HINGE, *more)
+    assert [(r["loss"], float(r["sum"])) for r in table(outcome.out)] == [
+        ("hinge_loss", 5.5),
+        ("huber_loss:delta=2", 6.125),
+        ("huber_loss", 4.125),
+        ("l1_loss", 5.5),
+    ]
+
+
+def test_worst_rows_with_what_identifies_them(run, predictions):
+    path = predictions()
+    outcome = run("score", path, *HINGE, "--worst", 2, "--show", "id", "--by", "kind")
+    title, _, rest = outcome.out.partition("\n\n")[2].partition("\n")
+    assert title == "The largest hinge_loss"
+    assert table(rest) == [
+        {"loss": "3.0", "file": str(path), "row": "3", "id": "9", "margin": "2.0"}
+        | {"label": "-1.0", "kind": "a"},
+        {"loss": "2.0", "file": str(path), "row": "2", "id": "8", "margin": "-1.0"}
+        | {"label": "1.0", "kind": "b"},
+    ]
+
+
+def test_json(run, predictions):
+    path = predictions()
+    options = ("--by", "kind", "--worst", "1", "--json")
+    outcome = run("score", path, *HINGE, "--loss", "huber_loss:delta=2", *options)
+    data = json.loads(outcome.out)
+    assert outcome.status == 0
+    assert list(data) == [
+        "files",
+        "rows",
+        "scored",
+        "skipped",
+        "excluded",
+        "denominator",
+        "losses",
+        "warnings",
+    ]
+    assert (data["files"], data["rows"], data["scored"]) == ([str(path)], 3, 3)
+    hinge, huber = data["losses"]
+    assert huber["title"] == "huber_loss:delta=2"
+    assert (huber["loss"], huber["parameters"]) == ("huber_loss", {"delta": 2.0})
+    figures = {"mean", "sum", "weight", "count", "minimum", "maximum", "nonfinite"}
+    assert figures | {"title", "loss", "parameters", "groups", "worst"} == set(hinge)
+    assert hinge["sum"] == 5.5
+    assert [group["by"] for group in hinge["groups"]] == [{"kind": "a"}, {"kind": "b"}]
+    assert all(figures | {"by"} == set(group) for group in hinge["groups"])
+    assert hinge["worst"] == [
+        {
+            "loss": 3.0,
+            "file": str(path),
+            "row": 3,
+            "values": {"margin": 2.0, "label": -1.0, "kind": "a"},
+        }
+    ]
+
+
+def test_json_has_null_where_it_has_no_number(run, predictions):
+    outcome = run("score", predictions("margin,label\nnan,1\n-inf,1\n"), *HINGE, "--json")
+    (loss,) = json.loads(outcome.out, parse_constant=pytest.fail)["losses"]
+    assert (loss["mean"], loss["nonfinite"], loss["count"]) == (None, 2, 2)
+
+
+def test_weights_and_denominator(run, predictions):
+    path = predictions("margin,label,w\n0,1,3\n-1,1,1\n")
+    by_count = run("score", path, *HINGE, "--weights", "w")
+    by_weight = run("score", path, *HINGE, "--weights", "w", "--denominator", "weights")
+    assert [table(o.out)[0]["mean"] for o in (by_count, by_weight)] == ["2.5", "1.25"]
+
+
+def test_where_leaves_rows_out_whatever_they_hold(run, predictions):
+    path = predictions("margin,label,ok\n0,1,true\n,nonsense,false\n5,,FALSE\n-1,1,1\n")
+    status = run("score", path, *HINGE, "--where", "ok").status
+    assert status == 3  # 'nonsense' is no number, wherever it stands in a column of numbers
+    path = predictions("margin,label,ok\n0,1,true\n,7,false\n5,,FALSE\n-1,1,1\n")
+    outcome = run("score", path, *HINGE, "--where", "ok", "--domain", "raise", "--json")
+    data = json.loads(outcome.out)
+    assert (data["rows"], data["scored"], data["excluded"]) == (4, 2, 2)
+    assert data["losses"][0]["sum"] == 3.0
+
+
+def test_standard_input(run):
+    outcome = run("score", "-", *HINGE, "--worst", 1, stdin=b"margin,label\n0.5,1\n-3,1\n")
+    first, rest = outcome.out.split("\n\n")
+    assert table(first)[0]["sum"] == "4.5"
+    assert table(rest.partition("\n")[2])[0]["file"] == "-"
+
+
+def test_globs_and_folders_read_each_file_once(run, predictions, tmp_path):
+    predictions(name="b.csv")
+    predictions(name="a.csv")
+    predictions(name="_skipped.csv")
+    predictions("no data", name="notes.txt")
+    expected = [str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
+    for files in ([tmp_path], [tmp_path / "[ab].csv"], [tmp_path, expected[1], expected[0]]):
+        data = json.loads(run("score", *files, *HINGE, "--json").out)
+        assert data["files"] == expected
+        assert data["rows"] == 6
+
+
+def test_nulls_are_an_error_or_skipped_and_counted(run, predictions):
+    path = predictions("margin,label,w\n1,1,1\n,1,1\n0,NA,1\n-1,1,null\n-2,1,1\n")
+    options = (*HINGE, "--weights", "w")
+    outcome = run("score", path, *options)
+    assert outcome.status == 3
+    assert outcome.out == ""
+    assert "column 'margin' has no value in row 2. Pass --nulls skip" in outcome.err
+    outcome = run("score", path, *options, "--nulls", "skip", "--json")
+    data = json.loads(outcome.out)
+    assert (outcome.status, data["skipped"], data["scored"]) == (0, 3, 2)
+    assert data["losses"][0]["sum"] == 3.0
+    assert "3 of 5 rows skipped: they lack a value" in outcome.err
+    assert run("score", path, *options, "--nulls", "skip", "--quiet").err == ""
+
+
+@pytest.mark.parametrize("policy", ["warn", "raise", "ignore"])
+def test_labels_0_and_1_without_positive(run, predictions, policy):
+    path = predictions("margin,label\n1,1\n-1,0\n2,0\n")
+    outcome = run("score", path, *HINGE, "--domain", policy)
+    message = "hinge_loss: targets must be -1 or +1, got 0 in row 2"
+    if policy == "raise":
+        assert outcome.status == 3
+        assert f"{path}: {message}. For two labels of any kind pass --positive" in outcome.err
+        return
+    assert outcome.status == 0
+    assert table(outcome.out)[0]["sum"] == "2.0"
+    warned = f"warning: {message} of {path} (2 such values in all)" in outcome.err
+    assert warned == (policy == "warn")
+    assert run("score", path, *HINGE, "--domain", policy, "--quiet").err.count("warning") == 0
+
+
+def test_the_row_of_a_fault_counts_from_the_start_of_the_file(run, predictions, monkeypatch):
+    monkeypatch.setattr("lossary.score.csv_reader._BLOCK", 64)
+    rows = ["1,1"] * 50 + ["1,5"] + ["1,1"] * 20
+    outcome = run("score", predictions("margin,label\n" + "\n".join(rows)), *HINGE)
+    assert "got 5 in row 51 of" in outcome.err
+
+
+def test_class_labels_outside_the_classes_are_an_error(run, predictions):
+    path = predictions("z_0,z_1,label\n1,2,0\n1,2,2\n")
+    outcome = run("score", path, "--inputs", "z_*", "--targets", "label", "--loss", "cross_entropy")
+    assert outcome.status == 3
+    assert "cross_entropy: targets must be an integer from 0 to 1, got 2 in row 2" in outcome.err
+
+
+def test_positive(run, predictions):
+    path = predictions("margin,label\n1,ham\n-1,spam\n2,ham\n")
+    outcome = run("score", path, *HINGE, "--positive", "spam", "--domain", "raise")
+    assert (outcome.status, table(outcome.out)[0]["sum"]) == (0, "7.0")
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive", "message"),
+    [
+        (
+            "abab",
+            "c",
+            "no row of column 'label' has the label 'c'. Choose --positive among 'a', 'b'",
+        ),
+        ("aabc", "a", "a third, 'c', in row 4. The labels are 'a', 'b', 'c'"),
+    ],
+)
+def test_positive_that_does_not_fit(run, predictions, labels, positive, message):
+    path = predictions("margin,label\n" + "".join(f"1,{label}\n" for label in labels))
+    outcome = run("score", path, *HINGE, "--positive", positive)
+    assert outcome.status == 3
+    assert message in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("limits", "status", "message"),
+    [
+        (["2"], 0, ""),
+        (["1.8"], 1, "the mean hinge_loss is 1.8333333333333333, above 1.8"),
+        (["2", "l1_loss=1"], 1, "the mean l1_loss is 1.8333333333333333, above 1.0"),
+        (["l1_loss=9"], 0, ""),
+    ],
+)
+def test_fail_above(run, predictions, limits, status, message):
+    options = [item for limit in limits for item in ("--fail-above", limit)]
+    outcome = run("score", predictions(), *HINGE, "--loss", "l1_loss", *options)
+    assert outcome.status == status
+    assert len(table(outcome.out)) == 2
+    assert message in outcome.err
+    assert bool(message) == bool(outcome.err)
+
+
+def test_fail_above_looks_at_groups_and_at_nan(run, predictions):
+    outcome = run("score", predictions(), *HINGE, "--by", "kind", "--fail-above", "1.9")
+    assert outcome.status == 1
+    assert outcome.err == "lossary: the mean hinge_loss where kind is b is 2.0, above 1.9\n"
+    path = predictions("margin,label\nnan,1\n")
+    assert run("score", path, *HINGE, "--fail-above", "1e9").status == 1
+
+
+def test_a_loss_of_your_own(run, predictions, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from lossary import loss\n"
+        "from lossary.formula import maximum\n"
+        "@loss\n"
+        "def cubed_hinge_of_a_test(inputs, targets, power=3.0):\n"
+        "    return maximum(0, 1 - targets * inputs) ** power\n"
+    )
+    text = f"{tmp_path / 'mine.py'}:cubed_hinge_of_a_test"
+    options = ("--inputs", "margin", "--targets", "label")
+    try:
+        outcome = run("score", predictions(), *options, "--loss", text, "--loss", f"{text}:power=2")
+    finally:
+        from lossary import registry
+
+        registry.REGISTRY.pop("cubed_hinge_of_a_test", None)
+    sums = [float(record["sum"]) for record in table(outcome.out)]
+    assert sums == pytest.approx([0.125 + 8 + 27, 0.25 + 4 + 9])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--loss", "hinge_los"], "Did you mean hinge_loss"),
+        (["--loss", "huber_loss:dleta=1"], "no parameter 'dleta'; its parameters are delta. Did"),
+        (["--loss", "huber_loss:delta=x"], "delta must be a number, got 'x'"),
+        (["--loss", "huber_loss:delta=-1"], "delta must be a positive number, got -1"),
+        (["--loss", "huber_loss:2"], "write key=value after huber_loss:"),
+        (["--loss", "binary_cross_entropy:with_logits=2"], "with_logits must be true or false"),
+        (["--loss", "cross_entropy:ignore_index=a"], "ignore_index must be an integer"),
+        (["--loss", "hinge_loss"], "got 'hinge_loss' twice"),
+        (["--loss", "gaussian_nll_loss"], "needs a column for vars, got none. Pass --column vars="),
+        (["--loss", "nowhere.py:mine"], "nowhere.py: no such file"),
+        (["--column", "vars"], "write NAME=VALUE"),
+        (["--column", "vars=x"], "--column vars: the losses take inputs, targets"),
+        (["--fail-above", "x"], "'x' is not a number"),
+        (["--fail-above", "l1_loss=1"], "'l1_loss' is none of the losses hinge_loss"),
+        (["--output", "losses.xls"], "the suffix must be .parquet, .csv, .arrow"),
+        (["--output", "nowhere/losses.csv"], "the folder 'nowhere' does not exist"),
+        (["--nulls", "maybe"], "'maybe'"),
+        (["--worst", "-1"], "-1"),
+        (["--no-such-option"], "no-such-option"),
+    ],
+)
+def test_wrong_command_lines(run, predictions, options, message):
+    outcome = run("score", predictions(), *HINGE, *options)
+    assert outcome.status == 2
+    assert outcome.out == ""
+    assert message in " ".join(outcome.err.split())
+
+
+def test_a_missing_argument_is_asked_for(run, predictions):
+    outcome = run("score", predictions(), "--loss", "hinge_loss", "--inputs", "margin")
+    assert outcome.status == 2
+    assert "hinge_loss needs a column for targets" in outcome.err
+    assert "Pass --targets COLUMN" in outcome.err
+    outcome = run("score", predictions(), *HINGE[:4], "--loss", "l1_loss", "--positive", "1")
+    assert outcome.status == 2
+    assert "--positive needs a loss of two labels, got l1_loss" in outcome.err
+
+
+def test_what_a_terminal_shows(run, predictions, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    path = predictions("margin,label\n0.1,1\n0.2,1\n")
+    outcome = run("score", path, *HINGE)
+    # The fixture removes what the developer's own environment says, not what a test says.
+    monkeypatch.undo()
+    assert "0.85" in outcome.out
+    assert "0.8500000000000001" not in outcome.out
+    assert "\t" not in outcome.out
+
+
+def test_mean_of_infinite_losses(run, predictions):
+    outcome = run("score", predictions("margin,label\n-inf,1\n1,1\n"), *HINGE)
+    assert math.isinf(float(table(outcome.out)[0]["mean"]))

@@ -1,0 +1,201 @@
+"""Derivatives: against high-precision differences, each library's own, and the conventions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+import pytest
+from assertions import assert_close
+from cases import CASES, IDS, Case
+from libraries import BY_NAME, LIBRARIES, Library
+
+import lossary
+
+EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=IDS)
+AUTODIFF = pytest.mark.parametrize("name", ["torch", "jax", "mlx"])
+
+
+def _differences(case: Case, place: int) -> tuple[np.ndarray, np.ndarray]:
+    """First and second derivatives of the summed loss by central differences in 60 digits."""
+    x = case.arrays[place].astype(object)
+    step = mp.mpf(10) ** -15
+    first, second = np.zeros(x.shape), np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        values = []
+        for shift in (-step, mp.mpf(0), step):
+            moved = x.copy()
+            moved[index] = mp.mpf(float(x[index])) + shift
+            values.append(_row_loss(case, place, moved, index[0]))
+        first[index] = float((values[2] - values[0]) / (2 * step))
+        second[index] = float((values[2] - 2 * values[1] + values[0]) / step**2)
+    return first, second
+
+
+def _row_loss(case: Case, place: int, moved: np.ndarray, row: int) -> Any:
+    from oracles import ORACLES
+
+    values = {**case.loss.parameters, **case.parameters}
+    parameters = [values[name] for name in case.loss.parameters]
+    arrays = [moved if i == place else x for i, x in enumerate(case.arrays)]
+    oracle = ORACLES[case.loss.name]
+    if case.loss.axis is None:
+        pairs = zip(*(x[row] for x in arrays), strict=True)
+        return sum(oracle(*(_exact(v) for v in pair), *parameters) for pair in pairs)
+    given = [int(x[row]) if x.ndim == 1 else [_exact(v) for v in x[row]] for x in arrays]
+    return oracle(*given, *parameters)
+
+
+def _exact(value: Any) -> Any:
+    return value if isinstance(value, mp.mpf) else mp.mpf(float(value))
+
+
+@EVERY_CASE
+def test_gradient_and_hessian_match_differences(case: Case) -> None:
+    for place in case.floats:
+        compute = lossary.value_grad_hess(case.loss.function, place)
+        value, gradient, hessian = compute(
+            *case.arrays, reduction="sum", **case.shape, **case.parameters
+        )
+        first, second = _differences(case, place)
+        assert float(value) == pytest.approx(float(sum(case.exact().ravel())), rel=1e-13)
+        assert_close(gradient, first, rtol=1e-11, atol=1e-12)
+        assert_close(hessian, second, rtol=1e-9, atol=1e-9)
+
+
+@EVERY_CASE
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda x: x.name)
+def test_functions_agree_on_every_library(case: Case, library: Library) -> None:
+    dtype = library.floats[-1]
+    given = case.cast(dtype)
+    arrays = [library.array(x) for x in given]
+    compute = lossary.value_grad_hess(case.loss.function)
+    expected = compute(*given, reduction="mean", **case.shape, **case.parameters)
+    found = compute(*arrays, reduction="mean", **case.shape, **case.parameters)
+    tolerance = 2e-5 if dtype == "float32" else 1e-12
+    for ours, theirs in zip(found, expected, strict=True):
+        assert_close(library.numpy(ours), theirs, rtol=tolerance, atol=tolerance)
+
+
+@EVERY_CASE
+@AUTODIFF
+def test_autodiff_gives_the_derived_gradient(case: Case, name: str) -> None:
+    library = BY_NAME[name]
+    given = case.cast(library.floats[-1])
+    arrays = [library.array(x) for x in given]
+    places = tuple(case.floats)
+    expected = lossary.grad(case.loss.function, places)(
+        *given, reduction="mean", **case.shape, **case.parameters
+    )
+    found = _autodiff(name, lambda *a: case(*a, reduction="mean"), arrays, places)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert_close(library.numpy(ours), theirs, rtol=2e-5, atol=1e-6)
+
+
+def _autodiff(name: str, function: Any, arrays: list[Any], places: tuple[int, ...]) -> Any:
+    if name == "torch":
+        import torch
+
+        arrays = [x.requires_grad_() if i in places else x for i, x in enumerate(arrays)]
+        return torch.autograd.grad(function(*arrays), [arrays[i] for i in places])
+    if name == "jax":
+        import jax
+
+        return jax.grad(function, argnums=places)(*arrays)
+    import mlx.core as mx
+
+    found = mx.grad(function, argnums=list(places))(*arrays)
+    return found if isinstance(found, (tuple, list)) else [found]
+
+
+@EVERY_CASE
+def test_torch_double_backward(case: Case) -> None:
+    torch = pytest.importorskip("torch")
+    arrays = [torch.from_numpy(x.copy()) for x in case.arrays]
+    inputs = [x[:2, :3].clone() if x.ndim == 2 else x[:2] % 3 for x in arrays]
+    places = [i for i in case.floats]
+    variables = tuple(inputs[i].requires_grad_() for i in places)
+
+    def function(*given: Any) -> Any:
+        filled = list(inputs)
+        for place, x in zip(places, given, strict=True):
+            filled[place] = x
+        with lossary.options(domain="ignore"):
+            return case(*filled)
+
+    assert torch.autograd.gradcheck(function, variables)
+    assert torch.autograd.gradgradcheck(function, variables)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if not c.parameters], ids=lambda c: c.title)
+def test_jax_hessian_diagonal(case: Case) -> None:
+    jax = pytest.importorskip("jax")
+    arrays = [jax.numpy.asarray(x) for x in case.cast("float32")]
+    full = jax.hessian(lambda x: case(x, *arrays[1:], reduction="sum"))(arrays[0])
+    size = arrays[0].size
+    diagonal = np.diagonal(np.asarray(full).reshape(size, size)).reshape(arrays[0].shape)
+    expected = lossary.value_grad_hess(case.loss.function)(
+        *case.arrays, reduction="sum", **case.shape
+    )[2]
+    assert_close(diagonal, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_kinks_follow_one_convention() -> None:
+    for library in LIBRARIES[:6]:
+        one, zero = (library.array(np.float32([v])) for v in (1.0, 0.0))
+
+        def gradient(function: Any, *arrays: Any, library: Library = library, **more: Any) -> float:
+            found = lossary.grad(function)(*arrays, reduction="sum", **more)
+            return float(library.numpy(found)[0])
+
+        assert gradient(lossary.hinge_loss, one, one) == 0.0
+        assert gradient(lossary.l1_loss, zero, zero) == 0.0
+        assert gradient(lossary.huber_loss, one, zero) == 1.0
+        assert gradient(lossary.smooth_l1_loss, zero, zero, beta=0.0) == 0.0
+        assert gradient(lossary.margin_ranking_loss, one, one, one) == 0.0
+
+
+@AUTODIFF
+def test_autodiff_follows_the_convention_at_kinks(name: str) -> None:
+    library = BY_NAME[name]
+    for loss, z, t in (("hinge_loss", 1.0, 1.0), ("l1_loss", 0.0, 0.0)):
+        arrays = [library.array(np.float32([v])) for v in (z, t)]
+        function = getattr(lossary, loss)
+        (found,) = _autodiff(name, lambda *a, f=function: f(*a, reduction="sum"), arrays, (0,))
+        assert float(library.numpy(found)[0]) == 0.0
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax", "mlx"])
+def test_gradients_are_finite_at_the_edges(name: str) -> None:
+    library = BY_NAME[name]
+
+    def finite(loss: Any, *arrays: Any, **more: Any) -> None:
+        given = [library.array(np.asarray(x)) for x in arrays]
+        for place, x in enumerate(arrays):
+            if np.asarray(x).dtype.kind == "f":
+                found = library.numpy(lossary.grad(loss, place)(*given, reduction="sum", **more))
+                # The surprise at an impossible class is infinite, and so is the derivative with
+                # respect to its probability; nothing is NaN.
+                good = np.isfinite(found).all() if place == 0 else not np.isnan(found).any()
+                assert good, (loss.__name__, place, found)
+
+    f = np.float32
+    finite(lossary.binary_cross_entropy, f([0, 1, 0, 1]), f([0, 1, 1, 0]), with_logits=False)
+    finite(lossary.cosine_similarity_loss, f([[0, 0], [1, 0]]), f([[1, 2], [0, 0]]))
+    finite(lossary.triplet_loss, f([[1, 2]]), f([[1, 2]]), f([[1, 2]]))
+    finite(lossary.smooth_l1_loss, f([0, 2]), f([0, 0]), beta=0.0)
+    finite(lossary.gaussian_nll_loss, f([0, 1]), f([0, 1]), f([0, 0]))
+    finite(lossary.cross_entropy, f([[-math.inf, 0, 1]]), f([[0, 0.5, 0.5]]))
+    finite(lossary.cross_entropy, f([[-math.inf, 0, 1]]), np.array([1]))
+    finite(lossary.kl_div_loss, f([[-1, -1]]), f([[0, -math.inf]]))
+
+
+def test_argnums_are_checked() -> None:
+    with pytest.raises(ValueError, match="hinge_loss: argnums must be from 0 to 1, got 2"):
+        lossary.grad(lossary.hinge_loss, 2)
+    with pytest.raises(TypeError, match="argnums must be an integer"):
+        lossary.grad(lossary.hinge_loss, (0, "x"))  # type: ignore[arg-type]
+    first, second = lossary.grad(lossary.hinge_loss, (0, 1))([0.5], [1.0])
+    assert (float(first[0]), float(second[0])) == (-1.0, -0.5)

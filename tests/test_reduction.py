@@ -1,0 +1,152 @@
+"""Weights, masks, denominators, class weights, ignored labels, dtypes of results."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from assertions import assert_close
+from cases import CASES, Case
+from hypothesis import given
+from hypothesis import strategies as st
+from libraries import LIBRARIES, Library
+
+import lossary
+
+PLAIN = [case for case in CASES if not case.parameters]
+EVERY_CASE = pytest.mark.parametrize("case", PLAIN, ids=lambda case: case.title)
+EVERY_LIBRARY = pytest.mark.parametrize("library", LIBRARIES[:6], ids=lambda x: x.name)
+
+
+def _tail(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    losses = case()
+    return losses, rng.random(losses.shape), rng.random(losses.shape) > 0.4
+
+
+@EVERY_CASE
+@EVERY_LIBRARY
+def test_weights_and_masks(case: Case, library: Library) -> None:
+    losses, weights, mask = _tail(case)
+    dtype = library.floats[-1]
+    arrays = [x.copy() for x in case.cast(dtype)]
+    for x in arrays:
+        if x.dtype.kind == "f":
+            x[~mask] = np.nan
+    given = [library.array(x) for x in arrays]
+    options = {"weights": library.array(weights.astype(dtype)), "where": library.array(mask)}
+    weighted = np.where(mask, losses * weights, 0.0)
+    tolerance = {"rtol": 3e-5, "atol": 1e-6} if dtype == "float32" else {"rtol": 1e-12}
+    with lossary.options(domain="ignore"):
+        assert_close(library.numpy(case(*given, **options)), weighted, **tolerance)
+        for denominator, divisor in (
+            ("count", mask.sum()),
+            ("weights", weights[mask].sum()),
+            (17, 17.0),
+        ):
+            found = case(*given, reduction="mean", denominator=denominator, **options)
+            assert_close(library.numpy(found), weighted.sum() / divisor, **tolerance)
+        place = case.floats[0]
+        gradient = lossary.grad(case.loss.function, place)(
+            *given, reduction="mean", **case.shape, **options
+        )
+    gradient = library.numpy(gradient)
+    assert np.isfinite(gradient).all()
+    assert (gradient[~mask] == 0).all()
+
+
+@pytest.mark.parametrize("case", [c for c in PLAIN if c.loss.takes_labels], ids=lambda c: c.title)
+@EVERY_LIBRARY
+def test_class_weights_and_ignored_labels(case: Case, library: Library) -> None:
+    rng = np.random.default_rng(2)
+    class_weights = rng.random(5)
+    dtype = library.floats[-1]
+    given = [library.array(x) for x in case.cast(dtype)]
+    options: dict[str, Any] = {"class_weights": library.array(class_weights.astype(dtype))}
+    targets = case.arrays[1]
+    if targets.ndim == 1:
+        weights = class_weights[targets] * (targets != 2)
+        options["ignore_index"] = 2
+        losses = case() * weights
+    else:
+        logs = case.arrays[0] - np.log(np.exp(case.arrays[0]).sum(-1, keepdims=True))
+        weights = (class_weights * targets).sum(-1)
+        losses = -(class_weights * targets * logs).sum(-1)
+    tolerance = {"rtol": 3e-5, "atol": 1e-6} if dtype == "float32" else {"rtol": 1e-12}
+    assert_close(library.numpy(case(*given, **options)), losses, **tolerance)
+    found = case(*given, reduction="mean", denominator="weights", **options)
+    assert_close(library.numpy(found), losses.sum() / weights.sum(), **tolerance)
+
+
+@EVERY_CASE
+@EVERY_LIBRARY
+def test_mean_over_nothing_is_zero(case: Case, library: Library) -> None:
+    given = [library.array(x) for x in case.cast("float32")]
+    losses = case()
+    nothing = library.array(np.zeros(losses.shape, bool))
+    zeros = library.array(np.zeros(losses.shape, np.float32))
+    for options in ({"where": nothing}, {"weights": zeros, "denominator": "weights"}):
+        value, gradient = lossary.value_and_grad(case.loss.function)(
+            *given, reduction="mean", **case.shape, **options
+        )
+        assert float(value) == 0.0
+        assert (library.numpy(gradient) == 0).all()
+
+
+@pytest.mark.parametrize("library", LIBRARIES[:4], ids=lambda x: x.name)
+def test_half_precision(library: Library) -> None:
+    zeros = library.array(np.zeros(70_000, np.float16))
+    ones = library.array(np.ones(70_000, np.float16))
+    mean = lossary.hinge_loss(zeros, ones, "mean")
+    assert "float16" in str(mean.dtype)
+    assert float(mean) == 1.0
+    assert math.isinf(float(lossary.hinge_loss(zeros, ones, "sum")))
+    wide = lossary.hinge_loss(zeros, ones, "sum", dtype="float32")
+    assert float(wide) == 70_000.0
+    large, zero = (library.array(np.full(4, value, np.float16)) for value in (300, 0))
+    assert float(lossary.huber_loss(large, zero, reduction="mean")) == 299.5
+    gradient = lossary.grad(lossary.hinge_loss)(zeros, ones, reduction="sum")
+    assert (library.numpy(gradient) == -1).all()
+
+
+def test_bfloat16() -> None:
+    torch = pytest.importorskip("torch")
+    x = torch.linspace(-3, 3, 1000, dtype=torch.bfloat16)
+    t = torch.ones_like(x)
+    expected = torch.clamp(1 - x.float(), min=0).bfloat16()
+    assert torch.equal(lossary.hinge_loss(x, t), expected)
+    x.requires_grad_()
+    lossary.hinge_loss(x, t, "sum").backward()
+    assert torch.equal(x.grad, torch.where(x < 1, -1, 0).bfloat16())
+
+
+def test_float32_sums_keep_their_digits() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.random(3_000_001, dtype=np.float32)
+    zeros = np.zeros_like(x)
+    exact = math.fsum(x.astype(np.float64)) / x.size
+    for library in LIBRARIES[:4]:
+        found = lossary.l1_loss(library.array(x), library.array(zeros))
+        assert float(found) == pytest.approx(exact, rel=1e-6), library.name
+
+
+@given(st.lists(st.integers(0, 40), max_size=4), st.integers(0, 2**32 - 1))
+def test_summaries_merge(cuts: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, t = rng.normal(size=40), rng.choice([-1.0, 1.0], 40)
+    weights, mask = rng.random(40), rng.random(40) > 0.5
+    whole = lossary.summarize(lossary.hinge_loss, x, t, weights=weights, where=mask)
+    edges = [0, *sorted(cuts), 40]
+    parts = [
+        lossary.summarize(lossary.hinge_loss, x[a:b], t[a:b], weights=weights[a:b], where=mask[a:b])
+        for a, b in itertools.pairwise(edges)
+    ]
+    merged = sum(parts)
+    assert merged.count == whole.count == mask.sum()
+    assert merged.sum == pytest.approx(whole.sum, rel=1e-14)
+    assert merged.weight == pytest.approx(weights[mask].sum(), rel=1e-14)
+    assert (merged.minimum, merged.maximum) == (whole.minimum, whole.maximum)
+    assert merged.weighted_mean == pytest.approx(whole.weighted_mean, rel=1e-13)

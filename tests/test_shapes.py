@@ -1,0 +1,118 @@
+"""Shapes, axes, strides and memory layouts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from assertions import assert_close
+from cases import CASES, Case
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from libraries import LIBRARIES
+
+import lossary
+
+PLAIN = [case for case in CASES if not case.parameters]
+AXIS = [case for case in PLAIN if case.loss.axis is not None]
+
+
+@pytest.mark.parametrize("library", LIBRARIES[:6], ids=lambda x: x.name)
+def test_column_against_row_is_an_error(library: object) -> None:
+    column, row = library.array(np.ones((3, 1))), library.array(np.ones(3))  # type: ignore[attr-defined]
+    for loss in lossary.list_losses():
+        if loss.axis is None:
+            rest = [row] * (len(loss.arguments) - 1)
+            with pytest.raises(ValueError, match=r"equal shapes, got \(3, 1\) and \(3,\)"):
+                loss.function(column, *rest)
+
+
+@given(
+    hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5),
+    st.randoms(use_true_random=False),
+    st.sampled_from(["float16", "float32", "float64"]),
+)
+def test_elementwise_layouts(shape: tuple[int, ...], random: object, dtype: str) -> None:
+    rng = np.random.default_rng(random.randrange(2**32))  # type: ignore[attr-defined]
+    wide = rng.normal(size=tuple(2 * n for n in shape)).astype(dtype)
+    steps = tuple(slice(None, None, int(rng.choice([-2, 2]))) for _ in shape)
+    x = np.transpose(wide[steps], rng.permutation(len(shape)))
+    t = np.array(rng.choice([-1, 1], x.shape), dtype=dtype)
+    expected = np.maximum(0, 1 - t.astype(float) * x.astype(float))
+    found = lossary.hinge_loss(x, t)
+    assert found.shape == x.shape
+    assert found.dtype == dtype
+    assert_close(np.asarray(found, float), expected, rtol=1e-2 if dtype == "float16" else 1e-6,
+                 atol=1e-3 if dtype == "float16" else 1e-6)  # fmt: skip
+    if x.size:
+        mean = lossary.hinge_loss(x, t, "mean", dtype="float64")
+        assert float(mean) == pytest.approx(expected.mean(), rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("case", AXIS, ids=lambda case: case.title)
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
+@pytest.mark.parametrize("order", ["C", "F", "strided"])
+def test_any_axis_and_layout(case: Case, axis: int, order: str) -> None:
+    rng = np.random.default_rng(0)
+    expected = case()
+    arrays = []
+    for x in case.arrays:
+        stacked = np.stack([x, x[::-1]])
+        if x.ndim == 2:
+            stacked = np.moveaxis(stacked, -1, axis)
+        if order == "F":
+            stacked = np.asfortranarray(stacked)
+        elif order == "strided":
+            wide = np.repeat(stacked, 2, axis=-1)
+            stacked = wide[..., ::2]
+        arrays.append(stacked)
+    found = case.loss.function(*arrays, axis=axis, reduction="none")
+    assert_close(found, np.stack([expected, expected[::-1]]), rtol=1e-12, atol=1e-14)
+    value, gradient = lossary.value_and_grad(case.loss.function)(
+        *arrays, axis=axis, reduction="mean", weights=rng.random(found.shape)
+    )
+    assert gradient.shape == arrays[0].shape
+    assert np.isfinite(value)
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=lambda case: case.title)
+def test_large_arrays_take_the_same_values(case: Case) -> None:
+    """Many chunks and threads, direct and converted, give what small arrays give."""
+    copies = 20_000
+    arrays = [np.concatenate([x] * copies) for x in case.cast("float32")]
+    small = case(*case.cast("float32"))
+    assert_close(case(*arrays)[: len(small)], small)
+    mean = float(case(*arrays, reduction="mean", dtype="float64"))
+    assert mean == pytest.approx(float(np.mean(small, dtype=np.float64)), rel=1e-6)
+    strided = [np.repeat(x, 2, axis=0)[::2] for x in arrays]
+    assert float(case(*strided, reduction="mean", dtype="float64")) == pytest.approx(mean, rel=1e-7)
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=lambda case: case.title)
+def test_read_only_inputs_are_left_alone(case: Case) -> None:
+    arrays = [x.copy() for x in case.arrays]
+    for x in arrays:
+        x.flags.writeable = False
+    lossary.value_and_grad(case.loss.function)(*arrays, reduction="mean", **case.shape)
+    for x, before in zip(arrays, case.arrays, strict=True):
+        assert_close(x, before)
+
+
+@pytest.mark.parametrize("library", LIBRARIES[:4], ids=lambda x: x.name)
+def test_scalars_and_empty_arrays(library: object) -> None:
+    array = library.array  # type: ignore[attr-defined]
+    assert float(lossary.hinge_loss(array(np.float32(0.25)), 1)) == 0.75
+    assert lossary.hinge_loss(array(np.ones(3, np.float32)), -1.0).shape == (3,)
+    empty = array(np.ones((0, 4), np.float32))
+    assert lossary.hinge_loss(empty, empty).shape == (0, 4)
+    assert np.isnan(float(lossary.hinge_loss(empty, empty, "mean")))
+    assert float(lossary.hinge_loss(empty, empty, "sum")) == 0.0
+    labels = array(np.ones(0, np.int32))
+    assert lossary.cross_entropy(empty, labels).shape == (0,)
+    assert np.isnan(float(lossary.cross_entropy(empty, labels, reduction="mean")))
+
+
+def test_gradient_of_a_broadcast_scalar_is_summed() -> None:
+    found = lossary.grad(lossary.hinge_loss, 1)(np.full(4, 0.5), 1.0)
+    assert found.shape == ()
+    assert float(found) == -2.0

@@ -1,0 +1,95 @@
+"""Losses inside the transformations of the libraries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from assertions import assert_close
+from cases import CASES, Case
+from libraries import BY_NAME
+
+import lossary
+
+PLAIN = [case for case in CASES if not case.parameters]
+EVERY_CASE = pytest.mark.parametrize("case", PLAIN, ids=lambda case: case.title)
+
+
+def _arrays(case: Case, name: str) -> list[Any]:
+    return [BY_NAME[name].array(x) for x in case.cast("float32")]
+
+
+@EVERY_CASE
+def test_jax_jit_and_vmap(case: Case) -> None:
+    jax = pytest.importorskip("jax")
+    arrays = _arrays(case, "jax")
+    assert_close(jax.jit(lambda *a: case(*a))(*arrays), case(*arrays), rtol=1e-5, atol=1e-6)
+    batched = jax.vmap(lambda *row: case(*row))(*arrays)
+    assert_close(batched, case(*arrays), rtol=1e-5, atol=1e-6)
+    gradients = jax.jit(jax.vmap(jax.grad(lambda *row: case(*row, reduction="sum"))))(*arrays)
+    expected = lossary.grad(case.loss.function)(*arrays, reduction="sum", **case.shape)
+    assert_close(gradients, expected, rtol=1e-5, atol=1e-6)
+
+
+@EVERY_CASE
+def test_mlx_compile_and_vmap(case: Case) -> None:
+    mx = pytest.importorskip("mlx.core")
+    arrays = _arrays(case, "mlx")
+    expected = np.asarray(case(*arrays))
+    assert_close(
+        np.asarray(mx.compile(lambda *a: case(*a))(*arrays)), expected, rtol=1e-5, atol=1e-6
+    )
+    batched = mx.vmap(lambda *row: case(*row))(*arrays)
+    assert_close(np.asarray(batched), expected, rtol=1e-5, atol=1e-6)
+    tangents = [mx.ones_like(x) if i == 0 else mx.zeros_like(x) for i, x in enumerate(arrays)]
+    _, moved = mx.jvp(lambda x: case(x, *arrays[1:], reduction="sum"), arrays[:1], tangents[:1])
+    gradient = lossary.grad(case.loss.function)(*arrays, reduction="sum", **case.shape)
+    assert float(moved[0].item()) == pytest.approx(float(gradient.sum().item()), abs=1e-4)
+
+
+@EVERY_CASE
+def test_torch_func(case: Case) -> None:
+    torch = pytest.importorskip("torch")
+    arrays = [BY_NAME["torch"].array(x) for x in case.arrays]
+
+    def total(x: Any) -> Any:
+        return case(x, *arrays[1:], reduction="sum")
+
+    expected = lossary.grad(case.loss.function)(*arrays, reduction="sum", **case.shape)
+    assert_close(torch.func.grad(total)(arrays[0]), expected, rtol=1e-10, atol=1e-12)
+    _, moved = torch.func.jvp(total, (arrays[0],), (torch.ones_like(arrays[0]),))
+    assert float(moved) == pytest.approx(float(expected.sum()), abs=1e-9)
+    batched = torch.func.vmap(lambda *row: case(*row))(*arrays)
+    assert_close(batched, case(*arrays), rtol=1e-12, atol=1e-13)
+
+
+def test_torch_compile_without_graph_breaks() -> None:
+    torch = pytest.importorskip("torch")
+    x = torch.randn(6, 5, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    y = torch.arange(6) % 5
+    z, t = torch.linspace(-2, 2, 30), torch.ones(30)
+
+    def total(x: Any, z: Any) -> Any:
+        value = lossary.cross_entropy(x, y, reduction="mean", where=y > 0)
+        return value + lossary.hinge_loss(z, t, "sum", weights=z**2)
+
+    compiled = torch.compile(total, fullgraph=True, backend="aot_eager")
+    assert_close(compiled(x, z).detach(), total(x, z).detach(), rtol=1e-6)
+    (found,) = torch.autograd.grad(compiled(x, z), x)
+    (expected,) = torch.autograd.grad(total(x, z), x)
+    assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@EVERY_CASE
+def test_dask_stays_lazy(case: Case) -> None:
+    dask = pytest.importorskip("dask")
+    arrays = _arrays(case, "dask")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        message = "something was computed"
+        raise AssertionError(message)
+
+    with dask.config.set(scheduler=refuse):
+        lazy = case(*arrays, reduction="mean")
+    assert_close(lazy.compute(), case(*case.cast("float32"), reduction="mean"), rtol=1e-5)
