@@ -1,4 +1,4 @@
-"""The two commands: what is installed when, what is said when it cannot be, which Python is taken."""
+"""The two commands: what is installed, what is said if it cannot be, which Python is taken."""
 
 from __future__ import annotations
 

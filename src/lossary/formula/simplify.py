@@ -114,7 +114,8 @@ def _join(c: Expression, x: Expression) -> Expression | None:
             return literal(0)
         if value is not None or (is_bounded(one) and is_bounded(other)):
             return c * x
-    return _through_indicator(c, x) or _through_indicator(x, c)
+    found = _through_indicator(c, x)
+    return _through_indicator(x, c) if found is None else found
 
 
 def _divide(a: Expression, b: Expression) -> Expression | None:
@@ -143,7 +144,7 @@ def _logical_not(a: Expression) -> Expression | None:
     return a.arguments[0] if a.operation == "logical_not" else None
 
 
-_RULES = {
+_RULES: dict[str, Callable[..., Expression | None]] = {
     "add": _add,
     "subtract": _subtract,
     "multiply": _multiply,
