@@ -128,8 +128,8 @@ def test_custom_losses_have_curves() -> None:
     def cubic_loss(inputs: Any, targets: Any) -> Any:
         return abs(inputs - targets) ** 3
 
-    from lossary.plotting import curve
+    from lossary.plotting import curves
 
-    points = curve(cubic_loss, (-2.0, 2.0))
+    (points,) = curves([(lossary.get_loss(cubic_loss), "cubic", {})], (-2.0, 2.0))
     assert_close(points.value, np.abs(points.x) ** 3, rtol=1e-12)
     assert_close(points.slope, 3 * points.x * np.abs(points.x), rtol=1e-12)

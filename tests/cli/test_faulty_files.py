@@ -92,7 +92,7 @@ def test_truncated_compressed_text(run, tmp_path):
 def test_damage_in_the_middle_of_a_parquet_file(run, tmp_path):
     path = tmp_path / "data.parquet"
     data = pa.table({"margin": [float(i) for i in range(50000)], "label": [1] * 50000})
-    pq.write_table(data, path, compression="zstd")
+    pq.write_table(data, path, compression="zstd", write_page_checksum=True)
     damaged = bytearray(path.read_bytes())
     damaged[2000:6000] = b"\xff" * 4000
     path.write_bytes(bytes(damaged))

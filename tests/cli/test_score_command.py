@@ -247,19 +247,19 @@ def test_a_loss_of_your_own(run, predictions, tmp_path):
         "from lossary import loss\n"
         "from lossary.formula import maximum\n"
         "@loss\n"
-        "def cubed_hinge_of_a_test(inputs, targets, power=3.0):\n"
-        "    return maximum(0, 1 - targets * inputs) ** power\n"
+        "def scaled_hinge_of_a_test(inputs, targets, scale=3.0):\n"
+        "    return scale * maximum(0, 1 - targets * inputs) ** 2\n"
     )
-    text = f"{tmp_path / 'mine.py'}:cubed_hinge_of_a_test"
+    text = f"{tmp_path / 'mine.py'}:scaled_hinge_of_a_test"
     options = ("--inputs", "margin", "--targets", "label")
     try:
-        outcome = run("score", predictions(), *options, "--loss", text, "--loss", f"{text}:power=2")
+        outcome = run("score", predictions(), *options, "--loss", text, "--loss", f"{text}:scale=2")
     finally:
         from lossary import registry
 
-        registry.REGISTRY.pop("cubed_hinge_of_a_test", None)
+        registry.REGISTRY.pop("scaled_hinge_of_a_test", None)
     sums = [float(record["sum"]) for record in table(outcome.out)]
-    assert sums == pytest.approx([0.125 + 8 + 27, 0.25 + 4 + 9])
+    assert sums == pytest.approx([3 * 13.25, 2 * 13.25])
 
 
 @pytest.mark.parametrize(
@@ -275,6 +275,8 @@ def test_a_loss_of_your_own(run, predictions, tmp_path):
         (["--loss", "hinge_loss"], "got 'hinge_loss' twice"),
         (["--loss", "gaussian_nll_loss"], "needs a column for vars, got none. Pass --column vars="),
         (["--loss", "nowhere.py:mine"], "nowhere.py: no such file"),
+        (["--loss", f"{__file__}:mine"], "defines no 'mine'"),
+        (["--loss", f"{__file__}:table"], "must be a registered loss"),
         (["--column", "vars"], "write NAME=VALUE"),
         (["--column", "vars=x"], "--column vars: the losses take inputs, targets"),
         (["--fail-above", "x"], "'x' is not a number"),

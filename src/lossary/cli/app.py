@@ -30,7 +30,6 @@ class App(click.Group):
         try:
             with _Terminating():
                 status = super().main(*args, **kwargs)
-                sys.stdout.flush()
         except click.ClickException as error:
             error.show()
             sys.exit(error.exit_code)
@@ -40,11 +39,18 @@ class App(click.Group):
         except lossary.LossaryError as error:
             print(f"lossary: {error}", file=sys.stderr)
             sys.exit(BAD_DATA if isinstance(error, DataError) else USAGE)
+        sys.exit(status if isinstance(status, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command; the reader of its output may go away."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
         except BrokenPipeError:
-            # The reader of our output has gone; keep the interpreter from saying so at exit.
+            # Keep the interpreter from trying again, and from saying so, at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(BROKEN_PIPE)
-        sys.exit(status if isinstance(status, int) else 0)
+        return result
 
 
 class _Terminating:

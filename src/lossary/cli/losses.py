@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import re
+from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
@@ -52,18 +54,28 @@ def parse_loss(text: str) -> LossSpec:
 
 
 def _own_loss(path: Path, name: str) -> Loss:
-    """Run a file and return the loss that it defines under a name."""
+    """Return the loss that a file defines under a name."""
+    function = getattr(_run_file(path), name, None)
+    if function is None:
+        msg = f"{path} defines no {name!r}"
+        raise click.UsageError(msg)
+    return get_loss(function)
+
+
+@lru_cache
+def _run_file(path: Path) -> ModuleType:
+    """Run a Python file, once however many losses of it are used."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if not path.is_file() or spec is None or spec.loader is None:
         msg = f"{path}: no such file"
         raise click.UsageError(msg)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    function = getattr(module, name, None)
-    if function is None:
-        msg = f"{path} defines no {name!r}"
-        raise click.UsageError(msg)
-    return get_loss(function)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a user's file may raise
+        msg = f"{path} cannot be run: {type(error).__name__}: {error}"
+        raise click.UsageError(msg) from error
+    return module
 
 
 def _parameter(loss: Loss, item: str) -> tuple[str, Any]:

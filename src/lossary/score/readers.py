@@ -65,7 +65,11 @@ def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]
         else:
             candidates = [Path(p) for p in glob.glob(pattern, recursive=True)]
             problem = "no such file"
-        files = [str(p) for p in sorted(candidates) if p.is_file() and not _same(p, output)]
+        files = [
+            str(p)
+            for p in sorted(candidates)
+            if p.is_file() and not (output and same_file(p, output))
+        ]
         if not files:
             raise data_error(pattern, problem)
         found += files
@@ -116,7 +120,9 @@ class Parquet:
         import pyarrow.parquet as pq
 
         # Without pre-buffering, memory stays that of a batch, not of the file's column chunks.
-        self._file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
+        self._file = pq.ParquetFile(
+            path, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True
+        )
         self.columns = list(self._file.schema_arrow.names)
 
     def read(self, selection: Selection) -> Batches:
@@ -207,8 +213,9 @@ def _is_data(inside: Path) -> bool:
     return not hidden and suffix(str(inside)) in READERS
 
 
-def _same(path: Path, output: Path | None) -> bool:
-    return output is not None and path.resolve() == output.resolve()
+def same_file(one: str | Path, other: Path) -> bool:
+    """Tell whether two paths lead to one file."""
+    return Path(one).resolve() == other.resolve()
 
 
 def _known() -> str:

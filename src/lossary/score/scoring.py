@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lossary import DomainWarning, LossaryError, options
+from lossary import DomainWarning, LossaryError, LossaryValueError, options
 from lossary.score.accumulate import Record, Totals
 from lossary.score.arguments import Arguments, TwoLabels
 from lossary.score.binding import Binding, bind
@@ -19,7 +19,7 @@ from lossary.score.faults import OutOfDomain, data_error
 from lossary.score.groups import Groups, Key
 from lossary.score.job import Job, LossSpec
 from lossary.score.output import Output, open_output
-from lossary.score.readers import Source, data_errors, find_files, open_source
+from lossary.score.readers import Source, data_errors, find_files, open_source, same_file
 from lossary.score.worst import Worst
 
 Progress = Callable[[int], None]
@@ -71,10 +71,15 @@ def score(job: Job, progress: Progress = lambda rows: None) -> Score:
 
     Raises
     ------
+    ValueError
+        If the output is one of the files.
     DataError
         If a file cannot be read, lacks a column, or holds what a loss does not take.
     """
     files = find_files(job.files, job.output)
+    if job.output is not None and any(same_file(file, job.output) for file in files):
+        msg = f"score: --output must not be one of the files that are read, got {job.output}."
+        raise LossaryValueError(msg)
     with ExitStack() as stack:
         output = stack.enter_context(open_output(job.output)) if job.output else None
         scorer = _Scorer(job, files, output)

@@ -1,0 +1,71 @@
+"""``lossary list`` and ``lossary show``."""
+
+import json
+
+import pytest
+
+import lossary
+
+NAMES = [loss.name for loss in lossary.list_losses()]
+
+
+def test_list_names_every_loss_once(run):
+    outcome = run("list")
+    lines = outcome.out.splitlines()
+    assert outcome.status == 0
+    assert lines[0].split("\t") == [
+        "name",
+        "family",
+        "targets",
+        "convex",
+        "smooth",
+        "Lipschitz",
+        "summary",
+    ]
+    assert [line.split("\t")[0] for line in lines[1:]] == NAMES
+    hinge = lines[1 + NAMES.index("hinge_loss")].split("\t")
+    assert hinge[1:6] == ["margin", "-1 or +1", "yes", "no", "1.0"]
+
+
+def test_list_as_json_is_show_of_each(run):
+    data = json.loads(run("list", "--json").out)
+    assert [item["name"] for item in data] == NAMES
+    (one,) = [item for item in data if item["name"] == "huber_loss"]
+    assert json.loads(run("show", "huber_loss", "--json").out) == one
+    assert one["parameters"]["delta"] == {"default": 1.0, "range": "must be a positive number"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_show_tells_what_the_registry_knows(run, name):
+    loss = lossary.get_loss(name)
+    outcome = run("show", name)
+    assert outcome.status == 0
+    told = [f"{name}{loss.signature}", loss.summary, loss.source, loss.formula_text()]
+    told += [f"{library:<15} {text}" for library, text in loss.differences.items()]
+    told += [loss.gradient_text(), *loss.parameters]
+    for text in told:
+        assert text in outcome.out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_show_latex(run, name):
+    loss = lossary.get_loss(name)
+    lines = run("show", name, "--latex").out.splitlines()
+    assert loss.formula_latex() in lines
+    assert loss.gradient_latex() in lines
+
+
+def test_show_chooses_the_variant(run):
+    logits = run("show", "binary_cross_entropy").out
+    probabilities = run("show", "binary_cross_entropy:with_logits=false").out
+    assert "softplus" in logits
+    assert "softplus" not in probabilities
+    assert "log(inputs)" in probabilities
+    both = run("show", "cross_entropy").out
+    assert both.index("With class labels as targets") < both.index("With probabilities as targets")
+
+
+def test_unknown_losses(run):
+    outcome = run("show", "hinge")
+    assert outcome.status == 2
+    assert "Did you mean hinge_loss" in outcome.err

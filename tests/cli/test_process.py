@@ -1,0 +1,174 @@
+"""What only a process of its own shows: exits, signals, pipes, imports, memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import lossary
+
+HINGE = ("--inputs", "margin", "--targets", "label", "--loss", "hinge_loss")
+COMMAND = (sys.executable, "-m", "lossary")
+posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+
+
+def lossary_process(environment, *arguments, **options):
+    """Run the command line to its end."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **options,
+    )
+
+
+def test_score(environment, predictions):
+    done = lossary_process(environment, "score", predictions(), *HINGE, "--fail-above", "1")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[1].startswith("hinge_loss\t1.8333333333333333\t5.5\t")
+    assert done.stderr == "lossary: the mean hinge_loss is 1.8333333333333333, above 1.0\n"
+
+
+def test_bad_data(environment, predictions):
+    done = lossary_process(environment, "score", predictions("margin,label\nx,1\n"), *HINGE)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.endswith("column 'margin' must hold numbers, got 'x' in row 1.\n")
+
+
+def test_standard_input(environment):
+    done = lossary_process(environment, "score", "-", *HINGE, input="margin,label\n0,1\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1].startswith("hinge_loss\t1.0\t")
+
+
+def test_version(environment):
+    done = lossary_process(environment, "--version")
+    assert done.stdout == f"lossary, version {lossary.__version__}\n"
+
+
+def wait_for(condition, process):
+    """Wait until a condition holds; a process that ends first fails the test."""
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+
+
+@posix
+@pytest.mark.parametrize("rows", [1, 500_000])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_removes_the_unfinished_output(environment, tmp_path, rows, number, status):
+    command = [*COMMAND, "score", "-", *HINGE, "--output", str(tmp_path / "out.csv")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stderr=pipe) as process:
+        process.stdin.write(b"margin,label\n" + b"0.123456,1\n" * rows)
+        process.stdin.flush()
+        wait_for(lambda: os.listdir(tmp_path), process)
+        # Standard input stays open: the process is at work, or waits for more.
+        process.send_signal(number)
+        error = process.stderr.read().decode()
+        assert process.wait(60) == status
+        process.stdin.close()
+    assert os.listdir(tmp_path) == []
+    assert "Traceback" not in error
+
+
+@posix
+def test_a_reader_that_goes_away(environment, predictions):
+    path = predictions("margin,label,g\n" + "".join(f"1,1,{i}\n" for i in range(20000)))
+    command = [*COMMAND, "score", str(path), *HINGE, "--by", "g"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout.readline().startswith(b"loss\tg\t")
+        process.stdout.close()
+        error = process.stderr.read()
+        status = process.wait(60)
+    assert (status, error) == (141, b"")
+
+
+@pytest.mark.parametrize("missing", ["click", "rich", "pyarrow"])
+def test_without_the_extra(environment, missing):
+    code = f"import sys; sys.modules[{missing!r}] = None; from lossary.cli import main; main()"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    expected = f'lossary: the command line needs {missing}. Run: pip install "lossary[cli]"\n'
+    assert done.stderr == expected
+
+
+def test_plot_without_matplotlib(environment, tmp_path):
+    code = "import sys; sys.modules['matplotlib'] = None; from lossary.cli import main; main()"
+    out = tmp_path / "a.svg"
+    command = [sys.executable, "-c", code, "plot", "hinge_loss", "--out", str(out)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert 'pip install "lossary[plot]"' in done.stderr
+    assert not out.exists()
+
+
+def test_nothing_is_imported_before_it_is_needed(environment):
+    code = (
+        "import sys, lossary.cli.app;"
+        "heavy = {'pyarrow', 'rich', 'matplotlib', 'numba', 'torch', 'jax', 'mlx', 'dask'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("lossary sc", "plain,score"),
+        ("lossary show hin", "plain,hinge_loss"),
+        ("lossary score --loss cross", "plain,cross_entropy"),
+    ],
+)
+def test_shell_completion(environment, words, expected):
+    completing = {
+        "_LOSSARY_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    done = lossary_process({**environment, **completing})
+    assert expected in done.stdout.splitlines()
+
+
+def peak_memory(environment, path: Path) -> float:
+    """Return the largest resident size of a scoring process, in megabytes."""
+    command = [*COMMAND, "score", str(path), *HINGE, "--weights", "w", "--worst", "20"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+@posix
+def test_memory_does_not_grow_with_the_data(environment, tmp_path):
+    generator = np.random.default_rng(0)
+    rows = 4_000_000
+    small, large = tmp_path / "small.parquet", tmp_path / "large.parquet"
+    data = pa.table(
+        {
+            "margin": generator.normal(size=rows),
+            "label": generator.choice([-1.0, 1.0], rows),
+            "w": generator.random(rows),
+        }
+    )
+    pq.write_table(data, large, row_group_size=rows)
+    pq.write_table(data.slice(0, 300_000), small)
+    megabytes = data.nbytes / 1e6
+    assert megabytes > 90
+    assert peak_memory(environment, large) < peak_memory(environment, small) + megabytes / 2
