@@ -37,7 +37,9 @@ class Csv:
     def __init__(self, path: str, delimiter: str) -> None:
         self._path = path
         self._delimiter = delimiter
-        self._source = _standard_input() if path == STDIN else _opened(path)
+        self._file = _standard_input() if path == STDIN else _opened(path)
+        # Piece by piece: a longer read of a pipe does not see Ctrl-C between its pieces.
+        self._more = self._file.read1 if path == STDIN else self._file.read
         self._ahead = b""
         header = self._header().decode("utf-8-sig")
         if not header.strip():
@@ -102,7 +104,7 @@ class Csv:
         """Read further bytes, as many as asked for unless the end comes first."""
         parts = []
         missing = size
-        while missing > 0 and (part := self._source.read(missing)):
+        while missing > 0 and (part := self._more(missing)):
             parts.append(part)
             missing -= len(part)
         self._ahead = b"".join([self._ahead, *parts])
@@ -133,7 +135,7 @@ class Csv:
     def close(self) -> None:
         """Close the file; standard input stays open."""
         if self._path != STDIN:
-            self._source.close()
+            self._file.close()
 
 
 def _last_line_end(data: bytes, delimiter: str) -> int:
