@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from assertions import assert_close
 from libraries import LIBRARIES, Library
 
 import lossary
-from lossary import formula, registry
+from lossary import formula
 from lossary.formula import (
     at_label,
     is_label,
@@ -20,14 +19,6 @@ from lossary.formula import (
     sum_over_classes,
     where,
 )
-
-
-@pytest.fixture(autouse=True)
-def _registry_restored() -> Iterator[None]:
-    before = dict(registry.REGISTRY)
-    yield
-    registry.REGISTRY.clear()
-    registry.REGISTRY.update(before)
 
 
 @pytest.mark.parametrize("library", LIBRARIES[:6], ids=lambda x: x.name)

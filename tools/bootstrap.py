@@ -82,16 +82,18 @@ def main(arguments: list[str]) -> int:
 # Commands -----------------------------------------------------------------------------------------
 
 
-def run(python: Path, arguments: list[str]) -> NoReturn:
+def run(python: Path, arguments: list[str]) -> int:
     """Pass arguments to ``lossary``; without any, give the demonstration."""
-    become(python, ["-m", "lossary", *arguments] if arguments else [str(ROOT / "tools/demo.py")])
+    return become(
+        python, ["-m", "lossary", *arguments] if arguments else [str(ROOT / "tools/demo.py")]
+    )
 
 
-def test(python: Path, arguments: list[str]) -> NoReturn:
+def test(python: Path, arguments: list[str]) -> int:
     """Run pytest on all processors; an ``-n`` of the user's own comes later and wins."""
     os.chdir(ROOT)
     os.environ.setdefault("PYTEST_XDIST_AUTO_NUM_WORKERS", workers())
-    become(python, ["-m", "pytest", "-n", "auto", *arguments])
+    return become(python, ["-m", "pytest", "-n", "auto", *arguments])
 
 
 def lint(python: Path, arguments: list[str]) -> int:

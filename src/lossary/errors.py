@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+#: File name in the tracebacks of public functions, which are built from their signatures.
+GENERATED = "<lossary>"
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Mapping
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from lossary.domains import CLASS_LABELS, Domain
-from lossary.errors import DomainWarning, Fault, LossaryValueError, message
+from lossary.errors import GENERATED, DomainWarning, Fault, LossaryValueError, message
 from lossary.formula.evaluate import tape
 from lossary.formula.expression import Expression
 from lossary.options import domain_policy
@@ -94,13 +96,14 @@ def _first(
 
 def _stack_level() -> int:
     """Return the level at which the package was entered, so that warnings name user code."""
-    import sys
-
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     level = 1
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "lossary":
-        if frame.f_back is None:
-            break
+    while frame is not None and _is_ours(frame):
         frame = frame.f_back
         level += 1
     return level
+
+
+def _is_ours(frame: FrameType) -> bool:
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return package == "lossary" or frame.f_code.co_filename == GENERATED

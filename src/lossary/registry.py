@@ -21,7 +21,7 @@ from lossary.domains import (
     Domain,
     Range,
 )
-from lossary.errors import LossaryTypeError, LossaryValueError, value_error
+from lossary.errors import GENERATED, LossaryTypeError, LossaryValueError, value_error
 from lossary.formula.expression import Expression, TracingError
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def loss(
     >>> squared_hinge([0.5, 2.0], [1, 1])
     array([0.25, 0.  ])
     >>> grad(squared_hinge)([0.5, 2.0], [1, 1])
-    array([-1., -0.])
+    array([-1.,  0.])
     """
 
     def decorate(formula: Callable[..., Expression]) -> Callable[..., Any]:
@@ -402,7 +402,6 @@ def _register(record: Loss) -> Callable[..., Any]:
     )
     source = _FUNCTION.format(name=record.name, signature=record.signature, fields=fields)
     namespace = {
-        "__name__": "lossary.public",
         "_call": call,
         "_Request": Request,
         "_loss": record,
@@ -410,7 +409,7 @@ def _register(record: Loss) -> Callable[..., Any]:
     }
     # The same technique as dataclasses: a real function, so that signature, keyword errors,
     # pickling and help() are exactly those of one written by hand.
-    exec(source, namespace)
+    exec(compile(source, GENERATED, "exec"), namespace)
     function: Any = namespace[record.name]
     function.__module__ = record.formula.__module__
     function.__qualname__ = record.formula.__qualname__

@@ -105,7 +105,8 @@ def _join(xp: Any, c: Any, x: Any) -> Any:
 def _row(name: str, arity: int, array: Callable[..., Any], kernel: str, **rest: Any) -> Primitive:
     spelled = ", ".join(f"{{{i}}}" for i in range(arity))
     rest.setdefault("text", f"{name}({spelled})")
-    rest.setdefault("latex", rf"\operatorname{{{name.replace('_', ' ')}}}\left({spelled}\right)")
+    title = name.replace("_", " ")
+    rest.setdefault("latex", rf"\operatorname{{{{{title}}}}}\left({spelled}\right)")
     return Primitive(name=name, arity=arity, array=array, kernel=kernel, **rest)
 
 

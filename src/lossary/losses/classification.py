@@ -143,7 +143,7 @@ def cross_entropy(
     --------
     >>> from lossary import cross_entropy
     >>> cross_entropy([[2.0, 1.0, 0.0], [0.0, 30.0, 0.0]], [0, 1])
-    array([4.07605964e-01, 1.87152460e-13])
+    array([4.07605964e-01, 1.87152459e-13])
     >>> cross_entropy([[2.0, 1.0, 0.0]], [[0.5, 0.5, 0.0]])
     array([0.90760596])
     """

@@ -128,8 +128,8 @@ def log_cosh_loss(inputs: Expression, targets: Expression) -> Expression:
     Examples
     --------
     >>> from lossary import log_cosh_loss
-    >>> log_cosh_loss([1e-4, 1.0, 1000.0], [0.0, 0.0, 0.0])
-    array([5.00000000e-09, 4.33780830e-01, 9.99306853e+02])
+    >>> log_cosh_loss([1e-3, 1.0, 1000.0], [0.0, 0.0, 0.0])
+    array([4.99999917e-07, 4.33780830e-01, 9.99306853e+02])
     """
     return log_cosh(inputs - targets)
 
