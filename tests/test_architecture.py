@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import lossary
 
 PACKAGE = Path(lossary.__file__).parent
 TESTS = Path(__file__).parent
+ROOT = TESTS.parent
 
 HEAVY = ("torch", "jax", "mlx", "cupy", "dask", "numba", "pyarrow", "click", "rich", "matplotlib")
 
@@ -151,3 +153,10 @@ def test_no_comparison_goes_unchecked() -> None:
             if isinstance(item, ast.Expr) and isinstance(item.value, ast.Call):
                 name = ast.unparse(item.value.func).rpartition(".")[2]
                 assert name not in {"allclose", "array_equal", "isclose", "equal"}, path
+
+
+def test_type_checkers_see_the_signatures() -> None:
+    specification = importlib.util.spec_from_file_location("stubs", ROOT / "tools" / "stubs.py")
+    stubs = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(stubs)
+    assert stubs.STUB.read_text(encoding="utf-8") == stubs.stub(), "run tools/stubs.py"

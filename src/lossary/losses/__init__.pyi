@@ -1,0 +1,185 @@
+# Written by tools/stubs.py from the registry.
+from typing import Any, Literal
+
+_Reduction = Literal["none", "mean", "sum"]
+
+def binary_cross_entropy(
+    inputs: Any,
+    targets: Any,
+    weights: Any = None,
+    with_logits: bool = True,
+    reduction: _Reduction = "mean",
+    *,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> Any: ...
+def cosine_similarity_loss(
+    x1: Any,
+    x2: Any,
+    axis: int = 1,
+    eps: float = 1e-08,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> Any: ...
+def cross_entropy(
+    logits: Any,
+    targets: Any,
+    weights: Any = None,
+    axis: int = -1,
+    label_smoothing: float = 0.0,
+    reduction: _Reduction = "none",
+    *,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+) -> Any: ...
+def gaussian_nll_loss(
+    inputs: Any,
+    targets: Any,
+    vars: Any,
+    full: bool = False,
+    eps: float = 1e-06,
+    reduction: _Reduction = "mean",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> Any: ...
+def hinge_loss(
+    inputs: Any,
+    targets: Any,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> Any: ...
+def huber_loss(
+    inputs: Any,
+    targets: Any,
+    delta: float = 1.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> Any: ...
+def kl_div_loss(
+    inputs: Any,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> Any: ...
+def l1_loss(
+    predictions: Any,
+    targets: Any,
+    reduction: _Reduction = "mean",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> Any: ...
+def log_cosh_loss(
+    inputs: Any,
+    targets: Any,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> Any: ...
+def margin_ranking_loss(
+    inputs1: Any,
+    inputs2: Any,
+    targets: Any,
+    margin: float = 0.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> Any: ...
+def mse_loss(
+    predictions: Any,
+    targets: Any,
+    reduction: _Reduction = "mean",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> Any: ...
+def nll_loss(
+    inputs: Any,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+) -> Any: ...
+def smooth_l1_loss(
+    predictions: Any,
+    targets: Any,
+    beta: float = 1.0,
+    reduction: _Reduction = "mean",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> Any: ...
+def triplet_loss(
+    anchors: Any,
+    positives: Any,
+    negatives: Any,
+    axis: int = -1,
+    p: float = 2,
+    margin: float = 1.0,
+    eps: float = 1e-06,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> Any: ...
+
+__all__ = [
+    "binary_cross_entropy",
+    "cosine_similarity_loss",
+    "cross_entropy",
+    "gaussian_nll_loss",
+    "hinge_loss",
+    "huber_loss",
+    "kl_div_loss",
+    "l1_loss",
+    "log_cosh_loss",
+    "margin_ranking_loss",
+    "mse_loss",
+    "nll_loss",
+    "smooth_l1_loss",
+    "triplet_loss",
+]

@@ -1,0 +1,68 @@
+"""Write the type stub of the losses: their signatures as type checkers and editors see them.
+
+    python tools/stubs.py
+
+The functions are built at import from their formulas; the stub spells the same signatures out. A
+test holds it to the registry.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import lossary
+
+STUB = Path(__file__).resolve().parent.parent / "src" / "lossary" / "losses" / "__init__.pyi"
+
+HEADER = """\
+# Written by tools/stubs.py from the registry.
+from typing import Any, Literal
+
+_Reduction = Literal["none", "mean", "sum"]
+
+"""
+TYPES = {
+    "reduction": "_Reduction",
+    "denominator": "Any",
+    "ignore_index": "int | None",
+    "axis": "int",
+}
+
+
+def stub() -> str:
+    """Return the text of the stub."""
+    losses = sorted(lossary.list_losses(), key=lambda loss: loss.name)
+    names = "".join(f'    "{loss.name}",\n' for loss in losses)
+    return f"{HEADER}{''.join(map(function, losses))}\n__all__ = [\n{names}]\n"
+
+
+def function(loss: lossary.Loss) -> str:
+    """Return the stub of one loss."""
+    lines = []
+    keyword = False
+    for item in loss.signature.parameters.values():
+        if item.kind is item.KEYWORD_ONLY and not keyword:
+            lines.append("    *,\n")
+            keyword = True
+        default = "" if item.default is inspect.Parameter.empty else f" = {literal(item.default)}"
+        lines.append(f"    {item.name}: {kind(item)}{default},\n")
+    return f"def {loss.name}(\n{''.join(lines)}) -> Any: ...\n"
+
+
+def kind(item: inspect.Parameter) -> str:
+    """Return the type of a parameter: arrays may be of any library."""
+    if item.name in TYPES:
+        return TYPES[item.name]
+    if isinstance(item.default, bool):
+        return "bool"
+    return "float" if isinstance(item.default, (int, float)) else "Any"
+
+
+def literal(value: object) -> str:
+    """Return a default as the formatter spells it."""
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+if __name__ == "__main__":
+    STUB.write_text(stub(), encoding="utf-8")
