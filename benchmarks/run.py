@@ -1,7 +1,8 @@
 """Time three losses in every library, side by side in one run.
 
     python benchmarks/run.py                 every size from 10^2 to 10^7
-    python benchmarks/run.py --quick         three sizes
+    python benchmarks/run.py --quick         four sizes
+    python benchmarks/run.py --skip-memory   without the table of extra memory
     python benchmarks/run.py --json FILE     the figures as JSON besides the tables
 
 A cell is the median over rounds in which the libraries take turns, so that a slow moment of the
@@ -38,7 +39,7 @@ def main() -> None:
     print(machine())
     bandwidth = read_bandwidth()
     print(f"measured read bandwidth: {bandwidth / 1e9:.1f} GB/s\n")
-    sizes = [10**2, 10**5, 10**7] if options.quick else [10**k for k in range(2, 8)]
+    sizes = [10**2, 10**4, 10**6, 10**7] if options.quick else [10**k for k in range(2, 8)]
     rows = [
         cell(loss, size, gradient)
         for loss in peers.LOSSES
@@ -48,7 +49,7 @@ def main() -> None:
     print_times(rows)
     hinge = hinge_bandwidth(bandwidth)
     print(f"\nhinge mean over 2 x 10^7 float32: {hinge:.0%} of the measured read bandwidth")
-    memory = memory_table()
+    memory = [] if options.skip_memory else memory_table()
     if options.json:
         figures = {"machine": machine(), "read": bandwidth, "cells": rows, "hinge": hinge}
         Path(options.json).write_text(json.dumps({**figures, "memory": memory}, indent=2))
@@ -57,7 +58,8 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="three sizes")
+    parser.add_argument("--quick", action="store_true", help="four sizes")
+    parser.add_argument("--skip-memory", action="store_true", help="leave out the memory table")
     parser.add_argument("--json", metavar="FILE", help="write the figures too")
     parser.add_argument("--memory", nargs=3, metavar=("LOSS", "LIBRARY", "GRADIENT"),
                         help=argparse.SUPPRESS)  # fmt: skip
