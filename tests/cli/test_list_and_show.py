@@ -16,15 +16,15 @@ def test_list_names_every_loss_once(run):
     assert lines[0].split("\t") == [
         "name",
         "family",
-        "targets",
         "convex",
         "smooth",
         "Lipschitz",
+        "targets",
         "summary",
     ]
     assert [line.split("\t")[0] for line in lines[1:]] == NAMES
     hinge = lines[1 + NAMES.index("hinge_loss")].split("\t")
-    assert hinge[1:6] == ["margin", "-1 or +1", "yes", "no", "1.0"]
+    assert hinge[1:6] == ["margin", "yes", "no", "1.0", "-1 or +1"]
 
 
 def test_list_as_json_is_show_of_each(run):
@@ -40,7 +40,12 @@ def test_show_tells_what_the_registry_knows(run, name):
     loss = lossary.get_loss(name)
     outcome = run("show", name)
     assert outcome.status == 0
-    told = [f"{name}{loss.signature}", loss.summary, loss.source, loss.formula_text()]
+    told = [
+        f"{name}{loss.signature}",
+        loss.summary.replace("``", ""),
+        loss.source,
+        loss.formula_text(),
+    ]
     told += [f"{library:<15} {text}" for library, text in loss.differences.items()]
     told += [loss.gradient_text(), *loss.parameters]
     for text in told:
@@ -69,3 +74,13 @@ def test_unknown_losses(run):
     outcome = run("show", "hinge")
     assert outcome.status == 2
     assert "Did you mean hinge_loss" in outcome.err
+
+
+@pytest.mark.parametrize(("width", "summaries"), [(80, False), (160, True)])
+def test_a_terminal_shows_summaries_where_there_is_room(run, monkeypatch, width, summaries):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = run("list").out.splitlines()
+    assert all(len(line) <= width for line in lines if "\x1b" not in line)
+    assert ("zero beyond the margin" in "".join(lines)) == summaries
+    assert any("hinge_loss" in line and "margin" in line for line in lines)

@@ -17,20 +17,20 @@ def list_command(as_json: bool) -> None:
     if as_json:
         print_json([as_data(item) for item in losses])
         return
-    header = ["name", "family", "targets", "convex", "smooth", "Lipschitz", "summary"]
+    header = ["name", "family", "convex", "smooth", "Lipschitz", "targets", "summary"]
     rows = [
         [
             item.name,
             item.family,
-            item.targets.text if "targets" in item.arguments else None,
             fact(item.convex),
             fact(item.smooth),
             item.lipschitz,
-            item.summary,
+            item.targets.text if "targets" in item.arguments else None,
+            item.summary.replace("``", ""),
         ]
         for item in losses
     ]
-    print_table(header, rows)
+    print_table(header, rows, remarks=True)
 
 
 def fact(value: bool | None) -> str | None:

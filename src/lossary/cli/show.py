@@ -79,7 +79,7 @@ def _variants(loss: Loss, parameters: Mapping[str, Any]) -> dict[str, tuple[bool
 
 
 def _print_text(data: dict[str, Any]) -> None:
-    click.echo(f"{data['signature']}\n\n{data['summary']}\n")
+    click.echo(f"{data['signature']}\n\n{data['summary'].replace('``', '')}\n")
     for variant in data["formulas"]:
         if variant["targets"]:
             click.echo(f"With {variant['targets']} as targets")

@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import click
 
+_GAP = 3
+_LEAST = 20
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a table: drawn on a terminal, separated by tabs and in full precision elsewhere."""
+
+def print_table(
+    header: Sequence[str], rows: Sequence[Sequence[Any]], remarks: bool = False
+) -> None:
+    """Print a table: drawn on a terminal, separated by tabs and in full precision elsewhere.
+
+    ``remarks`` tells that the last column is text that a terminal shows as far as there is room.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -21,18 +29,35 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         for row in [header, *rows]:
             click.echo("\t".join(_field(item) for item in row))
         return
+    texts = [[_rounded(item) for item in row] for row in rows]
+    if remarks:
+        header, texts = _shortened(header, texts, console.width)
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for place, name in enumerate(header):
         numeric = any(isinstance(row[place], (int, float)) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_rounded(item) for item in row))
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        # Names stay whole: what a row is about, and what one copies.
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=place == 0)
+    for text in texts:
+        table.add_row(*text)
     console.print(table)
 
 
 def print_json(data: Any) -> None:
     """Print JSON; what it has no number for is null."""
     click.echo(json.dumps(_plain(data), indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def _shortened(
+    header: Sequence[str], rows: Sequence[Sequence[str]], width: int
+) -> tuple[Sequence[str], list[list[str]]]:
+    """Cut the last column to the room that is left; leave it out if that is too little."""
+    others = [max(map(len, column)) for column in zip(*[header, *rows], strict=True)][:-1]
+    room = width - sum(others) - _GAP * (len(others) + 1)
+    if room < _LEAST:
+        return header[:-1], [list(row[:-1]) for row in rows]
+    last = [row[-1] if len(row[-1]) <= room else row[-1][: room - 1] + "…" for row in rows]
+    return header, [[*row[:-1], text] for row, text in zip(rows, last, strict=True)]
 
 
 def _field(item: Any) -> str:
@@ -42,7 +67,7 @@ def _field(item: Any) -> str:
 
 def _rounded(item: Any) -> str:
     if isinstance(item, float):
-        return f"{item:.6g}"
+        return f"{item:.0f}" if 1e6 <= abs(item) < 1e15 else f"{item:.6g}"
     return "" if item is None else str(item)
 
 
