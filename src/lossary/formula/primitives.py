@@ -11,7 +11,8 @@ kernel, and the LaTeX and plain text. The conventions at kinks live here and now
 
 In the array spelling ``xp`` is the array library, seen through its backend. In the kernel
 spelling ``{s}`` is the suffix of the working precision, ``{f}`` its type, and ``vm`` and ``ops``
-are the modules of vector mathematics and intrinsics.
+are the modules of vector mathematics and intrinsics. In text and LaTeX ``{0:6}`` is an operand
+that gets parentheses if it binds less tightly than 6 (see :data:`BINDING`); ``{0}`` needs none.
 """
 
 from __future__ import annotations
@@ -25,6 +26,20 @@ from lossary.formula.expression import Expression, Kind, literal, node
 
 Partials = Callable[..., tuple[Expression | None, ...]]
 
+#: How tightly printed forms bind. A sum over classes takes the product that follows it.
+BINDING = {
+    "or": 1,
+    "and": 2,
+    "comparison": 3,
+    "not": 4,
+    "sum": 5,
+    "sum over classes": 6,
+    "product": 7,
+    "power": 8,
+    "function": 9,
+    "atom": 10,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Primitive:
@@ -37,7 +52,8 @@ class Primitive:
     latex: str
     text: str
     partials: Partials | None = None
-    precedence: int = 10
+    precedence: int = BINDING["atom"]
+    latex_precedence: int = BINDING["atom"]
     boolean: bool = False
     bounded: bool = False
     reduces: bool = False
@@ -107,6 +123,7 @@ def _row(name: str, arity: int, array: Callable[..., Any], kernel: str, **rest: 
     rest.setdefault("text", f"{name}({spelled})")
     title = name.replace("_", " ")
     rest.setdefault("latex", rf"\operatorname{{{{{title}}}}}\left({spelled}\right)")
+    rest.setdefault("latex_precedence", rest.get("precedence", BINDING["atom"]))
     return Primitive(name=name, arity=arity, array=array, kernel=kernel, **rest)
 
 
@@ -116,8 +133,8 @@ def _comparison(name: str, array: Callable[..., Any], sign: str, latex: str) -> 
         2,
         array,
         f"({{0}} {sign} {{1}})",
-        latex=f"{{0}} {latex} {{1}}",
-        text=f"{{0}} {sign} {{1}}",
+        latex=f"{{0:4}} {latex} {{1:4}}",
+        text=f"{{0:4}} {sign} {{1:4}}",
         precedence=3,
         boolean=True,
     )
@@ -168,30 +185,30 @@ _TABLE = (
     _row(
         "add", 2, lambda xp, a, b: a + b, "({0} + {1})",
         partials=lambda a, b: (literal(1), literal(1)),
-        latex="{0} + {1}", text="{0} + {1}", precedence=5,
+        latex="{0:5} + {1:5}", text="{0:5} + {1:5}", precedence=5,
     ),
     _row(
         "subtract", 2, lambda xp, a, b: a - b, "({0} - {1})",
         partials=lambda a, b: (literal(1), literal(-1)),
-        latex="{0} - {1}", text="{0} - {1}", precedence=5,
+        latex="{0:5} - {1:6}", text="{0:5} - {1:6}", precedence=5,
     ),
     _row(
         "multiply", 2, lambda xp, a, b: a * b, "({0} * {1})",
         partials=lambda a, b: (b, a),
-        latex=r"{0} \, {1}", text="{0} * {1}", precedence=6,
+        latex=r"{0:7} \, {1:7}", text="{0:7} * {1:7}", precedence=7,
     ),
     _row(
         "divide", 2, lambda xp, a, b: a / b, "({0} / {1})",
         partials=lambda a, b: (1 / b, -(a / b) / b),
-        latex=r"\frac{{{0}}}{{{1}}}", text="{0} / {1}", precedence=6,
+        latex=r"\frac{{{0}}}{{{1}}}", text="{0:7} / {1:8}", precedence=7,
     ),
     _row(
         "negative", 1, lambda xp, a: -a, "(-{0})", partials=lambda a: (literal(-1),),
-        latex="-{0}", text="-{0}", precedence=5,
+        latex="-{0:6}", text="-{0:6}", precedence=5,
     ),
     _row(
         "power", 2, lambda xp, a, b: a**b, "({0} ** {1})", partials=_power_partials,
-        latex="{0}^{{{1}}}", text="{0} ** {1}", precedence=8,
+        latex="{0:10}^{{{1}}}", text="{0:9} ** {1:8}", precedence=8,
     ),
     _row(
         "absolute", 1, lambda xp, a: xp.abs(a), "abs({0})",
@@ -210,13 +227,13 @@ _TABLE = (
         "scale", 2, _scale,
         "({0} * ops.select(({0} == 0) & (not (abs({1}) < math.inf)), {f}(0), {1}))",
         partials=lambda c, x: (x, c),
-        latex=r"{0} \, {1}", text="{0} * {1}", precedence=6,
+        latex=r"{0:7} \, {1:7}", text="{0:7} * {1:7}", precedence=7,
     ),
     _row(
         "join", 2, _join,
         "ops.select(({0} == 0) | ({1} == 0), {f}(0), {0} * {1})",
         partials=lambda c, x: (x, c),
-        latex=r"{0} \, {1}", text="{0} * {1}", precedence=6,
+        latex=r"{0:7} \, {1:7}", text="{0:7} * {1:7}", precedence=7,
     ),
     # choices ----------------------------------------------------------------------------------
     _row(
@@ -238,63 +255,67 @@ _TABLE = (
     _comparison("equal", lambda xp, a, b: a == b, "==", "="),
     _row(
         "logical_and", 2, lambda xp, a, b: a & b, "({0} & {1})",
-        latex=r"{0} \wedge {1}", text="{0} and {1}", precedence=2, boolean=True,
+        latex=r"{0:2} \wedge {1:2}", text="{0:2} and {1:2}", precedence=2, boolean=True,
     ),
     _row(
         "logical_or", 2, lambda xp, a, b: a | b, "({0} | {1})",
-        latex=r"{0} \vee {1}", text="{0} or {1}", precedence=1, boolean=True,
+        latex=r"{0:1} \vee {1:1}", text="{0:1} or {1:1}", precedence=1, boolean=True,
     ),
     _row(
         "logical_not", 1, lambda xp, a: ~a, "(not {0})",
-        latex=r"\neg {0}", text="not {0}", precedence=4, boolean=True,
+        latex=r"\neg {0:4}", text="not {0:4}", precedence=4, boolean=True,
     ),
     _row(
         "is_finite", 1, lambda xp, a: xp.isfinite(a), "(abs({0}) < math.inf)",
-        latex=r"\left|{0}\right| < \infty", text="is_finite({0})", boolean=True,
+        latex=r"\left|{0}\right| < \infty", text="is_finite({0})", latex_precedence=3, boolean=True,
     ),
     # functions --------------------------------------------------------------------------------
-    _call("exp", lambda x: (node("exp", x),), latex=r"e^{{{0}}}"),
+    _call("exp", lambda x: (node("exp", x),), latex=r"e^{{{0}}}", latex_precedence=8),
     _call("expm1", lambda x: (node("exp", x),), latex=r"\left(e^{{{0}}} - 1\right)"),
-    _call("log", lambda x: (1 / x,), latex=r"\log\left({0}\right)"),
-    _call("log1p", lambda x: (1 / (1 + x),), latex=r"\log\left(1 + {0}\right)"),
+    _call("log", lambda x: (1 / x,), latex=r"\log\left({0}\right)", latex_precedence=9),
+    _call("log1p", lambda x: (1 / (1 + x),), latex=r"\log\left(1 + {0:5}\right)",
+          latex_precedence=9),
     _row("log1p_unit", 1, lambda xp, x: xp.log1p(x), "vm.log1p_unit_{s}({0})",
-         partials=lambda x: (1 / (1 + x),), latex=r"\log\left(1 + {0}\right)", text="log1p({0})"),
+         partials=lambda x: (1 / (1 + x),), latex=r"\log\left(1 + {0:5}\right)", text="log1p({0})",
+         latex_precedence=9),
     _call("tanh", lambda x: (4 * node("sigmoid", 2 * x) * node("sigmoid", -2 * x),), bounded=True,
-          latex=r"\tanh\left({0}\right)"),
+          latex=r"\tanh\left({0}\right)", latex_precedence=9),
     _call("sigmoid", lambda x: (node("sigmoid", x) * node("sigmoid", -x),), _sigmoid, bounded=True,
-          latex=r"\sigma\left({0}\right)"),
+          latex=r"\sigma\left({0}\right)", latex_precedence=9),
     _call("softplus", lambda x: (node("sigmoid", x),), _softplus,
-          latex=r"\log\left(1 + e^{{{0}}}\right)"),
+          latex=r"\log\left(1 + e^{{{0}}}\right)", latex_precedence=9),
     _call("log_cosh", lambda x: (node("tanh", x),), _log_cosh,
-          latex=r"\log\cosh\left({0}\right)"),
+          latex=r"\log\cosh\left({0}\right)", latex_precedence=9),
     _row(
         "exp_difference", 2, lambda xp, a, b: xp.exp(a - b), "vm.exp_difference_{s}({0}, {1})",
         partials=lambda a, b: (node("exp_difference", a, b), -node("exp_difference", a, b)),
-        latex=r"e^{{{0} - {1}}}", text="exp({0} - {1})",
+        latex=r"e^{{{0:5} - {1:6}}}", text="exp({0:5} - {1:6})", latex_precedence=8,
     ),
     # what the derivative passes by ------------------------------------------------------------
     _row("stop", 1, lambda xp, a: xp.stop(a), "{0}", partials=lambda a: (literal(0),),
          latex="{0}", text="{0}"),
     # reductions along the class axis ----------------------------------------------------------
     _row("sum", 1, lambda xp, a: xp.sum_classes(a), "", partials=lambda a: (literal(1),),
-         reduces=True, latex=r"\sum_k {0}", precedence=5),
+         reduces=True, latex=r"\sum_k {0:6}", latex_precedence=6),
     _row("max", 1, lambda xp, a: xp.max_classes(a), "", partials=_first_of_maximum,
-         reduces=True, latex=r"\max_k {0}", precedence=5),
+         reduces=True, latex=r"\max_k {0:6}", latex_precedence=6),
     _row(
         "at_label", 2, lambda xp, a, y: xp.sum_classes(xp.where(xp.index() == y, a, 0.0)), "",
         partials=lambda a, y: (node("where", node("equal", node("index"), y), 1, 0), None),
-        reduces=True, latex=r"{0}\big|_{{k = {1}}}", text="{0}[{1}]",
+        reduces=True, latex=r"{0:10}\big|_{{k = {1}}}", text="{0:10}[{1}]", latex_precedence=9,
     ),
     # composites: words of a formula that are printed as such and expanded before use ------------
-    _composite("peak", 1, _peak, reduces=True, latex=r"\max_k {0}", text="max({0})"),
+    _composite("peak", 1, _peak, reduces=True, latex=r"\max_k {0:6}", text="max({0})",
+               latex_precedence=6),
     _composite(
         "logsumexp", 2, _logsumexp, reduces=True, precedence=5,
-        latex=r"\log \sum_k e^{{{0}}} - {1}", text="logsumexp({0}) - {1}",
+        latex=r"\log \sum_k e^{{{0}}} - {1:6}", text="logsumexp({0}) - {1:6}",
     ),
-    _composite("softmax", 1, _softmax, latex=r"\operatorname{{softmax}}_k\left({0}\right)"),
+    _composite("softmax", 1, _softmax, latex=r"\operatorname{{softmax}}_k\left({0}\right)",
+               latex_precedence=9),
     _composite(
         "negative_log_softmax", 1, _negative_log_softmax,
-        latex=r"-\log\operatorname{{softmax}}_k\left({0}\right)",
+        latex=r"-\log\operatorname{{softmax}}_k\left({0}\right)", latex_precedence=5,
     ),
 )
 

@@ -2,65 +2,71 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from lossary.formula.expression import LEAVES, Expression
-from lossary.formula.primitives import PRIMITIVES
+from lossary.formula.primitives import BINDING, PRIMITIVES
 
 Style = Literal["text", "latex"]
 
-_ATOM = 10
-# Operations whose operands need no parentheses: the printed form encloses them.
-_ENCLOSED = {"divide": "latex"}
+_ATOM, _SUM = BINDING["atom"], BINDING["sum"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Printed:
+    """A printed form that knows how tightly it binds; a template may ask for parentheses."""
+
+    text: str
+    precedence: int
+    style: Style
+
+    def __format__(self, limit: str) -> str:
+        if self.precedence >= int(limit or 0):
+            return self.text
+        return f"({self.text})" if self.style == "text" else rf"\left({self.text}\right)"
 
 
 def to_text(expression: Expression) -> str:
     """Print an expression as plain text, close to Python."""
-    return _print(expression, "text")[0]
+    return _print(expression, "text").text
 
 
 def to_latex(expression: Expression) -> str:
     """Print an expression as LaTeX."""
-    return _print(expression, "latex")[0]
+    return _print(expression, "latex").text
 
 
-def _print(item: Expression, style: Style) -> tuple[str, int]:
-    """Return the printed form and its precedence."""
+def _print(item: Expression, style: Style) -> _Printed:
     if item.operation == "literal":
         return _number(float(item.value), style)  # type: ignore[arg-type]
     if item.operation in LEAVES or item.operation == "parameter":
         name = str(item.value)
-        return (name if style == "text" else _symbol(name)), _ATOM
-    if item.operation in _SPECIAL:
-        special = _SPECIAL[item.operation](item, style)
-        if special is not None:
-            return special
-    row = PRIMITIVES[item.operation]
-    template = row.text if style == "text" else row.latex
-    enclosed = _ENCLOSED.get(item.operation) == style or row.precedence == _ATOM
-    parts = []
-    for place, child in enumerate(item.arguments):
-        printed, precedence = _print(child, style)
-        limit = row.precedence + (place > 0 and item.operation in {"subtract", "divide", "power"})
-        if not enclosed and precedence < limit:
-            printed = _parenthesised(printed, style)
-        parts.append(printed)
-    return template.format(*parts), row.precedence
+        return _Printed(name if style == "text" else _symbol(name), _ATOM, style)
+    special = _SPECIAL.get(item.operation, _nothing)(item, style)
+    return special or _filled(item.operation, item.arguments, style)
 
 
-def _parenthesised(printed: str, style: Style) -> str:
-    return f"({printed})" if style == "text" else rf"\left({printed}\right)"
+def _filled(operation: str, operands: tuple[Expression, ...], style: Style) -> _Printed:
+    """Print operands into the template of an operation's row."""
+    row = PRIMITIVES[operation]
+    parts = [_print(operand, style) for operand in operands]
+    if style == "text":
+        return _Printed(row.text.format(*parts), row.precedence, style)
+    return _Printed(row.latex.format(*parts), row.latex_precedence, style)
 
 
-def _number(value: float, style: Style) -> tuple[str, int]:
-    infinity = "inf" if style == "text" else r"\infty"
-    if value in {float("inf"), float("-inf")}:
-        return ("-" if value < 0 else "") + infinity, 5 if value < 0 else _ATOM
-    if value != value:
-        return ("nan" if style == "text" else r"\mathrm{NaN}"), _ATOM
+def _number(value: float, style: Style) -> _Printed:
+    precedence = _SUM if value < 0 else _ATOM
+    if math.isinf(value):
+        infinity = "inf" if style == "text" else r"\infty"
+        return _Printed(("-" if value < 0 else "") + infinity, precedence, style)
+    if math.isnan(value):
+        return _Printed("nan" if style == "text" else r"\mathrm{NaN}", _ATOM, style)
     printed = str(int(value)) if value.is_integer() else repr(value)
-    return printed, 5 if value < 0 else _ATOM
+    return _Printed(printed, precedence, style)
 
 
 _GREEK = {"delta", "beta", "alpha", "gamma", "epsilon"}
@@ -73,27 +79,35 @@ def _symbol(name: str) -> str:
     return rf"\mathrm{{{escaped}}}"
 
 
-def _where(item: Expression, style: Style) -> tuple[str, int] | None:
+def _nothing(item: Expression, style: Style) -> None:
+    """Tell that an operation is printed as its row says."""
+
+
+def _where(item: Expression, style: Style) -> _Printed | None:
     """Leave out the branch that only passes NaN on."""
     condition, chosen, rest = item.arguments
     if rest.operation == "where" and repr(rest.arguments[2]) == "nan":
-        inner = rest.arguments[1]
-        row = PRIMITIVES["where"]
-        template = row.text if style == "text" else row.latex
-        parts = (_print(part, style)[0] for part in (condition, chosen, inner))
-        return template.format(*parts), row.precedence
+        return _filled("where", (condition, chosen, rest.arguments[1]), style)
     return None
 
 
-def _logsumexp(item: Expression, style: Style) -> tuple[str, int] | None:
+def _logsumexp(item: Expression, style: Style) -> _Printed | None:
     values, relative_to = item.arguments
     if repr(relative_to) != "0.0":
         return None
-    inner = _print(values, style)[0]
-    return (f"logsumexp({inner})", _ATOM) if style == "text" else (rf"\log \sum_k e^{{{inner}}}", 5)
+    inner = _print(values, style)
+    if style == "text":
+        return _Printed(f"logsumexp({inner})", _ATOM, style)
+    return _Printed(rf"\log \sum_k e^{{{inner}}}", BINDING["sum over classes"], style)
 
 
-_SPECIAL: dict[str, Callable[[Expression, Style], tuple[str, int] | None]] = {
+def _stop(item: Expression, style: Style) -> _Printed:
+    """Print what is held constant: only the derivative passes it by."""
+    return _print(item.arguments[0], style)
+
+
+_SPECIAL: dict[str, Callable[[Expression, Style], _Printed | None]] = {
     "where": _where,
     "logsumexp": _logsumexp,
+    "stop": _stop,
 }

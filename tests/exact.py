@@ -1,0 +1,100 @@
+"""Expressions evaluated in 60 digits: the array spelling of every primitive, over mpmath numbers.
+
+Values are object arrays: elements of shape (rows, classes), row values of shape (rows, 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import mpmath as mp
+import numpy as np
+
+from lossary.formula.evaluate import tape
+from lossary.formula.expression import Expression
+from lossary.formula.rewrite import expand
+
+mp.mp.dps = 60
+
+Array = np.ndarray
+
+
+def exact(values: Any) -> Array:
+    """Return an object array of exact numbers."""
+    with np.errstate(all="ignore"):
+        return np.asarray(_EXACT(np.asarray(values, dtype=object)), dtype=object)
+
+
+_EXACT = np.frompyfunc(lambda x: x if isinstance(x, mp.mpf) else mp.mpf(x), 1, 1)
+
+
+def evaluate(expression: Expression, values: Mapping[str, Any], classes: int = 1) -> Array:
+    """Evaluate an expression; ``values`` holds arguments, labels and parameters by name."""
+    # NumPy reads the processor's flags after its loops, which mpmath's conversions raise.
+    with np.errstate(all="ignore"):
+        (result,) = tape(expand(expression)).run(values, ExactOperations(classes))
+    return np.asarray(result)
+
+
+def _lifted(function: Any) -> Any:
+    lifted = np.frompyfunc(lambda x: function(mp.mpf(x)), 1, 1)
+    return staticmethod(lambda x: lifted(np.asarray(x, dtype=object)))
+
+
+def _log(x: Any) -> Any:
+    if mp.isnan(x) or x < 0:
+        return mp.nan
+    return mp.log(x) if x else -mp.inf
+
+
+def _either_nan(choose: Any) -> Any:
+    lifted = np.frompyfunc(lambda a, b: mp.nan if a != a or b != b else choose(a, b), 2, 1)
+    return staticmethod(lambda a, b: lifted(exact(a), exact(b)))
+
+
+class ExactOperations:
+    """The namespace that array spellings are evaluated with."""
+
+    native: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+
+    exp = _lifted(mp.exp)
+    expm1 = _lifted(mp.expm1)
+    log = _lifted(_log)
+    log1p = _lifted(lambda x: _log(1 + x))
+    sqrt = _lifted(lambda x: mp.sqrt(x) if x >= 0 else mp.nan)
+    tanh = _lifted(mp.tanh)
+    abs = _lifted(abs)
+    sign = _lifted(mp.sign)
+    maximum = _either_nan(max)
+    minimum = _either_nan(min)
+
+    @staticmethod
+    def isfinite(x: Any) -> Any:
+        return np.asarray(np.frompyfunc(mp.isfinite, 1, 1)(x), dtype=bool)
+
+    @staticmethod
+    def where(condition: Any, a: Any, b: Any) -> Any:
+        return np.where(condition, exact(a), exact(b))
+
+    @staticmethod
+    def stop(x: Any) -> Any:
+        return x
+
+    def index(self) -> Any:
+        return exact(np.arange(self.classes))[None, :]
+
+    def class_count(self) -> Any:
+        return mp.mpf(self.classes)
+
+    def sum_classes(self, x: Any) -> Any:
+        return self._full(x).sum(axis=1, keepdims=True)
+
+    def max_classes(self, x: Any) -> Any:
+        return self._full(x).max(axis=1, keepdims=True)
+
+    def _full(self, x: Any) -> Any:
+        return np.broadcast_to(x, (np.shape(x)[0], self.classes))
