@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -173,3 +174,26 @@ def test_memory_does_not_grow_with_the_data(environment, tmp_path):
     pq.write_table(data, large, row_group_size=rows)
     assert data.nbytes > 220e6
     assert peak_memory(environment, large) < peak_memory(environment, small) + 80
+
+
+@posix
+@pytest.mark.parametrize("quiet", [False, True])
+def test_progress_on_a_terminal_beside_plain_data_in_a_pipe(environment, predictions, quiet):
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, "score", str(predictions()), *HINGE, *(["--quiet"] if quiet else [])]
+    shown = b""
+    with subprocess.Popen(
+        command, env={**environment, "TERM": "xterm"}, stdout=subprocess.PIPE, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # how Linux tells that the other side has closed
+            while part := os.read(ours, 4096):
+                shown += part
+        out = process.stdout.read().decode()
+    os.close(ours)
+    assert process.returncode == 0
+    assert out.splitlines()[1].startswith("hinge_loss\t1.8333333333333333\t")
+    assert (b"3 rows" in shown) != quiet
+    assert bool(shown) != quiet

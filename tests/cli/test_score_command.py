@@ -310,11 +310,11 @@ def test_what_a_terminal_shows(run, predictions, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     path = predictions("margin,label\n0.1,1\n0.2,1\n")
     outcome = run("score", path, *HINGE)
-    # The fixture removes what the developer's own environment says, not what a test says.
-    monkeypatch.undo()
     assert "0.85" in outcome.out
     assert "0.8500000000000001" not in outcome.out
     assert "\t" not in outcome.out
+    assert "weight" not in outcome.out  # all of them 1
+    assert "nonfinite" not in outcome.out  # none
 
 
 def test_mean_of_infinite_losses(run, predictions):

@@ -52,7 +52,9 @@ class Report:
         if self._as_json:
             print_json(as_data(job, result))
             return
-        print_table(["loss", *job.by, *_FIGURES], _rows(job, result))
+        minor = [] if job.weights else ["weight"]
+        minor += [] if any(totals.nonfinite.any() for totals in result.totals) else ["nonfinite"]
+        print_table(["loss", *job.by, *_FIGURES], _rows(job, result), minor=minor)
         for spec, worst in zip(job.losses, result.worst, strict=True):
             records = worst.records()
             if records:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
 import click
@@ -14,11 +14,16 @@ _LEAST = 20
 
 
 def print_table(
-    header: Sequence[str], rows: Sequence[Sequence[Any]], remarks: bool = False
+    header: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    remarks: bool = False,
+    minor: Collection[str] = (),
 ) -> None:
     """Print a table: drawn on a terminal, separated by tabs and in full precision elsewhere.
 
-    ``remarks`` tells that the last column is text that a terminal shows as far as there is room.
+    ``remarks`` tells that the last column is text that a terminal shows as far as there is room;
+    ``minor`` names columns that it need not show.
     """
     from rich import box
     from rich.console import Console
@@ -29,6 +34,8 @@ def print_table(
         for row in [header, *rows]:
             click.echo("\t".join(_field(item) for item in row))
         return
+    places = [place for place, name in enumerate(header) if name not in minor]
+    header, rows = [header[i] for i in places], [[row[i] for i in places] for row in rows]
     texts = [[_rounded(item) for item in row] for row in rows]
     if remarks:
         header, texts = _shortened(header, texts, console.width)
