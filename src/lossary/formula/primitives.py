@@ -97,13 +97,13 @@ def _sigmoid(xp: Any, x: Any) -> Any:
 
 
 def _softplus(xp: Any, x: Any) -> Any:
-    return xp.maximum(x, 0.0 * x) + xp.log1p(xp.exp(-xp.abs(x)))
+    return xp.maximum(0.0, x) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
 def _log_cosh(xp: Any, x: Any) -> Any:
     size = xp.abs(x)
     # Below 1: log cosh a = log1p(sinh(a)^2) / 2, with sinh from expm1, does not cancel.
-    near = xp.expm1(xp.minimum(size, 1.0 + 0.0 * size))
+    near = xp.expm1(xp.minimum(1.0, size))
     sinh = 0.5 * (near + near / (near + 1.0))
     far = size + (xp.log1p(xp.exp(-2.0 * size)) - math.log(2.0))
     return xp.where(size < 1.0, 0.5 * xp.log1p(sinh * sinh), far)
