@@ -1,7 +1,8 @@
 """What each loss is, written a second time straight from its definition, in 60 digits.
 
 An oracle takes the elements of one row (one element, for elementwise losses) as exact numbers and
-returns the exact loss. A new loss needs one entry.
+returns the exact loss. A new loss needs one entry. If it is by its nature a difference of larger
+numbers, so that its error can only be small beside those, ``DIFFERENCES`` says how large they are.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ def smooth_l1(z: Number, t: Number, beta: float) -> Number:
 def gaussian(z: Number, t: Number, v: Number, full: bool, eps: float) -> Number:
     v = max(v, mp.mpf(eps))
     return (mp.log(v) + (z - t) ** 2 / v) / 2 + (mp.log(2 * mp.pi) / 2 if full else 0)
+
+
+def _gaussian_terms(z: Number, t: Number, v: Number, full: bool, eps: float) -> Number:
+    v = max(v, mp.mpf(eps))
+    return (abs(mp.log(v)) + (z - t) ** 2 / v) / 2 + 1
 
 
 def binary(z: Number, t: Number, with_logits: bool) -> Number:
@@ -75,18 +81,25 @@ def margin_ranking(a: Number, b: Number, y: Number, margin: float) -> Number:
 
 
 def triplet(a: Row, p: Row, n: Row, degree: float, margin: float, eps: float) -> Number:
-    def distance(u: Row, v: Row) -> Number:
-        total = sum(abs(x - y) ** degree for x, y in zip(u, v, strict=True))
-        return (total + mp.mpf(eps)) ** (mp.mpf(1) / degree)
+    near, far = _distance(a, p, degree, eps), _distance(a, n, degree, eps)
+    return max(mp.mpf(0), near - far + margin)
 
-    return max(mp.mpf(0), distance(a, p) - distance(a, n) + margin)
+
+def _triplet_terms(a: Row, p: Row, n: Row, degree: float, margin: float, eps: float) -> Number:
+    return _distance(a, p, degree, eps) + _distance(a, n, degree, eps) + abs(margin)
+
+
+def _distance(u: Row, v: Row, degree: float, eps: float) -> Number:
+    total = sum(abs(x - y) ** degree for x, y in zip(u, v, strict=True))
+    return (total + mp.mpf(eps)) ** (mp.mpf(1) / degree)
 
 
 ORACLES: dict[str, Callable[..., Number]] = {
     "hinge_loss": hinge,
     "huber_loss": huber,
     "smooth_l1_loss": smooth_l1,
-    "log_cosh_loss": lambda z, t: mp.log(mp.cosh(z - t)),
+    # cosh r - 1 = 2 sinh(r/2)^2 keeps its digits where r is tiny, whatever the precision.
+    "log_cosh_loss": lambda z, t: mp.log1p(2 * mp.sinh((z - t) / 2) ** 2),
     "l1_loss": lambda z, t: abs(z - t),
     "mse_loss": lambda z, t: (z - t) ** 2,
     "gaussian_nll_loss": gaussian,
@@ -97,4 +110,15 @@ ORACLES: dict[str, Callable[..., Number]] = {
     "cosine_similarity_loss": cosine,
     "margin_ranking_loss": margin_ranking,
     "triplet_loss": triplet,
+}
+
+DIFFERENCES: dict[str, Callable[..., Number]] = {
+    "gaussian_nll_loss": _gaussian_terms,
+    "kl_div_loss": lambda z, t: sum(
+        mp.exp(q) * max(abs(p), abs(q)) for p, q in zip(z, t, strict=True)
+    ),
+    "cosine_similarity_loss": lambda a, b, eps: cosine(
+        [abs(x) for x in a], [abs(x) for x in b], eps
+    ),
+    "triplet_loss": _triplet_terms,
 }

@@ -1,4 +1,4 @@
-"""Every loss, library and dtype against the definition in 60 digits."""
+"""Every loss has the same values in every library; signatures and values are those of MLX."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from assertions import assert_close, assert_ulps
+from assertions import assert_close
 from cases import CASES, IDS, Case
 from libraries import LIBRARIES, Library
 
@@ -15,17 +15,6 @@ import lossary
 
 EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=IDS)
 EVERY_LIBRARY = pytest.mark.parametrize("library", LIBRARIES, ids=lambda x: x.name)
-
-
-@EVERY_CASE
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_numpy_kernels_match_the_definition(case: Case, dtype: str) -> None:
-    arrays = case.cast(dtype)
-    found = case(*arrays)
-    assert found.dtype == dtype
-    # The triplet loss is a difference of distances: its error is in units of theirs.
-    scale = 4.0 if case.loss.name == "triplet_loss" else 0.1
-    assert_ulps(found, case.exact(arrays), limit=4, scale=scale)
 
 
 @EVERY_CASE
@@ -90,9 +79,10 @@ def test_values_are_those_of_mlx(case: Case, reduction: str) -> None:
 
 def test_small_losses_keep_their_digits() -> None:
     one = np.float32
-    assert_ulps(lossary.log_cosh_loss(one([1e-4]), one([0])), [5e-9], limit=4e4)
     exact = math.log1p(math.exp(-20))
     for library in LIBRARIES[:6]:
+        found = lossary.log_cosh_loss(library.array(one([1e-4])), library.array(one([0.0])))
+        assert_close(library.numpy(found), [5e-9], rtol=1e-6)
         z, t = library.array(one([20.0])), library.array(one([1.0]))
         found = library.numpy(lossary.binary_cross_entropy(z, t, reduction="none"))
         assert_close(found, [exact], rtol=1e-6)
@@ -101,14 +91,37 @@ def test_small_losses_keep_their_digits() -> None:
         assert_close(found, [math.log1p(2 * math.exp(-30))], rtol=1e-5)
 
 
-def test_infinities_follow_the_limit() -> None:
-    inf = math.inf
-    assert_close(lossary.hinge_loss([inf, -inf], [1.0, 1.0]), [0.0, inf])
-    found = lossary.binary_cross_entropy([inf, -inf, inf], [1.0, 0.0, 0.0], reduction="none")
-    assert_close(found, [0.0, 0.0, inf])
-    assert_close(lossary.cross_entropy([[inf, 0.0], [-inf, 0.0]], [0, 0]), [0.0, inf])
-    assert_close(lossary.cross_entropy([[-inf, 0.0]], [[0.0, 1.0]]), [0.0])
-    assert_close(lossary.huber_loss([inf], [0.0]), [inf])
+INF = math.inf
+LIMITS = [
+    ("hinge_loss", ([INF, -INF], [1.0, 1.0]), [0.0, INF]),
+    ("binary_cross_entropy", ([INF, -INF, INF, -INF], [1.0, 0.0, 0.0, 1.0]), [0.0, 0.0, INF, INF]),
+    ("log_cosh_loss", ([INF, -INF], [0.0, 0.0]), [INF, INF]),
+    ("huber_loss", ([INF], [0.0]), [INF]),
+    ("smooth_l1_loss", ([-INF], [0.0]), [INF]),
+    ("mse_loss", ([INF], [0.0]), [INF]),
+    ("gaussian_nll_loss", ([INF, 0.0], [0.0, 0.0], [1.0, INF]), [INF, INF]),
+    ("margin_ranking_loss", ([INF, -INF], [0.0, 0.0], [1.0, 1.0]), [0.0, INF]),
+    ("cross_entropy", ([[INF, 0.0], [-INF, 0.0], [0.0, -INF]], [0, 0, 0]), [0.0, INF, 0.0]),
+    ("cross_entropy", ([[-INF, 0.0], [0.0, -INF]], [[0.0, 1.0], [0.5, 0.5]]), [0.0, INF]),
+    ("nll_loss", ([[-INF, 0.0]], [0]), [INF]),
+    ("kl_div_loss", ([[-INF, 0.0], [-INF, 0.0]], [[-INF, 0.0], [0.0, -INF]]), [0.0, INF]),
+]
+
+
+# Dask and array_api_strict compute with NumPy's functions, which report infinities in their way.
+@pytest.mark.filterwarnings("ignore:(divide by zero|invalid value) encountered:RuntimeWarning")
+@EVERY_LIBRARY
+@pytest.mark.parametrize(("name", "arrays", "limits"), LIMITS, ids=[x[0] for x in LIMITS])
+def test_infinities_follow_the_limit(
+    library: Library, name: str, arrays: tuple[list[float], ...], limits: list[float]
+) -> None:
+    given = [np.array(x) for x in arrays]
+    given = [library.array(x.astype(np.float32) if x.dtype.kind == "f" else x) for x in given]
+    function = getattr(lossary, name)
+    assert_close(library.numpy(function(*given, reduction="none")), limits)
+    _, gradient, hessian = lossary.value_grad_hess(function)(*given, reduction="sum")
+    for derivative in (library.numpy(gradient), library.numpy(hessian)):
+        assert not np.isnan(derivative).any()
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if not c.parameters], ids=lambda c: c.title)
