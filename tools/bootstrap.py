@@ -211,7 +211,8 @@ def pip(python: Path, step: Step, label: str) -> None:
         for line in process.stdout or ():
             lines.append(line)
             if line.startswith("Installing collected packages:"):
-                say(f"{label}: installing {line.count(',') + 1} packages")
+                names = line.partition(":")[2].split(",")
+                say(f"{label}: installing {len(names)}:{','.join(names).rstrip()}")
     log = VENV / "pip.log"
     log.write_text("".join(lines))
     if process.returncode != 0:
