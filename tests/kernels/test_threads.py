@@ -422,7 +422,7 @@ def test_a_forked_child_has_a_pool_of_its_own(held: bool) -> None:
     assert_prints(
         "True\nparent 0",
         f"""
-        import os, threading, warnings
+        import os, signal, threading, warnings
         warnings.simplefilter("ignore", DeprecationWarning)
         from lossary.kernels import threads
 
@@ -433,6 +433,7 @@ def test_a_forked_child_has_a_pool_of_its_own(held: bool) -> None:
             threads._pool._lock.acquire()
         child = os.fork()
         if child == 0:
+            signal.alarm(60)  # a child that hangs must not stay behind
             meeting = threading.Barrier(2, timeout=60)
             seen = set()
             def task(start, stop):
@@ -452,7 +453,7 @@ def test_a_fork_inside_of_a_task_frees_the_child() -> None:
     assert_prints(
         "4 0",
         """
-        import os, threading, warnings
+        import os, signal, threading, warnings
         warnings.simplefilter("ignore", DeprecationWarning)
         from lossary.kernels import threads
 
@@ -462,6 +463,7 @@ def test_a_fork_inside_of_a_task_frees_the_child() -> None:
         def task(start, stop):
             child = os.fork()
             if child == 0:
+                signal.alarm(60)
                 meeting = threading.Barrier(2, timeout=60)
                 threads.run(lambda start, stop: meeting.wait(), 8)
                 os._exit(0)

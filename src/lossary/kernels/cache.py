@@ -124,9 +124,7 @@ class _Files:
                 path.unlink()
 
     def _path(self, signature: Any) -> Path:
-        return (
-            self._place / f"{self._stem}_{hashlib.sha256(str(signature).encode()).hexdigest()[:16]}"
-        )
+        return self._place / f"{self._stem}_{_digest(str(signature))}"
 
 
 def _read(path: Path) -> bytes:
