@@ -62,7 +62,9 @@ def _row_argument(kind: str, labels: bool | None, rng: np.random.Generator) -> n
     # A small concentration gives shares down to 1e-10.
     shares = rng.dirichlet(np.full(CLASSES, 0.3), ROWS)
     if kind == "classes_or_probabilities":
-        return np.where(rng.random(shares.shape) < 0.2, 0.0, shares)
+        sure = np.eye(CLASSES)[rng.integers(0, CLASSES, ROWS)]
+        shares = np.where(rng.random(shares.shape) < 0.2, 0.0, shares)
+        return np.where(rng.random((ROWS, 1)) < 0.5, sure, shares)
     if kind == "log_probabilities":
         return np.log(shares)
     # One class or two dominate where the scale is large.

@@ -48,6 +48,8 @@ def test_mlx_compile_and_vmap(case: Case) -> None:
     assert float(moved[0].item()) == pytest.approx(float(gradient.sum().item()), abs=1e-4)
 
 
+# The first tangent of a process makes PyTorch script its decompositions.
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 @EVERY_CASE
 def test_torch_func(case: Case) -> None:
     torch = pytest.importorskip("torch")

@@ -87,8 +87,9 @@ def test_small_losses_keep_their_digits() -> None:
         found = library.numpy(lossary.binary_cross_entropy(z, t, reduction="none"))
         assert_close(found, [exact], rtol=1e-6)
         rows = library.array(one([[0.0, 30.0, 0.0]]))
-        found = library.numpy(lossary.cross_entropy(rows, library.array(np.array([1]))))
-        assert_close(found, [math.log1p(2 * math.exp(-30))], rtol=1e-5)
+        for targets in (np.array([1]), one([[0.0, 1.0, 0.0]])):
+            found = library.numpy(lossary.cross_entropy(rows, library.array(targets)))
+            assert_close(found, [math.log1p(2 * math.exp(-30))], rtol=1e-5)
 
 
 INF = math.inf
@@ -103,6 +104,7 @@ LIMITS = [
     ("margin_ranking_loss", ([INF, -INF], [0.0, 0.0], [1.0, 1.0]), [0.0, INF]),
     ("cross_entropy", ([[INF, 0.0], [-INF, 0.0], [0.0, -INF]], [0, 0, 0]), [0.0, INF, 0.0]),
     ("cross_entropy", ([[-INF, 0.0], [0.0, -INF]], [[0.0, 1.0], [0.5, 0.5]]), [0.0, INF]),
+    ("cross_entropy", ([[INF, 0.0], [INF, 0.0]], [[1.0, 0.0], [0.5, 0.5]]), [0.0, INF]),
     ("nll_loss", ([[-INF, 0.0]], [0]), [INF]),
     ("kl_div_loss", ([[-INF, 0.0], [-INF, 0.0]], [[-INF, 0.0], [0.0, -INF]]), [0.0, INF]),
 ]

@@ -109,6 +109,11 @@ def _log_cosh(xp: Any, x: Any) -> Any:
     return xp.where(size < 1.0, 0.5 * xp.log1p(sinh * sinh), far)
 
 
+def _gap(xp: Any, a: Any, b: Any) -> Any:
+    # Only infinities need the choice; where a is b otherwise, the library differentiates a - b.
+    return xp.where((a == b) & ~xp.isfinite(a), 0.0, a - b)
+
+
 def _scale(xp: Any, c: Any, x: Any) -> Any:
     return c * xp.where((c == 0) & ~xp.isfinite(x), 0.0 * c, x)
 
@@ -160,13 +165,16 @@ def _logsumexp(x: Expression, relative_to: Expression) -> Expression:
 
 
 def _softmax(x: Expression) -> Expression:
-    share = node("exp_difference", x, _peak(x))
+    share = node("exp_gap", x, node("stop", node("max", x)))
     return share / node("sum", share)
 
 
 def _negative_log_softmax(x: Expression) -> Expression:
-    top = _peak(x)
-    return (top - x) + node("log", node("sum", node("exp_difference", x, top)))
+    # log(sum(exp(x - top))) as log1p of the sum without the term that is 1, so that nothing is
+    # lost where one class dominates; of several classes at the top all but one stay in it.
+    top = node("stop", node("max", x))
+    others = node("sum", node("where", node("equal", x, top), 1, 0)) - 1
+    return node("gap", top, x) + node("log1p", node("sum", node("exp_tail", x, top)) + others)
 
 
 def _call(
@@ -290,6 +298,27 @@ _TABLE = (
         "exp_difference", 2, lambda xp, a, b: xp.exp(a - b), "vm.exp_difference_{s}({0}, {1})",
         partials=lambda a, b: (node("exp_difference", a, b), -node("exp_difference", a, b)),
         latex=r"e^{{{0:5} - {1:6}}}", text="exp({0:5} - {1:6})", latex_precedence=8,
+    ),
+    # distances from a largest value, 0 at that value itself even if it is infinite -----------
+    _row(
+        "gap", 2, _gap, "ops.select({0} == {1}, {f}(0), {0} - {1})",
+        partials=lambda a, b: (literal(1), literal(-1)),
+        latex="{0:5} - {1:6}", text="{0:5} - {1:6}", precedence=5,
+    ),
+    _row(
+        "exp_gap", 2, lambda xp, a, b: xp.exp(_gap(xp, a, b)),
+        "ops.select({0} == {1}, {f}(1), vm.exp_difference_{s}({0}, {1}))",
+        partials=lambda a, b: (node("exp_gap", a, b), -node("exp_gap", a, b)),
+        latex=r"e^{{{0:5} - {1:6}}}", text="exp({0:5} - {1:6})", latex_precedence=8,
+    ),
+    _row(
+        # exp(a - b) less the 1 that it is where a is b: the derivative does not know of that.
+        "exp_tail", 2, lambda xp, a, b: xp.exp(_gap(xp, a, b)) - xp.where(a == b, 1.0, 0.0),
+        "ops.select({0} == {1}, {f}(0), vm.exp_difference_{s}({0}, {1}))",
+        partials=lambda a, b: (node("exp_gap", a, b), -node("exp_gap", a, b)),
+        latex=r"\left(e^{{{0:5} - {1:6}}} - \begin{{cases}} 1 & \text{{if }} {0:4} = {1:4} \\ 0 & "
+        r"\text{{otherwise}} \end{{cases}}\right)",
+        text="(exp({0:5} - {1:6}) - where({0:4} == {1:4}, 1, 0))",
     ),
     # what the derivative passes by ------------------------------------------------------------
     _row("stop", 1, lambda xp, a: xp.stop(a), "{0}", partials=lambda a: (literal(0),),
