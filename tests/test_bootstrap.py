@@ -80,7 +80,7 @@ def bootstrap(project: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> Modul
 
 
 RUN = ["pip", "lossary"]
-TEST = [*RUN, "PyTorch", "test tools", "JAX", "MLX", "Dask"]
+TEST = [*RUN, "PyTorch", "test tools", "JAX", "MLX", "Dask", "boosters and trainers"]
 
 
 # What is installed when ---------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def test_interrupted_change_does_not_look_like_the_old_state(
     assert pip.taken() == RUN
 
 
-@pytest.mark.parametrize("library", ["PyTorch", "JAX", "MLX", "Dask"])
+@pytest.mark.parametrize("library", ["PyTorch", "JAX", "MLX", "Dask", "boosters and trainers"])
 def test_optional_library_is_left_out(
     bootstrap: ModuleType, pip: Pip, capsys: pytest.CaptureFixture[str], library: str
 ) -> None:

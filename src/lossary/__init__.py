@@ -2,7 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from lossary import losses
+from lossary import adapters, losses
 from lossary.derivatives import grad, value_and_grad, value_grad_hess
 from lossary.errors import (
     DomainWarning,
@@ -32,6 +32,7 @@ __all__ = [
     "LossaryValueError",
     "Summary",
     "__version__",
+    "adapters",
     "get_loss",
     "get_num_threads",
     "grad",

@@ -28,7 +28,7 @@ BOUNDS = {
     "log1p": 1.1,
     "log1p_unit": 1.6,
     "softplus": 2.1,
-    "sigmoid": 1.9,
+    "sigmoid": 2.1,
     "tanh": 1.6,
     "log_cosh": 1.7,
 }
