@@ -27,7 +27,7 @@ posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX owners a
 SOURCE = """\
 import numba
 
-@numba.njit(nogil=True, error_model="numpy", cache=CACHE)
+@numba.njit(nogil=True, error_model="numpy")
 def kernel(x, out):
     for i in range(x.size):
         out[i] = 2 * x[i]

@@ -48,8 +48,7 @@ def load(source: str, name: str) -> Kernel:
     Parameters
     ----------
     source : str
-        A module that defines the function, decorated by ``numba.njit``. Its global ``CACHE`` is
-        False: Numba's own cache stays off.
+        A module that defines the function, decorated by ``numba.njit``.
     name : str
         Name of the function.
     """
@@ -65,7 +64,6 @@ def load(source: str, name: str) -> Kernel:
 def _make(source: str, name: str) -> Kernel:
     # Numba looks a function's module up by name when it restores the compiled function.
     module = ModuleType(f"lossary.kernels.compiled_{_digest(source)}")
-    module.__dict__["CACHE"] = False
     filename = f"<{module.__name__}>"
     linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
     exec(compile(source, filename, "exec"), module.__dict__)

@@ -18,10 +18,14 @@ import numpy as np
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Plan, make_plan
 from lossary.kernels import bfloat16, cache, threads
-from lossary.kernels.source import COLUMN_BLOCK, KernelWriter, Layout, Precision
+from lossary.kernels.columns import COLUMN_BLOCK
+from lossary.kernels.source import Layout, writer
+from lossary.kernels.writer import Precision
 
 CHUNK = 1 << 15
 PARALLEL_FROM = 1 << 17
+#: Up to so many classes rows are transposed in blocks.
+SHORT = 64
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
@@ -87,9 +91,9 @@ def kernel_of(plan: Plan, compute: str, layout: Layout, scalars: frozenset[str])
     key = (id(plan), compute, layout, scalars)
     kernel = _kernels.get(key)
     if kernel is None:
-        writer = KernelWriter(plan, _PRECISIONS[compute], layout, scalars)
-        function = cache.load(writer.source("kernel"), "kernel")
-        kernel = _kernels[key] = Kernel(plan, function, writer.stored, writer.reduced)
+        written = writer(plan, _PRECISIONS[compute], layout, scalars)
+        function = cache.load(written.source("kernel"), "kernel")
+        kernel = _kernels[key] = Kernel(plan, function, written.stored, written.reduced)
     return kernel
 
 
@@ -196,12 +200,14 @@ def _geometry(job: Job) -> tuple[tuple[int, ...], Layout, int]:
         return (math.prod(job.shape),), "flat", CHUNK
     classes = job.shape[job.axis]
     inner = math.prod(job.shape[job.axis + 1 :])
-    if inner == 1:
-        return (math.prod(job.unit_shape), classes), "rows", max(1, CHUNK // max(classes, 1))
-    outer = math.prod(job.shape[: job.axis])
-    blocks = -(-inner // COLUMN_BLOCK)
+    rows = math.prod(job.unit_shape)
+    if inner == 1 and (classes > SHORT or rows < COLUMN_BLOCK // 8):
+        return (rows, classes), "rows", max(1, CHUNK // max(classes, 1))
     chunk = max(1, CHUNK // max(classes * COLUMN_BLOCK, 1))
-    return (outer * blocks, classes, inner), "columns", chunk
+    if inner == 1:
+        return (-(-rows // COLUMN_BLOCK), classes, rows), "short rows", chunk
+    outer = math.prod(job.shape[: job.axis])
+    return (outer * -(-inner // COLUMN_BLOCK), classes, inner), "columns", chunk
 
 
 def _viewer(
@@ -229,7 +235,7 @@ def _laid_out(kind: Kind, job: Job, layout: Layout) -> Shape:
         return (math.prod(job.shape),)
     axis = job.axis or 0
     classes = job.shape[axis]
-    if layout == "rows":
+    if layout in {"rows", "short rows"}:
         rows = math.prod(job.unit_shape)
         return (rows, classes) if kind is Kind.ELEMENT else (rows,)
     outer, inner = math.prod(job.shape[:axis]), math.prod(job.shape[axis + 1 :])

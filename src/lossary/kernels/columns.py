@@ -1,0 +1,245 @@
+"""Kernels in which the loop over rows is the vectorised one.
+
+``ColumnsWriter`` is for a class axis that is not the last: arrays are (outer, classes, inner), and
+the loop over ``inner`` is vectorised. ``ShortRowsWriter`` is for a last axis of few classes, too
+few to fill a loop: blocks of rows are transposed into scratch memory first. Row values live in
+small scratch arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from lossary.formula.expression import LEAVES, Expression, Kind
+from lossary.formula.plan import Output, Pass
+from lossary.kernels.writer import Site, Writer, by_row
+
+COLUMN_BLOCK = 128
+
+
+class ColumnsWriter(Writer):
+    """Writes a loop over units: a block of neighbouring rows, all their classes."""
+
+    sizes = ("size", "classes", "inner")
+
+    def body(self) -> None:
+        """Write the loop over units."""
+        lines = self.lines
+        self.scalar_leaves(Kind.ROW)
+        self._scratch()
+        self.open_chunks()
+        lines.open("for unit in range(start, stop):")
+        self.begin_unit()
+        for number, sweep in enumerate(self.plan.passes):
+            self._stage(number, ())
+            self._pass(sweep)
+        rows = [o for o in self.plan.outputs if o.expression.kind is not Kind.ELEMENT]
+        self._stage(len(self.plan.passes), rows)
+        self.end_unit()
+        lines.close()
+        self.close_chunks()
+
+    # --- what the two layouts do differently --------------------------------------------------
+    def begin_unit(self) -> None:
+        """Find the block of rows."""
+        self.lines.add(f"blocks = (inner + {COLUMN_BLOCK - 1}) // {COLUMN_BLOCK}")
+        self.lines.add("outer = unit // blocks")
+        self.lines.add(f"begin = unit % blocks * {COLUMN_BLOCK}")
+        self.lines.add(f"width = min({COLUMN_BLOCK}, inner - begin)")
+
+    def end_unit(self) -> None:
+        """Finish the block of rows."""
+
+    def load(self, leaf: Expression) -> str:
+        """Return how a leaf is read at class j of the block's row i."""
+        return self.load_at_label(leaf, "j")
+
+    def load_at_label(self, leaf: Expression, index: str) -> str:
+        """Return how a leaf is read at one class of the block's row i."""
+        if not by_row(leaf):
+            return f"a_{leaf.value}[{index}]"
+        return f"a_{leaf.value}[outer, {index}, begin + i]"
+
+    def row_place(self, name: str) -> str:
+        """Return where an array of row values holds that of the block's row i."""
+        return f"{name}[outer, begin + i]"
+
+    def store_place(self, output: Output) -> str:
+        """Return where an output is stored at class j of the block's row i."""
+        return f"o_{output.name}[outer, j, begin + i]"
+
+    # --- row values ---------------------------------------------------------------------------
+    def _scratch(self) -> None:
+        lines = self.lines
+        if self.precision == "f32":
+            for place in range(max((len(s.sums) for s in self.plan.passes), default=0)):
+                lines.add(f"b{place} = np.empty({COLUMN_BLOCK}, f32)")
+        for item in self.row_values():
+            kind: str = "f64" if item.operation != "max" else self.precision
+            kind = "np.int64" if item.operation == "label" else kind
+            kind = "np.bool_" if self.is_boolean(item) else kind
+            lines.add(f"s{self.place(item)} = np.empty({COLUMN_BLOCK}, {kind})")
+            if self.is_rounded(item) or item.operation == "label":
+                kind = "i32" if item.operation == "label" else self.precision
+                lines.add(f"e{self.place(item)} = np.empty({COLUMN_BLOCK}, {kind})")
+
+    def reference(self, item: Expression) -> str:
+        """Return the name of a row value or constant in float64."""
+        if not self._varies(item):
+            return super().reference(item)
+        place = f"s{self.place(item)}[i]"
+        return f"f64({place})" if item.operation == "max" else place
+
+    def rounded_reference(self, item: Expression) -> str:
+        """Return the name of a row value or constant in the working precision."""
+        return super().rounded_reference(item) + ("[i]" if self._varies(item) else "")
+
+    def index_reference(self, item: Expression) -> str:
+        """Return a row's label where elements compare their index with it, in 32 bits."""
+        if item.operation == "label" and self._varies(item):
+            return f"e{self.place(item)}[i]"
+        return super().index_reference(item)
+
+    def _varies(self, item: Expression) -> bool:
+        return item.kind is Kind.ROW and not self.is_scalar(item)
+
+    def _stage(self, stage: int, outputs: Iterable[Output]) -> None:
+        finished = [
+            item
+            for item in self.row_values()
+            if item.operation in {"sum", "max"} and self.plan.stages[id(item)] == stage
+        ]
+        for gathers, items in _runs([*finished, *self.row_items(stage)]):
+            if gathers or any(self._changes(item) for item in items):
+                self.lines.open("for i in range(width):")
+                for item in items:
+                    self._row_value(item)
+                self.lines.close()
+        outputs = list(outputs)
+        if outputs:
+            self.lines.open("for i in range(width):")
+            for output in outputs:
+                self.deliver(
+                    output, self.row(output.expression), self.row_place(f"o_{output.name}")
+                )
+            self.lines.close()
+
+    def _changes(self, item: Expression) -> bool:
+        return item.operation not in {"sum", "max"} or self.is_rounded(item)
+
+    def _row_value(self, item: Expression) -> None:
+        name = f"s{self.place(item)}[i]"
+        if item.operation in LEAVES:
+            mask = " != 0" if item.operation == "mask" else ""
+            self.lines.add(f"{name} = {self.row_place(f'a_{item.value}')}{mask}")
+        elif item.operation == "at_label":
+            self.at_label(item, name)
+        elif item.operation not in {"sum", "max"}:
+            arguments = [self.row(child) for child in item.arguments]
+            self.lines.add(f"{name} = {self.spell(item, arguments, 'f64')}")
+        if item.operation == "label":
+            self.lines.add(f"e{self.place(item)}[i] = i32({name})")
+        elif self.is_rounded(item):
+            self.lines.add(f"e{self.place(item)}[i] = {self.precision}({name})")
+
+    # --- passes -------------------------------------------------------------------------------
+    def _pass(self, sweep: Pass) -> None:
+        if not sweep.reductions and not sweep.outputs:
+            return
+        lines = self.lines
+        for item in sweep.reductions:
+            start = "0.0" if item.operation == "sum" else "-math.inf"
+            lines.add(f"s{self.place(item)}[:] = {start}")
+        lines.open("for j in range(classes):")
+        lines.open("for i in range(width):")
+        self._values(sweep, Site(self.load))
+        lines.close()
+        if self.precision == "f32":
+            self.add_up(f"s{self.place(item)}[i]" for item in sweep.sums)
+        lines.close()
+
+    def _values(self, sweep: Pass, site: Site) -> None:
+        wanted = [item.arguments[0] for item in sweep.reductions]
+        wanted += [output.expression for output in sweep.outputs]
+        self.elements(wanted, site)
+        block = 0
+        for item in sweep.reductions:
+            total, value = f"s{self.place(item)}[i]", self.element(item.arguments[0], site)
+            if item.operation == "max":
+                self.lines.add(f"{total} = ops.maximum({total}, {value})")
+            elif self.precision == "f64":
+                self.lines.add(f"{total} = ops.accumulate({total}, {value})")
+            else:
+                self.lines.add(f"b{block}[i] = {value}")
+                block += 1
+        for output in sweep.outputs:
+            value = self.element(output.expression, site)
+            self.deliver(output, value, self.store_place(output))
+
+
+class ShortRowsWriter(ColumnsWriter):
+    """Writes a loop over blocks of rows, transposed on the way in and on the way out."""
+
+    sizes = ("size", "classes", "rows")
+
+    def begin_unit(self) -> None:
+        """Transpose a block of rows into scratch memory."""
+        lines = self.lines
+        lines.add(f"begin = unit * {COLUMN_BLOCK}")
+        lines.add(f"width = min({COLUMN_BLOCK}, rows - begin)")
+        self._transpose(
+            f"x_{leaf.value}[j, i] = a_{leaf.value}[begin + i, j]" for leaf in self._transposed()
+        )
+
+    def end_unit(self) -> None:
+        """Transpose what was stored back."""
+        self._transpose(
+            f"o_{output.name}[begin + i, j] = y_{output.name}[j, i]"
+            for output in self.element_outputs()
+        )
+
+    def load(self, leaf: Expression) -> str:
+        """Return how a leaf is read at class j of the block's row i."""
+        return f"x_{leaf.value}[j, i]" if by_row(leaf) else f"a_{leaf.value}[j]"
+
+    def load_at_label(self, leaf: Expression, index: str) -> str:
+        """Return how a leaf is read at one class of the block's row i."""
+        if not by_row(leaf):
+            return f"a_{leaf.value}[{index}]"
+        return f"a_{leaf.value}[begin + i, {index}]"
+
+    def row_place(self, name: str) -> str:
+        """Return where an array of row values holds that of the block's row i."""
+        return f"{name}[begin + i]"
+
+    def store_place(self, output: Output) -> str:
+        """Return where an output is stored at class j of the block's row i."""
+        return f"y_{output.name}[j, i]"
+
+    def _scratch(self) -> None:
+        super()._scratch()
+        names = [f"x_{leaf.value}" for leaf in self._transposed()]
+        names += [f"y_{output.name}" for output in self.element_outputs()]
+        for name in names:
+            self.lines.add(f"{name} = np.empty((classes, {COLUMN_BLOCK}), {self.precision})")
+
+    def _transposed(self) -> list[Expression]:
+        return [x for x in self.leaves(Kind.ELEMENT) if by_row(x) and not self.is_scalar(x)]
+
+    def _transpose(self, copies: Iterable[str]) -> None:
+        for copy in copies:
+            self.lines.open("for i in range(width):")
+            self.lines.open("for j in range(classes):")
+            self.lines.add(copy)
+            self.lines.close()
+            self.lines.close()
+
+
+def _runs(items: list[Expression]) -> Iterator[tuple[bool, list[Expression]]]:
+    """Cut row values into those that are gathered at the label and the others.
+
+    A loop with a gather is not vectorised, so it must not hold anything else.
+    """
+    for gathers, run in groupby(items, lambda item: item.operation == "at_label"):
+        yield gathers, list(run)

@@ -1,0 +1,151 @@
+"""Kernels of losses along the last axis: the loop over the classes is the vectorised one.
+
+Arrays are (rows, classes). What belongs to a row is computed in float64: it costs little and
+keeps the last steps (a logarithm, a difference of large numbers) from losing what the loop has
+earned.
+
+Where one class of a row is treated apart (the label's), no element of the loop is asked whether
+it is that class: the loop treats all alike, and the one element is computed again and put in its
+place before the values are reduced.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lossary.formula.expression import LEAVES, Expression, Kind
+from lossary.formula.plan import Pass
+from lossary.kernels.flat import BLOCK
+from lossary.kernels.writer import Site, Writer, by_row, named_index, walk_elements
+
+
+class RowsWriter(Writer):
+    """Writes a loop over rows, and for each as many loops over its classes as it takes passes."""
+
+    sizes = ("size", "classes")
+
+    def body(self) -> None:
+        """Write the loop over rows."""
+        lines = self.lines
+        self.scalar_leaves(Kind.ROW)
+        for place in range(max((len(self._by_way(s)) for s in self.plan.passes), default=0)):
+            lines.add(f"b{place} = np.empty({BLOCK}, {self.precision})")
+        self.open_chunks()
+        lines.open("for row in range(start, stop):")
+        for leaf in self.leaves(Kind.ELEMENT):
+            lines.add(f"x_{leaf.value} = a_{leaf.value}[{'row' if by_row(leaf) else ':'}]")
+        for output in self.element_outputs():
+            lines.add(f"y_{output.name} = o_{output.name}[row]")
+        for number, sweep in enumerate(self.plan.passes):
+            self._stage(number)
+            self._pass(sweep)
+        self._stage(len(self.plan.passes))
+        for output in self.plan.outputs:
+            if output.expression.kind is not Kind.ELEMENT:
+                self.deliver(output, self.row(output.expression), f"o_{output.name}[row]")
+        lines.close()
+        self.close_chunks()
+
+    def load_at_label(self, leaf: Expression, index: str) -> str:
+        """Return how a leaf is read at one class of the row."""
+        return f"x_{leaf.value}[{index}]"
+
+    def _stage(self, stage: int) -> None:
+        for item in self.row_items(stage):
+            name = f"n{self.place(item)}"
+            if item.operation in LEAVES:
+                self.leaf(item, name, "[row]", Kind.ROW)
+                continue
+            if item.operation == "at_label":
+                self.at_label(item, name)
+            else:
+                arguments = [self.row(child) for child in item.arguments]
+                self.lines.add(f"{name} = {self.spell(item, arguments, 'f64')}")
+            self.round(item)
+
+    def _pass(self, sweep: Pass) -> None:
+        if not sweep.reductions and not sweep.outputs:
+            return
+        lines = self.lines
+        for item in sweep.reductions:
+            start = "0.0" if item.operation == "sum" else f"{self.precision}(-math.inf)"
+            lines.add(f"r{self.place(item)} = {start}")
+        lines.open(f"for base in range(0, classes, {BLOCK}):")
+        lines.add(f"width = min({BLOCK}, classes - base)")
+        for leaf in self.leaves(Kind.ELEMENT):
+            lines.add(f"z_{leaf.value} = x_{leaf.value}[base : base + width]")
+        for output in sweep.outputs:
+            lines.add(f"w_{output.name} = y_{output.name}[base : base + width]")
+        self._block(sweep)
+        lines.close()
+        for item in sweep.reductions:
+            lines.add(f"n{self.place(item)} = f64(r{self.place(item)})")
+            self.round(item)
+
+    def _block(self, sweep: Pass) -> None:
+        lines = self.lines
+        named = _named_indices(sweep)
+        # Of several named classes each element has to be asked which it is.
+        apart = len(named) == 1
+        site = Site(lambda leaf: f"z_{leaf.value}[i]", "(base + i)")
+        lines.open("for i in range(width):")
+        self._values(sweep, replace(site, hit="ELSEWHERE") if apart else site)
+        lines.close()
+        if apart:
+            lines.add(f"i = np.int64({self.reference(named[0])}) - base")
+            lines.open("if i >= 0 and i < width:")
+            self._values(sweep, replace(site, hit="HERE", prefix="h"), again=True)
+            lines.close()
+        by_way = self._by_way(sweep)
+        for place, item in enumerate(by_way):
+            lines.open("for i in range(width):")
+            lines.add(self._reduced(item, f"b{place}[i]"))
+            lines.close()
+
+    def _values(self, sweep: Pass, site: Site, again: bool = False) -> None:
+        """Compute one element; ``again`` if only what depends on the named class is wanted."""
+        reductions = [r for r in sweep.reductions if not again or _asks(r.arguments[0])]
+        outputs = [o for o in sweep.outputs if not again or _asks(o.expression)]
+        wanted = [item.arguments[0] for item in reductions]
+        wanted += [output.expression for output in outputs]
+        self.elements(wanted, site)
+        places = {id(item): place for place, item in enumerate(self._by_way(sweep))}
+        for item in reductions:
+            value = self.element(item.arguments[0], site)
+            place = places.get(id(item))
+            line = self._reduced(item, value) if place is None else f"b{place}[i] = {value}"
+            self.lines.add(line)
+        for output in outputs:
+            self.deliver(output, self.element(output.expression, site), f"w_{output.name}[i]")
+
+    def _reduced(self, item: Expression, value: str) -> str:
+        """Return the line that brings a value into a running reduction."""
+        total = f"r{self.place(item)}"
+        if item.operation == "max":
+            return f"{total} = ops.maximum({total}, {value})"
+        return f"{total} = ops.accumulate({total}, f64({value}))"
+
+    def _by_way(self, sweep: Pass) -> list[Expression]:
+        """Return the reductions whose values go by way of scratch memory.
+
+        Sums in float32, as they are added up in float64; and what depends on the named class.
+        """
+        narrow = self.precision == "f32"
+        return [
+            item
+            for item in sweep.reductions
+            if (narrow and item.operation == "sum") or _asks(item.arguments[0])
+        ]
+
+
+def _asks(item: Expression) -> bool:
+    """Tell whether an element's value depends on whether it is the named class."""
+    return any(named_index(one) is not None for one in walk_elements([item]))
+
+
+def _named_indices(sweep: Pass) -> list[Expression]:
+    """Return the row values that elements of a sweep compare their class index with."""
+    wanted = [item.arguments[0] for item in sweep.reductions]
+    wanted += [output.expression for output in sweep.outputs]
+    named = (named_index(item) for item in walk_elements(wanted))
+    return list({id(item): item for item in named if item is not None}.values())
