@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lossary.formula.expression import Expression
@@ -56,44 +57,48 @@ TypeError
 
 def formula_text(loss: Loss, **structure: object) -> str:
     """Return the formula as plain text; ``labels=True`` chooses class labels as targets."""
-    return named_text(shown_formula(loss, **structure))
+    return named_text(shown_formula(loss, structure))
 
 
 def gradient_text(loss: Loss, **structure: object) -> str:
     """Return the derivative with respect to the first argument as plain text."""
-    return named_text(shown_gradient(loss, **structure))
+    return named_text(shown_gradient(loss, structure=structure))
 
 
 def formula_latex(loss: Loss, **structure: object) -> str:
     """Return the formula as LaTeX."""
-    return named_latex(shown_formula(loss, **structure))
+    return named_latex(shown_formula(loss, structure))
 
 
 def gradient_latex(loss: Loss, **structure: object) -> str:
     """Return the derivative with respect to the first argument as LaTeX."""
-    return named_latex(shown_gradient(loss, **structure))
+    return named_latex(shown_gradient(loss, structure=structure))
 
 
-def shown_formula(loss: Loss, **structure: object) -> Expression:
+def shown_formula(loss: Loss, structure: Mapping[str, object]) -> Expression:
     """Return the formula as it is printed, tidied for reading."""
     return tidy(_variant(loss, structure).written)
 
 
-def shown_gradient(loss: Loss, argument: str = "", **structure: object) -> Expression:
-    """Return the derivative with respect to an argument (the first) as it is printed."""
+def shown_gradient(
+    loss: Loss, structure: Mapping[str, object], argument: str | None = None
+) -> Expression:
+    """Return the derivative with respect to an argument, the first by default, as it is printed."""
     chosen = _variant(loss, structure)
     return tidy(gradient(chosen.raw, chosen.symbols[argument or loss.arguments[0]]))
 
 
-def _variant(loss: Loss, structure: dict[str, object]) -> Composite:
+def _variant(loss: Loss, structure: Mapping[str, object]) -> Composite:
     from lossary.composite import Variant, composite
 
-    labels = bool(structure.pop("labels", loss.takes_labels))
-    flags = {name: loss.parameters[name] for name in loss.parameters if name in loss.structure}
+    labels = bool(structure.get("labels", loss.takes_labels))
+    flags = {
+        name: structure.get(name, default)
+        for name, default in loss.parameters.items()
+        if name in loss.structure
+    }
     zeros = {name for name in loss.numbers if loss.parameters[name] == 0}
-    chosen = Variant(
-        structure=tuple((flags | structure).items()), labels=labels, zeros=frozenset(zeros)
-    )
+    chosen = Variant(structure=tuple(flags.items()), labels=labels, zeros=frozenset(zeros))
     return composite(loss, chosen)
 
 

@@ -53,7 +53,7 @@ def named_text(expression: Expression) -> str:
 
 
 def named_latex(expression: Expression) -> str:
-    r"""Print an expression as LaTeX on one line: ``BODY \quad\text{with } r = PART;\; s = PART``."""
+    """Print an expression as LaTeX on one line, with its parts as :func:`named_text` does."""
     body, parts = name_parts(expression)
     spelled = r";\; ".join(f"{name} = {to_latex(part)}" for name, part in parts)
     return rf"{to_latex(body)} \quad\text{{with }} {spelled}" if parts else to_latex(body)
