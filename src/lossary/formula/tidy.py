@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 
-from lossary.formula.expression import Expression, literal, node, number, walk
+from lossary.formula.expression import Expression, Kind, literal, node, number, walk
+from lossary.formula.primitives import PRIMITIVES
+from lossary.formula.rewrite import replace
 
 _SUMS = {"add", "subtract", "gap", "negative"}
 _PRODUCTS = {"multiply", "join", "scale", "divide", "negative"}
@@ -53,8 +55,11 @@ def tidy(expression: Expression) -> Expression:
 
 def _tidied(item: Expression, arguments: list[Expression], whole: set[int]) -> Expression:
     """Return a node over tidied arguments, tidied itself."""
-    if not arguments:
+    row = PRIMITIVES.get(item.operation)
+    if row is None or not arguments:
         return item
+    if (row.reduces or row.expand) and max(child.kind for child in arguments) < Kind.ELEMENT:
+        return item  # what it reduces turned out not to vary
     if item.operation == "stop":
         return arguments[0]
     if item.operation == "where":
@@ -74,7 +79,22 @@ def _choice(condition: Expression, a: Expression, b: Expression) -> Expression:
         b = b.arguments[1]  # the branch that only passes NaN on
     if condition.operation == "is_finite" and a.operation == "max" and number(b) == 0.0:
         return node("peak", a.arguments[0])
+    if condition.operation in {"less", "less_equal"}:
+        low, high = condition.arguments
+        a, b = _decided(a, low, high), _decided(b, high, low)
     return node("where", condition, a, b)
+
+
+def _decided(branch: Expression, low: Expression, high: Expression) -> Expression:
+    """Replace maxima and minima that a condition has decided."""
+    known = {
+        id(node(name, *pair)): found
+        for name, found in (("maximum", high), ("minimum", low))
+        for pair in ((low, high), (high, low))
+    }
+    if not any(id(item) in known for item in walk(branch)):
+        return branch
+    return tidy(replace(branch, known))
 
 
 # --- products ---------------------------------------------------------------------------------
@@ -113,7 +133,7 @@ def _built(product: _Product) -> Expression:
     if chosen is not None:
         return chosen
     powers = _with_softmax(product.powers)
-    below = _multiplied(item for item, count in powers.items() for _ in range(-count))
+    below = _multiplied(_power(item, -count) for item, count in powers.items() if count < 0)
     factors = [_power(item, count) for item, count in powers.items() if count > 0]
     size = abs(product.number)
     above = _multiplied([literal(size), *factors] if size != 1.0 else factors)
