@@ -97,9 +97,7 @@ def _variant(loss: Loss, structure: Mapping[str, object]) -> Composite:
         for name, default in loss.parameters.items()
         if name in loss.structure
     }
-    zeros = {name for name in loss.numbers if loss.parameters[name] == 0}
-    chosen = Variant(structure=tuple(flags.items()), labels=labels, zeros=frozenset(zeros))
-    return composite(loss, chosen)
+    return composite(loss, Variant(structure=tuple(flags.items()), labels=labels))
 
 
 def complete_docstring(loss: Loss, written: str) -> str:
