@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +70,33 @@ def test_from_scikit_learn(theirs: str, ours: str) -> None:
     metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
     words = _arrays()
     _assert_same(eval(theirs, dict(vars(metrics)), words), eval(ours, OURS, words))
+
+
+# Keras chooses its backend when it is imported, so it is asked in a process of its own.
+_KERAS = """
+import json, sys
+import keras, numpy as np
+arrays = np.load(sys.argv[1])
+words = {**vars(keras.ops.nn), **vars(keras.losses), **arrays, "d": 0.7}
+found = [np.asarray(keras.ops.convert_to_numpy(eval(call, words))) for call in sys.argv[2:]]
+print(json.dumps([value.tolist() for value in found]))
+"""
+
+
+def test_from_keras(tmp_path: Path) -> None:
+    pytest.importorskip("scipy", reason="SciPy is not installed")
+    from scipy.special import log_softmax
+
+    backend = next((name for name in ("jax", "torch") if importlib.util.find_spec(name)), None)
+    if backend is None or importlib.util.find_spec("keras") is None:
+        pytest.skip("Keras, or a backend for it, is not installed")
+    words = _arrays()
+    np.savez(tmp_path / "arrays.npz", **words)
+    rows = [parameters.values for parameters in _rows("Keras")]
+    calls = [sys.executable, "-c", _KERAS, tmp_path / "arrays.npz", *(row[0] for row in rows)]
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    done = subprocess.run(calls, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    given = words | {"d": 0.7, "log_softmax": lambda z: log_softmax(z, axis=-1)}
+    for (_, ours), theirs in zip(rows, json.loads(done.stdout), strict=True):
+        _assert_same(theirs, eval(ours, OURS, given))
