@@ -20,6 +20,7 @@ extensions = [
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
+    "adapter_page",
     "command_help",
     "loss_pages",
     "mathml",

@@ -16,9 +16,13 @@ class OptionalTocTree(TocTree):
     def run(self) -> list[nodes.Node]:
         """Return the table of contents; nothing if no page exists."""
         folder = Path(self.env.doc2path(self.env.docname)).parent
-        found = [line for line in self.content if (folder / f"{line.strip()}.md").exists()]
+        found = [
+            line
+            for line in self.content
+            if line.startswith(":") or not line.strip() or any(folder.glob(f"{line.strip()}.*"))
+        ]
         self.content = StringList(found, source=self.env.docname)
-        return super().run() if found else []
+        return super().run() if any(map(str.strip, found)) else []
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
