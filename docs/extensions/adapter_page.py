@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from lossary import adapters
@@ -24,14 +26,24 @@ def write_page(path: Path) -> None:
     if not adapters.__all__:
         path.unlink(missing_ok=True)
         return
-    sections = [_section(f"lossary.adapters.{name}") for name in adapters.__all__]
+    sections = [_section(getattr(adapters, name)) for name in adapters.__all__]
     text = "\n".join([_OPENING, *sections])
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
 
 
-def _section(module: str) -> str:
-    return f"{module}\n{'-' * len(module)}\n\n.. automodule:: {module}\n   :members:\n"
+def _section(module: ModuleType) -> str:
+    title = module.__name__
+    parts = [f"{title}\n{'-' * len(title)}\n", f".. module:: {title}\n"]
+    parts.append(f"{inspect.cleandoc(module.__doc__ or '')}\n")
+    for name, item in vars(module).items():
+        if name.startswith("_") or getattr(item, "__module__", None) != title:
+            continue
+        if inspect.isclass(item):
+            parts.append(f".. autoclass:: {name}\n   :members:\n")
+        elif callable(item):
+            parts.append(f".. autofunction:: {name}\n")
+    return "\n".join(parts)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
