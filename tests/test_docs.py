@@ -24,14 +24,18 @@ NEEDED = ("sphinx", "sphinx_book_theme", "myst_parser", "numpydoc", "sphinx_copy
           "sphinx_design", "latex2mathml", "matplotlib", "click")  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def loss_pages() -> ModuleType:
-    """Return the extension that writes the pages; it needs no Sphinx for that."""
-    path = DOCS / "extensions" / "loss_pages.py"
-    specification = importlib.util.spec_from_file_location("loss_pages", path)
+def _extension(name: str) -> ModuleType:
+    """Return an extension that writes pages; it needs no Sphinx for that."""
+    path = DOCS / "extensions" / f"{name}.py"
+    specification = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def loss_pages() -> ModuleType:
+    return _extension("loss_pages")
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +105,27 @@ def test_a_new_loss_has_a_page(loss_pages: ModuleType) -> None:
     assert "Quartic loss: the fourth power of the error." in page
     assert r"\left(\mathrm{inputs} - \mathrm{targets}\right)^{4}" in page
     assert "**With robust=True**" in page
+
+
+def test_the_page_of_the_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, path = _extension("adapter_page"), tmp_path / "adapters.rst"
+    booster = ModuleType("lossary.adapters.booster", "Objectives of a booster.")
+    source = "import math\ndef objective(): ...\nclass Metric: ...\ndef _hidden(): ...\n"
+    exec(source, vars(booster) | {"__name__": booster.__name__}, vars(booster))
+    for name in ("objective", "Metric", "_hidden"):
+        vars(booster)[name].__module__ = booster.__name__
+    monkeypatch.setattr(lossary.adapters, "booster", booster, raising=False)
+    monkeypatch.setattr(lossary.adapters, "__all__", ["booster"])
+    writer.write_page(path)
+    page = path.read_text("utf-8")
+    assert "Objectives of a booster." in page
+    assert re.findall(r"auto\w+:: \w+", page) == [
+        "autofunction:: objective",
+        "autoclass:: Metric",
+    ]
+    monkeypatch.setattr(lossary.adapters, "__all__", [])
+    writer.write_page(path)
+    assert not path.exists()
 
 
 def test_examples_of_the_page_writer(loss_pages: ModuleType) -> None:
