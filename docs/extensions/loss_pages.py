@@ -99,12 +99,16 @@ def variants(loss: Loss) -> dict[str, dict[str, object]]:
         kinds["With class labels"] = {"labels": True}
     if loss.takes_probabilities:
         kinds["With probabilities" if loss.takes_labels else ""] = {"labels": False}
-    flags = [name for name in sorted(loss.structure) if isinstance(loss.parameters[name], bool)]
-    for name in flags:
-        default = loss.parameters[name]
-        others = {f"With {name}={not default}": {**kind, name: not default} for kind in
-                  kinds.values()}  # fmt: skip
-        kinds |= others
+    defaults = {name: loss.parameters[name] for name in sorted(loss.structure)}
+    flags = {name: value for name, value in defaults.items() if isinstance(value, bool)}
+    chosen = [f"{name}={value}" for name, value in defaults.items() if name not in flags]
+    if chosen:  # what is shown is one of many
+        values = ", ".join(chosen)
+        kinds = {f"{title or 'With'} {values}": kind for title, kind in kinds.items()}
+    for name, default in flags.items():
+        kinds |= {
+            f"With {name}={not default}": {**kind, name: not default} for kind in kinds.values()
+        }
     return kinds
 
 
