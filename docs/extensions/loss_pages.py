@@ -104,29 +104,34 @@ def variants(loss: Loss) -> dict[str, dict[str, object]]:
     chosen = [f"{name}={value}" for name, value in defaults.items() if name not in flags]
     if chosen:  # what is shown is one of many
         values = ", ".join(chosen)
-        kinds = {f"{title or 'With'} {values}": kind for title, kind in kinds.items()}
+        kinds = {_and(title, values): kind for title, kind in kinds.items()}
     for name, default in flags.items():
         kinds |= {
-            f"With {name}={not default}": {**kind, name: not default} for kind in kinds.values()
+            _and(title, f"{name}={not default}"): {**kind, name: not default}
+            for title, kind in kinds.items()
         }
     return kinds
+
+
+def _and(title: str, choice: str) -> str:
+    return f"{title}, {choice}" if title else f"With {choice}"
 
 
 def _formulas(loss: Loss) -> Iterator[str]:
     for title, structure in variants(loss).items():
         yield f"**{title}**\n" if title else ""
-        yield f".. math::\n\n   {aligned(loss.name, shown_formula(loss, structure))}\n"
+        yield f".. math::\n\n   {aligned(shown_formula(loss, structure))}\n"
         yield f"Derivative with respect to ``{loss.arguments[0]}``:\n"
-        yield f".. math::\n\n   {aligned('', shown_gradient(loss, structure))}\n"
+        yield f".. math::\n\n   {aligned(shown_gradient(loss, structure))}\n"
 
 
-def aligned(name: str, expression: Expression) -> str:
+def aligned(expression: Expression) -> str:
     r"""Return LaTeX with each named part on a line of its own.
 
     Examples
     --------
     >>> from lossary.formula.expression import argument
-    >>> aligned("", argument("x") + 1)
+    >>> aligned(argument("x") + 1)
     'x + 1'
     """
     body, parts = name_parts(expression)
