@@ -1,10 +1,27 @@
-"""What every test and doctest shares: losses that one defines are gone for the next."""
+"""What every test and doctest shares: losses that one defines are gone for the next.
+
+Pages whose examples need a library that is missing are skipped, with that reason.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+import re
 from collections.abc import Iterator
 
 import pytest
+
+_IMPORT = re.compile(r"(?:import|from)\s+(\w+)")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a page if one of its examples imports a library that is not installed."""
+    if not isinstance(item, pytest.DoctestItem) or item.path.suffix != ".md":
+        return
+    for example in item.dtest.examples if item.dtest else ():
+        found = _IMPORT.match(example.source)
+        if found and importlib.util.find_spec(found[1]) is None:
+            pytest.skip(f"{found[1]} is not installed")
 
 
 @pytest.fixture(autouse=True)

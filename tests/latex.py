@@ -172,7 +172,7 @@ class _Reader:
             return "inf"
         if token.startswith(r"\mathrm"):
             return token[len(r"\mathrm{") : -1].replace(r"\_", "_").replace("NaN", "nan")
-        if re.fullmatch(r"\d.*|k|C", token) or token in {r"\delta", r"\beta"}:
+        if re.fullmatch(r"\d.*|[a-zA-Z]", token) or token in {r"\delta", r"\beta"}:
             return token.lstrip("\\")
         message = f"unexpected {token!r}"
         raise SyntaxError(message)

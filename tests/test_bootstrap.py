@@ -103,6 +103,15 @@ def test_the_two_commands_share_one_environment(bootstrap: ModuleType, pip: Pip)
     assert pip.taken() == []
 
 
+def test_documentation_installs_its_tools_beside_the_package(
+    bootstrap: ModuleType, pip: Pip
+) -> None:
+    assert bootstrap.main(["docs"]) == 0
+    assert pip.taken() == [*RUN, "documentation tools"]
+    assert bootstrap.main(["docs"]) == 0
+    assert pip.taken() == []
+
+
 def test_changed_project_is_installed_again(bootstrap: ModuleType, pip: Pip, project: Path) -> None:
     bootstrap.main(["run"])
     with (project / "pyproject.toml").open("a") as file:
@@ -127,7 +136,7 @@ def test_moved_project_is_installed_again(
 
 def test_every_step_names_the_editable_package_or_no_package(bootstrap: ModuleType) -> None:
     """A plain ``.`` would replace the editable installation by a copy."""
-    for step in bootstrap.TEST + bootstrap.LINT:
+    for step in bootstrap.TEST + bootstrap.LINT + bootstrap.DOCS:
         for before, word in zip(("", *step.request), step.request, strict=False):
             assert not word.startswith(".") or before == "-e"
 
@@ -136,7 +145,7 @@ def test_names_in_requests_exist(bootstrap: ModuleType) -> None:
     tomllib = pytest.importorskip("tomllib")
     configuration = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = configuration["project"]["optional-dependencies"]
-    for step in bootstrap.TEST + bootstrap.LINT:
+    for step in bootstrap.TEST + bootstrap.LINT + bootstrap.DOCS:
         for before, word in zip(("", *step.request), step.request, strict=False):
             if before == "--group":
                 assert word in configuration["dependency-groups"]
@@ -287,6 +296,10 @@ def test_unknown_command_is_a_usage_error(bootstrap: ModuleType, arguments: list
         (["run", "list", "--json"], ["-m", "lossary", "list", "--json"]),
         (["test"], ["-m", "pytest", "-n", "auto"]),
         (
+            ["docs", "-E"],
+            ["-m", "sphinx", "-W", "-n", "--keep-going", "-q", "-E", "docs", "build/docs"],
+        ),
+        (
             ["test", "-k", "hinge", "-n", "0"],
             ["-m", "pytest", "-n", "auto", "-k", "hinge", "-n", "0"],
         ),
@@ -298,7 +311,8 @@ def test_arguments_are_passed_on(
     seen: list[list[str]] = []
     monkeypatch.setattr(bootstrap, "become", lambda python, rest: seen.append(rest))
     bootstrap.main(arguments)
-    assert seen == [started]
+    folder = f"{bootstrap.ROOT}{os.sep}"
+    assert [[word.removeprefix(folder) for word in seen[0]]] == [started]
 
 
 def test_lint_runs_every_check(bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

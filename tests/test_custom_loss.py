@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 from assertions import assert_close
-from libraries import LIBRARIES, Library
+from libraries import BY_NAME, LIBRARIES, Library
 
 import lossary
 from lossary import formula
+from lossary.domains import CLASS_LABELS
 from lossary.formula import (
     at_label,
+    class_count,
+    class_index,
     is_label,
     max_over_classes,
     maximum,
@@ -42,8 +48,6 @@ def test_elementwise(library: Library) -> None:
 
 @pytest.mark.parametrize("library", LIBRARIES[:6], ids=lambda x: x.name)
 def test_along_an_axis(library: Library) -> None:
-    from lossary.domains import CLASS_LABELS
-
     @lossary.loss(targets=CLASS_LABELS)
     def multiclass_squared_hinge_loss(logits: Any, targets: Any, axis: int = -1) -> Any:
         margins = 1 + logits - at_label(logits, targets)
@@ -61,6 +65,166 @@ def test_along_an_axis(library: Library) -> None:
     moved = library.array(x.T.copy())
     along = multiclass_squared_hinge_loss(moved, given[1], axis=0)
     assert_close(library.numpy(along), margins.sum(1), rtol=1e-5)
+
+
+# --- both losses of docs/custom_losses.md have all that every loss has ------------------------
+@dataclass(frozen=True)
+class Case:
+    """A loss of one's own, its arguments, and the same loss in NumPy, row by row."""
+
+    loss: Callable[..., Any]
+    inputs: np.ndarray
+    targets: np.ndarray
+    oracle: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    def given(self, library: Library, inputs: np.ndarray | None = None) -> tuple[Any, Any]:
+        """Return the arguments as float32 arrays of a library."""
+        x = np.asarray(self.inputs if inputs is None else inputs, np.float32)
+        return library.array(x), library.array(self.targets)
+
+    def differences(self, step: float = 1e-4) -> tuple[np.ndarray, np.ndarray]:
+        """Return gradient and diagonal Hessian of the sum, by central differences in float64."""
+        gradient, hessian = np.zeros_like(self.inputs), np.zeros_like(self.inputs)
+        middle = self.oracle(self.inputs, self.targets).sum()
+        for place in np.ndindex(self.inputs.shape):
+            moved = np.zeros_like(self.inputs)
+            moved[place] = step
+            above = self.oracle(self.inputs + moved, self.targets).sum()
+            below = self.oracle(self.inputs - moved, self.targets).sum()
+            gradient[place] = (above - below) / (2 * step)
+            hessian[place] = (above - 2 * middle + below) / step**2
+        return gradient, hessian
+
+
+def _squared_hinge() -> Case:
+    @lossary.loss
+    def squared_hinge_loss(inputs: Any, targets: Any) -> Any:
+        return maximum(0, 1 - targets * inputs) ** 2
+
+    inputs = np.array([0.5, -2.0, -0.75, 3.0, 0.25, -0.5])
+    targets = np.float32([1, -1, 1, 1, -1, -1])
+    return Case(squared_hinge_loss, inputs, targets, lambda z, y: np.maximum(0, 1 - y * z) ** 2)
+
+
+def _multiclass_squared_hinge() -> Case:
+    @lossary.loss(targets=CLASS_LABELS)
+    def multiclass_squared_hinge_loss(logits: Any, targets: Any, axis: int = -1) -> Any:
+        margins = maximum(0, 1 + logits - at_label(logits, targets))
+        return sum_over_classes(where(is_label(targets), 0, margins**2))
+
+    def oracle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        margins = np.maximum(0, 1 + x - x[np.arange(len(y)), y][:, None]) ** 2
+        margins[np.arange(len(y)), y] = 0
+        return margins.sum(1)
+
+    rng = np.random.default_rng(20)
+    # Multiples of 1/8 and an odd 1/16 keep the margins away from the kink, and exact in float32.
+    inputs = np.round(rng.normal(size=(6, 4)) * 8) / 8
+    targets = rng.integers(0, 4, 6)
+    inputs[np.arange(6), targets] += 1 / 16
+    return Case(multiclass_squared_hinge_loss, inputs, targets, oracle)
+
+
+_CASES = {"elements": _squared_hinge, "rows": _multiclass_squared_hinge}
+
+
+@pytest.fixture(params=_CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    return _CASES[request.param]()
+
+
+@pytest.fixture(params=LIBRARIES[:6], ids=lambda library: library.name)
+def library(request: pytest.FixtureRequest) -> Library:
+    return request.param
+
+
+def test_derivatives_are_those_of_finite_differences(case: Case, library: Library) -> None:
+    given = case.given(library)
+    value, gradient, hessian = lossary.value_grad_hess(case.loss)(*given)
+    assert_close(library.numpy(value), case.oracle(case.inputs, case.targets), rtol=1e-5)
+    expected, second = case.differences()
+    assert_close(library.numpy(gradient), expected, rtol=1e-4, atol=1e-5)
+    assert_close(library.numpy(hessian), second, rtol=1e-4, atol=1e-4)
+
+
+def test_native_differentiation_agrees(case: Case) -> None:
+    expected, _ = case.differences()
+    for library, derive in ((BY_NAME["torch"], _torch_gradient), (BY_NAME["jax"], _jax_gradient),
+                            (BY_NAME["mlx"], _mlx_gradient)):  # fmt: skip
+        if importlib.util.find_spec(library.module) is not None:
+            found = derive(case.loss, *case.given(library))
+            assert_close(library.numpy(found), expected, rtol=1e-4, atol=1e-5)
+
+
+def _torch_gradient(loss: Any, inputs: Any, targets: Any) -> Any:
+    inputs.requires_grad_()
+    loss(inputs, targets, reduction="sum").backward()
+    return inputs.grad
+
+
+def _jax_gradient(loss: Any, inputs: Any, targets: Any) -> Any:
+    import jax
+
+    return jax.jit(jax.grad(lambda x: loss(x, targets, reduction="sum")))(inputs)
+
+
+def _mlx_gradient(loss: Any, inputs: Any, targets: Any) -> Any:
+    import mlx.core as mx
+
+    return mx.grad(lambda x: loss(x, targets, reduction="sum"))(inputs)
+
+
+def test_what_a_mask_hides_may_be_nan(case: Case, library: Library) -> None:
+    keep = np.array([True, False, True, True, False, True])
+    inputs = case.inputs.copy()
+    inputs[~keep] = np.nan
+    options = {"where": library.array(keep), "reduction": "mean"}
+    value, gradient = lossary.value_and_grad(case.loss)(*case.given(library, inputs), **options)
+    losses = case.oracle(case.inputs, case.targets)
+    assert_close(library.numpy(value), losses[keep].mean(), rtol=1e-5)
+    expected = case.differences()[0] / keep.sum()
+    expected[~keep] = 0
+    assert_close(library.numpy(gradient), expected, rtol=1e-4, atol=1e-5)
+    assert not library.numpy(gradient)[~keep].any()
+
+
+def test_weights_and_reductions(case: Case, library: Library) -> None:
+    weights = np.array([0.5, 2.0, 0.0, 1.0, 3.0, 1.0])
+    weighted = weights * case.oracle(case.inputs, case.targets)
+    given, own = case.given(library), {"weights": library.array(weights.astype(np.float32))}
+    for options, expected in (
+        ({"reduction": "none"}, weighted),
+        ({"reduction": "sum"}, weighted.sum()),
+        ({"reduction": "mean"}, weighted.mean()),
+        ({"reduction": "mean", "denominator": "weights"}, weighted.sum() / weights.sum()),
+        ({"reduction": "mean", "denominator": 4.0}, weighted.sum() / 4),
+    ):
+        assert_close(library.numpy(case.loss(*given, **own, **options)), expected, rtol=1e-5)
+
+
+def test_labels_to_ignore_and_weights_of_classes(library: Library) -> None:
+    case = _multiclass_squared_hinge()
+    losses = case.oracle(case.inputs, case.targets)
+    class_weights = np.float32([1.0, 2.0, 0.5, 3.0])
+    given = case.given(library)
+    found = case.loss(*given, class_weights=library.array(class_weights))
+    assert_close(library.numpy(found), class_weights[case.targets] * losses, rtol=1e-5)
+    ignored = np.where(np.arange(6) < 2, -100, case.targets)
+    mean = case.loss(given[0], library.array(ignored), ignore_index=-100, reduction="mean")
+    assert_close(library.numpy(mean), losses[2:].mean(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "word", [sum_over_classes, lambda x: x / class_count(), lambda x: x * class_index()]
+)
+def test_classes_need_an_axis(word: Any) -> None:
+    def wordy_loss(inputs: Any, targets: Any) -> Any:
+        return targets - word(inputs)
+
+    told = _refused(wordy_loss)
+    assert told.startswith("wordy_loss: the formula must have a class axis to speak of classes")
+    assert told.endswith("Declare the loss with axis=True, or give it a parameter axis=-1.")
+    lossary.loss(axis=True)(wordy_loss)
 
 
 def test_a_tie_between_classes_goes_to_the_first() -> None:

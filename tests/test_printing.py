@@ -14,12 +14,25 @@ from latex import to_python
 
 import lossary
 from lossary.composite import Variant, composite
-from lossary.formula import primitives
-from lossary.formula.expression import Expression, Kind, argument, label, literal, node, parameter
+from lossary.formula import logsumexp, primitives, softmax, where
+from lossary.formula.expression import (
+    Expression,
+    Kind,
+    argument,
+    label,
+    literal,
+    node,
+    parameter,
+    walk,
+)
 from lossary.formula.gradient import gradient
+from lossary.formula.parts import name_parts, named_latex, named_text
 from lossary.formula.printing import to_latex, to_text
+from lossary.formula.rewrite import expand
+from lossary.formula.tidy import tidy
 
 ROWS, CLASSES = 3, 4
+FOLDED = 1e-13  # tidying multiplies a formula's numbers in float64
 _RNG = np.random.default_rng(0)
 _LABELS = _RNG.integers(0, CLASSES, (ROWS, 1))
 VALUES: dict[str, Any] = {
@@ -50,7 +63,7 @@ class _Words(dict[str, Any]):
 
 
 _SAME = ("abs", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "sign")
-_FROM_TABLE = ("sigmoid", "softplus", "log_cosh")
+_FROM_TABLE = ("sigmoid", "softplus", "log_cosh", "logical_not")
 
 
 def _primitive(name: str, xp: Any) -> Any:
@@ -70,7 +83,9 @@ class _Arrays(ast.NodeTransformer):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         self.generic_visit(node)
-        return ast.UnaryOp(ast.Invert(), node.operand) if isinstance(node.op, ast.Not) else node
+        if not isinstance(node.op, (ast.Not, ast.Invert)):
+            return node
+        return ast.Call(ast.Name("logical_not", ast.Load()), [node.operand], [])
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
@@ -87,15 +102,46 @@ def _read(source: str, values: dict[str, Any]) -> Any:
 
 
 def assert_reads_back(expression: Expression, values: dict[str, Any] = VALUES) -> None:
-    expected = evaluate(expression, values, CLASSES)
     text, latex = to_text(expression), to_latex(expression)
-    for printed, source in ((text, text), (latex, to_python(latex))):
-        found = np.asarray(_read(source, values))
-        for ours, theirs in zip(*map(np.ravel, np.broadcast_arrays(found, expected)), strict=True):
+    found = [(text, _read(text, values)), (latex, _read(to_python(latex), values))]
+    assert_same_values(found, evaluate(expression, values, CLASSES))
+
+
+def assert_named_reads_back(
+    shown: Expression,
+    meant: Expression,
+    values: dict[str, Any] = VALUES,
+    within: float = 1e-40,
+) -> None:
+    """Read a printed formula with named parts, as a reader would, from the parts to the body."""
+    text, latex = named_text(shown), named_latex(shown)
+    found = [
+        (text, _read_named(text, ", with ", "; ", str, values)),
+        (latex, _read_named(latex, r" \quad\text{with } ", r";\; ", to_python, values)),
+    ]
+    assert_same_values(found, evaluate(meant, values, CLASSES), within)
+
+
+def _read_named(
+    printed: str, opening: str, between: str, spelled: Any, values: dict[str, Any]
+) -> Any:
+    body, _, parts = printed.partition(opening)
+    known = dict(values)
+    for part in filter(None, parts.split(between)):
+        name, _, meaning = part.partition(" = ")
+        assert name not in known
+        known[name] = _read(spelled(meaning), known)
+    return _read(spelled(body), known)
+
+
+def assert_same_values(found: list[tuple[str, Any]], expected: Any, within: float = 1e-40) -> None:
+    for printed, read in found:
+        pairs = np.broadcast_arrays(np.asarray(read), expected)
+        for ours, theirs in zip(*map(np.ravel, pairs), strict=True):
             same = ours == theirs or (ours != ours and theirs != theirs)
             # Numbers alone are folded in float64, as the simplifier does; all else has 60 digits.
-            bound = abs(theirs) * 1e-15 if isinstance(theirs, np.float64) else 1e-40
-            assert same or abs(ours - theirs) <= bound, (printed, source, ours, theirs)
+            bound = abs(theirs) * 1e-15 if isinstance(theirs, np.float64) else within
+            assert same or abs(ours - theirs) <= bound, (printed, ours, theirs)
 
 
 # --- every formula that is shown --------------------------------------------------------------
@@ -126,9 +172,40 @@ def test_formulas_and_gradients_read_back(
     if labels:
         values["targets"] = VALUES["labels"]
     assert_reads_back(chosen.written, values)
+    assert_named_reads_back(tidy(chosen.written), chosen.written, values, FOLDED)
     for name in loss.arguments:
         if not (labels and name == "targets"):
-            assert_reads_back(gradient(chosen.raw, chosen.symbols[name]), values)
+            derivative = gradient(chosen.raw, chosen.symbols[name])
+            assert_reads_back(derivative, values)
+            assert_named_reads_back(tidy(derivative), derivative, values, FOLDED)
+
+
+@pytest.mark.parametrize("loss", lossary.list_losses(), ids=lambda loss: loss.name)
+def test_shown_gradients_are_short(loss: lossary.Loss) -> None:
+    for labels in {loss.takes_labels, loss.takes_labels and not loss.takes_probabilities}:
+        assert len(loss.gradient_text(labels=labels)) < 250
+
+
+def test_repeated_parts_get_letters_that_are_free() -> None:
+    r, y = argument("r"), argument("a_long_name")
+    expression = (r - y) * (r - y) + where(r - y < 0, 1, r - y)
+    assert named_text(expression) == "s * s + where(s < 0, 1, s), with s = r - a_long_name"
+    assert name_parts(r * r).parts == ()
+
+
+def test_tidy_collects_what_a_reader_would() -> None:
+    x, y = argument("x"), argument("y")
+    difference, chosen = x - y, where(x < y, 1, 0)
+    for long, short in (
+        (difference + difference, "2 * (x - y)"),
+        (chosen * x + chosen * y + where(x < y, 0, 1) * x, "where(x < y, x + y, x)"),
+        (0.5 * x * x / (x * y * 2), "0.25 * x / y"),
+        (-x + y, "y - x"),
+        (x - x, "0"),
+        (expand(softmax(x)), "softmax(x)"),
+        (expand(logsumexp(x)), "logsumexp(x)"),
+    ):
+        assert to_text(tidy(long)) == short
 
 
 # --- any expression ---------------------------------------------------------------------------
@@ -194,5 +271,19 @@ def test_every_expression_reads_back(expression: Expression) -> None:
 
     try:
         assert_reads_back(expression)
+        assert_named_reads_back(expression, expression)
     except (OverflowError, ZeroDivisionError, mp.libmp.ComplexResult):
         pass  # the value is no real number, so there is nothing to compare
+
+
+@given(_expressions())
+def test_tidy_keeps_the_value_of_real_numbers(expression: Expression) -> None:
+    import mpmath as mp
+
+    try:
+        values = [evaluate(item, VALUES, CLASSES) for item in walk(expression)]
+        largest = max(1.0, *(float(abs(x)) for value in values for x in np.ravel(value)))
+        if np.isfinite(largest):
+            assert_named_reads_back(tidy(expression), expression, within=FOLDED * largest**2)
+    except (OverflowError, ZeroDivisionError, mp.libmp.ComplexResult):
+        pass

@@ -3,6 +3,7 @@
     tools/python.sh tools/bootstrap.py run [ARGUMENTS...]    the demonstration, or `lossary`
     tools/python.sh tools/bootstrap.py test [ARGUMENTS...]   pytest
     tools/python.sh tools/bootstrap.py lint                  ruff and mypy
+    tools/python.sh tools/bootstrap.py docs [ARGUMENTS...]   the site, into build/docs
 
 Every command has its list of steps, each one call of pip. A step that succeeded leaves a stamp, so
 that the next start skips it until ``pyproject.toml`` changes, and an interrupted installation goes
@@ -52,7 +53,8 @@ TEST = (
     Step("boosters and trainers", (*PACKAGE, "--group", "adapters"), needed=False),
 )
 LINT = (*RUN, Step("lint tools", ("--group", "lint")))
-COMMANDS = {"run": RUN, "test": TEST, "lint": LINT}
+DOCS = (*RUN, Step("documentation tools", (*PACKAGE, "--group", "docs")))
+COMMANDS = {"run": RUN, "test": TEST, "lint": LINT, "docs": DOCS}
 
 
 class Failure(Exception):
@@ -77,7 +79,7 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         say("interrupted; the next start goes on from here")
         return 130
-    return {"run": run, "test": test, "lint": lint}[command](python, rest)
+    return {"run": run, "test": test, "lint": lint, "docs": docs}[command](python, rest)
 
 
 # Commands -----------------------------------------------------------------------------------------
@@ -105,6 +107,14 @@ def lint(python: Path, arguments: list[str]) -> int:
         say(check)
         failed += subprocess.run([python, "-m", *check.split()], cwd=ROOT).returncode != 0
     return 1 if failed else 0
+
+
+def docs(python: Path, arguments: list[str]) -> int:
+    """Build the documentation; a warning is a failure. Arguments go to Sphinx."""
+    options = ("-W", "-n", "--keep-going", "-q")
+    return become(
+        python, ["-m", "sphinx", *options, *arguments, str(ROOT / "docs"), str(ROOT / "build/docs")]
+    )
 
 
 def become(python: Path, arguments: list[str]) -> NoReturn:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lossary.formula.expression import Expression
 from lossary.formula.gradient import gradient
-from lossary.formula.printing import to_latex, to_text
+from lossary.formula.parts import named_latex, named_text
+from lossary.formula.tidy import tidy
 
 if TYPE_CHECKING:
     from lossary.composite import Composite
@@ -55,39 +57,47 @@ TypeError
 
 def formula_text(loss: Loss, **structure: object) -> str:
     """Return the formula as plain text; ``labels=True`` chooses class labels as targets."""
-    return to_text(_variant(loss, structure).written)
+    return named_text(shown_formula(loss, structure))
 
 
 def gradient_text(loss: Loss, **structure: object) -> str:
     """Return the derivative with respect to the first argument as plain text."""
-    return to_text(_gradient(loss, structure))
+    return named_text(shown_gradient(loss, structure=structure))
 
 
 def formula_latex(loss: Loss, **structure: object) -> str:
     """Return the formula as LaTeX."""
-    return to_latex(_variant(loss, structure).written)
+    return named_latex(shown_formula(loss, structure))
 
 
 def gradient_latex(loss: Loss, **structure: object) -> str:
     """Return the derivative with respect to the first argument as LaTeX."""
-    return to_latex(_gradient(loss, structure))
+    return named_latex(shown_gradient(loss, structure=structure))
 
 
-def _gradient(loss: Loss, structure: dict[str, object]) -> Expression:
+def shown_formula(loss: Loss, structure: Mapping[str, object]) -> Expression:
+    """Return the formula as it is printed, tidied for reading."""
+    return tidy(_variant(loss, structure).written)
+
+
+def shown_gradient(
+    loss: Loss, structure: Mapping[str, object], argument: str | None = None
+) -> Expression:
+    """Return the derivative with respect to an argument, the first by default, as it is printed."""
     chosen = _variant(loss, structure)
-    return gradient(chosen.raw, chosen.symbols[loss.arguments[0]])
+    return tidy(gradient(chosen.raw, chosen.symbols[argument or loss.arguments[0]]))
 
 
-def _variant(loss: Loss, structure: dict[str, object]) -> Composite:
+def _variant(loss: Loss, structure: Mapping[str, object]) -> Composite:
     from lossary.composite import Variant, composite
 
-    labels = bool(structure.pop("labels", loss.takes_labels))
-    flags = {name: loss.parameters[name] for name in loss.parameters if name in loss.structure}
-    zeros = {name for name in loss.numbers if loss.parameters[name] == 0}
-    chosen = Variant(
-        structure=tuple((flags | structure).items()), labels=labels, zeros=frozenset(zeros)
-    )
-    return composite(loss, chosen)
+    labels = bool(structure.get("labels", loss.takes_labels))
+    flags = {
+        name: structure.get(name, default)
+        for name, default in loss.parameters.items()
+        if name in loss.structure
+    }
+    return composite(loss, Variant(structure=tuple(flags.items()), labels=labels))
 
 
 def complete_docstring(loss: Loss, written: str) -> str:
@@ -95,7 +105,8 @@ def complete_docstring(loss: Loss, written: str) -> str:
     if not written:
         written = f"{loss.name.replace('_', ' ').capitalize()}."
     head, sections = _split(written)
-    head += f"\n\nFormula::\n\n    {formula_text(loss)}"
+    formula = formula_text(loss).replace(", with ", "\n    with ")
+    head += f"\n\nFormula::\n\n    {formula}"
     parameters = sections.pop("Parameters", "").rstrip()
     tail = [
         text.format(default=loss.reduction) if name == "reduction" else text

@@ -21,8 +21,15 @@ from lossary.domains import (
     Domain,
     Range,
 )
-from lossary.errors import GENERATED, LossaryTypeError, LossaryValueError, value_error
-from lossary.formula.expression import Expression, TracingError
+from lossary.errors import (
+    GENERATED,
+    LossaryTypeError,
+    LossaryValueError,
+    type_error,
+    value_error,
+)
+from lossary.formula.expression import Expression, TracingError, walk
+from lossary.formula.primitives import PRIMITIVES
 
 if TYPE_CHECKING:
     from lossary.problem import Request
@@ -133,7 +140,22 @@ class Loss:
                 "lossary.formula."
             )
             raise LossaryTypeError(message)
+        if self.axis is None:
+            self._refuse_classes(result)
         return result
+
+    def _refuse_classes(self, formula: Expression) -> None:
+        """Raise if the formula of a loss of elements speaks of classes."""
+        for item in walk(formula):
+            row = PRIMITIVES.get(item.operation)
+            if row is not None and (row.reduces or row.name in {"index", "class_count"}):
+                raise type_error(
+                    self.name,
+                    "the formula",
+                    "must have a class axis to speak of classes",
+                    repr(item),
+                    "Declare the loss with axis=True, or give it a parameter axis=-1.",
+                )
 
     def formula_text(self, **structure: object) -> str:
         """Return the formula as plain text."""

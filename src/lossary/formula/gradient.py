@@ -47,25 +47,67 @@ def diagonal(output: Expression, target: Expression) -> Expression:
     """Return the diagonal of the Hessian of the output with respect to an argument symbol.
 
     The gradient at element i is differentiated forward with respect to element i alone: seen
-    from there, the derivative of ``sum(f)`` is that of f at i, and the derivative of ``max(f)``
-    is that of f where i is the maximal element.
+    from there, the derivative of ``sum(f)`` is that of f at i, plus what reaches the whole of f
+    through row values that depend on element i; the derivative of ``max(f)`` is that of f where
+    i is the maximal element.
     """
     return own_derivative(gradient(output, target), target)
 
 
 def own_derivative(output: Expression, target: Expression) -> Expression:
     """Differentiate forward with respect to the symbol's own element."""
-    derivatives: dict[int, Expression] = {id(target): literal(1)}
+    sweep = _Forward(target)
     for item in walk(output):
-        if item is target:
-            continue
-        total = _ZERO
+        sweep.visit(item)
+    return sweep.totals[id(output)]
+
+
+class _Forward:
+    """Derivatives of nodes with respect to element i of the target, in the order of a walk.
+
+    ``totals`` has the derivative at element i itself. Elsewhere in the row, an element node
+    depends on element i only through row nodes: ``through`` has its derivative with respect to
+    each of these, ``direct`` what passes through none of them.
+    """
+
+    def __init__(self, target: Expression) -> None:
+        self.target = target
+        self.totals: dict[int, Expression] = {}
+        self.direct: dict[int, Expression] = {}
+        self.through: dict[int, dict[int, Expression]] = {}
+
+    def visit(self, item: Expression) -> None:
+        """Differentiate a node whose arguments have been visited."""
+        key = id(item)
+        self.totals[key] = self.direct[key] = literal(1) if item is self.target else _ZERO
+        self.through[key] = {}
         for child, partial in zip(item.arguments, partial_derivatives(item), strict=True):
-            inner = derivatives[id(child)]
-            if partial is not None and inner is not _ZERO:
-                total = total + join(inner, partial)
-        derivatives[id(item)] = total
-    return derivatives[id(output)]
+            if partial is None:
+                continue
+            self.totals[key] += self._total(item, child, partial)
+            if item.kind is Kind.ELEMENT:
+                self._spread(key, child, partial)
+
+    def _total(self, item: Expression, child: Expression, partial: Expression) -> Expression:
+        """Return what a node's derivative at element i has from one argument."""
+        rows = self.through[id(child)]
+        if item.kind is Kind.ELEMENT or not rows:
+            return join(self.totals[id(child)], partial)
+        # A reduction: the rows that its argument depends on reach it from every element.
+        total = join(self.direct[id(child)], partial)
+        for row, derivative in rows.items():
+            total += join(self.totals[row], _sum_over_classes(join(derivative, partial)))
+        return total
+
+    def _spread(self, key: int, child: Expression, partial: Expression) -> None:
+        """Add what an element node has from one argument, by the rows that it passes through."""
+        if child.kind is Kind.ELEMENT:
+            self.direct[key] += join(self.direct[id(child)], partial)
+            new = {row: join(known, partial) for row, known in self.through[id(child)].items()}
+        else:
+            new = {id(child): partial} if self.totals[id(child)] is not _ZERO else {}
+        for row, derivative in new.items():
+            self.through[key][row] = self.through[key].get(row, _ZERO) + derivative
 
 
 def join(adjoint: Expression, partial: Expression) -> Expression:

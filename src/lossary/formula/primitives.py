@@ -270,7 +270,8 @@ _TABLE = (
         latex=r"{0:1} \vee {1:1}", text="{0:1} or {1:1}", precedence=1, boolean=True,
     ),
     _row(
-        "logical_not", 1, lambda xp, a: ~a, "(not {0})",
+        # A comparison of two parameters is a Python bool, and ~True is -2.
+        "logical_not", 1, lambda xp, a: not a if isinstance(a, bool) else ~a, "(not {0})",
         latex=r"\neg {0:4}", text="not {0:4}", precedence=4, boolean=True,
     ),
     _row(

@@ -75,6 +75,8 @@ _GREEK = {"delta", "beta", "alpha", "gamma", "epsilon"}
 def _symbol(name: str) -> str:
     if name in _GREEK:
         return f"\\{name}"
+    if len(name) == 1:
+        return name
     escaped = name.replace("_", r"\_")
     return rf"\mathrm{{{escaped}}}"
 

@@ -23,6 +23,17 @@ def rewrite(outputs: tuple[Expression, ...], rules: Rules) -> tuple[Expression, 
     return tuple(rewritten[id(output)] for output in outputs)
 
 
+def replace(output: Expression, replacements: Mapping[int, Expression]) -> Expression:
+    """Return the output with the nodes of these ids replaced by others."""
+    rewritten: dict[int, Expression] = {}
+    for item in walk(output):
+        found = replacements.get(id(item))
+        if found is None and item.arguments:
+            found = node(item.operation, *(rewritten[id(child)] for child in item.arguments))
+        rewritten[id(item)] = item if found is None else found
+    return rewritten[id(output)]
+
+
 def expand(output: Expression) -> Expression:
     """Replace composites, which have no derivative of their own, by what they stand for."""
     (expanded,) = rewrite((output,), _EXPANSIONS)

@@ -41,7 +41,8 @@ _LOWEST_LOG = -100.0
     smooth=True,
     lipschitz=1.0,
     differences={
-        "MLX": "the gradient is NaN at probabilities 0 and 1",
+        "MLX": "cancels where the loss is small, NaN at infinite logits; the gradient at "
+        "probabilities 0 and 1 is NaN",
         "PyTorch": "binary_cross_entropy takes probabilities; logits have a function of their own",
         "optax": "logits only; never reduced",
         "Keras": "targets first; probabilities by default, clipped to 1e-7",
@@ -73,7 +74,13 @@ def binary_cross_entropy(
     -----
     With logits, ``t softplus(-z) + (1 - t) softplus(z)``: neither term cancels, so a loss of
     2e-9 keeps its digits in float32. With probabilities the logarithms are clamped at -100, and
-    the derivative of a clamped logarithm is 0, so the gradient is finite at 0 and 1.
+    the derivative of a clamped logarithm is 0, so the gradient is finite at 0 and 1. Targets
+    outside [0, 1] are computed as they are, with a warning: -1/+1 labels give losses below 0.
+
+    See Also
+    --------
+    cross_entropy : For more than two classes.
+    hinge_loss : For scores that are not to be probabilities.
 
     Examples
     --------
@@ -100,8 +107,10 @@ def binary_cross_entropy(
     convex=True,
     smooth=True,
     differences={
-        "MLX": "assumes that probability targets sum to 1; labels outside the classes wrap round",
-        "PyTorch": "the class axis is 1; weight is per class; ignore_index defaults to -100",
+        "MLX": "assumes that probability targets sum to 1; labels outside the classes wrap round; "
+        "label_smoothing=1 is refused",
+        "PyTorch": "the class axis is 1; weight is per class, and the mean divides by its sum; "
+        "ignore_index defaults to -100; mean by default",
         "optax": "two functions, for labels and for probabilities; never reduced",
         "Keras": "targets first; probabilities by default, clipped to 1e-7",
         "scikit-learn": "log_loss takes targets first and probabilities",
@@ -137,7 +146,14 @@ def cross_entropy(
     -----
     With labels the loss is ``softplus(logsumexp of the other logits - logit of the label)``,
     which stays accurate where the label's class dominates and the loss is tiny. A class with
-    target probability 0 contributes 0 even where its logit is minus infinity.
+    target probability 0 contributes 0 even where its logit is minus infinity. Probabilities need
+    not sum to 1. Labels never wrap round: -1 is no class, unless it is ``ignore_index``.
+
+    See Also
+    --------
+    binary_cross_entropy : For two classes, or several that do not exclude each other.
+    nll_loss : From log-probabilities.
+    kl_div_loss : From log-probabilities to log-probabilities.
 
     Examples
     --------

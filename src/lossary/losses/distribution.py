@@ -18,13 +18,15 @@ from lossary.registry import loss
     lipschitz=1.0,
     differences={
         "MLX": "labels outside the classes wrap round",
-        "PyTorch": "the class axis is 1; weight is per class; ignore_index defaults to -100",
+        "PyTorch": "the class axis is 1; weight is per class, and the mean divides by its sum; "
+        "ignore_index defaults to -100; mean by default",
     },
 )
 def nll_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Expression:
     """Negative log-likelihood: minus the log-probability of the label.
 
-    For models that end in a log-softmax; ``cross_entropy`` takes logits and is more accurate.
+    For models that end in a log-softmax. Where you have the logits, ``cross_entropy`` is more
+    accurate. Inputs are not checked to be normalised.
 
     Parameters
     ----------
@@ -34,6 +36,17 @@ def nll_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Express
         Integer class labels from 0 to C-1.
     axis : int
         The class axis.
+
+    Notes
+    -----
+    The loss does not depend on the other classes, so its derivative is -1 at the label and 0
+    elsewhere: it is the log-softmax before it that spreads the gradient. Labels never wrap round:
+    -1 is no class, unless it is ``ignore_index``.
+
+    See Also
+    --------
+    cross_entropy : From logits.
+    gaussian_nll_loss : For a real target.
 
     Examples
     --------
@@ -52,8 +65,9 @@ def nll_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Express
     convex=True,
     smooth=True,
     differences={
-        "MLX": "NaN where a target has probability 0",
-        "PyTorch": "targets are probabilities unless log_target; mean divides by all elements",
+        "MLX": "NaN where a target has probability 0; shapes broadcast",
+        "PyTorch": "kl_div: targets are probabilities unless log_target; no sum over the classes; "
+        "mean divides by all elements",
         "optax": "kl_divergence takes probabilities as targets",
         "Keras": "targets first; both are probabilities, clipped",
     },
@@ -61,7 +75,8 @@ def nll_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Express
 def kl_div_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Expression:
     """Kullback-Leibler divergence of predicted from target log-probabilities.
 
-    Both arguments are log-probabilities. What PyTorch calls "batchmean" is "mean" here.
+    For fitting a distribution to another one: distillation, variational inference. Both arguments
+    are log-probabilities. What PyTorch calls "batchmean" is "mean" here.
 
     Parameters
     ----------
@@ -74,7 +89,14 @@ def kl_div_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Expr
 
     Notes
     -----
-    A target of probability 0 contributes 0, whatever is predicted for it.
+    A target of probability 0 contributes 0, whatever is predicted for it. Probabilities passed as
+    targets by mistake get a warning as soon as one of them is above 0, which a log-probability
+    never is. The sum over classes is not negative if both distributions sum to 1; single terms may
+    be.
+
+    See Also
+    --------
+    cross_entropy : The same plus the entropy of the targets, from logits.
 
     Examples
     --------

@@ -13,7 +13,8 @@ from lossary.registry import loss
     smooth=False,
     lipschitz=1.0,
     differences={
-        "MLX": "the same; 0/1 targets pass unnoticed",
+        "MLX": "the same formula; (N, 1) against (N,) broadcasts to (N, N); integers stay "
+        "integers; 0/1 targets pass unnoticed",
         "PyTorch": "none of that name; hinge_embedding_loss is another loss",
         "optax": "same formula; (N, 1) against (N,) broadcasts to (N, N); the gradient at the "
         "kink is half",
@@ -24,7 +25,8 @@ from lossary.registry import loss
 def hinge_loss(inputs: Expression, targets: Expression) -> Expression:
     """Hinge loss: zero beyond the margin, linear inside it.
 
-    The loss of support vector machines. It is not PyTorch's ``hinge_embedding_loss``, which
+    The loss of support vector machines: for classifiers whose scores are to be on the right side
+    by a margin, not to be probabilities. It is not PyTorch's ``hinge_embedding_loss``, which
     returns the input itself where the target is 1.
 
     Parameters
@@ -36,8 +38,15 @@ def hinge_loss(inputs: Expression, targets: Expression) -> Expression:
 
     Notes
     -----
-    At the kink, ``targets * inputs == 1``, the subgradient is 0. Values of ``targets`` other
-    than -1 and +1 are computed as they are: a target of 0 costs 1 whatever the score.
+    At the kink, ``targets * inputs == 1``, the subgradient is 0; optax's is half of the slope,
+    and a clamp in PyTorch gives the whole. Values of ``targets`` other than -1 and +1 are computed
+    as they are, with a warning: a target of 0 costs 1 whatever the score. Keras converts 0/1
+    targets, but only if all of them are 0 or 1.
+
+    See Also
+    --------
+    binary_cross_entropy : For scores that are to become probabilities.
+    margin_ranking_loss : The same of the difference of two scores.
 
     Examples
     --------

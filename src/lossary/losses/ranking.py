@@ -18,8 +18,9 @@ from lossary.registry import loss
     smooth=False,
     lipschitz=1.0,
     differences={
-        "MLX": "the same",
-        "PyTorch": "mean by default; the gradient at a tie is -1",
+        "MLX": "the same value; the gradient at the kink is that of the sloped side",
+        "PyTorch": "mean by default; the gradient at the kink is that of the sloped side; shapes "
+        "of equal rank broadcast",
     },
 )
 def margin_ranking_loss(
@@ -27,7 +28,9 @@ def margin_ranking_loss(
 ) -> Expression:
     """Margin ranking loss: zero if the first ranks above the second by the margin.
 
-    For learning to rank from pairs. A target of -1 asks for the opposite order.
+    For learning to rank from pairs of items of which one is preferred. A target of -1 asks for
+    the opposite order. With the default margin of 0 a model that scores all items alike pays
+    nothing.
 
     Parameters
     ----------
@@ -40,7 +43,13 @@ def margin_ranking_loss(
 
     Notes
     -----
-    At the kink (a tie, if the margin is 0) the subgradient is 0.
+    At the kink (a tie, if the margin is 0) the subgradient is 0, so that pairs which start as
+    ties do not move; a positive margin separates them.
+
+    See Also
+    --------
+    hinge_loss : The same of one score, with a margin of 1.
+    triplet_loss : Ranks distances instead of scores.
 
     Examples
     --------
@@ -68,9 +77,11 @@ def _distance(difference: Expression, p: float, eps: float) -> Expression:
     convex=False,
     smooth=False,
     differences={
-        "MLX": "the same",
-        "PyTorch": "argument order (margin, p, eps, swap); adds eps to the differences",
-        "optax": "no absolute value: odd p is wrong",
+        "MLX": "the same formula; shapes broadcast; the gradient at identical points is NaN if eps "
+        "is 0",
+        "PyTorch": "triplet_margin_loss: argument order (margin, p, eps, swap); adds eps to the "
+        "differences; mean by default",
+        "optax": "triplet_margin_loss: no absolute value, so odd p is wrong",
     },
 )
 def triplet_loss(
@@ -84,7 +95,8 @@ def triplet_loss(
 ) -> Expression:
     """Triplet loss: the anchor is to lie nearer to the positive than to the negative.
 
-    For learning embeddings.
+    For learning embeddings in which what belongs together is near: faces, sentences, products.
+    Distances are not squared.
 
     Parameters
     ----------
@@ -101,7 +113,15 @@ def triplet_loss(
 
     Notes
     -----
-    The distance of identical vectors is ``eps ** (1 / p)``, and its derivative there is 0.
+    The distance of identical vectors is ``eps ** (1 / p)`` (1e-3 with the defaults, about 1e-6 in
+    PyTorch), and its derivative there is 0, with ``eps=0`` too. At the kink, where the negative
+    is farther by exactly the margin, the subgradient is 0. In code from PyTorch name the arguments:
+    its third number is ``p``, here it is ``margin`` that comes after ``axis`` and ``p``.
+
+    See Also
+    --------
+    margin_ranking_loss : For scores instead of vectors.
+    cosine_similarity_loss : Compares directions.
 
     Examples
     --------

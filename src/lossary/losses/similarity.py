@@ -20,9 +20,9 @@ def _norm(x: Expression) -> Expression:
     convex=False,
     smooth=False,
     differences={
-        "MLX": "the gradient at a zero vector is NaN",
-        "PyTorch": "clamps each norm, not their product",
-        "optax": "cosine_similarity, axis -1; cosine_distance is 1 minus it",
+        "MLX": "the same value; the gradient at a zero vector is NaN; shapes broadcast",
+        "PyTorch": "cosine_similarity clamps each norm, not their product",
+        "optax": "cosine_similarity, axis -1, NaN at a zero vector; cosine_distance is 1 minus it",
         "Keras": "the negative similarity, targets first, axis -1",
     },
 )
@@ -31,8 +31,9 @@ def cosine_similarity_loss(
 ) -> Expression:
     """Cosine similarity: LARGER IS CLOSER, so minimising it drives vectors apart.
 
-    A similarity and not a distance, as in MLX: pass ``1 - cosine_similarity_loss(...)`` to an
-    optimiser that is to bring vectors together.
+    For comparing directions of embeddings, whatever their lengths. A similarity and not a
+    distance, as in MLX: pass ``1 - cosine_similarity_loss(...)`` to an optimiser that is to bring
+    vectors together.
 
     Parameters
     ----------
@@ -47,7 +48,13 @@ def cosine_similarity_loss(
 
     Notes
     -----
-    At a zero vector the value and the derivative with respect to the other vector are 0.
+    At a zero vector the value and the derivative with respect to the other vector are 0; that with
+    respect to the zero vector itself is the other one divided by ``eps``, large and finite. The
+    class axis is 1 by default, so vectors that are one-dimensional need ``axis=0``.
+
+    See Also
+    --------
+    triplet_loss : Compares two distances.
 
     Examples
     --------

@@ -1,0 +1,54 @@
+"""The reference page of the adapters: one section for each module, found by its file name."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from lossary import adapters
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+_OPENING = """\
+Adapters
+========
+
+Losses as objectives, metrics and loss objects of training libraries. Each module imports its
+library only when one of its functions is called.
+"""
+
+
+def write_page(path: Path) -> None:
+    """Write the page, if it has changed; without adapters there is none."""
+    if not adapters.__all__:
+        path.unlink(missing_ok=True)
+        return
+    sections = [_section(getattr(adapters, name)) for name in adapters.__all__]
+    text = "\n".join([_OPENING, *sections])
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def _section(module: ModuleType) -> str:
+    title = module.__name__
+    parts = [f"{title}\n{'-' * len(title)}\n", f".. module:: {title}\n"]
+    parts.append(f"{inspect.cleandoc(module.__doc__ or '')}\n")
+    for name, item in vars(module).items():
+        if name.startswith("_") or getattr(item, "__module__", None) != title:
+            continue
+        if inspect.isclass(item):
+            parts.append(f".. autoclass:: {name}\n   :members:\n")
+        elif callable(item):
+            parts.append(f".. autofunction:: {name}\n")
+    return "\n".join(parts)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Write the page before Sphinx looks for sources."""
+    app.connect(
+        "builder-inited", lambda app: write_page(Path(app.srcdir) / "reference" / "adapters.rst")
+    )
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

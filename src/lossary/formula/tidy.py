@@ -1,0 +1,247 @@
+"""Shorter forms of an expression, for reading: equal over the real numbers, not in rounding.
+
+What is computed is the expression itself. A derivative from the reverse sweep is a sum of many
+products, which a reader would collect: ``r + r`` is shown as ``2 * r``, two choices with the same
+condition as one, an exponential over the sum of exponentials as a softmax.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import reduce
+
+from lossary.formula.expression import Expression, Kind, literal, node, number, walk
+from lossary.formula.primitives import PRIMITIVES
+from lossary.formula.rewrite import replace
+
+_SUMS = {"add", "subtract", "gap", "negative"}
+_PRODUCTS = {"multiply", "join", "scale", "divide", "negative"}
+
+
+@dataclass(slots=True)
+class _Product:
+    """A number times factors; those with negative powers are below the line."""
+
+    number: float = 1.0
+    powers: Counter[Expression] = field(default_factory=Counter)
+
+    def times(self, other: _Product, power: int = 1) -> None:
+        """Multiply by another product, or divide by it."""
+        if power < 0 and other.number == 0.0:
+            self.powers[literal(0)] -= 1
+        else:
+            self.number *= other.number**power
+        for factor, count in other.powers.items():
+            self.powers[factor] += power * count
+
+    def key(self) -> frozenset[tuple[int, int]]:
+        """Return what products that differ in their numbers alone have in common."""
+        return frozenset((id(item), count) for item, count in self.powers.items() if count)
+
+
+def tidy(expression: Expression) -> Expression:
+    """Return an expression of the same real numbers that is shorter to read."""
+    uses = Counter(id(child) for item in walk(expression) for child in item.arguments)
+    done: dict[int, Expression] = {}
+    whole: set[int] = set()  # sums used more than once: they stay together, to be named
+    for item in walk(expression):
+        done[id(item)] = found = _tidied(item, [done[id(child)] for child in item.arguments], whole)
+        if uses[id(item)] > 1 and found.operation in _SUMS:
+            whole.add(id(found))
+    return done[id(expression)]
+
+
+def _tidied(item: Expression, arguments: list[Expression], whole: set[int]) -> Expression:
+    """Return a node over tidied arguments, tidied itself."""
+    row = PRIMITIVES.get(item.operation)
+    if row is None or not arguments:
+        return item
+    if (row.reduces or row.expand) and max(child.kind for child in arguments) < Kind.ELEMENT:
+        return item  # what it reduces turned out not to vary
+    if item.operation == "stop":
+        return arguments[0]
+    if item.operation == "where":
+        return _choice(*arguments)
+    if item.operation == "sum" and arguments[0].operation == "exp_tail":
+        a, b = arguments[0].arguments
+        ties = node("where", node("equal", a, b), 1, 0)
+        return node("subtract", node("sum", node("exp_gap", a, b)), node("sum", ties))
+    found = node(item.operation, *arguments)
+    if found.operation in _SUMS:
+        return _sum(_terms(found, whole))
+    return _built(_product(found)) if found.operation in _PRODUCTS else found
+
+
+def _choice(condition: Expression, a: Expression, b: Expression) -> Expression:
+    if b.operation == "where" and repr(b.arguments[2]) == "nan":
+        b = b.arguments[1]  # the branch that only passes NaN on
+    if condition.operation == "is_finite" and a.operation == "max" and number(b) == 0.0:
+        return node("peak", a.arguments[0])
+    if condition.operation in {"less", "less_equal"}:
+        low, high = condition.arguments
+        a, b = _decided(a, low, high), _decided(b, high, low)
+    return node("where", condition, a, b)
+
+
+def _decided(branch: Expression, low: Expression, high: Expression) -> Expression:
+    """Replace maxima and minima that a condition has decided."""
+    known = {
+        id(node(name, *pair)): found
+        for name, found in (("maximum", high), ("minimum", low))
+        for pair in ((low, high), (high, low))
+    }
+    if not any(id(item) in known for item in walk(branch)):
+        return branch
+    return tidy(replace(branch, known))
+
+
+# --- products ---------------------------------------------------------------------------------
+def _product(item: Expression) -> _Product:
+    """Take a product apart; what is no product is its only factor."""
+    value = number(item)
+    if value is not None:
+        return _Product(value)
+    found = _Product()
+    if item.operation == "negative":
+        found.number = -1.0
+        found.times(_product(item.arguments[0]))
+    elif item.operation in _PRODUCTS:
+        found.times(_product(item.arguments[0]))
+        found.times(_product(item.arguments[1]), -1 if item.operation == "divide" else 1)
+    else:
+        base, exponent = _base(item)
+        found.powers[base] = exponent
+    return found
+
+
+def _base(item: Expression) -> tuple[Expression, int]:
+    """Take a whole power apart."""
+    if item.operation == "power":
+        exponent = number(item.arguments[1])
+        if exponent is not None and exponent.is_integer() and 0 < exponent < 10:
+            return item.arguments[0], int(exponent)
+    return item, 1
+
+
+def _built(product: _Product) -> Expression:
+    """Put a product together: number and factors over what they are divided by."""
+    if product.number == 0.0:
+        return literal(0)
+    chosen = _into_choice(product)
+    if chosen is not None:
+        return chosen
+    powers = _with_softmax(product.powers)
+    below = _multiplied(_power(item, -count) for item, count in powers.items() if count < 0)
+    factors = [_power(item, count) for item, count in powers.items() if count > 0]
+    size = abs(product.number)
+    above = _multiplied([literal(size), *factors] if size != 1.0 else factors)
+    found = above if below is literal(1) else node("divide", above, below)
+    return -found if product.number < 0 else found
+
+
+def _power(item: Expression, count: int) -> Expression:
+    return item if count == 1 else node("power", item, count)
+
+
+def _multiplied(factors: Iterable[Expression]) -> Expression:
+    return reduce(lambda a, b: node("multiply", a, b), factors, literal(1))
+
+
+def _into_choice(product: _Product) -> Expression | None:
+    """Move a product into a choice in which one branch is 0."""
+    for item, count in product.powers.items():
+        if item.operation == "where" and count == 1 and 0.0 in map(number, item.arguments[1:]):
+            condition, *branches = item.arguments
+            rest = _Product(product.number, product.powers - Counter([item]))
+            rest.powers.update({k: v for k, v in product.powers.items() if v < 0})
+            if product.number == 1.0 and not rest.key():
+                return None
+            moved = []
+            for branch in branches:
+                whole = _Product(rest.number, Counter(rest.powers))
+                whole.times(_product(branch))
+                moved.append(_built(whole))
+            return node("where", condition, *moved)
+    return None
+
+
+def _with_softmax(powers: Counter[Expression]) -> Counter[Expression]:
+    """Show exponentials over their sum as a softmax."""
+    found: Counter[Expression] = Counter()
+    for item, count in powers.items():
+        total = node("sum", item) if _is_share(item) else None
+        if total is not None and count == 1 and powers.get(total) == -1:
+            found[node("softmax", item.arguments[0])] += 1
+        elif not (item.operation == "sum" and powers.get(item.arguments[0]) == 1 and count == -1
+                  and _is_share(item.arguments[0])):  # fmt: skip
+            found[item] += count
+    return found
+
+
+def _is_share(item: Expression) -> bool:
+    """Tell whether this is the exponential of a distance from the largest value."""
+    if item.operation not in {"exp_gap", "exp_difference"}:
+        return False
+    values, top = item.arguments
+    return top.operation in {"max", "peak"} and top.arguments[0] is values
+
+
+# --- sums -------------------------------------------------------------------------------------
+def _terms(item: Expression, whole: set[int], sign: float = 1.0) -> list[_Product]:
+    """Take a sum apart; a part that is used more than once stays together."""
+    if item.operation not in _SUMS or id(item) in whole:
+        product = _product(item)
+        product.number *= sign
+        return [product]
+    signs = {"add": (1, 1), "negative": (-1,)}.get(item.operation, (1, -1))
+    return [
+        term
+        for child, own in zip(item.arguments, signs, strict=True)
+        for term in _terms(child, whole, sign * own)
+    ]
+
+
+def _sum(terms: list[_Product]) -> Expression:
+    """Add like terms, then choices with the same condition."""
+    like: dict[frozenset[tuple[int, int]], _Product] = {}
+    for term in terms:
+        if term.key() in like:
+            like[term.key()].number += term.number
+        else:
+            like[term.key()] = term
+    parts = [_built(term) for term in like.values() if term.number != 0.0]
+    parts = _with_logsumexp(_joined_choices(parts))
+    parts.sort(key=lambda part: part.operation == "negative")
+    return reduce(lambda a, b: node("add", a, b), parts, literal(0))
+
+
+def _joined_choices(parts: list[Expression]) -> list[Expression]:
+    """Add choices with the same condition branch by branch."""
+    found: list[Expression] = []
+    places: dict[int, int] = {}
+    for part in parts:
+        place = places.get(id(part.arguments[0])) if part.operation == "where" else None
+        if place is None:
+            if part.operation == "where":
+                places[id(part.arguments[0])] = len(found)
+            found.append(part)
+            continue
+        pairs = zip(found[place].arguments[1:], part.arguments[1:], strict=True)
+        sums = (_sum([*_terms(a, set()), *_terms(b, set())]) for a, b in pairs)
+        found[place] = node("where", part.arguments[0], *sums)
+    return found
+
+
+def _with_logsumexp(parts: list[Expression]) -> list[Expression]:
+    """Show the largest value plus the logarithm of a sum of exponentials as what it is."""
+    for part in parts:
+        inner = part.arguments[0] if part.operation == "log" else part
+        share = inner.arguments[0] if inner.operation == "sum" else inner
+        if part.operation == "log" and _is_share(share):
+            values, top = share.arguments
+            if any(other is top for other in parts):
+                rest = [other for other in parts if other is not part and other is not top]
+                return [node("logsumexp", values, 0), *rest]
+    return parts

@@ -1,0 +1,184 @@
+"""The site: a page and a plot for every loss, from the registry; it builds without a warning."""
+
+from __future__ import annotations
+
+import doctest
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from xml.etree import ElementTree
+
+import pytest
+
+import lossary
+from lossary import formula
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+LOSSES = lossary.list_losses()
+NEEDED = ("sphinx", "sphinx_book_theme", "myst_parser", "numpydoc", "sphinx_copybutton",
+          "sphinx_design", "latex2mathml", "matplotlib", "click")  # fmt: skip
+
+
+def _extension(name: str) -> ModuleType:
+    """Return an extension that writes pages; it needs no Sphinx for that."""
+    path = DOCS / "extensions" / f"{name}.py"
+    specification = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def loss_pages() -> ModuleType:
+    return _extension("loss_pages")
+
+
+@pytest.fixture(scope="module")
+def written(loss_pages: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the pages and plots of all losses."""
+    pytest.importorskip("matplotlib", reason="Matplotlib is not installed")
+    folder = tmp_path_factory.mktemp("losses")
+    loss_pages.write_pages(folder)
+    return folder
+
+
+def test_every_loss_has_its_page_and_its_plot(written: Path) -> None:
+    names = {loss.name for loss in LOSSES}
+    assert {path.stem for path in written.glob("*.rst")} == names | {"index"}
+    assert {path.stem for path in written.glob("*.svg")} == names
+    listed = (written / "index.rst").read_text("utf-8")
+    for loss in LOSSES:
+        page = (written / f"{loss.name}.rst").read_text("utf-8")
+        assert f".. image:: {loss.name}.svg" in page
+        assert f":doc:`{loss.name}`" in listed
+        assert f"   {loss.name}\n" in listed  # the order of previous and next
+
+
+def test_every_plot_has_curves_of_loss_and_derivative(written: Path) -> None:
+    for loss in LOSSES:
+        picture = ElementTree.parse(written / f"{loss.name}.svg")
+        paths = picture.iter("{http://www.w3.org/2000/svg}path")
+        curves = [path for path in paths if "stroke-width: 2" in (path.get("style") or "")]
+        assert sum(path.get("d", "").count("L") >= 1 for path in curves) >= 2, loss.name
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+def test_a_page_says_what_the_registry_knows(loss_pages: ModuleType, loss: lossary.Loss) -> None:
+    page = loss_pages.page(loss)
+    assert page.startswith(f"{loss.name}\n{'=' * len(loss.name)}\n")
+    assert f".. autofunction:: {loss.name}" in page
+    assert f"def {loss.name}(" in page
+    assert '"""' not in page
+    for library, text in loss.differences.items():
+        assert f"   * - {library}\n     - {text}" in page
+    for domain in loss.domains.values():
+        assert domain.text in page
+    for printed in (loss.formula_latex(), loss.gradient_latex()):
+        assert printed.partition(r" \quad\text{with }")[0] in page
+    assert page.count("https://doi.org/") == loss.source.count("doi:")
+
+
+def test_pages_that_have_no_loss_are_removed_and_others_left_alone(
+    loss_pages: ModuleType, written: Path
+) -> None:
+    (written / "old_loss.rst").write_text("gone")
+    before = {path.name: path.stat().st_mtime_ns for path in written.glob("*_loss.*")}
+    loss_pages.write_pages(written)
+    after = {path.name: path.stat().st_mtime_ns for path in written.glob("*_loss.*")}
+    assert before.pop("old_loss.rst")
+    assert after == before
+
+
+def test_a_new_loss_has_a_page(loss_pages: ModuleType) -> None:
+    @lossary.loss(structure=("robust",), family="regression")
+    def quartic_loss(inputs, targets, robust=False):
+        """Quartic loss: the fourth power of the error."""
+        error = inputs - targets
+        return abs(error) if robust else error**4
+
+    page = loss_pages.page(lossary.get_loss(quartic_loss))
+    assert "Quartic loss: the fourth power of the error." in page
+    assert r"\left(\mathrm{inputs} - \mathrm{targets}\right)^{4}" in page
+    assert "**With robust=True**" in page
+
+
+def test_the_page_of_the_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, path = _extension("adapter_page"), tmp_path / "adapters.rst"
+    booster = ModuleType("lossary.adapters.booster", "Objectives of a booster.")
+    source = "import math\ndef objective(): ...\nclass Metric: ...\ndef _hidden(): ...\n"
+    exec(source, vars(booster) | {"__name__": booster.__name__}, vars(booster))
+    for name in ("objective", "Metric", "_hidden"):
+        vars(booster)[name].__module__ = booster.__name__
+    monkeypatch.setattr(lossary.adapters, "booster", booster, raising=False)
+    monkeypatch.setattr(lossary.adapters, "__all__", ["booster"])
+    writer.write_page(path)
+    page = path.read_text("utf-8")
+    assert "Objectives of a booster." in page
+    assert re.findall(r"auto\w+:: \w+", page) == [
+        "autofunction:: objective",
+        "autoclass:: Metric",
+    ]
+    monkeypatch.setattr(lossary.adapters, "__all__", [])
+    writer.write_page(path)
+    assert not path.exists()
+
+
+def test_examples_of_the_page_writer(loss_pages: ModuleType) -> None:
+    found = doctest.testmod(loss_pages)
+    assert found.attempted
+    assert not found.failed
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    functions = (DOCS / "reference" / "functions.md").read_text("utf-8")
+    shown = set(re.findall(r"^\.\. auto\w+:: ([\w.]+)", functions, re.MULTILINE))
+    names = set(lossary.__all__) - {"__version__", "adapters"} - {loss.name for loss in LOSSES}
+    assert names <= shown
+    words = (DOCS / "reference" / "formula.md").read_text("utf-8")
+    for name in set(formula.__all__) - {"Expression", "Kind"}:
+        assert f".. autofunction:: {name}\n" in words
+
+
+def test_every_code_block_with_a_prompt_ends_before_its_fence() -> None:
+    """A fence right below the output would be taken for output, and the example never match."""
+    pages = [*DOCS.glob("*.md"), ROOT / "README.md"]
+    assert len(pages) > 8
+    for page in pages:
+        for block in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+            assert ">>>" not in block or block.endswith("\n\n"), (page.name, block)
+
+
+# --- the build --------------------------------------------------------------------------------
+_REQUEST = re.compile(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*\"")
+
+
+def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
+    """One test, so that the site is built once however many processes run the tests."""
+    for library in NEEDED:
+        pytest.importorskip(library, reason=f"{library} is not installed")
+    command = [sys.executable, "-m", "sphinx", "-W", "-n", "--keep-going", "-q", "-E", "-d",
+               tmp_path / "doctrees", DOCS, tmp_path / "html"]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(Path(lossary.__file__).parent.parent)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    site = tmp_path / "html"
+    for page in site.rglob("*.html"):
+        assert not _REQUEST.findall(page.read_text("utf-8")), f"{page.name} asks another host"
+    for loss in LOSSES:
+        _assert_built(site, loss)
+
+
+def _assert_built(site: Path, loss: lossary.Loss) -> None:
+    page = (site / "reference" / "losses" / f"{loss.name}.html").read_text("utf-8")
+    assert page.count("<math ") >= 2, loss.name
+    assert f'id="lossary.{loss.name}"' in page
+    assert (site / "_images" / f"{loss.name}.svg").stat().st_size > 1000
+    assert 'class="prev-next-footer' in page
+    assert (site / "_sources" / "reference" / "losses" / f"{loss.name}.rst").exists()
+    for title in ("Parameters", "Returns", "Raises", "Examples"):
+        assert title in page, (loss.name, title)
