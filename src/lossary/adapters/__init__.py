@@ -10,11 +10,15 @@ import importlib
 import pkgutil
 from types import ModuleType
 
-__all__ = sorted(item.name for item in pkgutil.iter_modules(__path__) if item.name[0] != "_")
+from lossary.adapters._initial_score import initial_score
+
+_LIBRARIES = sorted(item.name for item in pkgutil.iter_modules(__path__) if item.name[0] != "_")
+
+__all__ = ["initial_score", *_LIBRARIES]
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name in __all__:
+    if name in _LIBRARIES:
         return importlib.import_module(f"{__name__}.{name}")
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)

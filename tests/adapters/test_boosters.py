@@ -1,0 +1,212 @@
+"""Boosters trained for real: the built-in objective's predictions, and losses that they lack."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+
+from lossary import LossaryError, adapters, loss
+from lossary.domains import PLUS_MINUS_ONE
+from lossary.formula import maximum
+
+ROUNDS = 20
+WEIGHTED = pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+BOOSTERS = ("xgboost", "lightgbm", "catboost")
+
+
+def own_loss() -> Callable[..., Any]:
+    """Return a loss as a user would write it."""
+
+    @loss(targets=PLUS_MINUS_ONE)
+    def squared_hinge_loss(inputs: Any, targets: Any) -> Any:
+        return maximum(0, 1 - targets * inputs) ** 2
+
+    return squared_hinge_loss
+
+
+def _weights(size: int, weighted: bool) -> np.ndarray | None:
+    return np.random.default_rng(1).uniform(0.2, 3, size) if weighted else None
+
+
+def train(library: str, x: Any, t: Any, w: Any, objective: Any, classes: int = 0) -> np.ndarray:
+    """Train from the start value 0; return raw predictions for the training data."""
+    return {"xgboost": _xgboost, "lightgbm": _lightgbm, "catboost": _catboost}[library](
+        x, t, w, objective, classes
+    )
+
+
+def _xgboost(x: Any, t: Any, w: Any, objective: Any, classes: int) -> np.ndarray:
+    xgb = pytest.importorskip("xgboost")
+    data = xgb.DMatrix(x, t, weight=w)
+    start = 0.5 if objective == "binary:logistic" else 0.0  # a probability there, 0 as a margin
+    params = {"base_score": start, "nthread": 1, "disable_default_eval_metric": 1, "max_depth": 3}
+    if classes:
+        params["num_class"] = classes
+    if callable(objective):
+        model = xgb.train(params, data, ROUNDS, obj=objective)
+    else:
+        model = xgb.train({**params, "objective": objective}, data, ROUNDS)
+    return model.predict(data, output_margin=True)
+
+
+def _lightgbm(x: Any, t: Any, w: Any, objective: Any, classes: int) -> np.ndarray:
+    lgb = pytest.importorskip("lightgbm")
+    params = {"objective": objective, "boost_from_average": False, "verbose": -1,
+              "num_threads": 1, "deterministic": True}  # fmt: skip
+    if classes:
+        params["num_class"] = classes
+    return lgb.train(params, lgb.Dataset(x, t, weight=w), ROUNDS).predict(x, raw_score=True)
+
+
+def _catboost(x: Any, t: Any, w: Any, objective: Any, classes: int) -> np.ndarray:
+    cb = pytest.importorskip("catboost")
+    logistic = objective == "Logloss" or len(set(t)) == 2
+    model = cb.CatBoost({"loss_function": objective, "iterations": ROUNDS, "verbose": False,
+                         "eval_metric": "Logloss" if logistic else "RMSE", "thread_count": 1,
+                         "boost_from_average": False, "leaf_estimation_method": "Newton",
+                         "leaf_estimation_iterations": 1, "allow_writing_files": False,
+                         "learning_rate": 0.1, "depth": 3})  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the method was not compiled
+        model.fit(x, t, sample_weight=w)
+    return model.predict(x, prediction_type="RawFormulaVal")
+
+
+def objective(library: str, *given: Any, **choices: Any) -> Callable[..., Any]:
+    pytest.importorskip(library)
+    return getattr(adapters, library).objective(*given, **choices)
+
+
+@WEIGHTED
+@pytest.mark.parametrize(
+    ("library", "built_in"),
+    [("xgboost", "reg:squarederror"), ("lightgbm", "l2"), ("catboost", "RMSE")],
+)
+def test_squared_error_is_the_built_in_one(library: str, built_in: str, weighted: bool) -> None:
+    x, t = load_diabetes(return_X_y=True)
+    w = _weights(len(t), weighted)
+    ours = train(library, x, t, w, objective(library, "mse_loss", scale=0.5))
+    theirs = train(library, x, t, w, built_in)
+    np.testing.assert_allclose(ours, theirs, rtol=2e-4)
+
+
+@WEIGHTED
+@pytest.mark.parametrize(
+    ("library", "built_in"),
+    [("xgboost", "binary:logistic"), ("lightgbm", "binary"), ("catboost", "Logloss")],
+)
+def test_logistic_loss_is_the_built_in_one(library: str, built_in: str, weighted: bool) -> None:
+    x, t = load_breast_cancer(return_X_y=True)
+    w = _weights(len(t), weighted)
+    ours = train(library, x, t, w, objective(library, "binary_cross_entropy", hessian="exact"))
+    theirs = train(library, x, t, w, built_in)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+@WEIGHTED
+@pytest.mark.parametrize(
+    ("library", "built_in", "factor"),
+    [("xgboost", "multi:softmax", 2.0), ("lightgbm", "multiclass", 1.5)],
+)
+def test_softmax_is_the_built_in_one(
+    library: str, built_in: str, factor: float, weighted: bool
+) -> None:
+    x, t = load_wine(return_X_y=True)
+    w = _weights(len(t), weighted)
+    chosen = objective(library, "cross_entropy", hessian="exact", hessian_factor=factor)
+    ours = train(library, x, t, w, chosen, classes=3)
+    theirs = train(library, x, t, w, built_in, classes=3)
+    assert ours.shape == (len(t), 3)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("library", BOOSTERS)
+@pytest.mark.parametrize("own", [False, True], ids=["hinge", "own"])
+def test_margin_losses_train(library: str, own: bool) -> None:
+    name = own_loss() if own else "hinge_loss"
+    x, t = load_breast_cancer(return_X_y=True)
+    scores = train(library, x, t, None, objective(library, name, positive=1, hessian=1.0))
+    assert np.isfinite(scores).all()
+    assert np.mean((scores > 0) == t) > 0.93
+
+
+@pytest.mark.parametrize("library", BOOSTERS)
+def test_log_cosh_trains(library: str) -> None:
+    x, t = load_diabetes(return_X_y=True)
+    t = (t - t.mean()) / t.std()
+    fitted = train(library, x, t, None, objective(library, "log_cosh_loss", hessian=1.0))
+    assert np.isfinite(fitted).all()
+    assert np.mean((fitted - t) ** 2) < 0.7
+
+
+@pytest.mark.filterwarnings("ignore:The argument .eval_set.")
+def test_estimators_take_the_sklearn_interface() -> None:
+    xgb, lgb = pytest.importorskip("xgboost"), pytest.importorskip("lightgbm")
+    x, t = load_diabetes(return_X_y=True)
+    w = _weights(len(t), True)
+    for library, make in (
+        ("xgboost", lambda f: xgb.XGBRegressor(objective=f, n_estimators=5, base_score=0.0)),
+        ("lightgbm", lambda f: lgb.LGBMRegressor(objective=f, n_estimators=5, verbose=-1)),
+    ):
+        module = getattr(adapters, library)
+        plain = make(module.objective("mse_loss", scale=0.5, interface="sklearn"))
+        score = module.metric("l1_loss", interface="sklearn")
+        if library == "xgboost":
+            plain.set_params(eval_metric=score).fit(x, t, sample_weight=w, verbose=False)
+        else:
+            plain.fit(x, t, sample_weight=w, eval_set=[(x, t)], eval_metric=score)
+        assert np.mean((plain.predict(x) - t) ** 2) < np.mean(t**2)
+
+
+def test_metric_is_the_weighted_mean() -> None:
+    xgb, lgb = pytest.importorskip("xgboost"), pytest.importorskip("lightgbm")
+    t, w = np.array([1.0, 3.0]), np.array([1.0, 3.0])
+    name, value = adapters.xgboost.metric("l1_loss")(
+        np.zeros(2, "f4"), xgb.DMatrix(t[:, None], t, weight=w)
+    )
+    assert (name, value) == ("l1_loss", 2.5)
+    data = lgb.Dataset(t[:, None], t, weight=w)
+    assert adapters.lightgbm.metric("l1_loss")(np.zeros(2), data) == ("l1_loss", 2.5, False)
+
+
+def test_initial_score_minimises() -> None:
+    t, w = np.array([1.0, 2.0, 9.0]), np.array([1.0, 1.0, 2.0])
+    assert adapters.initial_score("mse_loss", t, w) == pytest.approx(5.25, rel=1e-15)
+    assert adapters.initial_score("l1_loss", t) == 2.0
+    labels = np.array([0, 1, 1, 1, 1])
+    assert adapters.initial_score("binary_cross_entropy", labels) == pytest.approx(np.log(4))
+    with pytest.raises(ValueError, match="must have a constant prediction with the least loss"):
+        adapters.initial_score("binary_cross_entropy", np.ones(3))
+    with pytest.raises(ValueError, match="must not be empty"):
+        adapters.initial_score("mse_loss", [])
+
+
+@pytest.mark.parametrize(
+    ("library", "given", "choices", "message"),
+    [
+        ("catboost", "cross_entropy", {}, "must be elementwise"),
+        ("xgboost", "triplet_loss", {}, "must take predictions and targets alone"),
+        ("xgboost", "kl_div_loss", {}, "must take class labels"),
+        ("xgboost", "mse_loss", {"hessian": "floor"}, "hessian must be 'exact' or a positive"),
+        ("lightgbm", "mse_loss", {"scale": -1.0}, "scale must be a positive number"),
+        ("lightgbm", "mse_loss", {"interface": "other"}, "interface must be 'native' or 'sklearn'"),
+    ],
+)
+def test_choices_that_do_not_fit(
+    library: str, given: str, choices: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(LossaryError, match=message):
+        objective(library, given, **choices)
+
+
+def test_missing_library_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "catboost", None)
+    with pytest.raises(ImportError, match="pip install catboost"):
+        adapters.catboost.objective("mse_loss")
