@@ -23,10 +23,11 @@ library only when one of its functions is called.
 
 def write_page(path: Path) -> None:
     """Write the page, if it has changed; without adapters there is none."""
-    if not adapters.__all__:
+    found = [getattr(adapters, name) for name in adapters.__all__]
+    sections = [_section(item) for item in found if isinstance(item, ModuleType)]
+    if not sections:
         path.unlink(missing_ok=True)
         return
-    sections = [_section(getattr(adapters, name)) for name in adapters.__all__]
     text = "\n".join([_OPENING, *sections])
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")

@@ -100,8 +100,16 @@ def metric(
 
     Parameters
     ----------
-    loss, interface, scale, positive, **parameters
-        As for :func:`objective`.
+    loss : str or callable
+        A loss of predictions and targets.
+    interface : {"native", "sklearn"}
+        For the library's own training function or for its estimators.
+    scale : positive number
+        Multiplies the loss.
+    positive : label, optional
+        For margin losses: the label that becomes +1; every other becomes -1.
+    **parameters
+        Parameters of the loss.
 
     Returns
     -------
