@@ -288,3 +288,15 @@ def test_custom_losses_have_curves() -> None:
     (points,) = curves([(lossary.get_loss(cubic_loss), "cubic", {})], (-2.0, 2.0))
     assert_close(points.value, np.abs(points.x) ** 3, rtol=1e-12)
     assert_close(points.slope, 3 * points.x * np.abs(points.x), rtol=1e-12)
+
+
+def test_a_parameter_may_be_an_exponent() -> None:
+    @lossary.loss
+    def power_loss(inputs: Any, targets: Any, power: float = 1.5) -> Any:
+        return abs(inputs - targets) ** power
+
+    error = np.array([1.0, 4.0, -9.0])
+    np.testing.assert_allclose(power_loss(error, 0.0), [1.0, 8.0, 27.0], rtol=1e-15)
+    np.testing.assert_allclose(power_loss(error, 0.0, 0.5), [1.0, 2.0, 3.0], rtol=1e-15)
+    slope = lossary.grad(power_loss)(error, 0.0)
+    np.testing.assert_allclose(slope, [1.5, 3.0, -4.5], rtol=1e-15)

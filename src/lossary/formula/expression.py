@@ -69,7 +69,7 @@ class Expression:
     def __pow__(self, other: Operand) -> Expression:
         if isinstance(other, int) and not isinstance(other, bool) and 0 <= other <= 4:
             return _integer_power(self, other)
-        if other == 0.5:
+        if isinstance(other, float) and other == 0.5:
             return node("sqrt", self)
         return node("power", self, other)
 
