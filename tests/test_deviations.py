@@ -17,6 +17,8 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "deviations.md"
 _ROW = re.compile(r"^\| `([a-z0-9-]+)` \| `(.+?)` \| `(.+?)` \| `(.+?)` \| (.+) \|$", re.MULTILINE)
 ROWS = [pytest.param(*row[1:4], id=row[0]) for row in _ROW.findall(PAGE.read_text("utf-8"))]
 
+UNDEFINED = "undefined"
+
 MEANT = {
     "zero-probability-target", "target-sum", "integer-inputs", "shape-hinge", "negative-label",
     "zero-beta-gradient", "small-log-cosh", "small-binary-cross-entropy", "half-precision-mean",
@@ -67,7 +69,9 @@ def test_deviation_from_mlx(call: str, theirs: str, ours: str) -> None:
     import mlx.nn.losses as mlx_losses
 
     assert theirs != ours
-    assert (_outcome(call, mlx_losses), _outcome(call, lossary)) == (theirs, ours)
+    assert _outcome(call, lossary) == ours
+    if theirs != UNDEFINED:  # memory beyond the array: there is no value to compare with
+        assert _outcome(call, mlx_losses) == theirs
 
 
 def test_the_table_is_read() -> None:
