@@ -7,6 +7,7 @@ import numbers
 from typing import TYPE_CHECKING, Any
 
 from lossary.composite import Variant, composite
+from lossary.domains import FINITE, Range
 from lossary.errors import choices, type_error, value_error
 from lossary.problem import Problem, Request
 
@@ -122,7 +123,7 @@ def _parameters(request: Request) -> tuple[tuple[tuple[str, object], ...], dict[
                 raise type_error(loss.name, name, "must be True or False", repr(given))
             structure.append((name, given))
             continue
-        value = _number(request, name, given)
+        value = number(request.function, name, given, loss.limits.get(name))
         if name in loss.structure:
             structure.append((name, int(value) if value.is_integer() else value))
         else:
@@ -130,16 +131,14 @@ def _parameters(request: Request) -> tuple[tuple[tuple[str, object], ...], dict[
     return tuple(structure), values
 
 
-def _number(request: Request, name: str, given: Any) -> float:
-    limit = request.loss.limits.get(name)
-    requirement = limit.text if limit else "must be a finite number"
+def number(function: str, name: str, given: Any, limit: Range | None) -> float:
+    """Return a parameter as a float, or raise if it is not a finite number within its limit."""
+    requirement = (limit or FINITE).text
     if isinstance(given, bool) or not isinstance(given, numbers.Real):
-        raise type_error(
-            request.function, name, requirement, type(given).__name__, "Pass a Python number."
-        )
+        raise type_error(function, name, requirement, type(given).__name__, "Pass a Python number.")
     value = float(given)
     if not math.isfinite(value) or (limit is not None and not limit.contains(value)):
-        raise value_error(request.function, name, requirement, repr(given))
+        raise value_error(function, name, requirement, repr(given))
     return value
 
 

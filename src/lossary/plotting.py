@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossary.derivatives import value_and_grad
-from lossary.errors import missing_library, value_error
+from lossary.errors import value_error
+from lossary.optional import require
 from lossary.registry import Loss, get_loss
 
 if TYPE_CHECKING:
@@ -177,11 +178,7 @@ def draw(
     ax: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """Draw curves with Matplotlib and return the figure; see :func:`plot`."""
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError:
-        error = missing_library("plot", "matplotlib", '"lossary[plot]"')
-        raise error from None
+    Figure = require("plot", "matplotlib.figure", '"lossary[plot]"').Figure
     panels: Sequence[Any]
     if ax is None:
         figure = Figure(figsize=(9.0, 3.7), layout="constrained")

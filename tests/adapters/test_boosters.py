@@ -130,7 +130,7 @@ def test_softmax_is_the_built_in_one(
 def test_margin_losses_train(library: str, own: bool) -> None:
     name = own_loss() if own else "hinge_loss"
     x, t = load_breast_cancer(return_X_y=True)
-    scores = train(library, x, t, None, objective(library, name, positive=1, hessian=1.0))
+    scores = train(library, x, t, None, objective(library, name, positive=1))
     assert np.isfinite(scores).all()
     assert np.mean((scores > 0) == t) > 0.93
 
@@ -139,7 +139,7 @@ def test_margin_losses_train(library: str, own: bool) -> None:
 def test_log_cosh_trains(library: str) -> None:
     x, t = load_diabetes(return_X_y=True)
     t = (t - t.mean()) / t.std()
-    fitted = train(library, x, t, None, objective(library, "log_cosh_loss", hessian=1.0))
+    fitted = train(library, x, t, None, objective(library, "log_cosh_loss"))
     assert np.isfinite(fitted).all()
     assert np.mean((fitted - t) ** 2) < 0.7
 
@@ -184,6 +184,10 @@ def test_initial_score_minimises() -> None:
         adapters.initial_score("binary_cross_entropy", np.ones(3))
     with pytest.raises(ValueError, match="must not be empty"):
         adapters.initial_score("mse_loss", [])
+    with pytest.raises(ValueError, match=r"targets must be finite, got nan at \(1,\)"):
+        adapters.initial_score("mse_loss", [1.0, np.nan])
+    with pytest.raises(ValueError, match="weights must be at least 0, and one of them more"):
+        adapters.initial_score("mse_loss", [1.0, 2.0], [0.0, 0.0])
 
 
 @pytest.mark.parametrize(
@@ -192,8 +196,17 @@ def test_initial_score_minimises() -> None:
         ("catboost", "cross_entropy", {}, "must be elementwise"),
         ("xgboost", "triplet_loss", {}, "must take predictions and targets alone"),
         ("xgboost", "kl_div_loss", {}, "must take class labels"),
-        ("xgboost", "mse_loss", {"hessian": "floor"}, "hessian must be 'exact' or a positive"),
+        (
+            "xgboost",
+            "mse_loss",
+            {"hessian": "floor"},
+            "hessian must be 'exact' or 'gauss-newton' or",
+        ),
         ("lightgbm", "mse_loss", {"scale": -1.0}, "scale must be a positive number"),
+        ("lightgbm", "mse_loss", {"scale": None}, "scale must be a positive number, got NoneType"),
+        ("xgboost", "mse_loss", {"hessian": [1]}, "hessian must be a positive number, got list"),
+        ("xgboost", "mse_loss", {"hessian": np.nan}, "hessian must be a positive number, got nan"),
+        ("xgboost", "mse_loss", {"positive": 1}, "positive must be None for mse_loss, got 1"),
         ("lightgbm", "mse_loss", {"interface": "other"}, "interface must be 'native' or 'sklearn'"),
     ],
 )
@@ -202,6 +215,87 @@ def test_choices_that_do_not_fit(
 ) -> None:
     with pytest.raises(LossaryError, match=message):
         objective(library, given, **choices)
+
+
+def _derive(loss: Any, x: Any, t: Any, **choices: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return what XGBoost would be given for these predictions."""
+    xgb = pytest.importorskip("xgboost")
+    data = xgb.DMatrix(np.zeros((len(t), 1)), np.asarray(t, float))
+    return adapters.xgboost.objective(loss, **choices)(np.asarray(x, np.float64), data)
+
+
+def test_the_floor_depends_on_the_tails() -> None:
+    assert _derive("l1_loss", [3.0], [0.0])[1] == 1.0
+    assert _derive("log_cosh_loss", [30.0], [0.0])[1] == 1.0
+    assert _derive("hinge_loss", [-3.0], [1.0])[1] == 1.0
+    assert _derive("binary_cross_entropy", [-30.0], [1.0])[1] == 1e-6
+    assert _derive("mse_loss", [3.0], [0.0])[1] == 2.0
+
+
+def test_gauss_newton_is_the_curvature_of_half_a_square() -> None:
+    x = np.array([-40.0, -0.3, 0.0, 2.0, 1e-9, 1e6])
+    hessian = _derive("mse_loss", x, np.zeros(6), hessian="gauss-newton")[1]
+    np.testing.assert_allclose(hessian, 2.0, rtol=1e-15)
+    hessian = _derive("l1_loss", [4.0, 0.0], [0.0, 0.0], hessian="gauss-newton")[1]
+    np.testing.assert_allclose(hessian, [1 / 8, 1e-16], rtol=1e-15)
+    logits = np.array([[2.0, 0.0, -1.0]])
+    gradient, hessian = _derive("cross_entropy", logits, [1], hessian="gauss-newton")
+    value = np.log(np.exp(logits).sum()) - logits[0, 1]
+    np.testing.assert_allclose(hessian, gradient**2 / (2 * value), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("name", "information"),
+    [("mse_loss", 2.0), ("l1_loss", 1.0), ("log_cosh_loss", 0.5)],  # by hand: E[loss'²]
+)
+def test_expected_hessian_of_residuals(name: str, information: float) -> None:
+    hessian = _derive(name, [-5.0, 0.1], [0.0, 0.0], hessian="expected")[1]
+    np.testing.assert_allclose(hessian, information, rtol=1e-3)
+
+
+def test_expected_hessian_of_classes() -> None:
+    """The logarithms of normalised likelihoods have the exact one, whatever the targets."""
+    x = np.linspace(-9, 9, 7)
+    for name, choices in (("binary_cross_entropy", {}), ("cross_entropy", {"hessian_factor": 2.0})):
+        given = x if name == "binary_cross_entropy" else np.stack([x, 0 * x, -x], axis=1)
+        exact = _derive(name, given, np.ones(7), hessian="exact", **choices)[1]
+        expected = _derive(name, given, np.zeros(7), hessian="expected", **choices)[1]
+        np.testing.assert_allclose(expected, exact, rtol=1e-12)
+    hinge = _derive("hinge_loss", [0.0], [1.0], hessian="expected")[1]
+    np.testing.assert_allclose(hinge, 1.0, rtol=1e-15)  # at 0 both labels have gradients of 1
+
+
+def test_expected_hessian_needs_a_likelihood() -> None:
+    @loss
+    def bounded_loss(inputs: Any, targets: Any) -> Any:
+        return (inputs - targets) ** 2 / (1 + (inputs - targets) ** 2)
+
+    with pytest.raises(LossaryError, match="hessian must be another policy than 'expected'"):
+        _derive(bounded_loss, [0.0], [1.0], hessian="expected")
+
+
+@pytest.mark.parametrize("policy", ["gauss-newton", "expected"])
+@pytest.mark.parametrize("library", BOOSTERS)
+def test_policies_train(library: str, policy: str) -> None:
+    x, t = load_breast_cancer(return_X_y=True)
+    chosen = objective(library, "binary_cross_entropy", hessian=policy)
+    scores = train(library, x, t, None, chosen)
+    assert np.mean((scores > 0) == t) > 0.95
+    x, t = load_diabetes(return_X_y=True)
+    t = (t - t.mean()) / t.std()
+    fitted = train(library, x, t, None, objective(library, "log_cosh_loss", hessian=policy))
+    assert np.mean((fitted - t) ** 2) < 0.75
+
+
+def test_labels_are_not_rounded() -> None:
+    with pytest.raises(LossaryError, match=r"targets must be integers from 0 to C-1, got 1\.5 at"):
+        _derive("cross_entropy", np.zeros((2, 3)), [0, 1.5])
+
+
+def test_a_positive_label_of_any_name() -> None:
+    plain = _derive("binary_cross_entropy", [0.5, 0.5], [1, 0])
+    named = _derive("binary_cross_entropy", [0.5, 0.5], [7, 3], positive=7)
+    np.testing.assert_array_equal(named, plain)
 
 
 def test_missing_library_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

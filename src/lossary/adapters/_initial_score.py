@@ -62,8 +62,15 @@ def initial_score(
         wanted = "must be an elementwise loss of predictions and targets"
         raise type_error(_FUNCTION, "loss", wanted, record.name)
     values = np.asarray(targets, np.float64)
+    _check_finite("targets", values)
     if values.size == 0:
         raise value_error(_FUNCTION, "targets", "must not be empty", "no values")
+    if weights is not None:
+        weights = np.asarray(weights, np.float64)
+        _check_finite("weights", weights)
+        if not weights.any() or weights.min() < 0:
+            wanted = "must be at least 0, and one of them more"
+            raise value_error(_FUNCTION, "weights", wanted, f"a minimum of {weights.min():g}")
     derive = grad(record.function)
 
     def slope(x: float) -> float:
@@ -78,6 +85,14 @@ def initial_score(
         if not curvature > _UNDERFLOW:
             raise _falls_for_ever(record.name)
     return best
+
+
+def _check_finite(name: str, values: np.ndarray[Any, Any]) -> None:
+    wrong = np.argwhere(~np.isfinite(values))
+    if wrong.size:
+        position = tuple(wrong[0].tolist())
+        given = f"{values[position]} at {position}"
+        raise value_error(_FUNCTION, name, "must be finite", given)
 
 
 def _root(slope: Callable[[float], float], name: str, start: float) -> float:

@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lossary.adapters._imports import require
-from lossary.adapters._objective import FLOOR, Objective, make_objective, present
+from lossary.adapters._objective import Objective, Policy, make_objective
 from lossary.errors import type_error
 
 __all__ = ["objective"]
@@ -25,7 +24,7 @@ __all__ = ["objective"]
 def objective(
     loss: str | Callable[..., Any],
     *,
-    hessian: str | float = FLOOR,
+    hessian: Policy = None,
     scale: float = 1.0,
     positive: Any = None,
     **parameters: Any,
@@ -37,14 +36,16 @@ def objective(
     loss : str or callable
         An elementwise loss of predictions and targets. CatBoost calls multiclass objectives row
         by row, which takes too long to be of use: its own ``MultiClass`` is the one to take.
-    hessian : "exact" or positive number
-        The least Hessian that is passed on; "exact" keeps it above 0 alone. Losses whose gradient
-        has flat parts (hinge, absolute, log-cosh for large residuals) want 1: a leaf's step is
-        then the mean gradient.
+    hessian : {"exact", "gauss-newton", "expected"}, positive number or None
+        How the Hessian is kept positive: "exact" as it is; "gauss-newton" gradient² / (2 loss),
+        for losses that are nowhere negative; "expected" the Fisher information of exp(-loss); a
+        number is the least Hessian that is passed on. None is 1 for losses whose gradient is
+        bounded on all real targets or whose derivative jumps (absolute, Huber, log-cosh, hinge:
+        a leaf's step is then the mean gradient), and 1e-6 for every other.
     scale : positive number
         Multiplies gradient and Hessian: 0.5 makes ``mse_loss`` CatBoost's RMSE.
     positive : label, optional
-        For margin losses: the label that becomes +1; every other becomes -1.
+        For losses of two classes: the label that becomes +1 (or 1); every other becomes -1 (or 0).
     **parameters
         Parameters of the loss.
 
@@ -61,8 +62,9 @@ def objective(
         If CatBoost is not installed.
     """
     function = "adapters.catboost.objective"
-    require(function, "catboost")
-    chosen = make_objective(function, loss, hessian, 1.0, scale, positive, parameters)
+    chosen = make_objective(
+        function, loss, parameters, hessian=hessian, scale=scale, positive=positive
+    )
     if chosen.loss.axis is not None:
         remedy = "CatBoost calls multiclass objectives row by row; use its MultiClass."
         raise type_error(function, "loss", "must be elementwise", chosen.loss.name, remedy)
@@ -81,6 +83,6 @@ class RangeObjective:
         """Return the first and second derivative of what is maximised, shape (rows, 2)."""
         # CatBoost compiles methods that do not use self, at a greater cost than it saves.
         gradient, hessian = self._chosen.derivatives(
-            np.asarray(approxes, np.float64), np.asarray(targets, np.float64), present(weights)
+            np.asarray(approxes, np.float64), np.asarray(targets, np.float64), weights
         )
         return np.stack([-gradient, -hessian], axis=1)

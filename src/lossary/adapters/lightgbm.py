@@ -14,15 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lossary.adapters._imports import require
-from lossary.adapters._objective import (
-    FLOOR,
-    Interface,
-    check_interface,
-    make_objective,
-    named,
-    present,
-)
+from lossary.adapters._objective import Interface, Objective, Policy, make_objective, named
 
 __all__ = ["metric", "objective"]
 
@@ -31,7 +23,7 @@ def objective(
     loss: str | Callable[..., Any],
     *,
     interface: Interface = "native",
-    hessian: str | float = FLOOR,
+    hessian: Policy = None,
     hessian_factor: float = 1.0,
     scale: float = 1.0,
     positive: Any = None,
@@ -46,17 +38,19 @@ def objective(
     interface : {"native", "sklearn"}
         For ``lightgbm.train({"objective": ...})`` or for ``LGBMRegressor(objective=...)`` and its
         kind.
-    hessian : "exact" or positive number
-        The least Hessian that is passed on; "exact" keeps it above 0 alone. Losses whose gradient
-        has flat parts (hinge, absolute, log-cosh for large residuals) want 1: a leaf's step is
-        then the mean gradient.
+    hessian : {"exact", "gauss-newton", "expected"}, positive number or None
+        How the Hessian is kept positive: "exact" as it is; "gauss-newton" gradient² / (2 loss),
+        for losses that are nowhere negative; "expected" the Fisher information of exp(-loss); a
+        number is the least Hessian that is passed on. None is 1 for losses whose gradient is
+        bounded on all real targets or whose derivative jumps (absolute, Huber, log-cosh, hinge:
+        a leaf's step is then the mean gradient), and 1e-6 for every other.
     hessian_factor : positive number
         Multiplies the Hessian alone. LightGBM's own softmax has K / (K - 1) for K
         classes.
     scale : positive number
         Multiplies gradient and Hessian: 0.5 makes ``mse_loss`` LightGBM's squared error.
     positive : label, optional
-        For margin losses: the label that becomes +1; every other becomes -1.
+        For losses of two classes: the label that becomes +1 (or 1); every other becomes -1 (or 0).
     **parameters
         Parameters of the loss.
 
@@ -73,19 +67,17 @@ def objective(
     ImportError
         If LightGBM is not installed.
     """
-    function = "adapters.lightgbm.objective"
-    require(function, "lightgbm")
-    check_interface(function, interface)
-    chosen = make_objective(function, loss, hessian, hessian_factor, scale, positive, parameters)
-
-    def native(predictions: Any, data: Any) -> tuple[Any, Any]:
-        weights = present(data.get_weight())
-        return chosen.derivatives(predictions, data.get_label(), weights)
-
-    def sklearn(targets: Any, predictions: Any, weights: Any) -> tuple[Any, Any]:
-        return chosen.derivatives(predictions, targets, present(weights))
-
-    return named(native if interface == "native" else sklearn, chosen)
+    chosen = make_objective(
+        "adapters.lightgbm.objective",
+        loss,
+        parameters,
+        hessian=hessian,
+        hessian_factor=hessian_factor,
+        scale=scale,
+        positive=positive,
+        interface=interface,
+    )
+    return _called(chosen, interface, chosen.derivatives)
 
 
 def metric(
@@ -107,7 +99,7 @@ def metric(
     scale : positive number
         Multiplies the loss.
     positive : label, optional
-        For margin losses: the label that becomes +1; every other becomes -1.
+        For losses of two classes: the label that becomes +1 (or 1); every other becomes -1 (or 0).
     **parameters
         Parameters of the loss.
 
@@ -123,16 +115,30 @@ def metric(
     ValueError, TypeError, ImportError
         As for :func:`objective`.
     """
-    function = "adapters.lightgbm.metric"
-    require(function, "lightgbm")
-    check_interface(function, interface)
-    chosen = make_objective(function, loss, "exact", 1.0, scale, positive, parameters)
+    chosen = make_objective(
+        "adapters.lightgbm.metric",
+        loss,
+        parameters,
+        scale=scale,
+        positive=positive,
+        interface=interface,
+    )
 
-    def native(predictions: Any, data: Any) -> tuple[str, float, bool]:
-        weights = present(data.get_weight())
-        return chosen.loss.name, chosen.mean(predictions, data.get_label(), weights), False
+    def with_name(predictions: Any, targets: Any, weights: Any) -> tuple[str, float, bool]:
+        return chosen.loss.name, chosen.mean(predictions, targets, weights), False
 
-    def sklearn(targets: Any, predictions: Any, weights: Any) -> tuple[str, float, bool]:
-        return chosen.loss.name, chosen.mean(predictions, targets, present(weights)), False
+    return _called(chosen, interface, with_name)
+
+
+def _called(
+    chosen: Objective, interface: Interface, compute: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return the function that LightGBM calls; it counts the parameters of the estimators' one."""
+
+    def native(predictions: Any, data: Any) -> Any:
+        return compute(predictions, data.get_label(), data.get_weight())
+
+    def sklearn(targets: Any, predictions: Any, weights: Any) -> Any:
+        return compute(predictions, targets, weights)
 
     return named(native if interface == "native" else sklearn, chosen)

@@ -15,15 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lossary.adapters._imports import require
-from lossary.adapters._objective import (
-    FLOOR,
-    Interface,
-    check_interface,
-    make_objective,
-    named,
-    present,
-)
+from lossary.adapters._objective import Interface, Objective, Policy, make_objective, named
 
 __all__ = ["metric", "objective"]
 
@@ -32,7 +24,7 @@ def objective(
     loss: str | Callable[..., Any],
     *,
     interface: Interface = "native",
-    hessian: str | float = FLOOR,
+    hessian: Policy = None,
     hessian_factor: float = 1.0,
     scale: float = 1.0,
     positive: Any = None,
@@ -46,16 +38,18 @@ def objective(
         A loss of predictions and targets; with a class axis for multiclass models.
     interface : {"native", "sklearn"}
         For ``xgboost.train(obj=...)`` or for ``XGBRegressor(objective=...)`` and its kind.
-    hessian : "exact" or positive number
-        The least Hessian that is passed on; "exact" keeps it above 0 alone. Losses whose gradient
-        has flat parts (hinge, absolute, log-cosh for large residuals) want 1: a leaf's step is
-        then the mean gradient.
+    hessian : {"exact", "gauss-newton", "expected"}, positive number or None
+        How the Hessian is kept positive: "exact" as it is; "gauss-newton" gradient² / (2 loss),
+        for losses that are nowhere negative; "expected" the Fisher information of exp(-loss); a
+        number is the least Hessian that is passed on. None is 1 for losses whose gradient is
+        bounded on all real targets or whose derivative jumps (absolute, Huber, log-cosh, hinge:
+        a leaf's step is then the mean gradient), and 1e-6 for every other.
     hessian_factor : positive number
         Multiplies the Hessian alone. XGBoost's own softmax has 2.
     scale : positive number
         Multiplies gradient and Hessian: 0.5 makes ``mse_loss`` XGBoost's squared error.
     positive : label, optional
-        For margin losses: the label that becomes +1; every other becomes -1.
+        For losses of two classes: the label that becomes +1 (or 1); every other becomes -1 (or 0).
     **parameters
         Parameters of the loss.
 
@@ -72,19 +66,17 @@ def objective(
     ImportError
         If XGBoost is not installed.
     """
-    function = "adapters.xgboost.objective"
-    require(function, "xgboost")
-    check_interface(function, interface)
-    chosen = make_objective(function, loss, hessian, hessian_factor, scale, positive, parameters)
-
-    def native(predictions: Any, data: Any) -> tuple[Any, Any]:
-        weights = present(data.get_weight())
-        return chosen.derivatives(predictions, _on_host(data.get_label()), weights)
-
-    def sklearn(targets: Any, predictions: Any, sample_weight: Any = None) -> tuple[Any, Any]:
-        return chosen.derivatives(predictions, targets, present(sample_weight))
-
-    return named(native if interface == "native" else sklearn, chosen)
+    chosen = make_objective(
+        "adapters.xgboost.objective",
+        loss,
+        parameters,
+        hessian=hessian,
+        hessian_factor=hessian_factor,
+        scale=scale,
+        positive=positive,
+        interface=interface,
+    )
+    return _called(chosen, interface, chosen.derivatives)
 
 
 def metric(
@@ -106,7 +98,7 @@ def metric(
     scale : positive number
         Multiplies the loss.
     positive : label, optional
-        For margin losses: the label that becomes +1; every other becomes -1.
+        For losses of two classes: the label that becomes +1 (or 1); every other becomes -1 (or 0).
     **parameters
         Parameters of the loss.
 
@@ -121,17 +113,31 @@ def metric(
     ValueError, TypeError, ImportError
         As for :func:`objective`.
     """
-    function = "adapters.xgboost.metric"
-    require(function, "xgboost")
-    check_interface(function, interface)
-    chosen = make_objective(function, loss, "exact", 1.0, scale, positive, parameters)
+    chosen = make_objective(
+        "adapters.xgboost.metric",
+        loss,
+        parameters,
+        scale=scale,
+        positive=positive,
+        interface=interface,
+    )
 
-    def native(predictions: Any, data: Any) -> tuple[str, float]:
-        weights = present(data.get_weight())
-        return chosen.loss.name, chosen.mean(predictions, _on_host(data.get_label()), weights)
+    def with_name(predictions: Any, targets: Any, weights: Any) -> tuple[str, float]:
+        return chosen.loss.name, chosen.mean(predictions, targets, weights)
 
-    def sklearn(targets: Any, predictions: Any, sample_weight: Any = None) -> float:
-        return chosen.mean(predictions, targets, present(sample_weight))
+    return _called(chosen, interface, with_name if interface == "native" else chosen.mean)
+
+
+def _called(
+    chosen: Objective, interface: Interface, compute: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return the function that XGBoost calls, by position or (for estimators) by these names."""
+
+    def native(predictions: Any, data: Any) -> Any:
+        return compute(predictions, _on_host(data.get_label()), data.get_weight())
+
+    def sklearn(targets: Any, predictions: Any, sample_weight: Any = None) -> Any:
+        return compute(predictions, targets, sample_weight)
 
     return named(native if interface == "native" else sklearn, chosen)
 

@@ -1,0 +1,115 @@
+"""Second derivatives as boosters want them: positive, and not too small.
+
+Boosters fit a tree to ``-gradient / Hessian``. A Hessian of 0 (hinge and absolute loss) leaves a
+leaf without a value, and one near 0 (the tails of a smooth loss) makes it huge.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lossary.checks import number
+from lossary.derivatives import value_and_grad
+from lossary.domains import PLUS_MINUS_ONE, POSITIVE, REAL, UNIT_INTERVAL
+from lossary.errors import choices, value_error
+from lossary.registry import Loss
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+POLICIES = ("exact", "gauss-newton", "expected")
+#: What the policies are kept above: boosters divide by it.
+_LEAST = 1e-16
+#: The floor where nothing is said: far below the Hessians that matter, far above 0 in float32.
+_FLOOR = 1e-6
+#: The floor of losses with flat tails: a leaf's step is then the mean gradient.
+_FLAT = 1.0
+
+
+def choose(function: str, loss: Loss, hessian: str | float | None) -> tuple[str, float]:
+    """Return policy and floor for what the user asked for."""
+    if hessian is None:
+        return "exact", _FLAT if _has_flat_tails(loss) else _FLOOR
+    if not isinstance(hessian, str):
+        return "exact", number(function, "hessian", hessian, POSITIVE)
+    if hessian not in POLICIES:
+        wanted = f"must be {choices(POLICIES)} or a positive number"
+        remedy = "A number is the least Hessian that is passed on."
+        raise value_error(function, "hessian", wanted, repr(hessian), remedy)
+    if hessian == "expected":
+        _check_expected(function, loss)
+    return hessian, _LEAST
+
+
+def _has_flat_tails(loss: Loss) -> bool:
+    """Return whether the gradient is constant, or nearly, where targets may well be."""
+    return loss.lipschitz is not None and (loss.targets.name == REAL.name or not loss.smooth)
+
+
+def gauss_newton(value: Array, gradient: Array, hessian: Array, axis: int | None) -> Array:
+    """Return gradient² / (2 value): the curvature of the loss taken as half a square.
+
+    With e = √(2 loss) the loss is e²/2, and the Gauss-Newton method keeps e'² of its second
+    derivative. Where the loss is 0 both are, and the exact one is its limit.
+    """
+    value = value if axis is None else np.expand_dims(value, axis)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.where(value > 0, gradient * (gradient / (2 * value)), hessian)
+
+
+def _check_expected(function: str, loss: Loss) -> None:
+    known = {PLUS_MINUS_ONE.name, UNIT_INTERVAL.name, REAL.name}
+    if not (loss.takes_labels or loss.targets.name in known):
+        wanted = f"must be another policy than 'expected' for targets {loss.targets}"
+        raise value_error(function, "hessian", wanted, "'expected'")
+
+
+def expected(function: str, loss: Loss, parameters: dict[str, Any], predictions: Array) -> Array:
+    """Return the Fisher information of exp(-loss) as a likelihood of the targets.
+
+    It is the mean of gradient² over targets that are drawn from that likelihood; for the negative
+    logarithm of a normalised likelihood it is the mean of the second derivative.
+    """
+    if loss.targets.name == REAL.name:
+        information = _of_residuals(function, loss, parameters)
+        return np.full(predictions.shape, information, predictions.dtype)
+    derive = value_and_grad(loss.function)
+    least = np.full(predictions.shape if loss.axis is None else predictions.shape[:1], np.inf)
+    mass, squares = np.zeros_like(least), np.zeros(predictions.shape)
+    for targets in _possible_targets(loss, predictions):
+        value, gradient = derive(predictions, targets, reduction="none", **parameters)
+        lower = np.minimum(least, value)
+        old, new = np.exp(lower - least), np.exp(lower - value)
+        mass = mass * old + new
+        squares = squares * _column(old, squares) + _column(new, squares) * np.square(gradient)
+        least = lower
+    return (squares / _column(mass, squares)).astype(predictions.dtype)
+
+
+def _column(per_row: Array, like: Array) -> Array:
+    return per_row.reshape(per_row.shape + (1,) * (like.ndim - per_row.ndim))
+
+
+def _possible_targets(loss: Loss, predictions: Array) -> list[Array]:
+    if loss.axis is not None:
+        rows, classes = predictions.shape
+        return [np.full(rows, label) for label in range(classes)]
+    pair = (-1, 1) if loss.targets.name == PLUS_MINUS_ONE.name else (0, 1)
+    return [np.full(predictions.shape, target, predictions.dtype) for target in pair]
+
+
+def _of_residuals(function: str, loss: Loss, parameters: dict[str, Any]) -> float:
+    """Integrate over the residual, by the trapezoidal rule on a grid that widens with it."""
+    grid = np.linspace(-9.0, 9.0, 20_001)
+    residuals, widths = np.sinh(grid), np.cosh(grid)
+    derive = value_and_grad(loss.function)
+    given = {"reduction": "none", **parameters}
+    value, gradient = derive(np.zeros_like(grid), -residuals, **given)
+    moved = loss.function(np.ones_like(grid), 1 - residuals, **given)
+    density = np.exp(value.min() - value) * widths
+    if not (np.allclose(value, moved, rtol=1e-6) and density[[0, -1]].max() < 1e-9 * density.max()):
+        wanted = "must be another policy than 'expected'"
+        remedy = "It needs a loss of the residual that grows without bound."
+        raise value_error(function, "hessian", wanted, f"'expected' for {loss.name}", remedy)
+    return float(np.sum(density * gradient**2) / np.sum(density))
