@@ -7,10 +7,16 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from lossary.adapters._choices import (
+    check_pair,
+    check_parameters,
+    check_positive,
+    negative,
+)
 from lossary.adapters._hessian import choose, expected, gauss_newton
 from lossary.checks import number
 from lossary.derivatives import value_grad_hess
-from lossary.domains import PLUS_MINUS_ONE, POSITIVE, UNIT_INTERVAL
+from lossary.domains import POSITIVE
 from lossary.errors import choices, type_error, value_error
 from lossary.optional import require
 from lossary.registry import Loss, get_loss
@@ -67,7 +73,7 @@ class Objective(NamedTuple):
     def _targets(self, targets: Array, predictions: Array) -> Array:
         targets = np.asarray(targets)
         if self.positive is not None:
-            other = -1 if self.loss.targets.name == PLUS_MINUS_ONE.name else 0
+            other = negative(self.loss)
             return np.where(targets == self.positive, 1, other).astype(predictions.dtype)
         return targets if self.loss.axis is None else self._labels(targets)
 
@@ -102,20 +108,12 @@ def make_objective(
         wanted = f"must be {choices(['native', 'sklearn'])}"
         raise value_error(function, "interface", wanted, repr(interface))
     record = get_loss(loss)
-    if len(record.arguments) != 2:
-        given = ", ".join(record.arguments)
-        raise type_error(function, "loss", "must take predictions and targets alone", given)
+    check_pair(function, record)
+    check_positive(function, record, positive)
+    check_parameters(function, record, parameters, ("ignore_index", "class_weights"))
     if record.axis is not None and not record.takes_labels:
         remedy = "Boosters pass class labels."
         raise type_error(function, "loss", "must take class labels", record.name, remedy)
-    if positive is not None and record.targets.name not in {
-        PLUS_MINUS_ONE.name,
-        UNIT_INTERVAL.name,
-    }:
-        remedy = "It is for losses of two classes."
-        raise value_error(
-            function, "positive", f"must be None for {record.name}", repr(positive), remedy
-        )
     policy, floor = choose(function, record, hessian)
     factor = number(function, "hessian_factor", hessian_factor, POSITIVE)
     factors = (factor, number(function, "scale", scale, POSITIVE))

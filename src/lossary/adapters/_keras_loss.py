@@ -1,0 +1,66 @@
+"""The Keras loss object that computes a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from lossary.adapters._choices import check_pair, check_parameters, check_positive, negative
+from lossary.errors import choices, value_error
+from lossary.registry import get_loss
+
+_FUNCTION = "adapters.keras.loss"
+_BACKENDS = ("jax", "torch")
+
+
+@keras.saving.register_keras_serializable(package="lossary")
+class KerasLoss(keras.losses.Loss):
+    """A loss with its parameters; see :func:`lossary.adapters.keras.loss`."""
+
+    def __init__(
+        self,
+        loss: str | Callable[..., Any],
+        *,
+        reduction: str = "sum_over_batch_size",
+        name: str | None = None,
+        positive: Any = None,
+        dtype: Any = None,
+        **parameters: Any,
+    ) -> None:
+        backend = keras.config.backend()
+        if backend not in _BACKENDS:
+            raise value_error(
+                _FUNCTION, "keras.config.backend()", f"must be {choices(_BACKENDS)}", repr(backend)
+            )
+        record = get_loss(loss)
+        check_pair(_FUNCTION, record)
+        check_positive(_FUNCTION, record, positive)
+        check_parameters(_FUNCTION, record, parameters)
+        super().__init__(name=name or record.name, reduction=reduction, dtype=dtype)
+        self._loss, self._positive, self._parameters = record, positive, parameters
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return one loss per sample."""
+        given = {"reduction": "none", **self._parameters}
+        if self._positive is not None:
+            y_true = keras.ops.where(y_true == self._positive, 1.0, negative(self._loss))
+            y_true = keras.ops.cast(y_true, y_pred.dtype)
+        if self._loss.axis is None:
+            value = self._loss.function(y_pred, y_true, **given)
+            return keras.ops.mean(value, axis=-1) if len(value.shape) > 1 else value
+        return self._loss.function(y_pred, self._class_targets(y_true, y_pred), **given)
+
+    def _class_targets(self, y_true: Any, y_pred: Any) -> Any:
+        """Return probabilities as they are, and labels as the integers that they are."""
+        if self._loss.takes_probabilities and tuple(y_true.shape) == tuple(y_pred.shape):
+            return y_true
+        if len(y_true.shape) == len(y_pred.shape):
+            y_true = keras.ops.squeeze(y_true, axis=-1)
+        return keras.ops.cast(y_true, "int32")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what :meth:`from_config` makes an equal object from."""
+        config: dict[str, Any] = super().get_config()
+        return {**config, "loss": self._loss.name, "positive": self._positive, **self._parameters}

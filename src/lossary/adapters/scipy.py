@@ -1,0 +1,209 @@
+"""Losses of linear models as problems for :func:`scipy.optimize.minimize`.
+
+Examples
+--------
+::
+
+    problem = linear_problem("huber_loss", x, t, l2=1e-3, delta=2.0)
+    found = minimize(problem.fun, problem.x0, jac=True, hessp=problem.hessp, method="trust-ncg")
+    predictions = problem.predict(found.x, x)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lossary.adapters._choices import (
+    check_pair,
+    check_parameters,
+    check_positive,
+    negative,
+)
+from lossary.checks import number
+from lossary.derivatives import value_and_grad, value_grad_hess
+from lossary.domains import AT_LEAST_ZERO
+from lossary.errors import type_error, value_error
+from lossary.optional import require
+from lossary.registry import Loss, get_loss
+
+__all__ = ["LinearProblem", "linear_problem"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+_FUNCTION = "adapters.scipy.linear_problem"
+
+
+def linear_problem(
+    loss: str | Callable[..., Any],
+    x: Any,
+    targets: Any,
+    *,
+    weights: Any = None,
+    l2: float = 0.0,
+    intercept: bool = True,
+    positive: Any = None,
+    **parameters: Any,
+) -> LinearProblem:
+    """Return the weighted mean loss of a linear model, with its derivatives.
+
+    What is minimised is ``sum(w * loss(x @ coefficients + intercept, targets)) / sum(w) + l2 / 2 *
+    sum(coefficients ** 2)``; the intercept is not penalised.
+
+    Parameters
+    ----------
+    loss : str or callable
+        A loss of predictions and targets; with a class axis for several classes.
+    x : array or SciPy sparse array, shape (n, features)
+        Features. A sparse one stays sparse.
+    targets : array, shape (n,)
+        Targets as the loss takes them; class labels count from 0.
+    weights : array, shape (n,), optional
+        Weights, none negative.
+    l2 : number, at least 0
+        Strength of the penalty on the coefficients.
+    intercept : bool
+        Whether the model has an intercept; it is the last of the parameters.
+    positive : label, optional
+        For losses of two classes: the label that becomes +1 (or 1); every other becomes -1 (or 0).
+    **parameters
+        Parameters of the loss.
+
+    Returns
+    -------
+    LinearProblem
+        ``fun``, ``hessp`` and ``x0`` for :func:`scipy.optimize.minimize`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the loss, a shape or a choice does not fit.
+    ImportError
+        If SciPy is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.optimize import minimize
+    >>> from lossary.adapters.scipy import linear_problem
+    >>> problem = linear_problem("l1_loss", np.zeros((5, 1)), [1.0, 2.0, 3.0, 4.0, 50.0])
+    >>> value, gradient = problem.fun(np.array([0.0, 2.5]))
+    >>> float(value), gradient
+    (10.5, array([ 0. , -0.2]))
+    """
+    sparse = require(_FUNCTION, "scipy.sparse", "scipy")
+    record = get_loss(loss)
+    check_pair(_FUNCTION, record)
+    check_positive(_FUNCTION, record, positive)
+    check_parameters(_FUNCTION, record, parameters, ("class_weights",))
+    if not sparse.issparse(x):
+        x = np.asarray(x, np.float64)
+    targets = np.asarray(targets)
+    _check_shapes(x, targets, weights)
+    if positive is not None:
+        targets = np.where(targets == positive, 1.0, negative(record))
+    penalty = number(_FUNCTION, "l2", l2, AT_LEAST_ZERO)
+    shares = _shares(weights, len(targets))
+    return LinearProblem(record, parameters, x, targets, shares, penalty, bool(intercept))
+
+
+def _check_shapes(x: Any, targets: Array, weights: Any) -> None:
+    if x.ndim != 2:
+        raise value_error(_FUNCTION, "x", "must have two dimensions", f"shape {x.shape}")
+    for name, given in (("targets", targets), ("weights", weights)):
+        if given is not None and np.shape(given) != x.shape[:1]:
+            wanted = f"must have one value per row of x, shape {x.shape[:1]}"
+            raise value_error(_FUNCTION, name, wanted, f"shape {np.shape(given)}")
+    if x.shape[0] == 0:
+        raise value_error(_FUNCTION, "x", "must have rows", f"shape {x.shape}")
+
+
+def _shares(weights: Any, rows: int) -> Array:
+    """Return weights that sum to 1: a weighted sum is then the weighted mean."""
+    given = np.ones(rows) if weights is None else np.asarray(weights, np.float64)
+    total = given.sum()
+    if not (np.isfinite(total) and total > 0 and given.min() >= 0):
+        wanted = "must be finite, at least 0, and one of them more"
+        raise value_error(_FUNCTION, "weights", wanted, f"a sum of {total:g}")
+    return given / total
+
+
+class LinearProblem:
+    """The mean loss of a linear model as a function of its parameters.
+
+    The parameters are one vector: the coefficients, then the intercept if there is one; with C
+    classes, all those of the first feature come first, C for each feature.
+
+    Attributes
+    ----------
+    x0 : array, shape (parameters,)
+        Zeros to start from.
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        parameters: dict[str, Any],
+        x: Any,
+        targets: Array,
+        shares: Array,
+        l2: float,
+        intercept: bool,
+    ) -> None:
+        self._loss, self._targets, self._l2, self._x = loss, targets, l2, x
+        self._given = {"reduction": "none", "weights": shares, **parameters}
+        self._intercept = intercept
+        self._first = value_and_grad(loss.function)
+        self._second = value_grad_hess(loss.function)
+        self._classes = () if loss.axis is None else (_count_classes(targets),)
+        self.x0 = np.zeros((x.shape[1] + intercept) * (self._classes or (1,))[0])
+
+    def fun(self, parameters: Array) -> tuple[float, Array]:
+        """Return the penalised mean loss and its gradient, for ``minimize(..., jac=True)``."""
+        value, gradient = self._first(self._scores(parameters), self._targets, **self._given)
+        penalised = self._penalised(parameters)
+        total = float(np.sum(value)) + self._l2 / 2 * float(penalised @ penalised)
+        return total, self._back(gradient) + self._l2 * penalised
+
+    def hessp(self, parameters: Array, direction: Array) -> Array:
+        """Return the product of the Hessian with a direction; for elementwise losses."""
+        if self._classes:
+            wanted, remedy = (
+                "must be elementwise for hessp",
+                'Use a method without Hessian: "L-BFGS-B".',
+            )
+            raise type_error(_FUNCTION, "loss", wanted, self._loss.name, remedy)
+        _, _, hessian = self._second(self._scores(parameters), self._targets, **self._given)
+        product = self._back(hessian * self._scores(direction))
+        return product + self._l2 * self._penalised(direction)
+
+    def predict(self, parameters: Array, x: Any) -> Array:
+        """Return the scores of rows of features, shape (rows,) or (rows, classes)."""
+        coefficients = parameters.reshape(-1, *self._classes)
+        scores: Array = x @ coefficients[: x.shape[1]]
+        return scores + coefficients[-1] if self._intercept else scores
+
+    def _scores(self, parameters: Array) -> Array:
+        return self.predict(parameters, self._x)
+
+    def _back(self, per_row: Array) -> Array:
+        """Carry derivatives with respect to the scores back to the parameters."""
+        parts = [self._x.T @ per_row]
+        if self._intercept:
+            parts.append(per_row.sum(axis=0)[None])
+        return np.concatenate(parts).reshape(-1)
+
+    def _penalised(self, parameters: Array) -> Array:
+        """Return the parameters with 0 for the intercept."""
+        penalised = np.array(parameters, np.float64)
+        if self._intercept:
+            penalised[-(self._classes or (1,))[0] :] = 0.0
+        return penalised
+
+
+def _count_classes(targets: Array) -> int:
+    if targets.dtype.kind not in "iu" or targets.min() < 0:
+        wanted = "must be integer class labels from 0"
+        raise value_error(_FUNCTION, "targets", wanted, f"dtype {targets.dtype}, {targets.min()}")
+    return int(targets.max()) + 1

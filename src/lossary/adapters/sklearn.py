@@ -1,0 +1,210 @@
+"""Losses as scorers of scikit-learn, and as losses of its histogram gradient boosting.
+
+Examples
+--------
+scikit-learn passes targets first and wants larger to be better; the scorer turns both round::
+
+    cross_val_score(model, x, t, scoring=scorer("huber_loss", delta=2.0))
+    HistGradientBoostingRegressor(loss=boosting_loss("log_cosh_loss"))  # experimental
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from lossary.adapters._choices import check_pair, check_parameters, check_positive, negative
+from lossary.domains import PLUS_MINUS_ONE, REAL, UNIT_INTERVAL
+from lossary.errors import value_error
+from lossary.optional import require
+from lossary.registry import Loss, get_loss
+
+if TYPE_CHECKING:
+    from lossary.adapters._sklearn_boosting import BoostingLoss
+
+__all__ = ["boosting_loss", "scorer"]
+
+Method = Literal["predict", "predict_proba", "decision_function"]
+_SCORER = "adapters.sklearn.scorer"
+
+
+def scorer(
+    loss: str | Callable[..., Any],
+    *,
+    response_method: Method | None = None,
+    positive: Any = 1,
+    labels: Any = None,
+    **parameters: Any,
+) -> Any:
+    """Return a loss's mean as a scorer.
+
+    Parameters
+    ----------
+    loss : str or callable
+        A loss of predictions and targets.
+    response_method : {"predict", "predict_proba", "decision_function"}, optional
+        What the loss is given. By default predictions for losses of real targets, the decision
+        function for margin losses, and probabilities for ``binary_cross_entropy`` (which is then
+        told so) and for losses along the class axis (which are given their logarithms).
+    positive : label
+        For losses of two classes: the label that becomes +1 (or 1); the other becomes -1 (or 0).
+    labels : sequence, optional
+        For losses along the class axis: the classes in the order of the model's columns. Needed
+        where not every class is among the targets that are scored.
+    **parameters
+        Parameters of the loss.
+
+    Returns
+    -------
+    callable
+        ``f(model, x, targets, sample_weight=None)`` for ``scoring=``; minus the loss, weighted by
+        ``sample_weight``; a similarity keeps its sign.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is no such loss or parameter; when called, if labels do not fit the columns.
+    ImportError
+        If scikit-learn is not installed.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from lossary.adapters.sklearn import scorer
+    >>> x, t = load_diabetes(return_X_y=True)
+    >>> round(scorer("l1_loss")(LinearRegression().fit(x, t), x, t), 4)
+    -43.2775
+    """
+    metrics = require(_SCORER, "sklearn.metrics", "scikit-learn")
+    record = get_loss(loss)
+    check_pair(_SCORER, record)
+    check_parameters(_SCORER, record, parameters, ("ignore_index", "class_weights"))
+    method = response_method or _method(record)
+    if record.axis is None and record.targets.name in {PLUS_MINUS_ONE.name, UNIT_INTERVAL.name}:
+        check_positive(_SCORER, record, positive)
+        score: Callable[..., float] = _TwoClasses(record, parameters, method)
+        choices: dict[str, Any] = {"pos_label": positive}
+    else:
+        score = _Classes(record, parameters, method, labels)
+        choices = {}
+    return metrics.make_scorer(
+        score,
+        greater_is_better=record.family == "similarity",
+        response_method=method,
+        **choices,
+    )
+
+
+def _method(loss: Loss) -> Method:
+    if loss.axis is not None or "with_logits" in loss.parameters:
+        return "predict_proba"
+    return "predict" if loss.targets.name == REAL.name else "decision_function"
+
+
+class _Score:
+    """What ``make_scorer`` is given: the mean of a loss, targets first."""
+
+    def __init__(self, loss: Loss, parameters: dict[str, Any], method: str) -> None:
+        # The function, not the record: joblib pickles scorers.
+        self._function, self._axis, self._method = loss.function, loss.axis, method
+        self._parameters = parameters
+        self.__name__ = loss.name
+
+    def _mean(self, predictions: Any, targets: Any, weights: Any, **more: Any) -> float:
+        weighted = {} if weights is None else {"weights": weights, "denominator": "weights"}
+        given = {**self._parameters, **weighted, **more}
+        return float(self._function(predictions, targets, reduction="mean", **given))
+
+
+class _TwoClasses(_Score):
+    """For losses of two classes; scikit-learn passes the positive one's prediction."""
+
+    def __init__(self, loss: Loss, parameters: dict[str, Any], method: str) -> None:
+        super().__init__(loss, parameters, method)
+        self._negative = negative(loss)
+        if "with_logits" in loss.parameters:
+            self._parameters = {"with_logits": method != "predict_proba", **parameters}
+
+    def __call__(
+        self, y_true: Any, y_pred: Any, *, pos_label: Any = 1, sample_weight: Any = None
+    ) -> float:
+        y_pred = np.asarray(y_pred, np.float64)
+        targets = np.where(np.asarray(y_true) == pos_label, 1.0, self._negative)
+        return self._mean(y_pred, targets, sample_weight)
+
+
+class _Classes(_Score):
+    """For losses of real targets, and for those along the class axis."""
+
+    def __init__(self, loss: Loss, parameters: dict[str, Any], method: str, labels: Any) -> None:
+        super().__init__(loss, parameters, method)
+        self._labels = labels
+
+    def __call__(self, y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
+        y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+        if self._axis is not None:
+            y_true = self._columns(y_true, y_pred)
+            if self._method == "predict_proba":
+                with np.errstate(divide="ignore"):
+                    y_pred = np.log(y_pred)
+        elif y_true.ndim == 2 and sample_weight is not None:
+            sample_weight = np.broadcast_to(np.asarray(sample_weight)[:, None], y_true.shape)
+        return self._mean(y_pred, y_true, sample_weight)
+
+    def _columns(self, y_true: Any, y_pred: Any) -> Any:
+        """Return each label's column."""
+        labels = np.unique(y_true) if self._labels is None else np.asarray(self._labels)
+        if y_pred.ndim != 2 or len(labels) != y_pred.shape[1]:
+            wanted = f"must be as many as the model's columns, shape {y_pred.shape}"
+            remedy = "Pass all classes in the model's order: labels=model.classes_."
+            raise value_error(_SCORER, "labels", wanted, f"{len(labels)}", remedy)
+        matches = y_true[:, None] == labels
+        if not matches.any(axis=1).all():
+            unknown = y_true[~matches.any(axis=1)][0]
+            raise value_error(_SCORER, "labels", "must hold every target", repr(unknown))
+        return matches.argmax(axis=1)
+
+
+def boosting_loss(
+    loss: str | Callable[..., Any],
+    *,
+    hessian: str | float | None = None,
+    scale: float = 1.0,
+    **parameters: Any,
+) -> BoostingLoss:
+    """Return a loss for ``HistGradientBoostingRegressor(loss=...)``: experimental.
+
+    scikit-learn keeps the interface of its losses to itself and may change it in any release;
+    this was written for 1.6 to 1.9. Models start from the constant with the least loss.
+
+    Parameters
+    ----------
+    loss : str or callable
+        An elementwise loss of predictions and real targets, convex in the predictions.
+    hessian : {"exact", "gauss-newton", "expected"}, positive number or None
+        As for :func:`lossary.adapters.xgboost.objective`.
+    scale : positive number
+        Multiplies gradient and Hessian: 0.5 makes ``mse_loss`` scikit-learn's squared error.
+    **parameters
+        Parameters of the loss.
+
+    Returns
+    -------
+    sklearn._loss.loss.BaseLoss
+        The loss object, with the identity as its link.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the loss or a choice does not fit.
+    ImportError
+        If scikit-learn is not installed.
+    """
+    function = "adapters.sklearn.boosting_loss"
+    require(function, "sklearn", "scikit-learn")
+    from lossary.adapters._sklearn_boosting import make_boosting_loss
+
+    return make_boosting_loss(function, loss, parameters, hessian, scale)
