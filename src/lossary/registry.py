@@ -91,6 +91,10 @@ class Loss:
     function: Callable[..., Any] = field(init=False, repr=False)
     bind: Callable[..., Request] = field(init=False, repr=False)
 
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Copy and pickle a record as what it is: the one that belongs to the function."""
+        return get_loss, (self.function,)
+
     @property
     def targets(self) -> Domain:
         """Domain of the targets."""

@@ -138,10 +138,12 @@ def test_margin_losses_train(library: str, own: bool) -> None:
 @pytest.mark.parametrize("library", BOOSTERS)
 def test_log_cosh_trains(library: str) -> None:
     x, t = load_diabetes(return_X_y=True)
-    t = (t - t.mean()) / t.std()
-    fitted = train(library, x, t, None, objective(library, "log_cosh_loss"))
-    assert np.isfinite(fitted).all()
-    assert np.mean((fitted - t) ** 2) < 0.7
+    t = t - t.mean()
+    for unit in (1.0, t.std()):  # steps follow the size of the residuals
+        chosen = objective(library, "log_cosh_loss", scale=t.std() / unit)
+        fitted = train(library, x, t / unit, None, chosen) * unit
+        assert np.isfinite(fitted).all()
+        assert np.mean((fitted - t) ** 2) < 0.7 * t.var()
 
 
 @pytest.mark.filterwarnings("ignore:The argument .eval_set.")
@@ -178,6 +180,7 @@ def test_initial_score_minimises() -> None:
     t, w = np.array([1.0, 2.0, 9.0]), np.array([1.0, 1.0, 2.0])
     assert adapters.initial_score("mse_loss", t, w) == pytest.approx(5.25, rel=1e-15)
     assert adapters.initial_score("l1_loss", t) == 2.0
+    assert adapters.initial_score("huber_loss", [-50.0, 50.0]) == 0.0  # flat between the two
     labels = np.array([0, 1, 1, 1, 1])
     assert adapters.initial_score("binary_cross_entropy", labels) == pytest.approx(np.log(4))
     with pytest.raises(ValueError, match="must have a constant prediction with the least loss"):
@@ -224,12 +227,16 @@ def _derive(loss: Any, x: Any, t: Any, **choices: Any) -> tuple[np.ndarray, np.n
     return adapters.xgboost.objective(loss, **choices)(np.asarray(x, np.float64), data)
 
 
-def test_the_floor_depends_on_the_tails() -> None:
-    assert _derive("l1_loss", [3.0], [0.0])[1] == 1.0
-    assert _derive("log_cosh_loss", [30.0], [0.0])[1] == 1.0
+def test_what_is_passed_on_by_default() -> None:
+    """Bounded gradients: steps as long as the residuals; flat parts of classes: floor of 1."""
+    assert _derive("l1_loss", [4.0], [0.0])[1] == 1 / 8
+    assert _derive("huber_loss", [4.0], [0.0], delta=2.0)[1] == 4 / (2 * 6)
+    assert _derive("log_cosh_loss", [1e9], [0.0])[1] == pytest.approx(0.5e-9)
     assert _derive("hinge_loss", [-3.0], [1.0])[1] == 1.0
     assert _derive("binary_cross_entropy", [-30.0], [1.0])[1] == 1e-6
     assert _derive("mse_loss", [3.0], [0.0])[1] == 2.0
+    assert _derive(own_loss(), [3.0], [1.0])[1] == 1e-6
+    assert _derive("nll_loss", [[0.0, 1.0]], [1])[1][0, 1] == 1.0
 
 
 def test_gauss_newton_is_the_curvature_of_half_a_square() -> None:

@@ -79,10 +79,10 @@ def initial_score(
 
     best = _root(slope, record.name, float(values.mean()))
     if record.smooth:
-        # Far out the slope of a loss that falls for ever underflows to 0, and so does its change.
-        given: dict[str, Any] = {"reduction": "sum", "weights": weights, **parameters}
-        curvature = value_grad_hess(record.function)(np.float64(best), values, **given)[2]
-        if not curvature > _UNDERFLOW:
+        # Far out the slopes of a loss that falls for ever underflow to 0, and so do their changes.
+        at = np.full(values.shape, best)
+        _, slopes, changes = value_grad_hess(record.function)(at, values, **parameters)
+        if max(np.abs(slopes).max(), changes.max()) <= _UNDERFLOW:
             raise _falls_for_ever(record.name)
     return best
 

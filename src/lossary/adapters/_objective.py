@@ -114,7 +114,7 @@ def make_objective(
     if record.axis is not None and not record.takes_labels:
         remedy = "Boosters pass class labels."
         raise type_error(function, "loss", "must take class labels", record.name, remedy)
-    policy, floor = choose(function, record, hessian)
+    policy, floor = choose(function, record, parameters, hessian)
     factor = number(function, "hessian_factor", hessian_factor, POSITIVE)
     factors = (factor, number(function, "scale", scale, POSITIVE))
     return Objective(function, record, parameters, policy, floor, *factors, positive)

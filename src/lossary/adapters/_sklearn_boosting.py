@@ -9,6 +9,7 @@ import numpy as np
 from sklearn._loss.link import IdentityLink
 from sklearn._loss.loss import BaseLoss
 
+from lossary.adapters._hessian import depends_on_residual
 from lossary.adapters._initial_score import initial_score
 from lossary.adapters._objective import Array, Objective, make_objective
 from lossary.domains import REAL
@@ -36,6 +37,10 @@ class BoostingLoss(BaseLoss):
     def __init__(self, chosen: Objective) -> None:
         super().__init__(closs=None, link=IdentityLink(), n_classes=1)
         self._chosen = chosen
+        # Where the Hessian is not the exact one, leaves are set to the constant with the least
+        # loss of what is left, as for scikit-learn's own absolute error.
+        residual = depends_on_residual(chosen.loss, chosen.parameters)
+        self.differentiable = not (residual and chosen.policy == "gauss-newton")
 
     def loss(
         self,
@@ -96,10 +101,11 @@ class BoostingLoss(BaseLoss):
         gradient, hessian = self._derivatives(y_true, raw_prediction, sample_weight)
         return _into(gradient_out, gradient), _into(hessian_out, hessian)
 
-    def fit_intercept_only(self, y_true: Array, sample_weight: Array | None = None) -> float:
+    def fit_intercept_only(self, y_true: Array, sample_weight: Array | None = None) -> Any:
         """Return the constant prediction with the least loss."""
         chosen = self._chosen
-        return initial_score(chosen.loss.function, y_true, sample_weight, **chosen.parameters)
+        best = initial_score(chosen.loss.function, y_true, sample_weight, **chosen.parameters)
+        return np.float64(best)  # its caller wants the methods of an array
 
     def _derivatives(
         self, y_true: Array, raw_prediction: Array, weights: Array | None

@@ -41,9 +41,9 @@ def objective(
     hessian : {"exact", "gauss-newton", "expected"}, positive number or None
         How the Hessian is kept positive: "exact" as it is; "gauss-newton" gradient² / (2 loss),
         for losses that are nowhere negative; "expected" the Fisher information of exp(-loss); a
-        number is the least Hessian that is passed on. None is 1 for losses whose gradient is
-        bounded on all real targets or whose derivative jumps (absolute, Huber, log-cosh, hinge:
-        a leaf's step is then the mean gradient), and 1e-6 for every other.
+        number is the least Hessian that is passed on. None looks at the loss: "gauss-newton" for
+        real targets and a bounded gradient (absolute, Huber, log-cosh), a floor of 1 for classes
+        and flat parts (hinge), and of 1e-6 for every other.
     hessian_factor : positive number
         Multiplies the Hessian alone. XGBoost's own softmax has 2.
     scale : positive number
