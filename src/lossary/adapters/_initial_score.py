@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from lossary.derivatives import grad, value_grad_hess
+from lossary.derivatives import value_grad_hess
 from lossary.errors import LossaryValueError, type_error, value_error
 from lossary.registry import get_loss
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 _FUNCTION = "adapters.initial_score"
 _UNDERFLOW = 1e-290
@@ -71,23 +72,22 @@ def initial_score(
         if not weights.any() or weights.min() < 0:
             wanted = "must be at least 0, and one of them more"
             raise value_error(_FUNCTION, "weights", wanted, f"a minimum of {weights.min():g}")
-    derive = grad(record.function)
+    derive = value_grad_hess(record.function)
+    given = {"reduction": "none", "weights": weights, **parameters}
 
-    def slope(x: float) -> float:
-        given = derive(np.float64(x), values, reduction="sum", weights=weights, **parameters)
-        return float(given)
+    def derivatives(x: float) -> tuple[Array, Array]:
+        found: tuple[Array, ...] = derive(np.full(values.shape, x), values, **given)
+        return found[1], found[2]
 
-    best = _root(slope, record.name, float(values.mean()))
-    if record.smooth:
-        # Far out the slopes of a loss that falls for ever underflow to 0, and so do their changes.
-        at = np.full(values.shape, best)
-        _, slopes, changes = value_grad_hess(record.function)(at, values, **parameters)
-        if max(np.abs(slopes).max(), changes.max()) <= _UNDERFLOW:
-            raise _falls_for_ever(record.name)
+    best = _root(derivatives, record.name, float(values.mean()))
+    slopes, changes = derivatives(best)
+    # Far out the slopes of a loss that falls for ever underflow to 0, and so do their changes.
+    if record.smooth and max(np.abs(slopes).max(), changes.max()) <= _UNDERFLOW:
+        raise _falls_for_ever(record.name)
     return best
 
 
-def _check_finite(name: str, values: np.ndarray[Any, Any]) -> None:
+def _check_finite(name: str, values: Array) -> None:
     wrong = np.argwhere(~np.isfinite(values))
     if wrong.size:
         position = tuple(wrong[0].tolist())
@@ -95,8 +95,31 @@ def _check_finite(name: str, values: np.ndarray[Any, Any]) -> None:
         raise value_error(_FUNCTION, name, "must be finite", given)
 
 
-def _root(slope: Callable[[float], float], name: str, start: float) -> float:
-    """Return where an increasing function passes 0, by bisection between two doublings."""
+def _root(derivatives: Callable[[float], tuple[Array, Array]], name: str, start: float) -> float:
+    """Return where an increasing sum of slopes passes 0.
+
+    Newton's steps inside a bracket; every second step halves it, because slopes may jump.
+    """
+    low, high = _bracket(lambda x: float(derivatives(x)[0].sum()), name, start)
+    x, newton = start, True
+    while True:
+        slopes, changes = derivatives(x)
+        slope, change = float(slopes.sum()), float(changes.sum())
+        if slope == 0:
+            return x
+        low, high = (x, high) if slope < 0 else (low, x)
+        middle = low + (high - low) / 2
+        if middle in {low, high}:
+            return middle
+        step = x - slope / change if newton and change > 0 else middle
+        if step == x:
+            return x
+        x = step if low < step < high else middle
+        newton = not newton
+
+
+def _bracket(slope: Callable[[float], float], name: str, start: float) -> tuple[float, float]:
+    """Return two points between which the slope passes 0."""
     low = high = start
     step = max(1.0, abs(start))
     while slope(low) > 0 or slope(high) < 0:
@@ -104,16 +127,7 @@ def _root(slope: Callable[[float], float], name: str, start: float) -> float:
         step *= 2
         if step > 1e9 * max(1.0, abs(start)):
             raise _falls_for_ever(name)
-    if slope(start) == 0:
-        return start
-    while True:
-        middle = low + (high - low) / 2
-        if middle in {low, high} or not math.isfinite(middle):
-            return middle
-        found = slope(middle)
-        if found == 0:
-            return middle
-        low, high = (middle, high) if found < 0 else (low, middle)
+    return low, high
 
 
 def _falls_for_ever(name: str) -> LossaryValueError:

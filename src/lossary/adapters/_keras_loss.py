@@ -48,6 +48,7 @@ class KerasLoss(keras.losses.Loss):
             y_true = keras.ops.where(y_true == self._positive, 1.0, negative(self._loss))
             y_true = keras.ops.cast(y_true, y_pred.dtype)
         if self._loss.axis is None:
+            y_true = _like(y_true, y_pred)
             value = self._loss.function(y_pred, y_true, **given)
             return keras.ops.mean(value, axis=-1) if len(value.shape) > 1 else value
         return self._loss.function(y_pred, self._class_targets(y_true, y_pred), **given)
@@ -64,3 +65,12 @@ class KerasLoss(keras.losses.Loss):
         """Return what :meth:`from_config` makes an equal object from."""
         config: dict[str, Any] = super().get_config()
         return {**config, "loss": self._loss.name, "positive": self._positive, **self._parameters}
+
+
+def _like(y_true: Any, y_pred: Any) -> Any:
+    """Return targets with the predictions' rank: Keras takes (n,) for (n, 1) and back."""
+    if tuple(y_pred.shape) == (*y_true.shape, 1):
+        return keras.ops.expand_dims(y_true, axis=-1)
+    if tuple(y_true.shape) == (*y_pred.shape, 1):
+        return keras.ops.squeeze(y_true, axis=-1)
+    return y_true

@@ -1,0 +1,78 @@
+"""Losses as PyTorch modules."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import lossary
+from lossary.adapters.torch import module
+from lossary.errors import LossaryError
+
+torch = pytest.importorskip("torch")
+
+
+def test_module_is_the_function() -> None:
+    x, t = torch.randn(5, 3, requires_grad=True), torch.randn(5, 3)
+    for reduction in ("none", "mean", "sum"):
+        found = module("huber_loss", delta=0.5, reduction=reduction)(x, t)
+        expected = lossary.huber_loss(x, t, delta=0.5, reduction=reduction)
+        torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    (gradient,) = torch.autograd.grad(module("mse_loss")(x, t), x)
+    torch.testing.assert_close(gradient, 2 * (x - t).detach() / 15)
+
+
+def test_module_takes_every_array_of_the_loss() -> None:
+    a, p, n = (torch.randn(4, 3) for _ in range(3))
+    where = torch.tensor([True, False, True, True])
+    found = module(lossary.triplet_loss, margin=0.3)(a, p, n, where=where)
+    expected = lossary.triplet_loss(a, p, n, margin=0.3, reduction="mean", where=where)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+def test_class_weights_move_and_are_not_saved() -> None:
+    criterion = module("cross_entropy", class_weights=torch.tensor([1.0, 2.0, 3.0]))
+    assert not criterion.state_dict()
+    assert not list(criterion.parameters())
+    assert criterion.to(torch.float64).class_weights.dtype == torch.float64
+    assert criterion.to("meta").class_weights.device.type == "meta"
+
+
+def test_module_can_be_copied_pickled_and_read() -> None:
+    criterion = module("huber_loss", delta=2.0)
+    x, t = torch.tensor([1.0, 5.0]), torch.zeros(2)
+    for same in (copy.deepcopy(criterion), pickle.loads(pickle.dumps(criterion))):
+        assert repr(same) == "LossModule(huber_loss, reduction='mean', delta=2.0)"
+        assert same(x, t) == criterion(x, t) == 4.25
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit")  # of the compiler's own imports
+def test_module_compiles() -> None:
+    criterion = module("log_cosh_loss")
+    x, t = torch.randn(64), torch.randn(64)
+    found = torch.compile(criterion, fullgraph=True)(x, t)
+    torch.testing.assert_close(found, criterion(x, t))
+
+
+def test_unknown_parameter_is_named_at_once() -> None:
+    with pytest.raises(LossaryError, match=r"adapters.torch.module: parameters must be those of "
+                       r"huber_loss .*, got 'dleta'. Did you mean delta\?"):  # fmt: skip
+        module("huber_loss", dleta=2.0)
+
+
+def test_skorch_sets_parameters() -> None:
+    skorch = pytest.importorskip("skorch")
+    x = np.linspace(-1, 1, 40, dtype=np.float32)[:, None]
+    net = skorch.NeuralNetRegressor(
+        torch.nn.Linear, module__in_features=1, module__out_features=1, criterion=module,
+        criterion__loss="huber_loss", criterion__delta=0.5, max_epochs=60, lr=0.5, verbose=0,
+        train_split=None,
+    )  # fmt: skip
+    net.fit(x, 3 * x)
+    assert net.criterion_.delta == 0.5
+    np.testing.assert_allclose(net.predict(x), 3 * x, atol=0.2)
+    net.set_params(criterion__delta=1.5).initialize()
+    assert net.criterion_.delta == 1.5
