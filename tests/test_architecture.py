@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from imports import imported
 
 import lossary
 
@@ -23,18 +24,7 @@ HEAVY = ("torch", "jax", "mlx", "cupy", "dask", "numba", "pyarrow", "click", "ri
 
 def _imports(path: Path) -> set[str]:
     """Return the modules of the package that a file imports, types aside."""
-    found: set[str] = set()
-    stack: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, ast.If) and "TYPE_CHECKING" in ast.dump(item.test):
-            continue
-        if isinstance(item, ast.ImportFrom) and item.module:
-            found.add(item.module)
-        elif isinstance(item, ast.Import):
-            found |= {alias.name for alias in item.names}
-        stack.extend(ast.iter_child_nodes(item))
-    return {name for name in found if name.split(".")[0] == "lossary"}
+    return {name for name in imported(path) if name.split(".")[0] == "lossary"}
 
 
 def _assert_only(folder: str, allowed: tuple[str, ...]) -> None:
@@ -50,6 +40,9 @@ def test_the_arrows_point_one_way() -> None:
     _assert_only("kernels", ("lossary.kernels", "lossary.formula", "lossary.errors"))
     for path in (PACKAGE / "backends").glob("*.py"):
         assert not any(name.startswith("lossary.losses") for name in _imports(path)), path
+    _assert_only("adapters", ("lossary.adapters", "lossary.checks", "lossary.derivatives",
+                              "lossary.domains", "lossary.errors", "lossary.optional",
+                              "lossary.registry", "lossary.summary"))  # fmt: skip
     for folder in ("score", "cli"):
         public = ("lossary.score", "lossary.cli", "lossary.errors", "lossary.options",
                   "lossary.registry", "lossary.plotting")  # fmt: skip

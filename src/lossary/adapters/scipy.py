@@ -1,4 +1,4 @@
-"""Losses of linear models as problems for :func:`scipy.optimize.minimize`.
+"""Losses of linear models as problems for ``scipy.optimize.minimize``.
 
 Examples
 --------
@@ -73,7 +73,7 @@ def linear_problem(
     Returns
     -------
     LinearProblem
-        ``fun``, ``hessp`` and ``x0`` for :func:`scipy.optimize.minimize`.
+        ``fun``, ``hessp`` and ``x0`` for ``scipy.optimize.minimize``.
 
     Raises
     ------
