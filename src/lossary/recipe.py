@@ -27,6 +27,7 @@ DESCRIBE: dict[type, Callable[[Any], Any]] = {
     type(None): lambda x: None,
     **dict.fromkeys((bool, int, float), lambda x: x),
     np.ndarray: lambda x: (x.dtype, x.shape, x.flags.c_contiguous),
+    **dict.fromkeys((np.float32, np.float64), lambda x: (x.dtype, (), True)),
 }
 
 

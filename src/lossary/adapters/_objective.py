@@ -40,23 +40,31 @@ class Objective(NamedTuple):
 
     def derivatives(self, predictions: Array, targets: Array, weights: Any) -> tuple[Array, Array]:
         """Return gradient and Hessian per prediction, weights applied, both times the scale."""
+        factor = self._factor(weights, predictions)
+        # Weights go through the kernel; the sum of the losses costs less than storing them.
         value, gradient, hessian = value_grad_hess(self.loss.function)(
-            predictions, self._targets(targets, predictions), reduction="none", **self.parameters
+            predictions,
+            self._targets(targets, predictions),
+            reduction="none" if self.policy == "gauss-newton" else "sum",
+            weights=factor,
+            **self.parameters,
         )
+        if np.ndim(factor):
+            factor = factor.reshape(-1, *[1] * (gradient.ndim - 1))
         if self.policy == "gauss-newton":
             hessian = gauss_newton(value, gradient, hessian, self.loss.axis)
         elif self.policy == "expected":
-            hessian = expected(self.function, self.loss, self.parameters, predictions)
+            hessian = factor * expected(self.function, self.loss, self.parameters, predictions)
         if self.factor != 1.0:
-            hessian = hessian * self.factor
-        hessian = np.maximum(hessian, gradient.dtype.type(self.floor))
-        factor: Any = self.scale
-        if _present(weights):
-            weights = np.asarray(weights, gradient.dtype)
-            factor = self.scale * weights.reshape(-1, *[1] * (gradient.ndim - 1))
-        elif self.scale == 1.0:
-            return gradient, hessian
-        return gradient * factor, hessian * factor
+            hessian *= self.factor
+        return gradient, np.maximum(hessian, gradient.dtype.type(self.floor) * factor, out=hessian)
+
+    def _factor(self, weights: Any, predictions: Array) -> Any:
+        """Return what gradient and Hessian are multiplied by."""
+        if not _present(weights):
+            return self.scale
+        weights = np.asarray(weights, predictions.dtype)
+        return weights if self.scale == 1.0 else weights * predictions.dtype.type(self.scale)
 
     def mean(self, predictions: Array, targets: Array, weights: Any) -> float:
         """Return the loss's weighted mean."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossary.formula.expression import Kind
+from lossary.formula.expression import Expression, Kind
 from lossary.kernels.writer import Site, Writer
 
 BLOCK = 512
@@ -43,7 +43,7 @@ class FlatWriter(Writer):
     def _loop(self) -> None:
         lines = self.lines
         lines.open("for i in range(width):")
-        site = Site(lambda leaf: f"x_{leaf.value}[i]", "i")
+        site = Site(self._load, "i")
         self.elements([output.expression for output in self.plan.outputs], site)
         block = 0
         for output in self.plan.outputs:
@@ -58,3 +58,8 @@ class FlatWriter(Writer):
             else:
                 self.deliver(output, value, f"y_{output.name}[i]")
         lines.close()
+
+    def _load(self, leaf: Expression) -> str:
+        """Read an element; float32 is widened where the kernel works in float64."""
+        element = f"x_{leaf.value}[i]"
+        return f"{self.precision}({element})" if leaf.operation == "argument" else element

@@ -136,11 +136,16 @@ def is_direct(plan: Plan, job: Job) -> bool:
         x = job.arrays[str(leaf.value)]
         if x.ndim == 0 or leaf.value == "class_weights":
             continue
-        if not x.flags.c_contiguous or (leaf.operation == "argument" and x.dtype != job.compute):
+        if not x.flags.c_contiguous or (leaf.operation == "argument" and not _readable(x, job)):
             return False
         if leaf.operation == "mask" and x.dtype != np.bool_:
             return False
     return math.prod(job.shape) > 0 and all(d == job.compute for d in job.dtypes.values())
+
+
+def _readable(x: Array, job: Job) -> bool:
+    """Tell whether the kernel reads floating-point numbers of this dtype."""
+    return x.dtype == job.compute or (job.axis is None and x.dtype == np.float32)
 
 
 class Direct:
