@@ -251,6 +251,8 @@ def _applied(name: str, a: Expression, b: Expression) -> Expression:
     row = primitives.PRIMITIVES[name]
     if row.reduces or name in {"softmax", "negative_log_softmax"}:
         a = _element(a)
+    if name == "negative_log_softmax_at":
+        b = label("labels")
     if name == "logsumexp":
         b = _row(b)
     if name == "power":

@@ -41,4 +41,12 @@ def _sigmoid(x: Expression) -> Expression:
     return node("where", 0 <= x, share, small * share)
 
 
-_RULES: dict[str, Callable[..., Expression]] = {"softplus": _softplus, "sigmoid": _sigmoid}
+def _surprise(others: Expression, d: Expression) -> Expression:
+    return node("log1p", others + node("expm1", d)) - d
+
+
+_RULES: dict[str, Callable[..., Expression]] = {
+    "softplus": _softplus,
+    "sigmoid": _sigmoid,
+    "surprise": _surprise,
+}

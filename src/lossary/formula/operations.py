@@ -155,3 +155,8 @@ def softmax(x: Expression) -> Expression:
 def negative_log_softmax(x: Expression) -> Expression:
     """-log(softmax(x)): two terms, neither negative, so nothing cancels."""
     return node("negative_log_softmax", x)
+
+
+def negative_log_softmax_at(x: Expression, labels: Expression) -> Expression:
+    """-log(softmax(x)) at the class that the label names: accurate where that class dominates."""
+    return node("negative_log_softmax_at", x, labels)

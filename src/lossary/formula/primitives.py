@@ -177,6 +177,19 @@ def _negative_log_softmax(x: Expression) -> Expression:
     return node("gap", top, x) + node("log1p", node("sum", node("exp_tail", x, top)) + others)
 
 
+def _negative_log_softmax_at(x: Expression, labels: Expression) -> Expression:
+    # One maximum for all classes; the label's term is left out of the sum, not subtracted.
+    top = node("stop", node("max", x))
+    named = node("equal", node("index"), labels)
+    others = node("sum", node("where", named, 0, node("exp_gap", x, top)))
+    return node("surprise", others, node("gap", node("at_label", x, labels), top))
+
+
+def _surprise_partials(others: Expression, d: Expression) -> tuple[Expression, Expression]:
+    share = 1 / (1 + (others + node("expm1", d)))
+    return share, -(others * share)
+
+
 def _call(
     name: str, partials: Partials, array: Callable[..., Any] | None = None, **rest: Any
 ) -> Any:
@@ -321,6 +334,13 @@ _TABLE = (
         r"\text{{otherwise}} \end{{cases}}\right)",
         text="(exp({0:5} - {1:6}) - where({0:4} == {1:4}, 1, 0))",
     ),
+    _row(
+        # log((s + e^d) / e^d), where d <= 0, and s >= 1 unless d = 0: neither term is below 0.
+        "surprise", 2, lambda xp, s, d: xp.log1p(s + xp.expm1(d)) - d,
+        "(vm.log1p_{s}({0} + vm.expm1_{s}({1})) - {1})", partials=_surprise_partials,
+        latex=r"\log\left({0:5} + e^{{{1:5}}}\right) - {1:6}",
+        text="log({0:5} + exp({1:5})) - {1:6}", precedence=5,
+    ),
     # what the derivative passes by ------------------------------------------------------------
     _row("stop", 1, lambda xp, a: xp.stop(a), "{0}", partials=lambda a: (literal(0),),
          latex="{0}", text="{0}"),
@@ -346,6 +366,11 @@ _TABLE = (
     _composite(
         "negative_log_softmax", 1, _negative_log_softmax,
         latex=r"-\log\operatorname{{softmax}}_k\left({0}\right)", latex_precedence=5,
+    ),
+    _composite(
+        "negative_log_softmax_at", 2, _negative_log_softmax_at, reduces=True,
+        latex=r"-\log\operatorname{{softmax}}_k\left({0}\right)\big|_{{k = {1}}}",
+        text="negative_log_softmax({0})[{1}]", latex_precedence=5,
     ),
 )
 

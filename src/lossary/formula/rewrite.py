@@ -14,12 +14,9 @@ def rewrite(outputs: tuple[Expression, ...], rules: Rules) -> tuple[Expression, 
     """Return the outputs with every operation that has a rule replaced."""
     rewritten: dict[int, Expression] = {}
     for item in walk(*outputs):
-        if not item.arguments:
-            rewritten[id(item)] = item
-            continue
-        arguments = tuple(rewritten[id(child)] for child in item.arguments)
-        rule = rules.get(item.operation)
-        rewritten[id(item)] = rule(*arguments) if rule else node(item.operation, *arguments)
+        rule = rules.get(item.operation) if item.arguments else None
+        arguments = [rewritten[id(child)] for child in item.arguments]
+        rewritten[id(item)] = rule(*arguments) if rule else _with(item, arguments)
     return tuple(rewritten[id(output)] for output in outputs)
 
 
@@ -28,10 +25,13 @@ def replace(output: Expression, replacements: Mapping[int, Expression]) -> Expre
     rewritten: dict[int, Expression] = {}
     for item in walk(output):
         found = replacements.get(id(item))
-        if found is None and item.arguments:
-            found = node(item.operation, *(rewritten[id(child)] for child in item.arguments))
-        rewritten[id(item)] = item if found is None else found
+        arguments = [rewritten[id(child)] for child in item.arguments]
+        rewritten[id(item)] = _with(item, arguments) if found is None else found
     return rewritten[id(output)]
+
+
+def _with(item: Expression, arguments: list[Expression]) -> Expression:
+    return node(item.operation, *arguments) if arguments else item
 
 
 def expand(output: Expression) -> Expression:

@@ -154,8 +154,8 @@ def _into_choice(product: _Product) -> Expression | None:
     for item, count in product.powers.items():
         if item.operation == "where" and count == 1 and 0.0 in map(number, item.arguments[1:]):
             condition, *branches = item.arguments
-            rest = _Product(product.number, product.powers - Counter([item]))
-            rest.powers.update({k: v for k, v in product.powers.items() if v < 0})
+            rest = _Product(product.number, Counter(product.powers))
+            del rest.powers[item]
             if product.number == 1.0 and not rest.key():
                 return None
             moved = []
@@ -212,7 +212,7 @@ def _sum(terms: list[_Product]) -> Expression:
         else:
             like[term.key()] = term
     parts = [_built(term) for term in like.values() if term.number != 0.0]
-    parts = _with_logsumexp(_joined_choices(parts))
+    parts = _with_logsumexp(_with_exp(_joined_choices(parts)))
     parts.sort(key=lambda part: part.operation == "negative")
     return reduce(lambda a, b: node("add", a, b), parts, literal(0))
 
@@ -232,6 +232,16 @@ def _joined_choices(parts: list[Expression]) -> list[Expression]:
         sums = (_sum([*_terms(a, set()), *_terms(b, set())]) for a, b in pairs)
         found[place] = node("where", part.arguments[0], *sums)
     return found
+
+
+def _with_exp(parts: list[Expression]) -> list[Expression]:
+    """Show 1 + expm1(x) as exp(x)."""
+    one = next((part for part in parts if number(part) == 1.0), None)
+    less = next((part for part in parts if part.operation == "expm1"), None)
+    if one is None or less is None:
+        return parts
+    whole = node("exp", less.arguments[0])
+    return [whole if part is less else part for part in parts if part is not one]
 
 
 def _with_logsumexp(parts: list[Expression]) -> list[Expression]:

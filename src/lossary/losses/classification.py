@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from lossary.domains import (
     CLASSES_OR_PROBABILITIES,
     FROM_ZERO_TO_ONE,
@@ -12,18 +10,15 @@ from lossary.domains import (
 )
 from lossary.formula import (
     Expression,
-    at_label,
-    is_label,
     log,
     log1p,
-    logsumexp,
     maximum,
     mean_over_classes,
     negative_log_softmax,
+    negative_log_softmax_at,
     scale,
     softplus,
     sum_over_classes,
-    where,
 )
 from lossary.registry import loss
 
@@ -144,8 +139,9 @@ def cross_entropy(
 
     Notes
     -----
-    With labels the loss is ``softplus(logsumexp of the other logits - logit of the label)``,
-    which stays accurate where the label's class dominates and the loss is tiny. A class with
+    With labels the loss is ``log(s + exp(d)) - d``, where d is the label's logit less the largest
+    one and s the sum of the others' exponentials: no term is below 0, so it stays accurate where
+    the label's class dominates and the loss is tiny. A class with
     target probability 0 contributes 0 even where its logit is minus infinity. Probabilities need
     not sum to 1. Labels never wrap round: -1 is no class, unless it is ``ignore_index``.
 
@@ -164,8 +160,7 @@ def cross_entropy(
     array([0.90760596])
     """
     if targets.operation == "label":
-        others = where(is_label(targets), -math.inf, logits)
-        value = softplus(logsumexp(others, relative_to=at_label(logits, targets)))
+        value = negative_log_softmax_at(logits, targets)
         smooth = mean_over_classes(negative_log_softmax(logits))
     else:
         surprise = negative_log_softmax(logits)
