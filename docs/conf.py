@@ -24,7 +24,6 @@ extensions = [
     "command_help",
     "loss_pages",
     "mathml",
-    "optional_pages",
 ]
 html_math_renderer = "mathml"  # no script and no request: browsers lay MathML out themselves
 

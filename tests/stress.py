@@ -10,7 +10,7 @@ from cases import Case
 
 import lossary
 
-_SIZES = (0.0, 1e-30, 1e-8, 1e-4, 0.3, 1.0, 1.7, 5.0, 20.0, 87.0, 104.0, 1e4, 1e8)
+_SIZES = (0.0, 1e-40, 1e-30, 1e-8, 1e-4, 0.3, 1.0, 1.7, 5.0, 20.0, 87.0, 104.0, 1e4, 1e8, 1e30)
 GRIDS = {
     "real": sorted({sign * size for size in _SIZES for sign in (1, -1)}),
     "plus_minus_one": [-1.0, 1.0],

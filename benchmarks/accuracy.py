@@ -1,0 +1,227 @@
+"""Measure the worst error of every loss and its gradient, beside other libraries on one grid.
+
+    python benchmarks/accuracy.py                          the table
+    python benchmarks/accuracy.py --loss cross_entropy     one loss
+    python benchmarks/accuracy.py --markdown FILE          the table as a page of the documentation
+    python benchmarks/accuracy.py --json FILE              the figures as JSON besides the table
+
+Errors are in units in the last place of the exact result, computed from the definition in 200
+digits at exactly the numbers that the library was given. The grid is that of the tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import math
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import accuracy_peers as peers
+import mpmath as mp
+from cases import Case
+from oracles import DIFFERENCES
+from stress import STRESS
+from test_accuracy import Row, _target_scale
+
+import lossary
+
+Pair = tuple[np.ndarray, np.ndarray]
+Run = Callable[[Case, tuple[np.ndarray, ...]], Pair | None]
+DTYPES = ("float32", "float64")
+
+OPENING = """\
+# Accuracy, measured
+The worst error of every loss (and of its gradient with respect to the first argument) in units in
+the last place of the exact result, over the grid of hard arguments that the tests use: zero,
+magnitudes from 1e-40 to 1e30 of both signs, targets and probabilities at and next to the ends of
+their domains, rows that one class dominates. The first four columns are lossary on the arrays of
+four libraries; the others are what these libraries offer under that name, or the formula as it is
+usually written. `NaN` and `∞` stand where the exact result is finite, `-` where a library has no
+such loss. {note}
+
+"""
+NOTE = """\
+Losses marked * are differences of larger terms by their nature: their errors are measured in units
+of the largest term, and their gradients are left out. In float64 no wider precision holds the
+differences between the logits of a row, and half a unit in a difference d is d / 2 units in exp(d).
+lossary's kernels, which NumPy arrays and PyTorch tensors on the host get, carry that half unit
+along in float32; JAX and MLX evaluate operation by operation and lose it. JAX takes subnormal
+numbers of float32 for 0. Some of MLX's own functions have the accuracy of float32 in float64 too.
+`python benchmarks/accuracy.py` prints this table."""
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--loss", help="only this loss")
+    parser.add_argument("--markdown", metavar="FILE", help="write the table as a page")
+    parser.add_argument("--json", metavar="FILE", help="write the figures too")
+    options = parser.parse_args()
+    cases = [case for case in STRESS if options.loss in {None, case.loss.name}]
+    if not cases:
+        parser.error(f"no such loss: {options.loss}")
+    runs = libraries()
+    rows = []
+    for place, case in enumerate(cases):
+        if sys.stderr.isatty():
+            print(f"\r{place + 1}/{len(cases)} {case.title:40}", end="", file=sys.stderr)
+        rows += [row for dtype in DTYPES for row in measure(case, dtype, runs)]
+    text = table(rows, list(runs))
+    print(text)
+    if options.markdown:
+        Path(options.markdown).write_text(OPENING.format(note=NOTE) + text + "\n", "utf-8")
+    if options.json:
+        Path(options.json).write_text(json.dumps(rows, indent=2))
+
+
+def libraries() -> dict[str, Run]:
+    """Return how each installed library computes value and gradient, by the column's title."""
+    runs: dict[str, Run] = {"NumPy": numpy_run}
+    makers = {"PyTorch": ("torch", torch_pair), "JAX": ("jax", jax_pair), "MLX": ("mlx", mlx_pair)}
+    there = {name: m for name, m in makers.items() if importlib.util.find_spec(m[0])}
+    for name, (_, pair) in there.items():
+        runs[name] = lambda case, arrays, pair=pair: pair(case.__call__, arrays)
+    for title, module, pair, functions in (
+        ("mlx.nn", "mlx", mlx_pair, peers.with_mlx),
+        ("torch.nn", "torch", torch_pair, peers.with_torch),
+        ("optax", "optax", jax_pair, peers.with_optax),
+        ("jax formula", "jax", jax_pair, peers.with_jax),
+    ):
+        if importlib.util.find_spec(module):
+            runs[title] = peer_run(functions(), pair)
+    return runs
+
+
+def peer_run(functions: peers.Functions, pair: Callable[..., Pair]) -> Run:
+    """Return the run of a library's own losses."""
+
+    def run(case: Case, arrays: tuple[np.ndarray, ...]) -> Pair | None:
+        function = functions.get(case.title)
+        return None if function is None else pair(function, arrays)
+
+    return run
+
+
+def numpy_run(case: Case, arrays: tuple[np.ndarray, ...]) -> Pair:
+    """Compute with lossary's kernels."""
+    derive = lossary.grad(case.loss.function)
+    return case(*arrays), derive(*arrays, reduction="sum", **case.shape, **case.parameters)
+
+
+def torch_pair(function: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> Pair:
+    """Compute with PyTorch's autograd."""
+    import torch
+
+    first, *rest = (torch.from_numpy(np.array(x)) for x in arrays)
+    first.requires_grad_()
+    value = function(first, *rest)
+    (gradient,) = torch.autograd.grad(value.sum(), first)
+    return value.detach().numpy(), gradient.numpy()
+
+
+def jax_pair(function: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> Pair:
+    """Compute with JAX's gradient."""
+    import jax
+
+    with jax.enable_x64(True):
+        first, *rest = map(jax.numpy.asarray, arrays)
+        gradient = jax.grad(lambda x: function(x, *rest).sum())(first)
+        return np.asarray(function(first, *rest)), np.asarray(gradient)
+
+
+def mlx_pair(function: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> Pair:
+    """Compute with MLX's gradient, on the processor, which has float64."""
+    import mlx.core as mx
+
+    with mx.stream(mx.cpu):
+        kinds = {"float64": mx.float64, "float32": mx.float32, "int64": mx.int64}
+        first, *rest = (mx.array(x, dtype=kinds[x.dtype.name]) for x in arrays)
+        gradient = mx.grad(lambda x: function(x, *rest).sum())(first)
+        return np.array(function(first, *rest)), np.array(gradient)
+
+
+def measure(case: Case, dtype: str, runs: dict[str, Run]) -> list[dict[str, Any]]:
+    """Return a row for the value and one for the gradient, with the worst error per library."""
+    arrays = case.cast(dtype)
+    with warnings.catch_warnings(), np.errstate(all="ignore"), lossary.options(domain="ignore"):
+        warnings.simplefilter("ignore")
+        found = {name: run(case, arrays) for name, run in runs.items()}
+    points = [Row(case, arrays, place) for place in range(len(arrays[0]))]
+    with mp.workdps(200):
+        values = [(row.value(), row.scale(case.loss.name)) for row in points]
+    rows = [("value", values, 0)]
+    if case.loss.name not in DIFFERENCES:
+        rows.append(("gradient", [slope for row in points for slope in _slopes(case, row)], 1))
+    return [
+        {
+            "loss": case.title + "*" * (case.loss.name in DIFFERENCES),
+            "dtype": dtype,
+            "of": what,
+            **{
+                name: None if pair is None else worst(pair[which], truth, dtype)
+                for name, pair in found.items()
+            },
+        }
+        for what, truth, which in rows
+    ]
+
+
+def _slopes(case: Case, row: Row) -> list[tuple[Any, float]]:
+    """Return the exact derivatives at a point, and the scales of their errors."""
+    size = 1 if case.loss.axis is None else len(row.arguments[0])
+    return [
+        (row.slope(0, None if case.loss.axis is None else i), _target_scale(case, row, i))
+        for i in range(size)
+    ]
+
+
+def worst(found: np.ndarray, truth: list[tuple[Any, float]], dtype: str) -> float:
+    """Return the largest error; NaN and infinity where only the found value is not finite."""
+    largest = 0.0
+    for value, (exact, scale) in zip(np.ravel(found).astype(dtype), truth, strict=True):
+        if exact is None:  # a kink
+            continue
+        with np.errstate(over="ignore"):
+            size = max(abs(value.dtype.type(float(exact))), value.dtype.type(scale))
+        if not np.isfinite(size):  # the exact result is beyond the dtype
+            continue
+        if not np.isfinite(value):
+            return math.nan if np.isnan(value) else math.inf
+        unit = float(np.spacing(size))
+        largest = max(largest, float(abs(mp.mpf(float(value)) - exact) / unit))
+    return largest
+
+
+def table(rows: list[dict[str, Any]], libraries: list[str]) -> str:
+    """Return the rows as a Markdown table."""
+    titles = ["loss", "dtype", "of", *libraries]
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    for row in rows:
+        cells = [row["loss"], row["dtype"], row["of"], *(spelled(row[n]) for n in libraries)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def spelled(error: float | None) -> str:
+    """Spell an error shortly."""
+    if error is None:
+        return "-"
+    if math.isnan(error):
+        return "NaN"
+    if math.isinf(error):
+        return "∞"
+    return f"{error:.1f}" if error < 1000 else f"{error:.0e}".replace("e+0", "e").replace("e+", "e")
+
+
+if __name__ == "__main__":
+    main()
