@@ -90,7 +90,7 @@ def linear_problem(
     >>> problem = linear_problem("l1_loss", np.zeros((5, 1)), [1.0, 2.0, 3.0, 4.0, 50.0])
     >>> value, gradient = problem.fun(np.array([0.0, 2.5]))
     >>> float(value), gradient
-    (10.5, array([ 0. , -0.2]))
+    (10.3, array([ 0. , -0.2]))
     """
     sparse = require(_FUNCTION, "scipy.sparse", "scipy")
     record = get_loss(loss)
