@@ -30,8 +30,8 @@ import accuracy_peers as peers
 import mpmath as mp
 from cases import Case
 from oracles import DIFFERENCES
+from rows import Row, units
 from stress import STRESS
-from test_accuracy import Row, _target_scale
 
 import lossary
 
@@ -180,7 +180,7 @@ def _slopes(case: Case, row: Row) -> list[tuple[Any, float]]:
     """Return the exact derivatives at a point, and the scales of their errors."""
     size = 1 if case.loss.axis is None else len(row.arguments[0])
     return [
-        (row.slope(0, None if case.loss.axis is None else i), _target_scale(case, row, i))
+        (row.slope(0, None if case.loss.axis is None else i), row.target_scale())
         for i in range(size)
     ]
 
@@ -191,14 +191,12 @@ def worst(found: np.ndarray, truth: list[tuple[Any, float]], dtype: str) -> floa
     for value, (exact, scale) in zip(np.ravel(found).astype(dtype), truth, strict=True):
         if exact is None:  # a kink
             continue
-        with np.errstate(over="ignore"):
-            size = max(abs(value.dtype.type(float(exact))), value.dtype.type(scale))
-        if not np.isfinite(size):  # the exact result is beyond the dtype
+        error = units(value, exact, scale)
+        if error is None:  # the exact result is beyond the dtype
             continue
         if not np.isfinite(value):
             return math.nan if np.isnan(value) else math.inf
-        unit = float(np.spacing(size))
-        largest = max(largest, float(abs(mp.mpf(float(value)) - exact) / unit))
+        largest = max(largest, error)
     return largest
 
 

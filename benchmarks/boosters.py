@@ -64,10 +64,10 @@ def measure(library: type, name: str, options: argparse.Namespace) -> dict[str, 
     """Return the median training times of the three objectives."""
     x, t = data(name, options.rows)
     booster = library(x, t, options.threads)
-    objectives = booster.objectives(name)
-    times: dict[str, list[float]] = {kind: [] for kind in objectives}
+    given = objectives(name, library)
+    times: dict[str, list[float]] = {kind: [] for kind in given}
     for turn in range(options.rounds + 1):
-        for kind, objective in objectives.items():
+        for kind, objective in given.items():
             start = time.perf_counter()
             booster.train(objective)
             if turn:  # the first compiles and warms up
@@ -100,19 +100,11 @@ def by_hand(name: str) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, n
 class XGBoost:
     """Training with XGBoost."""
 
+    adapter, built_in = for_xgboost, 2
+
     def __init__(self, x: np.ndarray, t: np.ndarray, threads: int) -> None:
         self.data = xgboost.QuantileDMatrix(x, t)
         self.params = {"base_score": 0.5, "nthread": threads, "disable_default_eval_metric": 1}
-
-    def objectives(self, name: str) -> dict[str, Objective]:
-        """Return the objectives by who wrote them."""
-        loss, choices, built_in, _ = CASES[name]
-        derive = by_hand(name)
-        return {
-            "built_in": built_in,
-            "lossary": for_xgboost.objective(loss, **choices),
-            "numpy": lambda predictions, data: derive(predictions, data.get_label()),
-        }
 
     def train(self, objective: Objective) -> None:
         """Train."""
@@ -125,23 +117,26 @@ class XGBoost:
 class LightGBM:
     """Training with LightGBM."""
 
+    adapter, built_in = for_lightgbm, 3
+
     def __init__(self, x: np.ndarray, t: np.ndarray, threads: int) -> None:
         self.data = lightgbm.Dataset(x, t, free_raw_data=False).construct()
         self.params = {"verbose": -1, "num_threads": threads, "boost_from_average": False}
 
-    def objectives(self, name: str) -> dict[str, Objective]:
-        """Return the objectives by who wrote them."""
-        loss, choices, _, built_in = CASES[name]
-        derive = by_hand(name)
-        return {
-            "built_in": built_in,
-            "lossary": for_lightgbm.objective(loss, **choices),
-            "numpy": lambda predictions, data: derive(predictions, data.get_label()),
-        }
-
     def train(self, objective: Objective) -> None:
         """Train."""
         lightgbm.train({**self.params, "objective": objective}, self.data, TREES)
+
+
+def objectives(name: str, library: type) -> dict[str, Objective]:
+    """Return the objectives by who wrote them."""
+    loss, choices = CASES[name][:2]
+    derive = by_hand(name)
+    return {
+        "built_in": CASES[name][library.built_in],
+        "lossary": library.adapter.objective(loss, **choices),
+        "numpy": lambda predictions, data: derive(predictions, data.get_label()),
+    }
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ import mpmath as mp
 import numpy as np
 import pytest
 from cases import Case
-from oracles import DIFFERENCES, ORACLES
+from oracles import DIFFERENCES
+from rows import Row, units
 from stress import STRESS
 
 import lossary
@@ -22,64 +23,17 @@ import lossary
 LIMIT = 4
 EVERY_CASE = pytest.mark.parametrize("case", STRESS, ids=lambda case: case.title)
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
-_STEP = mp.mpf(10) ** -40
-
-
-class Row:
-    """One point (or row) of a case: its exact loss as a function of the exact arguments."""
-
-    def __init__(self, case: Case, arrays: tuple[np.ndarray, ...], place: int) -> None:
-        values = {**case.loss.parameters, **case.parameters}
-        self.oracle = ORACLES[case.loss.name]
-        self.parameters = [values[name] for name in case.loss.parameters]
-        self.arguments = [_exact(x[place]) for x in arrays]
-
-    def value(self) -> Any:
-        return self.oracle(*self.arguments, *self.parameters)
-
-    def slope(self, place: int, index: int | None) -> Any:
-        """Derivative by differences from both sides; None at a kink."""
-        with mp.workdps(200):
-            x = self.arguments[place] if index is None else self.arguments[place][index]
-            step = _STEP * max(abs(x), mp.mpf(10) ** -20)
-            middle = self.value()
-            low, high = (self._moved(place, index, x + d) for d in (-step, step))
-            left, right = (middle - low) / step, (high - middle) / step
-            kink = abs(left - right) > mp.mpf(10) ** -15 * max(abs(left), abs(right))
-            return None if kink else (left + right) / 2
-
-    def _moved(self, place: int, index: int | None, x: Any) -> Any:
-        moved = list(self.arguments)
-        if index is None:
-            moved[place] = x
-        else:
-            moved[place] = [x if i == index else v for i, v in enumerate(moved[place])]
-        return self.oracle(*moved, *self.parameters)
-
-    def scale(self, name: str) -> float:
-        """Size of what the loss is a difference of; 0 if it is none."""
-        size = DIFFERENCES.get(name)
-        return 0.0 if size is None else float(size(*self.arguments, *self.parameters))
-
-
-def _exact(x: Any) -> Any:
-    if np.ndim(x):
-        return [mp.mpf(float(v)) for v in x]
-    return int(x) if isinstance(x, np.integer) else mp.mpf(float(x))
 
 
 def assert_within(
     found: Any, truth: Any, limit: float, scale: float, what: Callable[[], str]
 ) -> None:
     """Check the error in units in the last place of the truth, or of a larger scale."""
-    with np.errstate(over="ignore"):
-        rounded = found.dtype.type(float(truth))
-        size = max(abs(rounded), found.dtype.type(scale))
-    if np.isinf(size):
-        assert found == rounded, what()
+    error = units(found, truth, scale)
+    if error is None:
+        with np.errstate(over="ignore"):
+            assert found == found.dtype.type(float(truth)), what()
         return
-    unit = float(np.spacing(size))
-    error = float(abs(mp.mpf(float(found)) - truth) / unit)
     assert error <= limit, f"{what()}: {found!r} is {error:.1f} ulp from {mp.nstr(truth, 20)}"
 
 
@@ -120,16 +74,6 @@ def test_gradients(case: Case, dtype: str) -> None:
         for index in range(slopes.size):
             truth = row.slope(0, None if case.loss.axis is None else index)
             if truth is not None:
-                limit, scale = _limit(case, dtype, row), _target_scale(case, row, index)
+                limit, scale = _limit(case, dtype, row), row.target_scale()
                 found = slopes.reshape(-1)[index]
                 assert_within(found, truth, limit, scale, lambda r=row: str(r.arguments))
-
-
-def _target_scale(case: Case, row: Row, index: int) -> float:
-    """Size of what is subtracted where a gradient is a probability minus a soft target."""
-    if case.loss.targets.name not in {"unit_interval", "classes_or_probabilities"}:
-        return 0.0
-    target = row.arguments[1]
-    if isinstance(target, list):
-        return 1.0
-    return 0.0 if isinstance(target, int) or target in {0, 1} else 1.0
