@@ -189,6 +189,10 @@ def test_initial_score_minimises() -> None:
         adapters.initial_score("mse_loss", [])
     with pytest.raises(ValueError, match=r"targets must be finite, got nan at \(1,\)"):
         adapters.initial_score("mse_loss", [1.0, np.nan])
+    with pytest.raises(LossaryError, match="targets must hold real numbers, got dtype <U1"):
+        adapters.initial_score("mse_loss", ["a"])
+    with pytest.raises(LossaryError, match=r"parameters must be those of huber_loss \(delta\)"):
+        adapters.initial_score("huber_loss", [1.0], dleta=2.0)
     with pytest.raises(ValueError, match="weights must be at least 0, and one of them more"):
         adapters.initial_score("mse_loss", [1.0, 2.0], [0.0, 0.0])
 
@@ -297,6 +301,14 @@ def test_policies_train(library: str, policy: str) -> None:
 def test_labels_are_not_rounded() -> None:
     with pytest.raises(LossaryError, match=r"targets must be integers from 0 to C-1, got 1\.5 at"):
         _derive("cross_entropy", np.zeros((2, 3)), [0, 1.5])
+
+
+def test_class_weights_fit_the_data() -> None:
+    weights = np.array([1.0, 2.0, 3.0, 4.0])
+    logits, labels = np.zeros((4, 4)), np.arange(4)
+    plain = _derive("cross_entropy", logits, labels)
+    weighted = _derive("cross_entropy", logits, labels, class_weights=weights)
+    np.testing.assert_allclose(weighted, np.array(plain) * weights[:, None], rtol=1e-15)
 
 
 def test_a_positive_label_of_any_name() -> None:

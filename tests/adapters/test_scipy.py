@@ -89,6 +89,7 @@ def test_positive_label() -> None:
     [
         ({"x": np.zeros(3)}, r"x must have two dimensions, got shape \(3,\)"),
         ({"targets": [1.0]}, r"targets must have one value per row of x, shape \(3,\), got shape"),
+        ({"x": [["a"], ["b"], ["c"]]}, "x must hold real numbers, got dtype <U1"),
         ({"weights": [1.0]}, r"weights must have one value per row of x, shape \(3,\), got"),
         ({"weights": [0.0, 0.0, 0.0]}, "weights must be finite, at least 0, and one of them more"),
         ({"l2": -1.0}, "l2 must be a number that is at least 0, got -1.0"),

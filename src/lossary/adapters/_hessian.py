@@ -6,13 +6,14 @@ leaf without a value, and one near 0 (the tails of a smooth loss) makes it huge.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from lossary.adapters._two_classes import has_two_classes, negative
 from lossary.checks import number
 from lossary.derivatives import value_and_grad, value_grad_hess
-from lossary.domains import PLUS_MINUS_ONE, POSITIVE, REAL, UNIT_INTERVAL
+from lossary.domains import POSITIVE, REAL
 from lossary.errors import choices, value_error
 from lossary.registry import Loss
 
@@ -28,39 +29,57 @@ _FLAT = 1.0
 _NEAR, _FAR = 1e3, 1e6
 
 
+class Curvature(NamedTuple):
+    """What is passed on as the Hessian: a policy, and the floor above which it is kept.
+
+    ``constant`` is the expected Hessian where it does not depend on the predictions.
+    """
+
+    policy: str
+    floor: float
+    constant: float | None = None
+
+
 def choose(
     function: str, loss: Loss, parameters: dict[str, Any], hessian: str | float | None
-) -> tuple[str, float]:
-    """Return policy and floor for what the user asked for."""
+) -> Curvature:
+    """Return what the user asked for."""
     if hessian is None:
         return _suited(loss, parameters)
     if not isinstance(hessian, str):
-        return "exact", number(function, "hessian", hessian, POSITIVE)
+        return Curvature("exact", number(function, "hessian", hessian, POSITIVE))
     if hessian not in POLICIES:
         wanted = f"must be {choices(POLICIES)} or a positive number"
         remedy = "A number is the least Hessian that is passed on."
         raise value_error(function, "hessian", wanted, repr(hessian), remedy)
-    if hessian == "expected":
-        _check_expected(function, loss)
-    return hessian, _LEAST
+    if hessian != "expected":
+        return Curvature(hessian, _LEAST)
+    if loss.targets.name == REAL.name:
+        return Curvature(hessian, _LEAST, _of_residuals(function, loss, parameters))
+    if not (loss.takes_labels or has_two_classes(loss)):
+        wanted = f"must be another policy than 'expected' for targets {loss.targets}"
+        raise value_error(function, "hessian", wanted, "'expected'")
+    return Curvature(hessian, _LEAST)
 
 
-def _suited(loss: Loss, parameters: dict[str, Any]) -> tuple[str, float]:
-    """Return policy and floor that suit the loss's tails, which are looked at.
+def _suited(loss: Loss, parameters: dict[str, Any]) -> Curvature:
+    """Return what suits the loss's tails, which are looked at.
 
     Residuals have any size, so a bounded gradient leaves the Hessian without information about
     the distance to the target; scores of classes stay near the margin.
     """
     derive = value_grad_hess(loss.function)
-    given = {"reduction": "sum", **parameters}
+    # Not the class weights: they have as many classes as the data, not as these scores.
+    given = {n: value for n, value in parameters.items() if n in loss.parameters}
+    given["reduction"] = "sum"
     if loss.axis is None and loss.targets.name == REAL.name:
         slopes = np.abs(derive(np.array([_NEAR, _FAR]), np.zeros(2), **given)[1])
         bounded = np.isfinite(slopes).all() and slopes[1] <= 2 * slopes[0]
-        return ("gauss-newton", _LEAST) if bounded else ("exact", _FLOOR)
+        return Curvature("gauss-newton", _LEAST) if bounded else Curvature("exact", _FLOOR)
     scores = np.array([-3.0, 3.0]) if loss.axis is None else np.array([[3.0, 0.0, -3.0]])
     parts = [derive(scores, targets, **given)[1:] for targets in _possible_targets(loss, scores)]
     flat = any(np.any((gradient != 0) & (hessian == 0)) for gradient, hessian in parts)
-    return "exact", _FLAT if flat else _FLOOR
+    return Curvature("exact", _FLAT if flat else _FLOOR)
 
 
 def gauss_newton(value: Array, gradient: Array, hessian: Array, axis: int | None) -> Array:
@@ -74,22 +93,12 @@ def gauss_newton(value: Array, gradient: Array, hessian: Array, axis: int | None
         return np.where(value > 0, gradient * (gradient / (2 * value)), hessian)
 
 
-def _check_expected(function: str, loss: Loss) -> None:
-    known = {PLUS_MINUS_ONE.name, UNIT_INTERVAL.name, REAL.name}
-    if not (loss.takes_labels or loss.targets.name in known):
-        wanted = f"must be another policy than 'expected' for targets {loss.targets}"
-        raise value_error(function, "hessian", wanted, "'expected'")
-
-
-def expected(function: str, loss: Loss, parameters: dict[str, Any], predictions: Array) -> Array:
+def expected(loss: Loss, parameters: dict[str, Any], predictions: Array) -> Array:
     """Return the Fisher information of exp(-loss) as a likelihood of the targets.
 
     It is the mean of gradient² over targets that are drawn from that likelihood; for the negative
     logarithm of a normalised likelihood it is the mean of the second derivative.
     """
-    if loss.targets.name == REAL.name:
-        information = _of_residuals(function, loss, parameters)
-        return np.full(predictions.shape, information, predictions.dtype)
     derive = value_and_grad(loss.function)
     least = np.full(predictions.shape if loss.axis is None else predictions.shape[:1], np.inf)
     mass, squares = np.zeros_like(least), np.zeros(predictions.shape)
@@ -111,7 +120,7 @@ def _possible_targets(loss: Loss, predictions: Array) -> list[Array]:
     if loss.axis is not None:
         rows, classes = predictions.shape
         return [np.full(rows, label) for label in range(classes)]
-    pair = (-1, 1) if loss.targets.name == PLUS_MINUS_ONE.name else (0, 1)
+    pair = (negative(loss), 1)
     return [np.full(predictions.shape, target, predictions.dtype) for target in pair]
 
 

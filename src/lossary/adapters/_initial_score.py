@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lossary.adapters._loss import check_parameters, is_pair, real_numbers
 from lossary.derivatives import value_grad_hess
 from lossary.errors import LossaryValueError, type_error, value_error
 from lossary.registry import get_loss
@@ -59,15 +60,16 @@ def initial_score(
     1.098612
     """
     record = get_loss(loss)
-    if record.axis is not None or len(record.arguments) != 2 or "targets" not in record.arguments:
+    if record.axis is not None or not is_pair(record):
         wanted = "must be an elementwise loss of predictions and targets"
         raise type_error(_FUNCTION, "loss", wanted, record.name)
-    values = np.asarray(targets, np.float64)
+    check_parameters(_FUNCTION, record, parameters)
+    values = real_numbers(_FUNCTION, "targets", targets)
     _check_finite("targets", values)
     if values.size == 0:
         raise value_error(_FUNCTION, "targets", "must not be empty", "no values")
     if weights is not None:
-        weights = np.asarray(weights, np.float64)
+        weights = real_numbers(_FUNCTION, "weights", weights)
         _check_finite("weights", weights)
         if not weights.any() or weights.min() < 0:
             wanted = "must be at least 0, and one of them more"
@@ -120,12 +122,17 @@ def _root(derivatives: Callable[[float], tuple[Array, Array]], name: str, start:
 
 def _bracket(slope: Callable[[float], float], name: str, start: float) -> tuple[float, float]:
     """Return two points between which the slope passes 0."""
+    step = size = max(1.0, abs(start))
     low = high = start
-    step = max(1.0, abs(start))
-    while slope(low) > 0 or slope(high) < 0:
-        low, high = (low - step, high) if slope(low) > 0 else (low, high + step)
-        step *= 2
-        if step > 1e9 * max(1.0, abs(start)):
+    below = above = slope(start)
+    while below > 0 or above < 0:
+        if below > 0:
+            low, step = low - step, 2 * step
+            below = slope(low)
+        else:
+            high, step = high + step, 2 * step
+            above = slope(high)
+        if step > 1e9 * size:
             raise _falls_for_ever(name)
     return low, high
 

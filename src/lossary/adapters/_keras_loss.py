@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from lossary.adapters._choices import check_pair, check_parameters, check_positive, negative
+from lossary.adapters._loss import check_pair, check_parameters
+from lossary.adapters._two_classes import check_positive, negative
 from lossary.errors import choices, value_error
 from lossary.registry import get_loss
 

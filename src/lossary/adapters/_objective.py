@@ -7,13 +7,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from lossary.adapters._choices import (
-    check_pair,
-    check_parameters,
-    check_positive,
-    negative,
-)
-from lossary.adapters._hessian import choose, expected, gauss_newton
+from lossary.adapters._hessian import Curvature, choose, expected, gauss_newton
+from lossary.adapters._loss import check_pair, check_parameters, weighted_mean
+from lossary.adapters._two_classes import check_positive, encoded, negative
 from lossary.checks import number
 from lossary.derivatives import value_grad_hess
 from lossary.domains import POSITIVE
@@ -32,57 +28,54 @@ class Objective(NamedTuple):
     function: str
     loss: Loss
     parameters: dict[str, Any]
-    policy: str
-    floor: float
-    factor: float
+    curvature: Curvature
+    hessian_factor: float
     scale: float
     positive: Any
 
     def derivatives(self, predictions: Array, targets: Array, weights: Any) -> tuple[Array, Array]:
         """Return gradient and Hessian per prediction, weights applied, both times the scale."""
-        factor = self._factor(weights, predictions)
+        weights = self._scaled(weights, predictions)
+        policy, floor, constant = self.curvature
         # Weights go through the kernel; the sum of the losses costs less than storing them.
         value, gradient, hessian = value_grad_hess(self.loss.function)(
             predictions,
             self._targets(targets, predictions),
-            reduction="none" if self.policy == "gauss-newton" else "sum",
-            weights=factor,
+            reduction="none" if policy == "gauss-newton" else "sum",
+            weights=weights,
             **self.parameters,
         )
-        if np.ndim(factor):
-            factor = factor.reshape(-1, *[1] * (gradient.ndim - 1))
-        if self.policy == "gauss-newton":
+        if np.ndim(weights):
+            weights = weights.reshape(-1, *[1] * (gradient.ndim - 1))
+        if constant is not None:
+            hessian[...] = constant * weights
+        elif policy == "expected":
+            hessian = weights * expected(self.loss, self.parameters, predictions)
+        elif policy == "gauss-newton":
             hessian = gauss_newton(value, gradient, hessian, self.loss.axis)
-        elif self.policy == "expected":
-            hessian = factor * expected(self.function, self.loss, self.parameters, predictions)
-        if self.factor != 1.0:
-            hessian *= self.factor
-        return gradient, np.maximum(hessian, gradient.dtype.type(self.floor) * factor, out=hessian)
+        if self.hessian_factor != 1.0:
+            hessian *= self.hessian_factor
+        return gradient, np.maximum(hessian, gradient.dtype.type(floor) * weights, out=hessian)
 
-    def _factor(self, weights: Any, predictions: Array) -> Any:
-        """Return what gradient and Hessian are multiplied by."""
-        if not _present(weights):
+    def _scaled(self, weights: Any, predictions: Array) -> Any:
+        """Return what gradient and Hessian are multiplied by: the weights times the scale."""
+        weights = _present(weights)
+        if weights is None:
             return self.scale
         weights = np.asarray(weights, predictions.dtype)
         return weights if self.scale == 1.0 else weights * predictions.dtype.type(self.scale)
 
     def mean(self, predictions: Array, targets: Array, weights: Any) -> float:
         """Return the loss's weighted mean."""
-        given = {"weights": weights, "denominator": "weights"} if _present(weights) else {}
-        value = self.loss.function(
-            predictions,
-            self._targets(targets, predictions),
-            reduction="mean",
-            **self.parameters,
-            **given,
-        )
-        return float(value) * self.scale
+        targets = self._targets(targets, predictions)
+        function, weights = self.loss.function, _present(weights)
+        mean = weighted_mean(function, predictions, targets, weights, **self.parameters)
+        return mean * self.scale
 
     def _targets(self, targets: Array, predictions: Array) -> Array:
         targets = np.asarray(targets)
         if self.positive is not None:
-            other = negative(self.loss)
-            return np.where(targets == self.positive, 1, other).astype(predictions.dtype)
+            return encoded(targets, self.positive, negative(self.loss)).astype(predictions.dtype)
         return targets if self.loss.axis is None else self._labels(targets)
 
     def _labels(self, targets: Array) -> Array:
@@ -122,18 +115,41 @@ def make_objective(
     if record.axis is not None and not record.takes_labels:
         remedy = "Boosters pass class labels."
         raise type_error(function, "loss", "must take class labels", record.name, remedy)
-    policy, floor = choose(function, record, parameters, hessian)
-    factor = number(function, "hessian_factor", hessian_factor, POSITIVE)
-    factors = (factor, number(function, "scale", scale, POSITIVE))
-    return Objective(function, record, parameters, policy, floor, *factors, positive)
+    return Objective(
+        function,
+        record,
+        parameters,
+        choose(function, record, parameters, hessian),
+        number(function, "hessian_factor", hessian_factor, POSITIVE),
+        number(function, "scale", scale, POSITIVE),
+        positive,
+    )
 
 
-def named(function: Callable[..., Any], objective: Objective) -> Callable[..., Any]:
-    """Name a function after its loss: boosters show the name."""
-    function.__name__ = function.__qualname__ = objective.loss.name
+def called(
+    chosen: Objective, interface: Interface, compute: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return the function that XGBoost and LightGBM call, named after its loss.
+
+    It is called by position, or by these names; LightGBM counts the parameters.
+    """
+
+    def native(predictions: Any, data: Any) -> Any:
+        return compute(predictions, _on_host(data.get_label()), data.get_weight())
+
+    def sklearn(targets: Any, predictions: Any, sample_weight: Any = None) -> Any:
+        return compute(predictions, targets, sample_weight)
+
+    function = native if interface == "native" else sklearn
+    function.__name__ = function.__qualname__ = chosen.loss.name
     return function
 
 
-def _present(weights: Any) -> bool:
-    """Return whether there are weights; boosters pass an empty array where there are none."""
-    return weights is not None and len(weights) > 0
+def _on_host(labels: Any) -> Any:
+    """Bring labels to the predictions, which boosters always pass in host memory."""
+    return labels.get() if hasattr(labels, "__cuda_array_interface__") else labels
+
+
+def _present(weights: Any) -> Any:
+    """Return the weights, None where there are none: boosters pass an empty array then."""
+    return None if weights is None or len(weights) == 0 else weights

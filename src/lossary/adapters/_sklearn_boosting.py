@@ -40,7 +40,7 @@ class BoostingLoss(BaseLoss):
         # Where the Hessian is not the exact one, leaves are set to the constant with the least
         # loss of what is left, as for scikit-learn's own absolute error.
         residual = depends_on_residual(chosen.loss, chosen.parameters)
-        self.differentiable = not (residual and chosen.policy == "gauss-newton")
+        self.differentiable = not (residual and chosen.curvature.policy == "gauss-newton")
 
     def loss(
         self,
@@ -61,33 +61,6 @@ class BoostingLoss(BaseLoss):
         )
         return _into(loss_out, value * chosen.scale)
 
-    def gradient(
-        self,
-        y_true: Array,
-        raw_prediction: Array,
-        sample_weight: Array | None = None,
-        gradient_out: Array | None = None,
-        n_threads: int = 1,
-    ) -> Array:
-        """Return the derivative of each sample's loss."""
-        gradient, _ = self._derivatives(y_true, raw_prediction, sample_weight)
-        return _into(gradient_out, gradient)
-
-    def loss_gradient(
-        self,
-        y_true: Array,
-        raw_prediction: Array,
-        sample_weight: Array | None = None,
-        loss_out: Array | None = None,
-        gradient_out: Array | None = None,
-        n_threads: int = 1,
-    ) -> tuple[Array, Array]:
-        """Return loss and derivative of each sample."""
-        return (
-            self.loss(y_true, raw_prediction, sample_weight, loss_out),
-            self.gradient(y_true, raw_prediction, sample_weight, gradient_out),
-        )
-
     def gradient_hessian(
         self,
         y_true: Array,
@@ -98,7 +71,8 @@ class BoostingLoss(BaseLoss):
         n_threads: int = 1,
     ) -> tuple[Array, Array]:
         """Return first and second derivative of each sample's loss."""
-        gradient, hessian = self._derivatives(y_true, raw_prediction, sample_weight)
+        raw_prediction = raw_prediction.reshape(y_true.shape)
+        gradient, hessian = self._chosen.derivatives(raw_prediction, y_true, sample_weight)
         return _into(gradient_out, gradient), _into(hessian_out, hessian)
 
     def fit_intercept_only(self, y_true: Array, sample_weight: Array | None = None) -> Any:
@@ -106,11 +80,6 @@ class BoostingLoss(BaseLoss):
         chosen = self._chosen
         best = initial_score(chosen.loss.function, y_true, sample_weight, **chosen.parameters)
         return np.float64(best)  # its caller wants the methods of an array
-
-    def _derivatives(
-        self, y_true: Array, raw_prediction: Array, weights: Array | None
-    ) -> tuple[Array, Array]:
-        return self._chosen.derivatives(raw_prediction.reshape(y_true.shape), y_true, weights)
 
 
 def _into(out: Array | None, values: Array) -> Array:

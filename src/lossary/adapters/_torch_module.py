@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from lossary.adapters._choices import check_parameters
+from lossary.adapters._loss import check_parameters
 from lossary.registry import get_loss
 
 _FURTHER = ("axis", "ignore_index", "class_weights", "denominator", "dtype")

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lossary.adapters._objective import Interface, Objective, Policy, make_objective, named
+from lossary.adapters._objective import Interface, Policy, called, make_objective
 
 __all__ = ["metric", "objective"]
 
@@ -77,7 +77,7 @@ def objective(
         positive=positive,
         interface=interface,
     )
-    return _called(chosen, interface, chosen.derivatives)
+    return called(chosen, interface, chosen.derivatives)
 
 
 def metric(
@@ -127,18 +127,4 @@ def metric(
     def with_name(predictions: Any, targets: Any, weights: Any) -> tuple[str, float, bool]:
         return chosen.loss.name, chosen.mean(predictions, targets, weights), False
 
-    return _called(chosen, interface, with_name)
-
-
-def _called(
-    chosen: Objective, interface: Interface, compute: Callable[..., Any]
-) -> Callable[..., Any]:
-    """Return the function that LightGBM calls; it counts the parameters of the estimators' one."""
-
-    def native(predictions: Any, data: Any) -> Any:
-        return compute(predictions, data.get_label(), data.get_weight())
-
-    def sklearn(targets: Any, predictions: Any, weights: Any) -> Any:
-        return compute(predictions, targets, weights)
-
-    return named(native if interface == "native" else sklearn, chosen)
+    return called(chosen, interface, with_name)

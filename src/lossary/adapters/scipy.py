@@ -11,17 +11,14 @@ Examples
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from lossary.adapters._choices import (
-    check_pair,
-    check_parameters,
-    check_positive,
-    negative,
-)
+from lossary.adapters._loss import check_pair, check_parameters, real_numbers
+from lossary.adapters._two_classes import check_positive, encoded, negative
 from lossary.checks import number
 from lossary.derivatives import value_and_grad, value_grad_hess
 from lossary.domains import AT_LEAST_ZERO
@@ -98,11 +95,11 @@ def linear_problem(
     check_positive(_FUNCTION, record, positive)
     check_parameters(_FUNCTION, record, parameters, ("class_weights",))
     if not sparse.issparse(x):
-        x = np.asarray(x, np.float64)
+        x = real_numbers(_FUNCTION, "x", x)
     targets = np.asarray(targets)
     _check_shapes(x, targets, weights)
     if positive is not None:
-        targets = np.where(targets == positive, 1.0, negative(record))
+        targets = encoded(targets, positive, negative(record))
     penalty = number(_FUNCTION, "l2", l2, AT_LEAST_ZERO)
     shares = _shares(weights, len(targets))
     return LinearProblem(record, parameters, x, targets, shares, penalty, bool(intercept))
@@ -121,7 +118,7 @@ def _check_shapes(x: Any, targets: Array, weights: Any) -> None:
 
 def _shares(weights: Any, rows: int) -> Array:
     """Return weights that sum to 1: a weighted sum is then the weighted mean."""
-    given = np.ones(rows) if weights is None else np.asarray(weights, np.float64)
+    given = np.ones(rows) if weights is None else real_numbers(_FUNCTION, "weights", weights)
     total = given.sum()
     if not (np.isfinite(total) and total > 0 and given.min() >= 0):
         wanted = "must be finite, at least 0, and one of them more"
@@ -156,8 +153,9 @@ class LinearProblem:
         self._intercept = intercept
         self._first = value_and_grad(loss.function)
         self._second = value_grad_hess(loss.function)
+        self._latest = np.zeros(0), np.zeros(0)
         self._classes = () if loss.axis is None else (_count_classes(targets),)
-        self.x0 = np.zeros((x.shape[1] + intercept) * (self._classes or (1,))[0])
+        self.x0 = np.zeros((x.shape[1] + intercept) * math.prod(self._classes))
 
     def fun(self, parameters: Array) -> tuple[float, Array]:
         """Return the penalised mean loss and its gradient, for ``minimize(..., jac=True)``."""
@@ -174,9 +172,16 @@ class LinearProblem:
                 'Use a method without Hessian: "L-BFGS-B".',
             )
             raise type_error(_FUNCTION, "loss", wanted, self._loss.name, remedy)
-        _, _, hessian = self._second(self._scores(parameters), self._targets, **self._given)
-        product = self._back(hessian * self._scores(direction))
+        product = self._back(self._hessian(parameters) * self._scores(direction))
         return product + self._l2 * self._penalised(direction)
+
+    def _hessian(self, parameters: Array) -> Array:
+        """Return the second derivatives per row; methods ask for many directions at one point."""
+        at, hessian = self._latest
+        if not np.array_equal(at, parameters):
+            hessian = self._second(self._scores(parameters), self._targets, **self._given)[2]
+            self._latest = np.array(parameters), hessian
+        return hessian
 
     def predict(self, parameters: Array, x: Any) -> Array:
         """Return the scores of rows of features, shape (rows,) or (rows, classes)."""
@@ -198,7 +203,7 @@ class LinearProblem:
         """Return the parameters with 0 for the intercept."""
         penalised = np.array(parameters, np.float64)
         if self._intercept:
-            penalised[-(self._classes or (1,))[0] :] = 0.0
+            penalised[-math.prod(self._classes) :] = 0.0
         return penalised
 
 

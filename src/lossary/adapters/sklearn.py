@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lossary.adapters._choices import check_pair, check_parameters, check_positive, negative
-from lossary.domains import PLUS_MINUS_ONE, REAL, UNIT_INTERVAL
+from lossary.adapters._loss import check_pair, check_parameters, weighted_mean
+from lossary.adapters._two_classes import encoded, has_two_classes, negative
+from lossary.domains import REAL
 from lossary.errors import value_error
 from lossary.optional import require
 from lossary.registry import Loss, get_loss
@@ -83,8 +84,7 @@ def scorer(
     check_pair(_SCORER, record)
     check_parameters(_SCORER, record, parameters, ("ignore_index", "class_weights"))
     method = response_method or _method(record)
-    if record.axis is None and record.targets.name in {PLUS_MINUS_ONE.name, UNIT_INTERVAL.name}:
-        check_positive(_SCORER, record, positive)
+    if record.axis is None and has_two_classes(record):
         score: Callable[..., float] = _TwoClasses(record, parameters, method)
         choices: dict[str, Any] = {"pos_label": positive}
     else:
@@ -113,10 +113,8 @@ class _Score:
         self._parameters = parameters
         self.__name__ = loss.name
 
-    def _mean(self, predictions: Any, targets: Any, weights: Any, **more: Any) -> float:
-        weighted = {} if weights is None else {"weights": weights, "denominator": "weights"}
-        given = {**self._parameters, **weighted, **more}
-        return float(self._function(predictions, targets, reduction="mean", **given))
+    def _mean(self, predictions: Any, targets: Any, weights: Any) -> float:
+        return weighted_mean(self._function, predictions, targets, weights, **self._parameters)
 
 
 class _TwoClasses(_Score):
@@ -132,8 +130,7 @@ class _TwoClasses(_Score):
         self, y_true: Any, y_pred: Any, *, pos_label: Any = 1, sample_weight: Any = None
     ) -> float:
         y_pred = np.asarray(y_pred, np.float64)
-        targets = np.where(np.asarray(y_true) == pos_label, 1.0, self._negative)
-        return self._mean(y_pred, targets, sample_weight)
+        return self._mean(y_pred, encoded(y_true, pos_label, self._negative), sample_weight)
 
 
 class _Classes(_Score):

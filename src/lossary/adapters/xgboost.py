@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lossary.adapters._objective import Interface, Objective, Policy, make_objective, named
+from lossary.adapters._objective import Interface, Policy, called, make_objective
 
 __all__ = ["metric", "objective"]
 
@@ -76,7 +76,7 @@ def objective(
         positive=positive,
         interface=interface,
     )
-    return _called(chosen, interface, chosen.derivatives)
+    return called(chosen, interface, chosen.derivatives)
 
 
 def metric(
@@ -125,23 +125,4 @@ def metric(
     def with_name(predictions: Any, targets: Any, weights: Any) -> tuple[str, float]:
         return chosen.loss.name, chosen.mean(predictions, targets, weights)
 
-    return _called(chosen, interface, with_name if interface == "native" else chosen.mean)
-
-
-def _called(
-    chosen: Objective, interface: Interface, compute: Callable[..., Any]
-) -> Callable[..., Any]:
-    """Return the function that XGBoost calls, by position or (for estimators) by these names."""
-
-    def native(predictions: Any, data: Any) -> Any:
-        return compute(predictions, _on_host(data.get_label()), data.get_weight())
-
-    def sklearn(targets: Any, predictions: Any, sample_weight: Any = None) -> Any:
-        return compute(predictions, targets, sample_weight)
-
-    return named(native if interface == "native" else sklearn, chosen)
-
-
-def _on_host(labels: Any) -> Any:
-    """Bring labels to the predictions, which XGBoost always passes in host memory."""
-    return labels.get() if hasattr(labels, "get") else labels
+    return called(chosen, interface, with_name if interface == "native" else chosen.mean)

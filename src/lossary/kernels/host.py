@@ -1,8 +1,9 @@
 """Running kernels over host memory: layouts, chunks, and arrays that need converting first.
 
-Arrays that are contiguous and of the working precision are handed to the kernel as they are.
-Anything else (other dtypes, strides, an axis that cannot be viewed) is converted block by block,
-so that a reduced result never allocates memory of the input's size.
+Arrays that are contiguous and of the working precision are handed to the kernel as they are; those
+of an elementwise loss may hold float32 beside float64. Anything else (other dtypes, strides, an
+axis that cannot be viewed) is converted block by block, so that a reduced result never allocates
+memory of the input's size.
 """
 
 from __future__ import annotations

@@ -1,0 +1,55 @@
+"""What adapters share: checks of a loss, its parameters and its arrays; its weighted mean."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from lossary.errors import type_error
+from lossary.registry import Loss
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def check_parameters(
+    function: str, loss: Loss, parameters: dict[str, Any], further: Iterable[str] = ()
+) -> None:
+    """Raise if the loss has no such parameters; ``further`` are those of every loss to accept."""
+    known = [*loss.parameters, *(name for name in further if name in loss.signature.parameters)]
+    for name in parameters:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            remedy = f"Did you mean {close[0]}?" if close else ""
+            wanted = f"must be those of {loss.name} ({', '.join(known) or 'it has none'})"
+            raise type_error(function, "parameters", wanted, repr(name), remedy)
+
+
+def is_pair(loss: Loss) -> bool:
+    """Tell whether the loss takes predictions and targets, and nothing else."""
+    return len(loss.arguments) == 2 and "targets" in loss.arguments
+
+
+def check_pair(function: str, loss: Loss) -> None:
+    """Raise if the loss takes anything but predictions and targets."""
+    if not is_pair(loss):
+        given = f"{loss.name}({', '.join(loss.arguments)})"
+        raise type_error(function, "loss", "must take predictions and targets alone", given)
+
+
+def real_numbers(function: str, name: str, given: Any) -> Array:
+    """Return an array of float64, or raise if it does not hold real numbers."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "biuf":
+        raise type_error(function, name, "must hold real numbers", f"dtype {array.dtype}")
+    return array.astype(np.float64, copy=False)
+
+
+def weighted_mean(
+    function: Callable[..., Any], predictions: Any, targets: Any, weights: Any, **parameters: Any
+) -> float:
+    """Return a loss's mean; with weights, divided by their sum."""
+    weighted = {} if weights is None else {"weights": weights, "denominator": "weights"}
+    return float(function(predictions, targets, reduction="mean", **parameters, **weighted))
