@@ -32,6 +32,24 @@ def test_libraries_agree(case: Case, library: Library) -> None:
 
 
 @EVERY_CASE
+def test_float32_beside_float64_is_widened(case: Case) -> None:
+    narrow = case.cast("float32")
+    wide = tuple(x.astype("float64") if x.dtype.kind == "f" else x for x in narrow)
+    for place in case.floats:
+        mixed = tuple(x if i == place else narrow[i] for i, x in enumerate(wide))
+        expected = case(*(wide if len(case.floats) > 1 else mixed))
+        assert_close(case(*mixed), expected, rtol=1e-15)
+        assert case(*mixed).dtype == np.float64
+
+
+def test_scalars_keep_their_dtype() -> None:
+    for dtype in (np.float32, np.float64, np.float32):
+        found = lossary.log_cosh_loss(dtype(0.1), dtype(0.0))
+        assert found.dtype == dtype
+        assert found == lossary.log_cosh_loss(np.array([0.1], dtype), np.zeros(1, dtype))[0]
+
+
+@EVERY_CASE
 def test_without_numba_the_results_are_the_same(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -303,6 +303,24 @@ def test_labels_are_not_rounded() -> None:
         _derive("cross_entropy", np.zeros((2, 3)), [0, 1.5])
 
 
+def test_labels_on_a_device_are_brought_to_the_predictions() -> None:
+    pytest.importorskip("xgboost")
+
+    class OnDevice:
+        __cuda_array_interface__: dict[str, Any] = {}  # noqa: RUF012
+
+        def get(self) -> np.ndarray:
+            return np.array([1.0, 0.0])
+
+    class Data:
+        get_label = staticmethod(OnDevice)
+        get_weight = staticmethod(lambda: np.zeros(0))
+
+    predictions = np.array([0.5, -2.0])
+    found = adapters.xgboost.objective("mse_loss")(predictions, Data())
+    np.testing.assert_array_equal(found, _derive("mse_loss", predictions, [1.0, 0.0]))
+
+
 def test_class_weights_fit_the_data() -> None:
     weights = np.array([1.0, 2.0, 3.0, 4.0])
     logits, labels = np.zeros((4, 4)), np.arange(4)

@@ -77,6 +77,18 @@ def test_derivatives_agree_with_differences(name: str, kind: Any) -> None:
         np.testing.assert_allclose(problem.hessp(point, direction), change, atol=1e-7)
 
 
+def test_products_follow_the_point() -> None:
+    rng = np.random.default_rng(2)
+    x, t = rng.normal(size=(30, 3)), rng.normal(size=30)
+    moving = linear_problem("log_cosh_loss", x, t)
+    point, direction = rng.normal(size=(2, 4))
+    for _ in range(2):
+        for _ in range(2):  # the second time from what is kept
+            fresh = linear_problem("log_cosh_loss", x, t).hessp(point, direction)
+            np.testing.assert_array_equal(moving.hessp(point, direction), fresh)
+        point += 0.5  # in place, as methods may move
+
+
 def test_positive_label() -> None:
     x, names = np.ones((3, 1)), np.array(["a", "b", "b"])
     value, gradient = linear_problem("hinge_loss", x, names, positive="b").fun(np.array([1.0, 0]))
