@@ -175,7 +175,7 @@ def boosting_loss(
     """Return a loss for ``HistGradientBoostingRegressor(loss=...)``: experimental.
 
     scikit-learn keeps the interface of its losses to itself and may change it in any release;
-    this was written for 1.6 to 1.9. Models start from the constant with the least loss.
+    this is tested with 1.9. Models start from the constant with the least loss.
 
     Parameters
     ----------
