@@ -8,6 +8,7 @@ the gradient evaluated with torch operations.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -344,6 +345,12 @@ class _Differentiable(torch.autograd.Function):
         gradients = _gradients(problem, list(given), ones.to(problem.example.device))
         moved = sum(_along(problem, gradients[name] * given[name]) for name in given)
         return BACKEND.cast(moved, problem.dtype)
+
+
+# PyTorch binds the arguments of every call by this signature, and would read it off each time.
+_Differentiable.forward.__signature__ = inspect.signature(  # type: ignore[attr-defined]
+    _Differentiable.forward
+)
 
 
 def _wanted(problem: Problem) -> list[str]:

@@ -164,7 +164,13 @@ class Direct:
         self._numbers = tuple(job.numbers[name] for name in plan.parameters)
         # What is kept must not keep the arrays of the first call alive.
         bare = replace(job, arrays={})
-        self._views = [_viewer(leaf, bare, layout, scalars) for leaf in plan.leaves]
+        given = [job.arrays[name] for name in self.leaves]
+        viewers = [
+            _viewer(leaf, x, bare, layout, scalars)
+            for leaf, x in zip(plan.leaves, given, strict=True)
+        ]
+        # Most arrays are in the kernel's form already, and looking again costs a microsecond.
+        self._views = [(place, view) for place, view in enumerate(viewers) if view is not None]
         self._stored = [
             (_shape(o, job), np.dtype(job.compute), _laid_out(o.expression.kind, job, layout))
             for o in kernel.stored
@@ -179,13 +185,11 @@ class Direct:
         results: list[Any] = [np.empty(shape, dtype) for shape, dtype, _ in self._stored]
         partials = np.empty((self._count, len(self._combine)))
         function, chunk = self._function, self._chunk
-        rest = (
-            *self._sizes,
-            *[view(x) for view, x in zip(self._views, arrays, strict=True)],
-            *self._numbers,
-            *[x.reshape(laid[2]) for x, laid in zip(results, self._stored, strict=True)],
-            partials,
-        )
+        given = list(arrays)
+        for place, view in self._views:
+            given[place] = view(given[place])
+        made = [x.reshape(laid) for x, (_, _, laid) in zip(results, self._stored, strict=True)]
+        rest = (*self._sizes, *given, *self._numbers, *made, partials)
         if self._parallel:
             threads.run(lambda first, last: function(first, last, chunk, *rest), self._count)
             totals = [c(partials[:, i]) for i, c in enumerate(self._combine)]
@@ -217,22 +221,17 @@ def _geometry(job: Job) -> tuple[tuple[int, ...], Layout, int]:
 
 
 def _viewer(
-    leaf: Expression, job: Job, layout: Layout, scalars: frozenset[str]
-) -> Callable[[Array], Array]:
-    """Return what brings an array into the form in which the kernel takes it."""
+    leaf: Expression, given: Array, job: Job, layout: Layout, scalars: frozenset[str]
+) -> Callable[[Array], Array] | None:
+    """Return what brings arrays like the given one into the kernel's form; None if they are."""
     if leaf.value in scalars or leaf.value == "class_weights":
         return lambda x: _converted(leaf, x.reshape(-1), job)
     shape = _laid_out(leaf.kind, job, layout)
-    if leaf.operation == "label":
-        return lambda x: x.astype(np.int64, copy=False).reshape(shape)
     if leaf.operation == "mask":
         return lambda x: x.view(np.uint8).reshape(shape)
-    full = job.shape if leaf.kind is Kind.ELEMENT or job.axis is None else job.unit_shape
-    return _unchanged if shape == full else lambda x: x.reshape(shape)
-
-
-def _unchanged(x: Array) -> Array:
-    return x
+    if leaf.operation == "label" and given.dtype != np.int64:
+        return lambda x: x.astype(np.int64).reshape(shape)
+    return None if given.shape == shape else lambda x: x.reshape(shape)
 
 
 def _laid_out(kind: Kind, job: Job, layout: Layout) -> Shape:
