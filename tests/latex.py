@@ -10,7 +10,7 @@ import re
 
 _TOKEN = re.compile(
     r"\s*(\\mathrm\{[^}]*\}|\\operatorname\{[^}]*\}|\\text\{[^}]*\}|\\begin\{cases\}|\\end\{cases\}"
-    r"|\\left\W|\\right\W|\\[a-zA-Z]+|\\.|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\S)"
+    r"|\\left\\lVert|\\right\\rVert|\\left\W|\\right\W|\\[a-zA-Z]+|\\.|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\S)"
 )
 _UNARY = {r"\tanh": "tanh", r"\sigma": "sigmoid", r"\log\cosh": "log_cosh", r"\log": "log"}
 
@@ -118,6 +118,10 @@ class _Reader:
             found = self.either()
             self.expect(r"\right|")
             return f"abs({found})"
+        if self.skip(r"\left\lVert"):
+            found = self.either()
+            self.expect(r"\right\rVert")
+            return f"norm({found})"
         if self.skip(r"\begin{cases}"):
             return self.cases()
         if self.skip("e", "^"):

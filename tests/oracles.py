@@ -42,9 +42,25 @@ def _gaussian_terms(z: Number, t: Number, v: Number, full: bool, eps: float) -> 
     return (abs(mp.log(v)) + (z - t) ** 2 / v) / 2 + 1
 
 
+def _exp(x: Number) -> Number:
+    # What is beyond every dtype is not worth its digits.
+    return mp.exp(x) if x > -100_000 else mp.mpf(0)
+
+
+def _softplus(z: Number) -> Number:
+    return max(z, mp.mpf(0)) + mp.log1p(_exp(-abs(z)))
+
+
+def _log_cosh(r: Number) -> Number:
+    # cosh r - 1 = 2 sinh(r/2)^2 keeps its digits where r is tiny, whatever the precision.
+    if r < 1:
+        return mp.log1p(2 * mp.sinh(r / 2) ** 2)
+    return r + mp.log1p(_exp(-2 * r)) - mp.log(2)
+
+
 def binary(z: Number, t: Number, with_logits: bool) -> Number:
     if with_logits:
-        return t * mp.log1p(mp.exp(-z)) + (1 - t) * mp.log1p(mp.exp(z))
+        return t * _softplus(-z) + (1 - t) * _softplus(z)
     low = mp.mpf(-100)
     hit = max(mp.log(z), low) if z > 0 else low
     miss = max(mp.log1p(-z), low) if z < 1 else low
@@ -52,8 +68,11 @@ def binary(z: Number, t: Number, with_logits: bool) -> Number:
 
 
 def _surprises(z: Row) -> list[Number]:
-    total = mp.log(sum(mp.exp(x) for x in z))
-    return [total - x for x in z]
+    top = max(z)
+    others = list(z)
+    others.remove(top)
+    total = mp.log1p(mp.fsum(_exp(x - top) for x in others))
+    return [total - (x - top) for x in z]
 
 
 def cross_entropy(z: Row, t: Any, label_smoothing: float) -> Number:
@@ -68,7 +87,7 @@ def cross_entropy(z: Row, t: Any, label_smoothing: float) -> Number:
 
 
 def kl(z: Row, t: Row) -> Number:
-    return sum(mp.exp(q) * (q - p) for p, q in zip(z, t, strict=True))
+    return mp.fsum(_exp(q) * (q - p) for p, q in zip(z, t, strict=True))
 
 
 def cosine(a: Row, b: Row, eps: float) -> Number:
@@ -98,8 +117,7 @@ ORACLES: dict[str, Callable[..., Number]] = {
     "hinge_loss": hinge,
     "huber_loss": huber,
     "smooth_l1_loss": smooth_l1,
-    # cosh r - 1 = 2 sinh(r/2)^2 keeps its digits where r is tiny, whatever the precision.
-    "log_cosh_loss": lambda z, t: mp.log1p(2 * mp.sinh((z - t) / 2) ** 2),
+    "log_cosh_loss": lambda z, t: _log_cosh(abs(z - t)),
     "l1_loss": lambda z, t: abs(z - t),
     "mse_loss": lambda z, t: (z - t) ** 2,
     "gaussian_nll_loss": gaussian,
@@ -115,10 +133,72 @@ ORACLES: dict[str, Callable[..., Number]] = {
 DIFFERENCES: dict[str, Callable[..., Number]] = {
     "gaussian_nll_loss": _gaussian_terms,
     "kl_div_loss": lambda z, t: sum(
-        mp.exp(q) * max(abs(p), abs(q)) for p, q in zip(z, t, strict=True)
+        _exp(q) * max(abs(p), abs(q)) for p, q in zip(z, t, strict=True)
     ),
-    "cosine_similarity_loss": lambda a, b, eps: cosine(
-        [abs(x) for x in a], [abs(x) for x in b], eps
+    # Products of two short vectors underflow before eps divides them.
+    "cosine_similarity_loss": lambda a, b, eps: max(
+        cosine([abs(x) for x in a], [abs(x) for x in b], eps), mp.mpf(10) ** -30
     ),
     "triplet_loss": _triplet_terms,
+}
+
+# Distances that differ by the margin: which side of the kink a row is on is a matter of rounding.
+EDGES: dict[str, Callable[..., Number]] = {
+    "triplet_loss": lambda a, p, n, degree, margin, eps: (
+        _distance(a, p, degree, eps) - _distance(a, n, degree, eps) + margin
+    ),
+}
+
+
+# --- what derivatives are differences of: by the argument's place and the index in the row -------
+def _binary_slopes(place: int, _: int, z: Number, t: Number, with_logits: bool) -> Number:
+    if place == 0:
+        if with_logits:
+            return max(1 / (1 + _exp(-z)) if z > 0 else _exp(z), t) if t not in {0, 1} else 0
+        low = mp.exp(-100)
+        parts = [t / z if z > low else 0, (1 - t) / (1 - z) if 1 - z > low else 0]
+        return max(parts)
+    return 0 if with_logits else max(-mp.log(max(x, mp.exp(-100))) for x in (z, 1 - z))
+
+
+def _cross_entropy_slopes(place: int, index: int, z: Row, t: Any, smoothing: float) -> Number:
+    return 0 if place or isinstance(t, int) else max(t[index], 1)
+
+
+def _gaussian_slopes(
+    place: int, _: int, z: Number, t: Number, v: Number, full: bool, eps: float
+) -> Number:
+    return 0 if place < 2 or v <= eps else (1 / v + ((z - t) / v) ** 2) / 2
+
+
+def _kl_slopes(place: int, index: int, z: Row, t: Row) -> Number:
+    return _exp(t[index]) * (abs(t[index]) + abs(z[index]) + 1) if place else 0
+
+
+def _cosine_slopes(place: int, index: int, a: Row, b: Row, eps: float) -> Number:
+    own, other = (a, b) if place == 0 else (b, a)
+    product = max(mp.norm(a) * mp.norm(b), mp.mpf(eps))
+    size = sum(x * x for x in own)
+    terms = sum(abs(x * y) for x, y in zip(a, b, strict=True)) / product
+    return abs(other[index]) / product + (terms * abs(own[index]) / size if size else 0)
+
+
+def _triplet_slopes(
+    place: int, index: int, a: Row, p: Row, n: Row, degree: float, margin: float, eps: float
+) -> Number:
+    moved = {0: (p, n), 1: (p,), 2: (n,)}[place]
+    return sum(_pull(a[index] - x[index], _distance(a, x, degree, eps), degree) for x in moved)
+
+
+def _pull(step: Number, distance: Number, degree: float) -> Number:
+    return (abs(step) / distance) ** (degree - 1) if distance else mp.mpf(0)
+
+
+SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
+    "binary_cross_entropy": _binary_slopes,
+    "cross_entropy": _cross_entropy_slopes,
+    "gaussian_nll_loss": _gaussian_slopes,
+    "kl_div_loss": _kl_slopes,
+    "cosine_similarity_loss": _cosine_slopes,
+    "triplet_loss": _triplet_slopes,
 }

@@ -7,10 +7,12 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 from cases import Case
-from oracles import DIFFERENCES, ORACLES
+from oracles import DIFFERENCES, EDGES, ORACLES, SLOPE_DIFFERENCES
 
 _STEP = mp.mpf(10) ** -40
-_SOFT = {"unit_interval", "classes_or_probabilities"}
+# An infinity stands for the limit of a formula: a number beyond every other one.
+_BEYOND = mp.mpf(10) ** 1000
+_PLACES = 8
 
 
 class Row:
@@ -18,52 +20,91 @@ class Row:
 
     def __init__(self, case: Case, arrays: tuple[np.ndarray, ...], place: int) -> None:
         values = {**case.loss.parameters, **case.parameters}
-        self.oracle = ORACLES[case.loss.name]
-        self.subtracts_targets = case.loss.targets.name in _SOFT
+        self.name = case.loss.name
+        self.along = case.loss.axis is not None
         self.parameters = [values[name] for name in case.loss.parameters]
         self.arguments = [_exact(x[place]) for x in arrays]
 
     def value(self) -> Any:
-        return self.oracle(*self.arguments, *self.parameters)
+        """Return the exact loss."""
+        with mp.workdps(400):
+            return ORACLES[self.name](*self.arguments, *self.parameters)
 
-    def slope(self, place: int, index: int | None) -> Any:
+    def scale(self) -> float:
+        """Size of what the loss is a difference of; 0 if it is none."""
+        size = DIFFERENCES.get(self.name)
+        return 0.0 if size is None else _float(size(*self.arguments, *self.parameters))
+
+    def places(self, place: int) -> list[int]:
+        """Return where an argument's derivative is looked at: everywhere in short rows."""
+        if not self.along:
+            return [0]
+        size = len(self.arguments[place])
+        if size <= _PLACES:
+            return list(range(size))
+        values = self.arguments[place]
+        label = self.arguments[1] if isinstance(self.arguments[1], int) else size - 1
+        return sorted({0, label, values.index(max(values)), values.index(min(values))})
+
+    def slope(self, place: int, index: int) -> Any:
         """Derivative by differences from both sides; None at a kink."""
-        with mp.workdps(200):
-            x = self.arguments[place] if index is None else self.arguments[place][index]
-            step = _STEP * max(abs(x), mp.mpf(10) ** -20)
-            middle = self.value()
+        edge = EDGES.get(self.name)
+        if edge and abs(edge(*self.arguments, *self.parameters)) < 1e-6 * self.scale():
+            return None
+        x = self.arguments[place][index] if self.along else self.arguments[place]
+        step = _STEP * max(abs(x), mp.mpf(10) ** -330)
+        with mp.workdps(400 + int(mp.log10(self._largest() / self._smallest() / step))):
+            middle = self._moved(place, index, x)
             low, high = (self._moved(place, index, x + d) for d in (-step, step))
             left, right = (middle - low) / step, (high - middle) / step
             kink = abs(left - right) > mp.mpf(10) ** -15 * max(abs(left), abs(right))
             return None if kink else (left + right) / 2
 
-    def _moved(self, place: int, index: int | None, x: Any) -> Any:
+    def _largest(self) -> Any:
+        return max([mp.mpf(1), *self._sizes()])
+
+    def _smallest(self) -> Any:
+        return min([mp.mpf(1), *filter(None, self._sizes())])
+
+    def _sizes(self) -> list[Any]:
+        rows = (x if isinstance(x, list) else [x] for x in self.arguments)
+        return [abs(x) for row in rows for x in row]
+
+    def _moved(self, place: int, index: int, x: Any) -> Any:
         moved = list(self.arguments)
-        if index is None:
-            moved[place] = x
-        else:
+        if self.along:
             moved[place] = [x if i == index else v for i, v in enumerate(moved[place])]
-        return self.oracle(*moved, *self.parameters)
+        else:
+            moved[place] = x
+        return ORACLES[self.name](*moved, *self.parameters)
 
-    def scale(self, name: str) -> float:
-        """Size of what the loss is a difference of; 0 if it is none."""
-        size = DIFFERENCES.get(name)
-        return 0.0 if size is None else float(size(*self.arguments, *self.parameters))
+    def is_flushed(self, dtype: str, truth: Any) -> bool:
+        """Tell whether subnormal numbers take part, which JAX and MLX take for 0."""
+        tiny = float(np.finfo(dtype).tiny)
+        if 0 < abs(truth) < 1e9 * tiny:  # what is divided by eps last may have been one
+            return True
+        sizes = self._sizes()
+        if not self.along:
+            sizes.append(abs(self.arguments[0] - self.arguments[1]))
+        return any(0 < size < tiny for size in sizes)
 
-    def target_scale(self) -> float:
-        """Size of what is subtracted where a gradient is a probability minus a soft target."""
-        if not self.subtracts_targets:
-            return 0.0
-        target = self.arguments[1]
-        if isinstance(target, list):
-            return 1.0
-        return 0.0 if isinstance(target, int) or target in {0, 1} else 1.0
+    def slope_scale(self, place: int, index: int) -> float:
+        """Size of what a derivative is a difference of; 0 if it is none."""
+        size = SLOPE_DIFFERENCES.get(self.name)
+        found = 0 if size is None else size(place, index, *self.arguments, *self.parameters)
+        return _float(found)
 
 
 def _exact(x: Any) -> Any:
     if np.ndim(x):
-        return [mp.mpf(float(v)) for v in x]
-    return int(x) if isinstance(x, np.integer) else mp.mpf(float(x))
+        return [_exact(v) for v in x]
+    if isinstance(x, np.integer):
+        return int(x)
+    return mp.sign(x) * _BEYOND if np.isinf(x) else mp.mpf(float(x))
+
+
+def _float(x: Any) -> float:
+    return float(min(mp.mpf(x), mp.mpf(10) ** 308))
 
 
 def units(found: Any, truth: Any, scale: float) -> float | None:

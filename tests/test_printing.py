@@ -59,6 +59,7 @@ class _Words(dict[str, Any]):
         self["is_finite"] = xp.isfinite
         self["softmax"] = lambda z: xp.exp(z) / xp.sum_classes(xp.exp(z))
         self["negative_log_softmax"] = lambda z: -xp.log(self["softmax"](z))
+        self["norm"] = lambda z: xp.sqrt(xp.sum_classes(z * z))
         self["logsumexp"] = lambda z: xp.log(xp.sum_classes(xp.exp(z)))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from lossary.formula.expression import LEAVES, Expression, walk
 from lossary.formula.primitives import PRIMITIVES
+from lossary.formula.rewrite import spelled_out
 
 
 class Operations(Protocol):
@@ -57,7 +58,7 @@ class Tape:
 
 @lru_cache(maxsize=1024)
 def _tape(outputs: tuple[_Identity, ...]) -> Tape:
-    return Tape(tuple(item.expression for item in outputs))
+    return Tape(spelled_out(*(item.expression for item in outputs)))
 
 
 class _Identity:

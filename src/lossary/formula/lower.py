@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lossary.formula.expression import Expression, node
-from lossary.formula.rewrite import rewrite
+from lossary.formula.rewrite import rewrite, spelled_out
 
 
 def lower(*outputs: Expression) -> tuple[Expression, ...]:
     """Return the outputs with composites rewritten."""
-    return rewrite(outputs, _RULES)
+    return rewrite(spelled_out(*outputs), _RULES)
 
 
 def _decay(x: Expression) -> Expression:

@@ -50,6 +50,11 @@ def sqrt(x: Operand) -> Expression:
     return node("sqrt", x)
 
 
+def square_over(a: Operand, b: Operand) -> Expression:
+    """a^2 / b, also where a^2 is too large or too small a number."""
+    return node("square_over", a, b)
+
+
 def tanh(x: Operand) -> Expression:
     """Hyperbolic tangent."""
     return node("tanh", x)
@@ -123,6 +128,16 @@ def mean_over_classes(x: Expression) -> Expression:
 def max_over_classes(x: Expression) -> Expression:
     """Maximum along the class axis: one per row; a tie's derivative goes to the first class."""
     return node("max", x)
+
+
+def norm(x: Expression) -> Expression:
+    """Euclidean norm along the class axis: one per row; no square overflows or vanishes."""
+    return node("norm", x)
+
+
+def softened_norm(x: Expression, eps: Operand) -> Expression:
+    """sqrt(sum(x^2) + eps) along the class axis: one per row; no square overflows or vanishes."""
+    return node("softened_norm", x, eps)
 
 
 def peak(x: Expression) -> Expression:

@@ -60,6 +60,11 @@ class Primitive:
     kind: Kind = field(default=Kind.CONSTANT)
     expand: Callable[..., Expression] | None = None
 
+    @property
+    def early(self) -> bool:
+        """Whether it is expanded before it is differentiated."""
+        return self.expand is not None and self.partials is None
+
 
 def _slope_of_maximum(a: Expression, b: Expression) -> tuple[Expression, Expression]:
     constant_second = b.kind is Kind.CONSTANT and a.kind is not Kind.CONSTANT
@@ -102,16 +107,35 @@ def _softplus(xp: Any, x: Any) -> Any:
 
 def _log_cosh(xp: Any, x: Any) -> Any:
     size = xp.abs(x)
-    # Below 1: log cosh a = log1p(sinh(a)^2) / 2, with sinh from expm1, does not cancel.
-    near = xp.expm1(xp.minimum(1.0, size))
-    sinh = 0.5 * (near + near / (near + 1.0))
+    # Below 1: log cosh a = log1p(2 sinh(a / 2)^2), with the series of sinh, does not cancel.
+    half = 0.5 * xp.minimum(1.0, size)
+    square = half * half
+    series = 0.0
+    for n in range(17, 1, -2):
+        series = (series + 1.0 / math.factorial(n)) * square
+    sinh = half + half * series
     far = size + (xp.log1p(xp.exp(-2.0 * size)) - math.log(2.0))
-    return xp.where(size < 1.0, 0.5 * xp.log1p(sinh * sinh), far)
+    return xp.where(size < 1.0, xp.log1p(2.0 * (sinh * sinh)), far)
 
 
 def _gap(xp: Any, a: Any, b: Any) -> Any:
     # Only infinities need the choice; where a is b otherwise, the library differentiates a - b.
     return xp.where((a == b) & ~xp.isfinite(a), 0.0, a - b)
+
+
+def _exp_difference(xp: Any, a: Any, b: Any) -> Any:
+    return _exp_of_exact(xp, a, b, a - b)
+
+
+def _exp_gap(xp: Any, a: Any, b: Any) -> Any:
+    return _exp_of_exact(xp, a, b, _gap(xp, a, b))
+
+
+def _exp_of_exact(xp: Any, a: Any, b: Any, s: Any) -> Any:
+    # Knuth's TwoSum: a - b = s + lost, exactly; a unit lost in s is s units in exp(s).
+    back = s - a
+    lost = (a - (s - back)) - (b + back)
+    return xp.exp(s) * (1.0 + xp.stop(xp.where(xp.isfinite(lost), lost, 0.0)))
 
 
 def _scale(xp: Any, c: Any, x: Any) -> Any:
@@ -185,6 +209,24 @@ def _negative_log_softmax_at(x: Expression, labels: Expression) -> Expression:
     return node("surprise", others, node("gap", node("at_label", x, labels), top))
 
 
+def _norm(x: Expression) -> Expression:
+    return _softened_norm(x, literal(0))
+
+
+def _softened_norm(x: Expression, eps: Expression) -> Expression:
+    # Measured in units of its largest part, so that no square is too large or too small.
+    root = eps if eps is literal(0) else node("sqrt", eps)
+    largest = node("maximum", node("max", node("absolute", x)), root)
+    usable = (0 < largest) & node("is_finite", largest)
+    unit = node("stop", node("where", usable, largest, 1))
+    part, rest = x / unit, root / unit
+    return unit * node("sqrt", node("sum", part * part) + rest * rest)
+
+
+def _direction(x: Expression, norm: Expression) -> Expression:
+    return node("where", node("equal", norm, 0), 0, x / norm)
+
+
 def _surprise_partials(others: Expression, d: Expression) -> tuple[Expression, Expression]:
     share = 1 / (1 + (others + node("expm1", d)))
     return share, -(others * share)
@@ -256,6 +298,12 @@ _TABLE = (
         partials=lambda c, x: (x, c),
         latex=r"{0:7} \, {1:7}", text="{0:7} * {1:7}", precedence=7,
     ),
+    _row(
+        # a^2 / b where a^2 may be beyond the dtype, or b^2 in the derivative.
+        "square_over", 2, lambda xp, a, b: a * (a / b), "({0} * ({0} / {1}))",
+        partials=lambda a, b: (2 * (a / b), -(a / b) * (a / b)),
+        latex=r"\frac{{{0:10}^{{2}}}}{{{1}}}", text="{0:9} ** 2 / {1:8}", precedence=7,
+    ),
     # choices ----------------------------------------------------------------------------------
     _row(
         "maximum", 2, lambda xp, a, b: xp.maximum(a, b), "ops.maximum({0}, {1})",
@@ -309,7 +357,7 @@ _TABLE = (
     _call("log_cosh", lambda x: (node("tanh", x),), _log_cosh,
           latex=r"\log\cosh\left({0}\right)", latex_precedence=9),
     _row(
-        "exp_difference", 2, lambda xp, a, b: xp.exp(a - b), "vm.exp_difference_{s}({0}, {1})",
+        "exp_difference", 2, _exp_difference, "vm.exp_difference_{s}({0}, {1})",
         partials=lambda a, b: (node("exp_difference", a, b), -node("exp_difference", a, b)),
         latex=r"e^{{{0:5} - {1:6}}}", text="exp({0:5} - {1:6})", latex_precedence=8,
     ),
@@ -320,14 +368,14 @@ _TABLE = (
         latex="{0:5} - {1:6}", text="{0:5} - {1:6}", precedence=5,
     ),
     _row(
-        "exp_gap", 2, lambda xp, a, b: xp.exp(_gap(xp, a, b)),
+        "exp_gap", 2, _exp_gap,
         "ops.select({0} == {1}, {f}(1), vm.exp_difference_{s}({0}, {1}))",
         partials=lambda a, b: (node("exp_gap", a, b), -node("exp_gap", a, b)),
         latex=r"e^{{{0:5} - {1:6}}}", text="exp({0:5} - {1:6})", latex_precedence=8,
     ),
     _row(
         # exp(a - b) less the 1 that it is where a is b: the derivative does not know of that.
-        "exp_tail", 2, lambda xp, a, b: xp.exp(_gap(xp, a, b)) - xp.where(a == b, 1.0, 0.0),
+        "exp_tail", 2, lambda xp, a, b: _exp_gap(xp, a, b) - xp.where(a == b, 1.0, 0.0),
         "ops.select({0} == {1}, {f}(0), vm.exp_difference_{s}({0}, {1}))",
         partials=lambda a, b: (node("exp_gap", a, b), -node("exp_gap", a, b)),
         latex=r"\left(e^{{{0:5} - {1:6}}} - \begin{{cases}} 1 & \text{{if }} {0:4} = {1:4} \\ 0 & "
@@ -354,7 +402,19 @@ _TABLE = (
         partials=lambda a, y: (node("where", node("equal", node("index"), y), 1, 0), None),
         reduces=True, latex=r"{0:10}\big|_{{k = {1}}}", text="{0:10}[{1}]", latex_precedence=9,
     ),
-    # composites: words of a formula that are printed as such and expanded before use ------------
+    # words of a formula that are printed and differentiated as such, and expanded before use ------
+    _composite(
+        "norm", 1, _norm, reduces=True, partials=lambda x: (_direction(x, node("norm", x)),),
+        latex=r"\left\lVert {0} \right\rVert",
+    ),
+    _composite(
+        "softened_norm", 2, _softened_norm, reduces=True,
+        partials=lambda x, eps: (
+            _direction(x, node("softened_norm", x, eps)), 0.5 / node("softened_norm", x, eps),
+        ),
+        latex=r"\sqrt{{\sum_k {0:10}^{{2}} + {1:5}}}", text="sqrt(sum({0:9} ** 2) + {1:5})",
+    ),
+    # words that are printed as such, and expanded before they are differentiated -----------------
     _composite("peak", 1, _peak, reduces=True, latex=r"\max_k {0:6}", text="max({0})",
                latex_precedence=6),
     _composite(

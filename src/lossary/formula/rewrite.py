@@ -35,9 +35,23 @@ def _with(item: Expression, arguments: list[Expression]) -> Expression:
 
 
 def expand(output: Expression) -> Expression:
-    """Replace composites, which have no derivative of their own, by what they stand for."""
-    (expanded,) = rewrite((output,), _EXPANSIONS)
+    """Replace composites that have no derivative of their own by what they stand for."""
+    (expanded,) = rewrite((output,), _EARLY)
     return expanded
 
 
-_EXPANSIONS = {name: row.expand for name, row in PRIMITIVES.items() if row.expand is not None}
+def spelled_out(*outputs: Expression) -> tuple[Expression, ...]:
+    """Replace the composites that were differentiated as such by what they stand for."""
+    return rewrite(outputs, _LATE)
+
+
+def _expansions(early: bool) -> Rules:
+    return {
+        name: row.expand
+        for name, row in PRIMITIVES.items()
+        if row.expand is not None and row.early is early
+    }
+
+
+_EARLY = _expansions(early=True)
+_LATE = _expansions(early=False)

@@ -1,4 +1,4 @@
-"""Simplifications that are exact in floating-point arithmetic, made while nodes are built."""
+"""Simplifications that lose nothing in floating-point arithmetic, made while nodes are built."""
 
 from __future__ import annotations
 
@@ -54,6 +54,8 @@ def _subtract(a: Expression, b: Expression) -> Expression | None:
         return -b
     if b.operation == "negative":
         return a + b.arguments[0]
+    if a.operation == b.operation == "softplus" and -a.arguments[0] is b.arguments[0]:
+        return a.arguments[0]
     return None
 
 

@@ -17,7 +17,7 @@ from lossary.formula.primitives import PRIMITIVES
 from lossary.formula.rewrite import replace
 
 _SUMS = {"add", "subtract", "gap", "negative"}
-_PRODUCTS = {"multiply", "join", "scale", "divide", "negative"}
+_PRODUCTS = {"multiply", "join", "scale", "divide", "negative", "square_over"}
 
 
 @dataclass(slots=True)
@@ -107,6 +107,9 @@ def _product(item: Expression) -> _Product:
     if item.operation == "negative":
         found.number = -1.0
         found.times(_product(item.arguments[0]))
+    elif item.operation == "square_over":
+        found.times(_product(item.arguments[0]), 2)
+        found.times(_product(item.arguments[1]), -1)
     elif item.operation in _PRODUCTS:
         found.times(_product(item.arguments[0]))
         found.times(_product(item.arguments[1]), -1 if item.operation == "divide" else 1)

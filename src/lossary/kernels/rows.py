@@ -87,6 +87,10 @@ class RowsWriter(Writer):
         named = _named_indices(sweep)
         # Of several named classes each element has to be asked which it is.
         apart = len(named) == 1
+        sums = [self.place(item) for item in sweep.sums]
+        # Blocks are summed apart, so that a sum over many classes is one of few numbers.
+        for place in sums:
+            lines.add(f"s{place} = 0.0")
         site = Site(lambda leaf: f"z_{leaf.value}[i]", "(base + i)")
         lines.open("for i in range(width):")
         self._values(sweep, replace(site, hit="ELSEWHERE") if apart else site)
@@ -101,6 +105,8 @@ class RowsWriter(Writer):
             lines.open("for i in range(width):")
             lines.add(self._reduced(item, f"b{place}[i]"))
             lines.close()
+        for place in sums:
+            lines.add(f"r{place} += s{place}")
 
     def _values(self, sweep: Pass, site: Site, again: bool = False) -> None:
         """Compute one element; ``again`` if only what depends on the named class is wanted."""
@@ -120,10 +126,10 @@ class RowsWriter(Writer):
 
     def _reduced(self, item: Expression, value: str) -> str:
         """Return the line that brings a value into a running reduction."""
-        total = f"r{self.place(item)}"
+        place = self.place(item)
         if item.operation == "max":
-            return f"{total} = ops.maximum({total}, {value})"
-        return f"{total} = ops.accumulate({total}, f64({value}))"
+            return f"r{place} = ops.maximum(r{place}, {value})"
+        return f"s{place} = ops.accumulate(s{place}, f64({value}))"
 
     def _by_way(self, sweep: Pass) -> list[Expression]:
         """Return the reductions whose values go by way of scratch memory.

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from lossary.domains import AT_LEAST_ZERO, FINITE, PLUS_MINUS_ONE, POSITIVE
-from lossary.formula import Expression, maximum, sum_over_classes
+from lossary.formula import (
+    Expression,
+    is_finite,
+    max_over_classes,
+    maximum,
+    softened_norm,
+    stop_gradient,
+    sum_over_classes,
+    where,
+)
 from lossary.registry import loss
 
 
@@ -62,10 +71,15 @@ def margin_ranking_loss(
 
 def _distance(difference: Expression, p: float, eps: float) -> Expression:
     if p == 2:
-        return (sum_over_classes(difference * difference) + eps) ** 0.5
+        return softened_norm(difference, eps)
+    size = abs(difference)
     if p == 1:
-        return sum_over_classes(abs(difference)) + eps
-    return (sum_over_classes(abs(difference) ** p) + eps) ** (1 / p)
+        return sum_over_classes(size) + eps
+    # As in softened_norm, powers are taken of shares of the largest part.
+    root: Expression | float = eps ** (1 / p)
+    largest = maximum(max_over_classes(size), root)
+    unit = stop_gradient(where((largest > 0) & is_finite(largest), largest, 1))
+    return unit * (sum_over_classes((size / unit) ** p) + (root / unit) ** p) ** (1 / p)
 
 
 @loss(

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from lossary.domains import AT_LEAST_ZERO, NONNEGATIVE, POSITIVE
-from lossary.formula import Expression, log, log_cosh, maximum, where
+from lossary.formula import Expression, log, log_cosh, maximum, square_over, where
 from lossary.registry import loss
 
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
@@ -311,5 +311,5 @@ def gaussian_nll_loss(
     """
     variance = maximum(eps, vars)
     error = inputs - targets
-    value = 0.5 * (log(variance) + error * (error / variance))
+    value = 0.5 * log(variance) + square_over(error, 2 * variance)
     return value + _HALF_LOG_TAU if full else value

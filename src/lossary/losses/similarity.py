@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from lossary.domains import POSITIVE
-from lossary.formula import Expression, maximum, sqrt, sum_over_classes
+from lossary.formula import Expression, norm, sum_over_classes, where
 from lossary.registry import loss
-
-
-def _norm(x: Expression) -> Expression:
-    return sqrt(sum_over_classes(x * x))
 
 
 @loss(
@@ -62,5 +58,7 @@ def cosine_similarity_loss(
     >>> cosine_similarity_loss([[3.0, 4.0], [1.0, 0.0]], [[3.0, 4.0], [0.0, 2.0]])
     array([1., 0.])
     """
-    product = _norm(x1) * _norm(x2)
-    return sum_over_classes(x1 * x2) / maximum(eps, product)
+    first, second = norm(x1), norm(x2)
+    # Directions are multiplied and not the vectors, whose product may be beyond the dtype.
+    cosine = sum_over_classes((x1 / first) * (x2 / second))
+    return where(eps < first * second, cosine, sum_over_classes(x1 * x2) / eps)
