@@ -254,8 +254,10 @@ def _applied(name: str, a: Expression, b: Expression) -> Expression:
         a = _element(a)
     if name == "negative_log_softmax_at":
         b = label("labels")
-    if name == "logsumexp":
+    if name in {"logsumexp", "softened_norm"}:
         b = _row(b)
+    if name == "softened_norm":
+        b = abs(b)
     if name == "power":
         a = abs(a)  # a real number to any power is real
     return node(name, *((a, b)[: row.arity]))

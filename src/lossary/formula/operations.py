@@ -136,7 +136,7 @@ def norm(x: Expression) -> Expression:
 
 
 def softened_norm(x: Expression, eps: Operand) -> Expression:
-    """sqrt(sum(x^2) + eps) along the class axis: one per row; no square overflows or vanishes."""
+    """sqrt(sum(x^2) + eps), eps not below 0, along the class axis; no square overflows."""
     return node("softened_norm", x, eps)
 
 
