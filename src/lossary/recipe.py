@@ -19,8 +19,10 @@ from lossary.problem import Problem, Request, stored, total
 
 if TYPE_CHECKING:
     from lossary.backends.base import Backend
+    from lossary.registry import Loss
 
 _LIMIT = 4096
+_PLAIN_DENOMINATORS = {str, int, float}
 
 #: From the type of an array to the function that describes one, filled in by host backends.
 DESCRIBE: dict[type, Callable[[Any], Any]] = {
@@ -33,34 +35,35 @@ DESCRIBE: dict[type, Callable[[Any], Any]] = {
 
 def signature(request: Request, *extra: Any) -> tuple[Any, ...] | None:
     """Return what two calls must share to share a recipe; None if that cannot be told."""
+    denominator = request.denominator
+    if type(denominator) not in _PLAIN_DENOMINATORS:
+        return None
     try:
-        described = [DESCRIBE[type(x)](x) for x in request.arrays]
-        tail = (
-            DESCRIBE[type(request.weights)](request.weights),
-            DESCRIBE[type(request.where)](request.where),
-            DESCRIBE[type(request.class_weights)](request.class_weights),
+        return (
+            request.loss,
+            *[DESCRIBE[type(x)](x) for x in request.arrays],
+            _tail(request),
+            request.parameters,
+            # 0 and False, 1 and True are equal as keys and not as arguments.
+            *map(type, request.parameters),
+            request.axis,
+            request.reduction,
+            denominator,
+            type(denominator),
+            request.dtype,
+            request.ignore_index,
+            domain_policy(),
+            *extra,
         )
-        denominator = request.denominator
-        if type(denominator) not in {str, int, float}:
-            return None
     except KeyError:
         return None
-    return (
-        request.loss,
-        *described,
-        tail,
-        request.parameters,
-        # 0 and False, 1 and True are equal as keys and not as arguments.
-        *map(type, request.parameters),
-        request.axis,
-        request.reduction,
-        denominator,
-        type(denominator),
-        request.dtype,
-        request.ignore_index,
-        domain_policy(),
-        *extra,
-    )
+
+
+def _tail(request: Request) -> tuple[Any, ...] | None:
+    weights, where, class_weights = request.weights, request.where, request.class_weights
+    if weights is None and where is None and class_weights is None:
+        return None
+    return tuple([DESCRIBE[type(x)](x) for x in (weights, where, class_weights)])
 
 
 class Book:
@@ -90,15 +93,21 @@ class HostRecipe:
     """A value, and gradients if asked for, computed by one kernel over host memory."""
 
     def __init__(
-        self, backend: Backend, problem: Problem, direct: Any, gradients: Sequence[str]
+        self,
+        backend: Backend,
+        problem: Problem,
+        direct: Any,
+        views: Sequence[Callable[[Any], Any] | None],
+        gradients: Sequence[str],
     ) -> None:
         request = problem.request
         self._direct = direct
         self.leaves = tuple(direct.leaves)
-        self._sources = [_source(request, name) for name in direct.leaves]
-        self._view = backend.host_view
-        self._finish = backend.finish
-        self._dtype = problem.dtype
+        self._sources = sources(request.loss, self.leaves)
+        self._in_order = self._sources == list(range(len(request.arrays)))
+        self._views = views
+        self._as_given = not any(views)
+        self._number, self._array = backend.finishers(problem.dtype)
         self._reduced = problem.reduction != "none"
         names = list(direct.names)
         self._value = names.index("value")
@@ -111,30 +120,45 @@ class HostRecipe:
 
     def __call__(self, request: Request) -> tuple[Any, ...] | None:
         """Return the value and the gradients; None if the call needs a closer look."""
-        return self.run([_given(request, source) for source in self._sources])
+        if self._in_order:
+            return self.run(request.arrays)
+        return self.run([given(request, source) for source in self._sources])
 
     def run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
         """Do the same for arrays in the order of ``leaves``."""
-        results = self._direct([self._view(x) for x in arrays])
+        if not self._as_given:
+            pairs = zip(self._views, arrays, strict=True)
+            arrays = [x if view is None else view(x) for view, x in pairs]
+        results = self._direct(arrays)
         for place in self._faults:
             if results[place]:
                 return None
         value = results[self._value]
-        if self._reduced:
+        if not self._reduced:
+            value = self._array(value)
+        else:
             factor = self._factor if self._denominator is None else results[self._denominator]
             if factor == 0.0:
                 return None
-            value = value / factor
-        finish, dtype = self._finish, self._dtype
-        return (finish(value, dtype), *[finish(results[i], dtype) for i in self._gradients])
+            value = self._number(value / factor)
+        if not self._gradients:
+            return (value,)
+        return (value, *[self._gradient(results[place]) for place in self._gradients])
+
+    def _gradient(self, result: Any) -> Any:
+        """Return a gradient; a number is that of an argument that was one."""
+        finish = self._array if isinstance(result, np.ndarray) else self._number
+        return finish(result)
 
 
-def _source(request: Request, name: str) -> int | str:
-    arguments = request.loss.arguments
-    return arguments.index(name) if name in arguments else name
+def sources(loss: Loss, names: Sequence[str]) -> list[int | str]:
+    """Return where a request has the arrays of these names."""
+    places = loss.arguments
+    return [places.index(name) if name in places else name for name in names]
 
 
-def _given(request: Request, source: int | str) -> Any:
+def given(request: Request, source: int | str) -> Any:
+    """Return an array of a request, given where it is."""
     return request.arrays[source] if isinstance(source, int) else getattr(request, source)
 
 
@@ -150,7 +174,12 @@ def host_recipe(
     plan = host.plan_of(outputs)
     if not host.is_direct(plan, job):
         return None
-    return HostRecipe(backend, problem, host.Direct(plan, job), gradients)
+    arrays = [problem.arrays[str(leaf.value)] for leaf in plan.leaves]
+    views = [backend.addresser(x) for x in arrays]
+    by_address = None not in views and host.is_plain(plan, job)
+    if not by_address:
+        views = [backend.host_viewer(x) for x in arrays]
+    return HostRecipe(backend, problem, host.Direct(plan, job, by_address), views, gradients)
 
 
 def value_outputs(backend: Backend, problem: Problem) -> tuple[Any, ...]:

@@ -297,12 +297,16 @@ class Backend:
         """Return what a kernel has to do; for backends whose arrays are host memory."""
         raise NotImplementedError
 
-    def host_view(self, x: Any) -> Any:
-        """Return an array's memory as NumPy sees it."""
+    def host_viewer(self, x: Any) -> Callable[[Any], Any] | None:
+        """Return what makes arrays like this one NumPy's; None if they are."""
         raise NotImplementedError
 
-    def finish(self, result: Any, dtype: str) -> Any:
-        """Return a kernel's result as an array of this library."""
+    def addresser(self, x: Any) -> Callable[[Any], int] | None:
+        """Return what tells the address of arrays like this one, if that is faster than a view."""
+        return None
+
+    def finishers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+        """Return what makes numbers, and what makes kernels' arrays, arrays of this library."""
         raise NotImplementedError
 
     # --- derivatives --------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -127,15 +127,13 @@ class NumpyBackend(Backend):
             return None
         return host_recipe(self, problem, outputs or value_outputs(self, problem), gradients)
 
-    def host_view(self, x: Any) -> Array:
-        """Return the memory of an array: the array itself."""
-        return np.asarray(x)
+    def host_viewer(self, x: Any) -> Callable[[Any], Any] | None:
+        """Return what makes arrays like this one NumPy's; None if they are."""
+        return None if type(x) is np.ndarray else np.asarray
 
-    def finish(self, result: Any, dtype: str) -> Any:
-        """Return a kernel's result as the caller gets it."""
-        if isinstance(result, np.ndarray):
-            return result if result.ndim else result[()]
-        return _SCALARS[dtype](result)
+    def finishers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+        """Return what makes numbers, and what makes kernels' arrays, what the caller gets."""
+        return _SCALARS[dtype], _unwrapped
 
     def to_numpy(self, x: Any) -> Array:
         """Return the array itself."""
@@ -149,6 +147,10 @@ class NumpyBackend(Backend):
             return np.float64(0.0)
         with np.errstate(all="ignore"):
             return np.float64(sum_) / np.float64(denominator)
+
+
+def _unwrapped(x: Array) -> Any:
+    return x if x.ndim else x[()]
 
 
 _SCALARS = {"float16": np.float16, "float32": np.float32, "float64": np.float64}

@@ -8,9 +8,8 @@ the gradient evaluated with torch operations.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from lossary.errors import type_error
 from lossary.formula.expression import Kind, argument, parameter
 from lossary.formula.plan import Output
 from lossary.problem import Problem, Request, stored, total
-from lossary.recipe import DESCRIBE, HostRecipe, host_recipe, value_outputs
+from lossary.recipe import DESCRIBE, HostRecipe, given, host_recipe, sources, value_outputs
 
 if TYPE_CHECKING:
     from lossary.kernels.host import Job
@@ -145,7 +144,7 @@ class TorchBackend(Backend):
 
         return host.Job(
             outputs=outputs,
-            arrays={name: self.host_view(x) for name, x in problem.arrays.items()},
+            arrays={name: self.host_viewer(x)(x) for name, x in problem.arrays.items()},
             numbers={name: float(number) for name, number in problem.numbers.items()},
             axis=problem.axis,
             shape=problem.shape,
@@ -159,20 +158,21 @@ class TorchBackend(Backend):
             ),
         )
 
-    def host_view(self, x: Any) -> Any:
-        """Return a NumPy view of a tensor's memory; bfloat16 as its bits."""
+    def host_viewer(self, x: Any) -> Callable[[Any], Any]:
+        """Return what makes tensors like this one NumPy's."""
         if type(x) in _PYTHON:
-            return np.asarray(x)
-        if x.requires_grad:
-            x = x.detach()
-        return (x.view(torch.uint16) if x.dtype is torch.bfloat16 else x).numpy()
+            return np.asarray
+        return _bits if x.dtype is torch.bfloat16 else _memory
 
-    def finish(self, result: Any, dtype: str) -> Any:
-        """Return a kernel's result as a tensor."""
-        if isinstance(result, np.ndarray):
-            tensor = torch.from_numpy(result)
-            return tensor.view(torch.bfloat16) if dtype == "bfloat16" else tensor
-        return torch.scalar_tensor(result, dtype=self.dtype(dtype))
+    def addresser(self, x: Any) -> Callable[[Any], int] | None:
+        """Return what tells the address of a tensor: a NumPy view takes many times as long."""
+        return torch.Tensor.data_ptr if isinstance(x, torch.Tensor) else None
+
+    def finishers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+        """Return what makes numbers, and what makes kernels' arrays, tensors."""
+        given = self.dtype(dtype)
+        array = _from_bits if dtype == "bfloat16" else torch.from_numpy
+        return lambda x: torch.scalar_tensor(x, dtype=given), array
 
     def _mean_by_weights(self, problem: Problem) -> Any:
         """Divide by weights that are themselves differentiated: torch does the division."""
@@ -189,11 +189,10 @@ class TorchBackend(Backend):
         from lossary.kernels import host
 
         results = host.run(self.job(problem, outputs))
+        wide, _ = self.finishers("float64")
+        _, array = self.finishers(problem.dtype)
         stores = {output.name for output in outputs if output.role == "store"}
-        return {
-            name: self.finish(x, problem.dtype if name in stores else "float64")
-            for name, x in results.items()
-        }
+        return {name: (array if name in stores else wide)(x) for name, x in results.items()}
 
     def plain(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs with torch operations."""
@@ -214,6 +213,22 @@ class TorchBackend(Backend):
         return super().inverse(denominator)
 
 
+def _memory(x: torch.Tensor) -> Any:
+    """Return a NumPy view of a tensor's memory."""
+    if x.requires_grad:
+        x = x.detach()
+    return x.numpy()
+
+
+def _bits(x: torch.Tensor) -> Any:
+    """Return a NumPy view of the bits of bfloat16 numbers."""
+    return x.detach().view(torch.uint16).numpy()
+
+
+def _from_bits(x: Any) -> torch.Tensor:
+    return torch.from_numpy(x).view(torch.bfloat16)
+
+
 def _sum(x: torch.Tensor) -> torch.Tensor:
     wide = torch.float32 if x.device.type == "mps" else torch.float64
     return x.sum(dtype=wide)
@@ -225,10 +240,10 @@ def _is_plain(x: torch.Tensor) -> bool:
 
 def _describe(x: torch.Tensor) -> tuple[Any, ...]:
     """Describe a tensor for recipes; one that a transformation has wrapped has none."""
-    if _wrapped(x) or x.layout is not torch.strided:
+    if _wrapped(x) or x.layout is not torch.strided or x.is_neg():
         raise KeyError(type(x))
     tracked = x.requires_grad and torch.is_grad_enabled()
-    return (x.dtype, x.shape, x.is_contiguous(), x.device.type, tracked)
+    return (x.dtype, x.shape, x.is_contiguous(), x.is_cpu or x.device, tracked)
 
 
 DESCRIBE.update(dict.fromkeys(_PLAIN, _describe))
@@ -272,18 +287,21 @@ class _DifferentiableRecipe:
         self.wanted = tuple(wanted) if problem.reduction != "none" else ()
         self.numbers = {n: x for n, x in problem.arrays.items() if n not in self.names}
         self.problem = problem.without_arrays()
+        leaves = () if fused is None else fused.leaves
+        self._places = [(n, self.names.index(n) if n in self.names else None) for n in leaves]
+        self._sources = sources(problem.request.loss, self.names)
 
     def __call__(self, request: Request) -> tuple[Any, ...]:
         """Return the loss, in a tuple as recipes do."""
-        given = dict(request.named_arrays())
-        tensors = [given[name] for name in self.names]
-        return (_Differentiable.apply(self, {}, *tensors),)
+        apply = _Differentiable.apply if self.fused is None else _apply
+        return (apply(self, {}, *[given(request, source) for source in self._sources]),)
 
     def forward(self, stash: dict[str, Any], tensors: Sequence[Any]) -> Any:
         """Compute the loss; put gradients that came along into the stash."""
-        given = {**self.numbers, **dict(zip(self.names, tensors, strict=True))}
         if self.fused is not None:
-            results = self.fused.run([given[name] for name in self.fused.leaves])
+            results = self.fused.run(
+                [self.numbers[n] if i is None else tensors[i] for n, i in self._places]
+            )
             if results is not None:
                 stash.update(zip(self.wanted, results[1:], strict=True))
                 return results[0]
@@ -347,10 +365,9 @@ class _Differentiable(torch.autograd.Function):
         return BACKEND.cast(moved, problem.dtype)
 
 
-# PyTorch binds the arguments of every call by this signature, and would read it off each time.
-_Differentiable.forward.__signature__ = inspect.signature(  # type: ignore[attr-defined]
-    _Differentiable.forward
-)
+# What ``_Differentiable.apply`` ends in. Before that it binds arguments to names and unwraps
+# tensors of transformations, which takes longer than a small loss; recipes need neither.
+_apply = super(torch.autograd.Function, _Differentiable).apply
 
 
 def _wanted(problem: Problem) -> list[str]:

@@ -8,11 +8,13 @@ element output (a gradient) is written during the pass numbered by its own stage
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from lossary.formula.elements import asks, walk_elements
 from lossary.formula.expression import LEAVES, Expression, Kind, walk
 from lossary.formula.lower import lower
+from lossary.formula.primitives import PRIMITIVES
 
 Role = Literal["store", "sum", "count", "minimum", "maximum"]
 
@@ -28,15 +30,41 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One sweep over the classes of a row: reductions updated and outputs written in it."""
+    """One sweep over the classes of a row: reductions updated and outputs written in it.
+
+    Elements that cost more than memory does are not computed in every pass that needs them: the
+    first one ``keeps`` them where an output will be written, the later ones ``find`` them there.
+    """
 
     reductions: tuple[Expression, ...]
     outputs: tuple[Output, ...]
+    keeps: tuple[tuple[Expression, Output], ...] = ()
+    finds: tuple[tuple[Expression, Output], ...] = ()
 
     @property
     def sums(self) -> tuple[Expression, ...]:
         """The reductions that are sums."""
         return tuple(item for item in self.reductions if item.operation == "sum")
+
+    @property
+    def wanted(self) -> tuple[Expression, ...]:
+        """What is computed for each element."""
+        reduced = tuple(item.arguments[0] for item in self.reductions)
+        return reduced + tuple(output.expression for output in self.outputs)
+
+    @property
+    def memory(self) -> tuple[Output, ...]:
+        """The outputs whose memory is written or read."""
+        kept = [output for _, output in (*self.keeps, *self.finds)]
+        return tuple({output.name: output for output in (*self.outputs, *kept)}.values())
+
+    @property
+    def of_named_class(self) -> Pass:
+        """The part that depends on which class a row names."""
+        return Pass(
+            tuple(item for item in self.reductions if asks(item.arguments[0])),
+            tuple(output for output in self.outputs if asks(output.expression)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +104,7 @@ def make_plan(outputs: tuple[Output, ...]) -> Plan:
         parameters=tuple(str(item.value) for item in nodes if item.operation == "parameter"),
         nodes=nodes,
         stages=stages,
-        passes=tuple(_pass(number, nodes, stages, elements) for number in range(count)),
+        passes=_keeping([_pass(number, nodes, stages, elements) for number in range(count)]),
     )
 
 
@@ -105,3 +133,36 @@ def _pass(
     )
     outputs = tuple(output for output in elements if stages[id(output.expression)] == number)
     return Pass(reductions, outputs)
+
+
+def _keeping(passes: list[Pass]) -> tuple[Pass, ...]:
+    """Let passes keep what later ones need, where the outputs of these will be written."""
+    first: dict[int, int] = {}
+    keeps: list[list[tuple[Expression, Output]]] = [[] for _ in passes]
+    finds: list[list[tuple[Expression, Output]]] = [[] for _ in passes]
+    for number, sweep in enumerate(passes):
+        kept: set[int] = set()
+        for output in sweep.outputs:
+            known = [
+                item
+                for item in walk_elements([output.expression])
+                if id(item) in first and id(item) not in kept and _is_costly(item)
+            ]
+            if output.role == "store" and known:
+                place = first[id(known[-1])]
+                kept.add(id(known[-1]))
+                keeps[place].append((known[-1], output))
+                for later in finds[place + 1 : number + 1]:
+                    later.append((known[-1], output))
+        for item in walk_elements(sweep.wanted):
+            first.setdefault(id(item), number)
+    return tuple(
+        replace(sweep, keeps=tuple(keep), finds=tuple(find))
+        for sweep, keep, find in zip(passes, keeps, finds, strict=True)
+    )
+
+
+def _is_costly(item: Expression) -> bool:
+    """Tell whether an element is the same for every label, and dearer than memory."""
+    row = PRIMITIVES.get(item.operation)
+    return row is not None and row.costly and not asks(item)

@@ -61,6 +61,11 @@ class Primitive:
     expand: Callable[..., Expression] | None = None
 
     @property
+    def costly(self) -> bool:
+        """Whether a kernel had better keep its value than compute it again."""
+        return "vm." in self.kernel or self.name == "power"
+
+    @property
     def early(self) -> bool:
         """Whether it is expanded before it is differentiated."""
         return self.expand is not None and self.partials is None

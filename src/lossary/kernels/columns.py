@@ -9,19 +9,28 @@ small scratch arrays.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from itertools import groupby
+from typing import ClassVar
 
 from lossary.formula.expression import LEAVES, Expression, Kind
 from lossary.formula.plan import Output, Pass
 from lossary.kernels.writer import Site, Writer, by_row
 
+#: Rows in a block: where they lie side by side, and where they are transposed into scratch memory,
+#: which is to stay in the nearest cache.
 COLUMN_BLOCK = 128
+ROW_BLOCK = 64
+#: So many classes are brought into a reduction together.
+GROUP = 4
 
 
 class ColumnsWriter(Writer):
     """Writes a loop over units: a block of neighbouring rows, all their classes."""
 
     sizes = ("size", "classes", "inner")
+    block: ClassVar[int] = COLUMN_BLOCK
 
     def body(self) -> None:
         """Write the loop over units."""
@@ -43,17 +52,24 @@ class ColumnsWriter(Writer):
     # --- what the two layouts do differently --------------------------------------------------
     def begin_unit(self) -> None:
         """Find the block of rows."""
-        self.lines.add(f"blocks = (inner + {COLUMN_BLOCK - 1}) // {COLUMN_BLOCK}")
+        self.lines.add(f"blocks = (inner + {self.block - 1}) // {self.block}")
         self.lines.add("outer = unit // blocks")
-        self.lines.add(f"begin = unit % blocks * {COLUMN_BLOCK}")
-        self.lines.add(f"width = min({COLUMN_BLOCK}, inner - begin)")
+        self.lines.add(f"begin = unit % blocks * {self.block}")
+        self.lines.add(f"width = min({self.block}, inner - begin)")
 
     def end_unit(self) -> None:
         """Finish the block of rows."""
 
-    def load(self, leaf: Expression) -> str:
-        """Return how a leaf is read at class j of the block's row i."""
-        return self.load_at_label(leaf, "j")
+    def shape_of(self, leaf: Expression) -> str:
+        """Return the shape of the array behind a leaf."""
+        if not by_row(leaf):
+            return "(classes,)"
+        outer = f"size // ((inner + {self.block - 1}) // {self.block})"
+        return f"({outer}, classes, inner)" if leaf.kind is Kind.ELEMENT else f"({outer}, inner)"
+
+    def load(self, leaf: Expression, index: str = "j") -> str:
+        """Return how a leaf is read at a class of the block's row i."""
+        return self.load_at_label(leaf, index)
 
     def load_at_label(self, leaf: Expression, index: str) -> str:
         """Return how a leaf is read at one class of the block's row i."""
@@ -74,15 +90,15 @@ class ColumnsWriter(Writer):
         lines = self.lines
         if self.precision == "f32":
             for place in range(max((len(s.sums) for s in self.plan.passes), default=0)):
-                lines.add(f"b{place} = np.empty({COLUMN_BLOCK}, f32)")
+                lines.add(f"b{place} = np.empty(({GROUP}, {self.block}), f32)")
         for item in self.row_values():
             kind: str = "f64" if item.operation != "max" else self.precision
             kind = "np.int64" if item.operation == "label" else kind
             kind = "np.bool_" if self.is_boolean(item) else kind
-            lines.add(f"s{self.place(item)} = np.empty({COLUMN_BLOCK}, {kind})")
+            lines.add(f"s{self.place(item)} = np.empty({self.block}, {kind})")
             if self.is_rounded(item) or item.operation == "label":
                 kind = "i32" if item.operation == "label" else self.precision
-                lines.add(f"e{self.place(item)} = np.empty({COLUMN_BLOCK}, {kind})")
+                lines.add(f"e{self.place(item)} = np.empty({self.block}, {kind})")
 
     def reference(self, item: Expression) -> str:
         """Return the name of a row value or constant in float64."""
@@ -145,63 +161,108 @@ class ColumnsWriter(Writer):
 
     # --- passes -------------------------------------------------------------------------------
     def _pass(self, sweep: Pass) -> None:
-        if not sweep.reductions and not sweep.outputs:
+        maxima = [item for item in sweep.reductions if item.operation == "max"]
+        self._maxima(maxima)
+        for item in sweep.sums:
+            self.lines.add(f"s{self.place(item)}[:] = 0.0")
+        rest = replace(sweep, reductions=sweep.sums)
+        if rest.sums and self.precision == "f32":
+            self._in_groups(rest)
+        elif rest.sums or rest.outputs:
+            self.lines.open("for j in range(classes):")
+            self._values(rest)
+            self.lines.close()
+
+    def _maxima(self, maxima: list[Expression]) -> None:
+        """Find maxima over several classes at a time: that spares most of the scratch memory."""
+        if not maxima:
             return
         lines = self.lines
-        for item in sweep.reductions:
-            start = "0.0" if item.operation == "sum" else "-math.inf"
-            lines.add(f"s{self.place(item)}[:] = {start}")
-        lines.open("for j in range(classes):")
+        for item in maxima:
+            lines.add(f"s{self.place(item)}[:] = -math.inf")
+        lines.open(f"for j in range(0, classes, {GROUP}):")
+        for step in range(GROUP):
+            # The last class once more does not change a maximum.
+            lines.add(f"j{step} = min(j + {step}, classes - 1)")
         lines.open("for i in range(width):")
-        self._values(sweep, Site(self.load))
+        for step in range(GROUP):
+            site = Site(partial(self.load, index=f"j{step}"), f"j{step}", f"v{step}_")
+            self.elements([item.arguments[0] for item in maxima], site)
+            for item in maxima:
+                total, value = f"s{self.place(item)}[i]", self.element(item.arguments[0], site)
+                lines.add(f"{total} = ops.maximum({total}, {value})")
         lines.close()
-        if self.precision == "f32":
-            self.add_up(f"s{self.place(item)}[i]" for item in sweep.sums)
         lines.close()
 
-    def _values(self, sweep: Pass, site: Site) -> None:
-        wanted = [item.arguments[0] for item in sweep.reductions]
-        wanted += [output.expression for output in sweep.outputs]
-        self.elements(wanted, site)
-        block = 0
-        for item in sweep.reductions:
-            total, value = f"s{self.place(item)}[i]", self.element(item.arguments[0], site)
-            if item.operation == "max":
-                self.lines.add(f"{total} = ops.maximum({total}, {value})")
-            elif self.precision == "f64":
+    def _in_groups(self, sweep: Pass) -> None:
+        """Write float32 values of a group of classes to scratch memory, and add them up there."""
+        lines = self.lines
+        lines.open(f"for base in range(0, classes, {GROUP}):")
+        lines.add(f"group = min({GROUP}, classes - base)")
+        lines.open("for k in range(group):")
+        lines.add("j = base + k")
+        self._values(sweep)
+        lines.close()
+        lines.open(f"for k in range(group, {GROUP}):")
+        for block, _ in enumerate(sweep.sums):
+            lines.add(f"b{block}[k] = 0.0")
+        lines.close()
+        lines.open("for i in range(width):")
+        for block, item in enumerate(sweep.sums):
+            total = f"s{self.place(item)}[i]"
+            values = " + ".join(f"f64(b{block}[{k}, i])" for k in range(GROUP))
+            lines.add(f"{total} += {values}")
+        lines.close()
+        lines.close()
+
+    def _values(self, sweep: Pass) -> None:
+        """Compute sums and outputs of a class of all rows."""
+        self.lines.open("for i in range(width):")
+        site = Site(self.load)
+        self.sweep_elements(sweep, site, self.store_place)
+        for block, item in enumerate(sweep.sums):
+            value = self.element(item.arguments[0], site)
+            if self.precision == "f64":
+                total = f"s{self.place(item)}[i]"
                 self.lines.add(f"{total} = ops.accumulate({total}, {value})")
             else:
-                self.lines.add(f"b{block}[i] = {value}")
-                block += 1
+                self.lines.add(f"b{block}[k, i] = {value}")
         for output in sweep.outputs:
             value = self.element(output.expression, site)
             self.deliver(output, value, self.store_place(output))
+        self.lines.close()
 
 
 class ShortRowsWriter(ColumnsWriter):
     """Writes a loop over blocks of rows, transposed on the way in and on the way out."""
 
     sizes = ("size", "classes", "rows")
+    block: ClassVar[int] = ROW_BLOCK
 
     def begin_unit(self) -> None:
         """Transpose a block of rows into scratch memory."""
         lines = self.lines
-        lines.add(f"begin = unit * {COLUMN_BLOCK}")
-        lines.add(f"width = min({COLUMN_BLOCK}, rows - begin)")
-        self._transpose(
-            f"x_{leaf.value}[j, i] = a_{leaf.value}[begin + i, j]" for leaf in self._transposed()
-        )
+        lines.add(f"begin = unit * {self.block}")
+        lines.add(f"width = min({self.block}, rows - begin)")
+        for leaf in self._transposed():
+            rows, columns = f"a_{leaf.value}", f"x_{leaf.value}"
+            lines.add(f"transpose.into_columns({rows}, begin, width, {columns})")
 
     def end_unit(self) -> None:
         """Transpose what was stored back."""
-        self._transpose(
-            f"o_{output.name}[begin + i, j] = y_{output.name}[j, i]"
-            for output in self.element_outputs()
-        )
+        for output in self.element_outputs():
+            rows, columns = f"o_{output.name}", f"y_{output.name}"
+            self.lines.add(f"transpose.into_rows({columns}, {rows}, begin, width)")
 
-    def load(self, leaf: Expression) -> str:
-        """Return how a leaf is read at class j of the block's row i."""
-        return f"x_{leaf.value}[j, i]" if by_row(leaf) else f"a_{leaf.value}[j]"
+    def shape_of(self, leaf: Expression) -> str:
+        """Return the shape of the array behind a leaf."""
+        if not by_row(leaf):
+            return "(classes,)"
+        return "(rows, classes)" if leaf.kind is Kind.ELEMENT else "(rows,)"
+
+    def load(self, leaf: Expression, index: str = "j") -> str:
+        """Return how a leaf is read at a class of the block's row i."""
+        return f"x_{leaf.value}[{index}, i]" if by_row(leaf) else f"a_{leaf.value}[{index}]"
 
     def load_at_label(self, leaf: Expression, index: str) -> str:
         """Return how a leaf is read at one class of the block's row i."""
@@ -222,18 +283,10 @@ class ShortRowsWriter(ColumnsWriter):
         names = [f"x_{leaf.value}" for leaf in self._transposed()]
         names += [f"y_{output.name}" for output in self.element_outputs()]
         for name in names:
-            self.lines.add(f"{name} = np.empty((classes, {COLUMN_BLOCK}), {self.precision})")
+            self.lines.add(f"{name} = np.empty((classes, {self.block}), {self.precision})")
 
     def _transposed(self) -> list[Expression]:
         return [x for x in self.leaves(Kind.ELEMENT) if by_row(x) and not self.is_scalar(x)]
-
-    def _transpose(self, copies: Iterable[str]) -> None:
-        for copy in copies:
-            self.lines.open("for i in range(width):")
-            self.lines.open("for j in range(classes):")
-            self.lines.add(copy)
-            self.lines.close()
-            self.lines.close()
 
 
 def _runs(items: list[Expression]) -> Iterator[tuple[bool, list[Expression]]]:

@@ -40,6 +40,10 @@ class FlatWriter(Writer):
         lines.close()
         self.close_chunks()
 
+    def shape_of(self, leaf: Expression) -> str:
+        """Return the shape of the array behind a leaf."""
+        return "(size,)"
+
     def _loop(self) -> None:
         lines = self.lines
         lines.open("for i in range(width):")

@@ -12,6 +12,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,14 @@ import numpy as np
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Plan, make_plan
 from lossary.kernels import bfloat16, cache, threads
-from lossary.kernels.columns import COLUMN_BLOCK
+from lossary.kernels.columns import COLUMN_BLOCK, ROW_BLOCK
 from lossary.kernels.source import Layout, writer
 from lossary.kernels.writer import Precision
 
 CHUNK = 1 << 15
 PARALLEL_FROM = 1 << 17
 #: Up to so many classes rows are transposed in blocks.
-SHORT = 64
+SHORT = 120
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
@@ -87,12 +88,18 @@ def plan_of(outputs: tuple[Output, ...]) -> Plan:
 _originals: list[Expression] = []
 
 
-def kernel_of(plan: Plan, compute: str, layout: Layout, scalars: frozenset[str]) -> Kernel:
+def kernel_of(
+    plan: Plan,
+    compute: str,
+    layout: Layout,
+    scalars: frozenset[str],
+    addresses: Mapping[str, str] = MappingProxyType({}),
+) -> Kernel:
     """Return the compiled kernel for a plan, remembered."""
-    key = (id(plan), compute, layout, scalars)
+    key = (id(plan), compute, layout, scalars, *sorted(addresses.items()))
     kernel = _kernels.get(key)
     if kernel is None:
-        written = writer(plan, _PRECISIONS[compute], layout, scalars)
+        written = writer(plan, _PRECISIONS[compute], layout, scalars, addresses)
         function = cache.load(written.source("kernel"), "kernel")
         kernel = _kernels[key] = Kernel(plan, function, written.stored, written.reduced)
     return kernel
@@ -144,6 +151,16 @@ def is_direct(plan: Plan, job: Job) -> bool:
     return math.prod(job.shape) > 0 and all(d == job.compute for d in job.dtypes.values())
 
 
+def is_plain(plan: Plan, job: Job) -> bool:
+    """Tell whether the kernel can read what lies at the arrays' addresses, without conversion."""
+    wanted = {"mask": "bool", "label": "int64"}
+    return is_direct(plan, job) and all(
+        (x := job.arrays[str(leaf.value)]).flags.c_contiguous
+        and x.dtype.name == wanted.get(leaf.operation, job.compute)
+        for leaf in plan.leaves
+    )
+
+
 def _readable(x: Array, job: Job) -> bool:
     """Tell whether the kernel reads floating-point numbers of this dtype."""
     return x.dtype == job.compute or (job.axis is None and x.dtype == np.float32)
@@ -152,22 +169,24 @@ def _readable(x: Array, job: Job) -> bool:
 class Direct:
     """A kernel with everything resolved that depends on shapes and dtypes, ready to be called.
 
-    ``leaves`` names the arrays that it takes, in order; ``names`` the outputs that it returns.
+    ``leaves`` names the arrays that it takes, in order; ``names`` the outputs that it returns. With
+    ``by_address`` it takes the addresses of their memory instead: for libraries that give an
+    address sooner than a NumPy array.
     """
 
-    def __init__(self, plan: Plan, job: Job) -> None:
+    def __init__(self, plan: Plan, job: Job, by_address: bool = False) -> None:
         self.leaves = [str(leaf.value) for leaf in plan.leaves]
         scalars = frozenset(name for name in self.leaves if job.arrays[name].ndim == 0)
         self._sizes, layout, self._chunk = _geometry(job)
-        kernel = kernel_of(plan, job.compute, layout, scalars)
+        dtypes = {name: job.arrays[name].dtype.name for name in self.leaves if by_address}
+        kernel = kernel_of(plan, job.compute, layout, scalars, dtypes)
         self._function = kernel.function
         self._numbers = tuple(job.numbers[name] for name in plan.parameters)
         # What is kept must not keep the arrays of the first call alive.
         bare = replace(job, arrays={})
-        given = [job.arrays[name] for name in self.leaves]
         viewers = [
-            _viewer(leaf, x, bare, layout, scalars)
-            for leaf, x in zip(plan.leaves, given, strict=True)
+            None if by_address else _viewer(leaf, job.arrays[name], bare, layout, scalars)
+            for leaf, name in zip(plan.leaves, self.leaves, strict=True)
         ]
         # Most arrays are in the kernel's form already, and looking again costs a microsecond.
         self._views = [(place, view) for place, view in enumerate(viewers) if view is not None]
@@ -177,31 +196,40 @@ class Direct:
         ]
         self._combine = [_COMBINE[output.role] for output in kernel.reduced]
         self.names = [output.name for output in (*kernel.stored, *kernel.reduced)]
-        self._count = -(-self._sizes[0] // self._chunk)
-        self._parallel = math.prod(job.shape) >= PARALLEL_FROM and self._count > 1
+        count = -(-self._sizes[0] // self._chunk)
+        self._partials = (count, len(self._combine))
+        self._spare: list[Array] = []
+        self._parallel = math.prod(job.shape) >= PARALLEL_FROM and count > 1
 
     def __call__(self, arrays: Sequence[Array]) -> list[Any]:
         """Run; return stored arrays, then reduced numbers."""
+        if self._views:
+            arrays = list(arrays)
+            for place, view in self._views:
+                arrays[place] = view(arrays[place])
         results: list[Any] = [np.empty(shape, dtype) for shape, dtype, _ in self._stored]
-        partials = np.empty((self._count, len(self._combine)))
-        function, chunk = self._function, self._chunk
-        given = list(arrays)
-        for place, view in self._views:
-            given[place] = view(given[place])
         made = [x.reshape(laid) for x, (_, _, laid) in zip(results, self._stored, strict=True)]
-        rest = (*self._sizes, *given, *self._numbers, *made, partials)
+        fixed = (self._chunk, *self._sizes, *arrays, *self._numbers, *made)
+        if self._partials[0] == 1:
+            return results + self._alone(fixed)
+        partials = np.empty(self._partials)
+        count, function = self._partials[0], self._function
         if self._parallel:
-            threads.run(lambda first, last: function(first, last, chunk, *rest), self._count)
-            totals = [c(partials[:, i]) for i, c in enumerate(self._combine)]
+            threads.run(lambda first, last: function(first, last, *fixed, partials), count)
         else:
-            function(0, self._count, chunk, *rest)
-            alone = self._count == 1
-            totals = (
-                partials[0].tolist()
-                if alone
-                else [c(partials[:, i]) for i, c in enumerate(self._combine)]
-            )
-        return results + totals
+            function(0, count, *fixed, partials)
+        return results + [c(partials[:, i]) for i, c in enumerate(self._combine)]
+
+    def _alone(self, fixed: tuple[Any, ...]) -> list[float]:
+        """Run on the only chunk; its totals go by way of memory of an earlier call."""
+        try:
+            partials = self._spare.pop()
+        except IndexError:
+            partials = np.empty(self._partials)
+        self._function(0, 1, *fixed, partials)
+        totals: list[float] = partials[0].tolist()
+        self._spare.append(partials)
+        return totals
 
 
 def _geometry(job: Job) -> tuple[tuple[int, ...], Layout, int]:
@@ -211,13 +239,14 @@ def _geometry(job: Job) -> tuple[tuple[int, ...], Layout, int]:
     classes = job.shape[job.axis]
     inner = math.prod(job.shape[job.axis + 1 :])
     rows = math.prod(job.unit_shape)
-    if inner == 1 and (classes > SHORT or rows < COLUMN_BLOCK // 8):
+    if inner == 1 and (classes > SHORT or rows < ROW_BLOCK // 4):
         return (rows, classes), "rows", max(1, CHUNK // max(classes, 1))
-    chunk = max(1, CHUNK // max(classes * COLUMN_BLOCK, 1))
+    block = ROW_BLOCK if inner == 1 else COLUMN_BLOCK
+    chunk = max(1, CHUNK // max(classes * block, 1))
     if inner == 1:
-        return (-(-rows // COLUMN_BLOCK), classes, rows), "short rows", chunk
+        return (-(-rows // block), classes, rows), "short rows", chunk
     outer = math.prod(job.shape[: job.axis])
-    return (outer * -(-inner // COLUMN_BLOCK), classes, inner), "columns", chunk
+    return (outer * -(-inner // block), classes, inner), "columns", chunk
 
 
 def _viewer(

@@ -85,6 +85,24 @@ bits_of_f64 = _bit_cast(types.float64, types.uint64)
 f64_of_bits = _bit_cast(types.uint64, types.float64)
 
 
+def _pointer(kind: Any) -> Any:
+    @intrinsic
+    def pointer(context: Any, address: Any) -> Any:
+        result = types.CPointer(kind)
+
+        def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], target.get_value_type(result))
+
+        return (result(address), generate) if isinstance(address, types.Integer) else None
+
+    return pointer
+
+
+# What lies at an address, by the name of its dtype.
+to_float32, to_float64 = _pointer(types.float32), _pointer(types.float64)
+to_int64, to_bool = _pointer(types.int64), _pointer(types.uint8)
+
+
 def polynomial(coefficients: Sequence[float]) -> Callable[[Any], Any]:
     """Return the polynomial with these coefficients, lowest degree first, as an intrinsic.
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lossary.formula.elements import asks, named_index, walk_elements
 from lossary.formula.expression import LEAVES, Expression, Kind
 from lossary.formula.plan import Pass
 from lossary.kernels.flat import BLOCK
-from lossary.kernels.writer import Site, Writer, by_row, named_index, walk_elements
+from lossary.kernels.writer import Site, Writer, by_row
 
 
 class RowsWriter(Writer):
@@ -46,6 +47,12 @@ class RowsWriter(Writer):
         lines.close()
         self.close_chunks()
 
+    def shape_of(self, leaf: Expression) -> str:
+        """Return the shape of the array behind a leaf."""
+        if not by_row(leaf):
+            return "(classes,)"
+        return "(size, classes)" if leaf.kind is Kind.ELEMENT else "(size,)"
+
     def load_at_label(self, leaf: Expression, index: str) -> str:
         """Return how a leaf is read at one class of the row."""
         return f"x_{leaf.value}[{index}]"
@@ -74,7 +81,7 @@ class RowsWriter(Writer):
         lines.add(f"width = min({BLOCK}, classes - base)")
         for leaf in self.leaves(Kind.ELEMENT):
             lines.add(f"z_{leaf.value} = x_{leaf.value}[base : base + width]")
-        for output in sweep.outputs:
+        for output in sweep.memory:
             lines.add(f"w_{output.name} = y_{output.name}[base : base + width]")
         self._block(sweep)
         lines.close()
@@ -93,12 +100,12 @@ class RowsWriter(Writer):
             lines.add(f"s{place} = 0.0")
         site = Site(lambda leaf: f"z_{leaf.value}[i]", "(base + i)")
         lines.open("for i in range(width):")
-        self._values(sweep, replace(site, hit="ELSEWHERE") if apart else site)
+        self._values(sweep, sweep, replace(site, hit="ELSEWHERE") if apart else site)
         lines.close()
         if apart:
             lines.add(f"i = np.int64({self.reference(named[0])}) - base")
             lines.open("if i >= 0 and i < width:")
-            self._values(sweep, replace(site, hit="HERE", prefix="h"), again=True)
+            self._values(sweep, sweep.of_named_class, replace(site, hit="HERE", prefix="h"))
             lines.close()
         by_way = self._by_way(sweep)
         for place, item in enumerate(by_way):
@@ -108,20 +115,16 @@ class RowsWriter(Writer):
         for place in sums:
             lines.add(f"r{place} += s{place}")
 
-    def _values(self, sweep: Pass, site: Site, again: bool = False) -> None:
-        """Compute one element; ``again`` if only what depends on the named class is wanted."""
-        reductions = [r for r in sweep.reductions if not again or _asks(r.arguments[0])]
-        outputs = [o for o in sweep.outputs if not again or _asks(o.expression)]
-        wanted = [item.arguments[0] for item in reductions]
-        wanted += [output.expression for output in outputs]
-        self.elements(wanted, site)
+    def _values(self, sweep: Pass, part: Pass, site: Site) -> None:
+        """Compute one element for a pass, or for the part of it that asks for the named class."""
+        self.sweep_elements(part, site, lambda output: f"w_{output.name}[i]")
         places = {id(item): place for place, item in enumerate(self._by_way(sweep))}
-        for item in reductions:
+        for item in part.reductions:
             value = self.element(item.arguments[0], site)
             place = places.get(id(item))
             line = self._reduced(item, value) if place is None else f"b{place}[i] = {value}"
             self.lines.add(line)
-        for output in outputs:
+        for output in part.outputs:
             self.deliver(output, self.element(output.expression, site), f"w_{output.name}[i]")
 
     def _reduced(self, item: Expression, value: str) -> str:
@@ -140,18 +143,11 @@ class RowsWriter(Writer):
         return [
             item
             for item in sweep.reductions
-            if (narrow and item.operation == "sum") or _asks(item.arguments[0])
+            if (narrow and item.operation == "sum") or asks(item.arguments[0])
         ]
-
-
-def _asks(item: Expression) -> bool:
-    """Tell whether an element's value depends on whether it is the named class."""
-    return any(named_index(one) is not None for one in walk_elements([item]))
 
 
 def _named_indices(sweep: Pass) -> list[Expression]:
     """Return the row values that elements of a sweep compare their class index with."""
-    wanted = [item.arguments[0] for item in sweep.reductions]
-    wanted += [output.expression for output in sweep.outputs]
-    named = (named_index(item) for item in walk_elements(wanted))
+    named = (named_index(item) for item in walk_elements(sweep.wanted))
     return list({id(item): item for item in named if item is not None}.values())

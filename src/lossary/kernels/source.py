@@ -15,6 +15,7 @@ in the nearest cache, another adds them up.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from lossary.formula.plan import Plan
@@ -33,6 +34,16 @@ _WRITERS: dict[Layout, type[Writer]] = {
 }
 
 
-def writer(plan: Plan, precision: Precision, layout: Layout, scalars: frozenset[str]) -> Writer:
-    """Return the writer of a plan's kernel; ``scalars`` names the arrays that are one number."""
-    return _WRITERS[layout](plan, precision, scalars)
+def writer(
+    plan: Plan,
+    precision: Precision,
+    layout: Layout,
+    scalars: frozenset[str],
+    addresses: Mapping[str, str],
+) -> Writer:
+    """Return the writer of a plan's kernel.
+
+    ``scalars`` names the arrays that are one number; ``addresses`` those that are given by their
+    address, with their dtypes.
+    """
+    return _WRITERS[layout](plan, precision, scalars, addresses)

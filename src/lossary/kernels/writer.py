@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
+from lossary.formula.elements import named_index, walk_elements
 from lossary.formula.expression import LEAVES, Expression, Kind
-from lossary.formula.plan import Output, Plan
+from lossary.formula.plan import Output, Pass, Plan
 from lossary.formula.primitives import PRIMITIVES
 
 Precision = Literal["f32", "f64"]
@@ -20,6 +22,7 @@ import numba
 import numpy as np
 
 from lossary.kernels import intrinsics as ops
+from lossary.kernels import transpose
 from lossary.kernels import vector_math as vm
 
 f32 = np.float32
@@ -72,17 +75,25 @@ class Site:
 class Writer:
     """Writes the source of one kernel; each layout has a subclass.
 
-    Names in a kernel: ``a_`` arrays and ``o_`` outputs as they are given, ``p_`` parameters,
-    ``n`` values of a row in float64 and ``e`` the same rounded for the elements, ``v`` elements,
-    ``b`` scratch memory, ``r`` running reductions of a row, ``t`` totals of a chunk.
+    Names in a kernel: ``a_`` arrays and ``o_`` outputs as they are given, ``d_`` addresses of
+    arrays, ``p_`` parameters, ``n`` values of a row in float64 and ``e`` the same rounded for the
+    elements, ``v`` elements, ``b`` scratch memory, ``r`` running reductions of a row, ``t`` totals
+    of a chunk.
     """
 
     sizes: ClassVar[tuple[str, ...]]
 
-    def __init__(self, plan: Plan, precision: Precision, scalars: frozenset[str]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        precision: Precision,
+        scalars: frozenset[str],
+        addresses: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.plan = plan
         self.precision = precision
         self.scalars = scalars
+        self.addresses = addresses
         self.lines = Lines()
         self.places = {id(item): place for place, item in enumerate(plan.nodes)}
         self.rounded = _used_by_elements(plan)
@@ -92,6 +103,7 @@ class Writer:
     # --- the function -------------------------------------------------------------------------
     def source(self, name: str) -> str:
         """Return the module that defines the kernel."""
+        self._find_arrays()
         self.constants()
         self.body()
         header = _HEADER.format(name=name, arguments=", ".join(self._arguments()))
@@ -102,10 +114,23 @@ class Writer:
         raise NotImplementedError
 
     def _arguments(self) -> list[str]:
-        names = [f"a_{leaf.value}" for leaf in self.plan.leaves]
+        names = [f"{'d' if x.value in self.addresses else 'a'}_{x.value}" for x in self.plan.leaves]
         parameters = [f"p_{name}" for name in self.plan.parameters]
         outputs = [f"o_{output.name}" for output in self.stored]
         return ["first", "last", "step", *self.sizes, *names, *parameters, *outputs, "partials"]
+
+    def _find_arrays(self) -> None:
+        """Make arrays of the addresses that are given in their place."""
+        for leaf in self.plan.leaves:
+            dtype = self.addresses.get(str(leaf.value))
+            if dtype is not None:
+                shape = "(1,)" if self.is_scalar(leaf) else self.shape_of(leaf)
+                pointer = f"ops.to_{dtype}(d_{leaf.value})"
+                self.lines.add(f"a_{leaf.value} = numba.carray({pointer}, {shape})")
+
+    def shape_of(self, leaf: Expression) -> str:
+        """Return the shape of the array behind a leaf."""
+        raise NotImplementedError
 
     # --- chunks -------------------------------------------------------------------------------
     def open_chunks(self) -> None:
@@ -188,17 +213,33 @@ class Writer:
             self.round(leaf)
 
     # --- elements -----------------------------------------------------------------------------
-    def elements(self, outputs: Iterable[Expression], site: Site) -> None:
-        """Write what the outputs need per element, each node once."""
-        for item in walk_elements(outputs):
+    def elements(
+        self,
+        outputs: Iterable[Expression],
+        site: Site,
+        found: Mapping[int, str] = MappingProxyType({}),
+    ) -> None:
+        """Write what the outputs need per element, each node once.
+
+        ``found`` tells by a node's id where an earlier pass has left its value.
+        """
+        for item in walk_elements(outputs, found):
             if item.operation == "index":
                 continue
             name = f"{site.prefix}{self.place(item)}"
-            if item.operation not in LEAVES:
+            if id(item) in found:
+                self.lines.add(f"{name} = {found[id(item)]}")
+            elif item.operation not in LEAVES:
                 self.lines.add(f"{name} = {self._element_value(item, site)}")
             elif str(item.value) not in self.scalars:
                 mask = " != 0" if item.operation == "mask" else ""
                 self.lines.add(f"{name} = {site.load(item)}{mask}")
+
+    def sweep_elements(self, sweep: Pass, site: Site, place: Callable[[Output], str]) -> None:
+        """Write the elements of a pass; keep those that a later pass needs again."""
+        self.elements(sweep.wanted, site, {id(x): place(output) for x, output in sweep.finds})
+        for item, output in sweep.keeps:
+            self.lines.add(f"{place(output)} = {self.element(item, site)}")
 
     def _element_value(self, item: Expression, site: Site) -> str:
         named = named_index(item)
@@ -307,33 +348,9 @@ _UPDATE = {
 }
 
 
-def walk_elements(outputs: Iterable[Expression]) -> Iterator[Expression]:
-    """Yield the element nodes that outputs are computed from, not those behind reductions."""
-    seen: set[int] = set()
-
-    def visit(item: Expression) -> Iterator[Expression]:
-        if item.kind is Kind.ELEMENT and id(item) not in seen:
-            seen.add(id(item))
-            for child in item.arguments:
-                yield from visit(child)
-            yield item
-
-    for output in outputs:
-        yield from visit(output)
-
-
 def by_row(leaf: Expression) -> bool:
     """Tell whether a leaf has rows; class weights have classes alone."""
     return leaf.value != "class_weights"
-
-
-def named_index(item: Expression) -> Expression | None:
-    """Return the row value that a node compares the class index with, if it does that."""
-    if item.operation == "equal":
-        for one, other in (item.arguments, item.arguments[::-1]):
-            if one.operation == "index":
-                return other
-    return None
 
 
 def _used_by_elements(plan: Plan) -> set[int]:
