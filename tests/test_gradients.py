@@ -94,6 +94,43 @@ def test_autodiff_gives_the_derived_gradient(case: Case, name: str) -> None:
         assert_close(library.numpy(ours), theirs, rtol=2e-5, atol=1e-6)
 
 
+CLASS_WEIGHTS = (
+    {"reduction": "sum"},
+    {"reduction": "sum", "axis": 0},
+    {"reduction": "mean", "denominator": "weights"},
+    {"reduction": "sum", "label_smoothing": 0.3, "weights": np.float32([0.5, 1, 2, 0])},
+    {"reduction": "mean", "denominator": "weights", "where": np.array([True, True, False, True])},
+)
+
+
+@AUTODIFF
+@pytest.mark.parametrize("options", CLASS_WEIGHTS, ids=str)
+@pytest.mark.parametrize("labels", [True, False])
+def test_derivative_with_respect_to_class_weights(
+    name: str, options: dict[str, Any], labels: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(4, 3)).astype(np.float32)
+    targets = np.array([0, 2, 1, 1]) if labels else np.float32(rng.dirichlet(np.ones(3), 4))
+    class_weights = np.float32([0.5, 1.0, 2.0])
+    if "axis" in options:
+        logits, targets = logits.T, targets.T
+
+    def total(weights: np.ndarray) -> float:
+        wide = [x.astype(np.float64) if x.dtype.kind == "f" else x for x in (logits, targets)]
+        return float(lossary.cross_entropy(*wide, class_weights=weights, **options))
+
+    moves = 1e-6 * np.eye(3)
+    expected = [(total(class_weights + m) - total(class_weights - m)) / 2e-6 for m in moves]
+    library = BY_NAME[name]
+    given = {k: library.array(v) if isinstance(v, np.ndarray) else v for k, v in options.items()}
+    arrays = [library.array(x) for x in (logits, targets, class_weights)]
+    (found,) = _autodiff(
+        name, lambda z, t, w: lossary.cross_entropy(z, t, class_weights=w, **given), arrays, (2,)
+    )
+    assert_close(library.numpy(found), expected, rtol=1e-4, atol=1e-6)
+
+
 def _autodiff(name: str, function: Any, arrays: list[Any], places: tuple[int, ...]) -> Any:
     if name == "torch":
         import torch

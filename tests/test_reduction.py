@@ -96,6 +96,27 @@ def test_mean_over_nothing_is_zero(case: Case, library: Library) -> None:
         assert (library.numpy(gradient) == 0).all()
 
 
+@EVERY_LIBRARY
+def test_weights_that_cancel_are_no_nothing(library: Library) -> None:
+    x, zeros = (library.array(np.float32(v)) for v in ([1, 2], [0, 0]))
+    for signs, expected in (([-1, 1], math.inf), ([1, -1], -math.inf)):
+        weights = library.array(np.float32(signs))
+        mean = lossary.mse_loss(x, zeros, weights=weights, denominator="weights")
+        assert float(mean) == expected
+
+
+def test_dask_takes_half_precision_and_refuses_masked_arrays() -> None:
+    da = pytest.importorskip("dask.array")
+    x, t = (da.from_array(np.float16(v), chunks=2) for v in ([1, 2, 4], [0, 0, 0]))
+    losses = lossary.l1_loss(x, t, "none")
+    assert losses.dtype == np.float16
+    assert losses.compute().tolist() == [1.0, 2.0, 4.0]
+    assert lossary.l1_loss(x.astype(np.float32), t, dtype="float16").dtype == np.float16
+    masked = da.ma.masked_array(x, mask=np.array([True, False, False]))
+    with pytest.raises(TypeError, match=r"predictions must be a plain array, got a masked array"):
+        lossary.l1_loss(masked, t)
+
+
 @pytest.mark.parametrize("library", LIBRARIES[:4], ids=lambda x: x.name)
 def test_half_precision(library: Library) -> None:
     zeros = library.array(np.zeros(70_000, np.float16))
@@ -110,6 +131,24 @@ def test_half_precision(library: Library) -> None:
     assert float(lossary.huber_loss(large, zero, reduction="mean")) == 299.5
     gradient = lossary.grad(lossary.hinge_loss)(zeros, ones, reduction="sum")
     assert (library.numpy(gradient) == -1).all()
+
+
+def test_bfloat16_of_numpy() -> None:
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    x, t = np.linspace(-3, 3, 1000).astype(bfloat16), np.ones(1000, bfloat16)
+    expected = np.maximum(0, 1 - x.astype(np.float32)).astype(bfloat16)
+    found = lossary.hinge_loss(x, t)
+    assert found.dtype == bfloat16
+    assert (found == expected).all()
+    assert (lossary.grad(lossary.hinge_loss)(x, t) == np.where(x < 1, -1, 0)).all()
+    _, _, hessian = lossary.value_grad_hess(lossary.mse_loss)(x, t, reduction="sum")
+    assert (hessian == 2).all()
+    assert lossary.hinge_loss(x[0], t[0]) == expected[0]
+    rows = lossary.cross_entropy(np.zeros((2, 4), bfloat16), np.array([0, 3]))
+    assert (rows == np.float32(np.log(4)).astype(bfloat16)).all()
+    wide = np.float32([0.5, 2.0])
+    assert lossary.l1_loss(wide, wide * 0, "none", dtype="bfloat16").tolist() == [0.5, 2.0]
+    assert lossary.l1_loss(x, t.astype(np.float16)).dtype == np.float32
 
 
 def test_bfloat16() -> None:

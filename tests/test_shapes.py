@@ -9,7 +9,7 @@ from cases import CASES, Case
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from libraries import LIBRARIES
+from libraries import LIBRARIES, Library
 
 import lossary
 
@@ -116,3 +116,31 @@ def test_gradient_of_a_broadcast_scalar_is_summed() -> None:
     found = lossary.grad(lossary.hinge_loss, 1)(np.full(4, 0.5), 1.0)
     assert found.shape == ()
     assert float(found) == -2.0
+
+
+NO_LABELS = [case for case in AXIS if case.floats == list(range(len(case.arrays)))]
+
+
+@pytest.mark.parametrize("library", LIBRARIES[:6], ids=lambda x: x.name)
+@pytest.mark.parametrize("shape", [(2, 0), (0, 3), (0, 0)])
+@pytest.mark.parametrize("case", NO_LABELS, ids=lambda case: case.title)
+def test_no_rows_or_no_classes(library: Library, shape: tuple[int, int], case: Case) -> None:
+    arrays = [library.array(np.ones(shape, np.float32)) for _ in case.arrays]
+    with np.errstate(all="ignore"):  # Dask computes with NumPy, and later
+        found = library.numpy(case(*arrays))
+    # Sums over no classes are 0: what is left is the loss of one class in which nothing differs.
+    nothing = case(*[np.zeros((shape[0], 1))] * len(arrays)) if shape[0] else np.ones(0)
+    np.testing.assert_allclose(found, nothing, rtol=1e-6)
+    gradient = lossary.grad(case.loss.function)(*arrays, reduction="sum", axis=-1)
+    assert tuple(gradient.shape) == shape
+
+
+@pytest.mark.parametrize("library", LIBRARIES[:6], ids=lambda x: x.name)
+def test_no_label_names_one_of_no_classes(library: Library) -> None:
+    logits, labels = library.array(np.ones((2, 0), np.float32)), library.array(np.zeros(2, int))
+    if library.name in {"numpy", "torch"}:
+        with pytest.raises(ValueError, match="targets must be an integer from 0 to -1"):
+            lossary.cross_entropy(logits, labels)
+    else:
+        with np.errstate(all="ignore"):
+            assert np.isnan(library.numpy(lossary.cross_entropy(logits, labels))).all()

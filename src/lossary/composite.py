@@ -12,7 +12,15 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from lossary.domains import CLASS_LABELS, Domain
-from lossary.formula import at_label, class_count, class_index, scale, sum_over_classes, where
+from lossary.formula import (
+    at_label,
+    class_count,
+    class_index,
+    is_label,
+    scale,
+    sum_over_classes,
+    where,
+)
 from lossary.formula.expression import (
     Expression,
     Kind,
@@ -107,7 +115,14 @@ class Composite:
         return self.masked(self.guarded(scale(self.multiplier, self.raw)))
 
     def gradient(self, name: str, cotangent: Expression) -> Expression:
-        """Return the derivative with respect to an argument, times a cotangent."""
+        """Return the derivative with respect to an argument, times a cotangent.
+
+        That with respect to ``class_weights`` is one per class in each row.
+        """
+        if name == "weights":
+            return self.weights_gradient(cotangent)
+        if name == "class_weights":
+            return self.class_weights_gradient(cotangent)
         return self._derivative(gradient(self.raw, self.symbols[name]), cotangent)
 
     def hessian(self, name: str, cotangent: Expression) -> Expression:
@@ -117,6 +132,16 @@ class Composite:
     def weights_gradient(self, cotangent: Expression) -> Expression:
         """Return the derivative with respect to ``weights``, times a cotangent."""
         return self.masked(self.guarded(scale(self._class_factor * cotangent, self.raw)))
+
+    def class_weights_gradient(self, cotangent: Expression) -> Expression:
+        """Return the derivative with respect to each class's weight, times a cotangent, per row."""
+        symbol = self._class_weights
+        if self.variant.labels:
+            derivative = where(is_label(self.symbols["targets"]), self.raw, 0)
+        else:
+            derivative = gradient(self.raw, symbol)
+        weights = argument("weights", self.unit) if self.variant.weights else literal(1)
+        return self.masked(self.guarded(scale(weights * cotangent, derivative)))
 
     @cached_property
     def faults(self) -> tuple[tuple[str, Domain, Expression], ...]:

@@ -103,6 +103,11 @@ class Problem:
         """Length of the class axis; 0 for elementwise losses."""
         return 0 if self.axis is None else self.shape[self.axis]
 
+    @property
+    def has_no_classes(self) -> bool:
+        """Whether the class axis is empty, so that no row has an element to be read."""
+        return self.axis is not None and self.classes == 0
+
     def without_arrays(self) -> Problem:
         """Return the problem without its data, to be kept as a template."""
         request = replace(self.request, arrays=(), weights=None, where=None, class_weights=None)

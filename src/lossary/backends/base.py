@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from lossary import faults
 from lossary.formula.evaluate import tape
 from lossary.formula.expression import Kind, literal
@@ -76,7 +78,7 @@ class ArrayOperations:
 
     def max_classes(self, x: Any) -> Any:
         """Maximum along the class axis; minus infinity over no classes."""
-        if self.shape[self.axis or 0] == 0:
+        if 0 in self.shape:  # not every library has a maximum over nothing
             return self.sum_classes(x) - math.inf
         return self.xp.max(self._full(x), axis=self.axis, keepdims=True)
 
@@ -185,7 +187,9 @@ class Backend:
     def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs: arrays for what is stored, 0-d arrays for what is reduced."""
         steps = tape(*(output.expression for output in outputs))
-        results = steps.run(self.prepared(problem), self.operations(self, problem))
+        # Formulas expect infinities, and libraries that rest on NumPy would warn of them.
+        with np.errstate(all="ignore"):
+            results = steps.run(self.prepared(problem), self.operations(self, problem))
         return {
             output.name: self.deliver(problem, output, result)
             for output, result in zip(outputs, results, strict=True)
@@ -195,7 +199,7 @@ class Backend:
         """Return the values of all symbols: in the working dtype, shaped to broadcast."""
         like = problem.example
         values = {
-            name: self._shaped(problem, name, self._converted(problem, name, x, like))
+            name: self.shaped(problem, name, self._converted(problem, name, x, like))
             for name, x in problem.arrays.items()
         }
         dtype = self.dtype(problem.compute)
@@ -211,7 +215,8 @@ class Backend:
             return self.full(bool(x) if mask else float(x), dtype, like)
         return x if name == "where" else self.cast(x, problem.compute)
 
-    def _shaped(self, problem: Problem, name: str, x: Any) -> Any:
+    def shaped(self, problem: Problem, name: str, x: Any) -> Any:
+        """Return an argument with the axes that it needs to broadcast against the others."""
         axis = problem.axis
         if axis is None or self.shape(x) == ():
             return x
@@ -286,7 +291,11 @@ class Backend:
         if isinstance(denominator, (int, float)) and denominator != 0:
             return sum_ / denominator
         nothing = denominator == 0
-        return self.xp.where(nothing, sum_, sum_ / (denominator + self.cast_like(nothing, sum_)))
+        safe = sum_ / (denominator + self.cast_like(nothing, sum_))
+        # A constant infinity, as the derivative of a quotient by 0 would be NaN.
+        limit = self.full(math.inf, sum_.dtype, sum_)
+        signed = self.xp.where(sum_ > 0, limit, self.xp.where(sum_ < 0, -limit, sum_))
+        return self.xp.where(nothing, signed, safe)
 
     def cast_like(self, x: Any, like: Any) -> Any:
         """Return x in the dtype of another array."""
@@ -326,6 +335,4 @@ class Backend:
 
     def to_numpy(self, x: Any) -> Any:
         """Return a NumPy copy or view, for messages."""
-        import numpy as np
-
         return np.asarray(x)

@@ -8,12 +8,34 @@ import numpy as np
 from array_api_compat.dask import array as namespace
 
 from lossary.backends.base import Backend
+from lossary.backends.numpy import BACKEND as HOST
+from lossary.errors import type_error
 
 
 class DaskBackend(Backend):
     """Arrays of Dask."""
 
     name = "Dask"
+
+    def asarray(self, given: Any, function: str, name: str) -> Any:
+        """Return the array; refuse masked ones, whose mask operations would half forget."""
+        if isinstance(getattr(given, "_meta", None), np.ma.MaskedArray):
+            raise type_error(
+                function,
+                name,
+                "must be a plain array",
+                "a masked array",
+                "Pass its data (dask.array.ma.getdata), and where=~dask.array.ma.getmaskarray(x).",
+            )
+        return given
+
+    def has_dtype(self, name: str) -> bool:
+        """Tell whether NumPy, which computes the chunks, knows a dtype of this name."""
+        return HOST.has_dtype(name)
+
+    def dtype(self, name: str) -> Any:
+        """Return the dtype of this name."""
+        return np.dtype(name)
 
     def dtype_name_of(self, dtype: Any) -> str:
         """Return the name of a dtype."""

@@ -116,22 +116,22 @@ class JaxBackend(Backend):
             for name, tangent in tangents[0].items():
                 if isinstance(tangent, SymbolicZero) or tangent.dtype == jax.dtypes.float0:
                     continue
-                (result,) = self.plain(inner, (self._gradient(problem, name),)).values()
-                product = result * tangent.astype(problem.compute)
-                full = problem.axis is not None and name in problem.request.loss.arguments
-                moved = moved + (product.sum(problem.axis) if full else product)
+                expression = problem.composite.gradient(name, literal(1))
+                (result,) = self.plain(inner, (stored("gradient", expression),)).values()
+                moved = moved + self._along(problem, name, result, tangent)
             return value(arrays, numbers), moved
 
         value.defjvp(value_jvp, symbolic_zeros=True)
         return value(problem.arrays, problem.numbers)
 
-    def _gradient(self, problem: Problem, name: str) -> Output:
-        composite = problem.composite
-        if name == "weights":
-            return stored("gradient", composite.weights_gradient(literal(1)))
+    def _along(self, problem: Problem, name: str, gradient: Any, tangent: Any) -> Any:
+        """Return what a tangent moves: its product with the gradient, summed over classes."""
+        tangent = tangent.astype(problem.compute)
         if name == "class_weights":
-            return stored("gradient", literal(0))
-        return stored("gradient", composite.gradient(name, literal(1)))
+            tangent = self.shaped(problem, name, tangent)
+        product = gradient * tangent
+        full = problem.axis is not None and name != "weights"
+        return product.sum(problem.axis) if full else product
 
     def sum(self, x: Any) -> Any:
         """Sum in shares, so that the error of float32 sums stays small."""

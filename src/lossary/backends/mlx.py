@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
 
 from lossary.backends.base import _PYTHON, ArrayOperations, Backend
-from lossary.formula.expression import argument, literal
+from lossary.formula.expression import argument
 from lossary.formula.plan import Output
 from lossary.problem import Problem, stored
 
@@ -116,11 +116,9 @@ def _differentiable(problem: Problem) -> Any:
     def gradient(given: Sequence[Any], name: str, cotangent: Any) -> Any:
         inner = with_arrays(given)
         inner.arrays["cotangent"] = cotangent.astype(BACKEND.dtype(problem.compute))
-        (result,) = BACKEND.plain(inner, (_gradient(problem, name),)).values()
-        shape = problem.arrays[name].shape
-        return (result.sum() if shape == () and result.shape != () else result).astype(
-            problem.arrays[name].dtype
-        )
+        unit = argument("cotangent", problem.composite.unit)
+        output = stored("gradient", problem.composite.gradient(name, unit))
+        return BACKEND.plain(inner, (output,))["gradient"]
 
     @mx.custom_function
     def value(*given: Any) -> Any:
@@ -131,8 +129,8 @@ def _differentiable(problem: Problem) -> Any:
     def value_vjp(primals: Any, cotangent: Any, _: Any) -> Any:
         given = primals if isinstance(primals, (tuple, list)) else (primals,)
         return tuple(
-            gradient(given, name, cotangent)
-            if mx.issubdtype(x.dtype, mx.floating) and name != "class_weights"
+            _summed(problem, name, gradient(given, name, cotangent)).astype(x.dtype)
+            if mx.issubdtype(x.dtype, mx.floating)
             else mx.zeros_like(x)
             for name, x in zip(names, given, strict=True)
         )
@@ -145,8 +143,10 @@ def _differentiable(problem: Problem) -> Any:
         for name, x, tangent in zip(names, given, tangents, strict=True):
             if tangent is None or not mx.issubdtype(x.dtype, mx.floating):
                 continue
+            if name == "class_weights":
+                tangent = BACKEND.shaped(problem, name, tangent)
             product = gradient(given, name, ones) * tangent
-            full = problem.axis is not None and name in problem.request.loss.arguments
+            full = problem.axis is not None and name != "weights"
             moved = moved + (product.sum(problem.axis) if full else product)
         return moved
 
@@ -154,9 +154,32 @@ def _differentiable(problem: Problem) -> Any:
     def value_vmap(given: Any, axes: Any) -> Any:
         inputs = given if isinstance(given, (tuple, list)) else (given,)
         places = axes if isinstance(axes, (tuple, list)) else (axes,)
+        if "class_weights" in names and places[names.index("class_weights")] is not None:
+            return _one_by_one(value, inputs, places), 0
         return _batched(problem, names, inputs, places), 0
 
     return value(*problem.arrays.values())
+
+
+def _summed(problem: Problem, name: str, gradient: Any) -> Any:
+    """Sum a gradient over what its argument was repeated along."""
+    if problem.arrays[name].shape == ():
+        return gradient.sum()
+    if name != "class_weights":
+        return gradient
+    return gradient.sum([axis for axis in range(gradient.ndim) if axis != problem.axis])
+
+
+def _one_by_one(value: Callable[..., Any], given: Any, axes: Any) -> Any:
+    """Evaluate example by example: class weights of their own have no place in a batch."""
+    size = next(x.shape[axis] for x, axis in zip(given, axes, strict=True) if axis is not None)
+    moved = [x if a is None else mx.moveaxis(x, a, 0) for x, a in zip(given, axes, strict=True)]
+    return mx.stack(
+        [
+            value(*[x if a is None else x[place] for x, a in zip(moved, axes, strict=True)])
+            for place in range(size)
+        ]
+    )
 
 
 def _batched(problem: Problem, names: Sequence[str], given: Any, axes: Any) -> Any:
@@ -185,16 +208,6 @@ def _batched(problem: Problem, names: Sequence[str], given: Any, axes: Any) -> A
 def _is_full(problem: Problem, name: str) -> bool:
     labels = name == "targets" and problem.composite.variant.labels
     return name in problem.request.loss.arguments and not labels
-
-
-def _gradient(problem: Problem, name: str) -> Output:
-    composite = problem.composite
-    cotangent = argument("cotangent", composite.unit)
-    if name == "weights":
-        return stored("gradient", composite.weights_gradient(cotangent))
-    if name == "class_weights":
-        return stored("gradient", literal(0))
-    return stored("gradient", composite.gradient(name, cotangent))
 
 
 def _in_shares(x: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossary.backends.base import _PYTHON, ArrayOperations, Backend
+from lossary.backends.base import _PYTHON, Backend
 from lossary.errors import type_error
 from lossary.formula.plan import Output
 from lossary.problem import Problem
@@ -21,15 +21,10 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class NumpyOperations(ArrayOperations):
-    """NumPy's functions, silent about the infinities that formulas expect."""
-
-
 class NumpyBackend(Backend):
     """Arrays of NumPy, Python numbers and sequences, and whatever offers ``__array__``."""
 
     name = "NumPy"
-    operations = NumpyOperations
     host = True
 
     def asarray(self, given: Any, function: str, name: str) -> Any:
@@ -85,7 +80,10 @@ class NumpyBackend(Backend):
         first = strong[0]
         if all(dtype == first for dtype in strong):
             return first.name
-        return np.result_type(*strong).name
+        try:
+            return np.result_type(*strong).name
+        except TypeError:  # bfloat16 and float16: neither holds the other's numbers
+            return "float32"
 
     def cast(self, x: Any, name: str) -> Any:
         """Return x in the dtype of this name; an overflow gives infinity without a warning."""
@@ -94,12 +92,16 @@ class NumpyBackend(Backend):
 
     def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Run the fused kernel."""
-        if not has_numba():
-            with np.errstate(all="ignore"):
-                return super().run(problem, outputs)
+        if not has_numba() or problem.has_no_classes:
+            return super().run(problem, outputs)
         from lossary.kernels import host
 
-        return host.run(self.job(problem, outputs))
+        results = host.run(self.job(problem, outputs))
+        if problem.dtype == "bfloat16":
+            for output in outputs:
+                if output.role == "store":
+                    results[output.name] = results[output.name].view(self.dtype("bfloat16"))
+        return results
 
     def job(self, problem: Problem, outputs: tuple[Output, ...]) -> Job:
         """Return what a kernel has to do, in terms of host memory."""

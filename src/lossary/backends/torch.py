@@ -184,7 +184,7 @@ class TorchBackend(Backend):
 
     def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Run the fused kernel on host tensors, torch operations on others."""
-        if not (has_numba() and self.readable(problem)):
+        if problem.has_no_classes or not (has_numba() and self.readable(problem)):
             return self.plain(problem, outputs)
         from lossary.kernels import host
 
