@@ -36,3 +36,45 @@ def test_a_remembered_call_keeps_none_of_its_arrays() -> None:
     held = [weakref.ref(x) for x in (logits, class_weights, mask)]
     del logits, class_weights, mask
     assert all(reference() is None for reference in held)
+
+
+def _tensors(offset: int) -> dict[str, object]:
+    """Arguments that lie somewhere within larger tensors."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    return {
+        "logits": torch.randn(offset + 70, 5, generator=generator)[offset:],
+        "targets": torch.randint(0, 5, (offset + 70,), generator=generator)[offset:],
+        "weights": torch.rand(offset + 70, generator=generator)[offset:],
+        "where": torch.rand(offset + 70, generator=generator)[offset:] > 0.3,
+        "class_weights": torch.rand(offset + 5, generator=generator)[offset:],
+    }
+
+
+@pytest.mark.parametrize("offset", [0, 3])
+@pytest.mark.parametrize("layout", ["rows", "short rows", "columns"])
+def test_addresses_lead_to_the_same_numbers_as_arrays(offset: int, layout: str) -> None:
+    pytest.importorskip("torch")
+    given = _tensors(offset)
+    options: dict[str, object] = {"reduction": "none", "label_smoothing": 0.1}
+    if layout == "rows":
+        given |= {name: given[name][:3] for name in ("logits", "targets", "weights", "where")}
+    if layout == "columns":
+        given["logits"], options["axis"] = given["logits"].T.contiguous(), 0
+    arrays = {name: x.numpy() for name, x in given.items()}
+    expected = lossary.cross_entropy(**arrays, **options)
+    gradient = lossary.grad(lossary.cross_entropy)(**arrays, **options)
+    for _ in range(2):  # the second call takes the recipe of the first
+        np.testing.assert_array_equal(lossary.cross_entropy(**given, **options), expected)
+        np.testing.assert_array_equal(
+            lossary.grad(lossary.cross_entropy)(**given, **options), gradient
+        )
+
+
+def test_scalars_are_read_at_their_addresses() -> None:
+    torch = pytest.importorskip("torch")
+    x, t = torch.arange(5.0), torch.tensor(2.0)
+    for _ in range(2):
+        assert lossary.l1_loss(x, t, "none").tolist() == [2.0, 1.0, 0.0, 1.0, 2.0]
+        assert lossary.l1_loss(t, t + 1, "none").tolist() == 1.0
