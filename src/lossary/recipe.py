@@ -9,6 +9,7 @@ sizes) is used as it is for the second.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,8 +104,7 @@ class HostRecipe:
         request = problem.request
         self._direct = direct
         self.leaves = tuple(direct.leaves)
-        self._sources = sources(request.loss, self.leaves)
-        self._in_order = self._sources == list(range(len(request.arrays)))
+        self._pick = picker(request.loss, self.leaves)
         self._views = views
         self._as_given = not any(views)
         self._number, self._array = backend.finishers(problem.dtype)
@@ -120,9 +120,7 @@ class HostRecipe:
 
     def __call__(self, request: Request) -> tuple[Any, ...] | None:
         """Return the value and the gradients; None if the call needs a closer look."""
-        if self._in_order:
-            return self.run(request.arrays)
-        return self.run([given(request, source) for source in self._sources])
+        return self.run(self._pick(request))
 
     def run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
         """Do the same for arrays in the order of ``leaves``."""
@@ -151,15 +149,16 @@ class HostRecipe:
         return finish(result)
 
 
-def sources(loss: Loss, names: Sequence[str]) -> list[int | str]:
-    """Return where a request has the arrays of these names."""
-    places = loss.arguments
-    return [places.index(name) if name in places else name for name in names]
-
-
-def given(request: Request, source: int | str) -> Any:
-    """Return an array of a request, given where it is."""
-    return request.arrays[source] if isinstance(source, int) else getattr(request, source)
+def picker(loss: Loss, names: Sequence[str]) -> Callable[[Request], Sequence[Any]]:
+    """Return what takes the arrays of these names out of a request."""
+    places = [loss.arguments.index(name) if name in loss.arguments else name for name in names]
+    if len(places) > 1 and all(isinstance(place, int) for place in places):
+        pick = itemgetter(*places)
+        return lambda request: pick(request.arrays)
+    return lambda request: [
+        request.arrays[place] if isinstance(place, int) else getattr(request, place)
+        for place in places
+    ]
 
 
 def host_recipe(

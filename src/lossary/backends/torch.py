@@ -22,7 +22,7 @@ from lossary.errors import type_error
 from lossary.formula.expression import Kind, argument, parameter
 from lossary.formula.plan import Output
 from lossary.problem import Problem, Request, stored, total
-from lossary.recipe import DESCRIBE, HostRecipe, given, host_recipe, sources, value_outputs
+from lossary.recipe import DESCRIBE, HostRecipe, host_recipe, picker, value_outputs
 
 if TYPE_CHECKING:
     from lossary.kernels.host import Job
@@ -289,12 +289,12 @@ class _DifferentiableRecipe:
         self.problem = problem.without_arrays()
         leaves = () if fused is None else fused.leaves
         self._places = [(n, self.names.index(n) if n in self.names else None) for n in leaves]
-        self._sources = sources(problem.request.loss, self.names)
+        self._pick = picker(problem.request.loss, self.names)
 
     def __call__(self, request: Request) -> tuple[Any, ...]:
         """Return the loss, in a tuple as recipes do."""
         apply = _Differentiable.apply if self.fused is None else _apply
-        return (apply(self, {}, *[given(request, source) for source in self._sources]),)
+        return (apply(self, {}, *self._pick(request)),)
 
     def forward(self, stash: dict[str, Any], tensors: Sequence[Any]) -> Any:
         """Compute the loss; put gradients that came along into the stash."""
