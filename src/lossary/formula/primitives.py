@@ -233,7 +233,7 @@ def _direction(x: Expression, norm: Expression) -> Expression:
 
 
 def _surprise_partials(others: Expression, d: Expression) -> tuple[Expression, Expression]:
-    share = 1 / (1 + (others + node("expm1", d)))
+    share = 1 / (others + node("exp", d))
     return share, -(others * share)
 
 

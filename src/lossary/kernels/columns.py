@@ -88,9 +88,10 @@ class ColumnsWriter(Writer):
     # --- row values ---------------------------------------------------------------------------
     def _scratch(self) -> None:
         lines = self.lines
-        if self.precision == "f32":
-            for place in range(max((len(s.sums) for s in self.plan.passes), default=0)):
-                lines.add(f"b{place} = np.empty(({GROUP}, {self.block}), f32)")
+        for place in range(max((len(s.sums) for s in self.plan.passes), default=0)):
+            lines.add(f"b{place} = np.empty(({GROUP}, {self.block}), {self.precision})")
+            if self.precision == "f64":
+                lines.add(f"c{place} = np.empty({self.block}, f64)")
         for item in self.row_values():
             kind: str = "f64" if item.operation != "max" else self.precision
             kind = "np.int64" if item.operation == "label" else kind
@@ -161,14 +162,11 @@ class ColumnsWriter(Writer):
 
     # --- passes -------------------------------------------------------------------------------
     def _pass(self, sweep: Pass) -> None:
-        maxima = [item for item in sweep.reductions if item.operation == "max"]
-        self._maxima(maxima)
-        for item in sweep.sums:
-            self.lines.add(f"s{self.place(item)}[:] = 0.0")
+        self._maxima([item for item in sweep.reductions if item.operation == "max"])
         rest = replace(sweep, reductions=sweep.sums)
-        if rest.sums and self.precision == "f32":
-            self._in_groups(rest)
-        elif rest.sums or rest.outputs:
+        if rest.sums:
+            self._sums(rest)
+        elif rest.outputs:
             self.lines.open("for j in range(classes):")
             self._values(rest)
             self.lines.close()
@@ -194,9 +192,18 @@ class ColumnsWriter(Writer):
         lines.close()
         lines.close()
 
-    def _in_groups(self, sweep: Pass) -> None:
-        """Write float32 values of a group of classes to scratch memory, and add them up there."""
+    def _sums(self, sweep: Pass) -> None:
+        """Write the values of a group of classes to scratch memory, and add them up there.
+
+        Float32 is added up in float64, float64 with what its additions lose.
+        """
         lines = self.lines
+        wide = self.precision == "f64"
+        totals = [f"s{self.place(item)}[i]" for item in sweep.sums]
+        for block, item in enumerate(sweep.sums):
+            lines.add(f"s{self.place(item)}[:] = 0.0")
+            if wide:
+                lines.add(f"c{block}[:] = 0.0")
         lines.open(f"for base in range(0, classes, {GROUP}):")
         lines.add(f"group = min({GROUP}, classes - base)")
         lines.open("for k in range(group):")
@@ -204,29 +211,30 @@ class ColumnsWriter(Writer):
         self._values(sweep)
         lines.close()
         lines.open(f"for k in range(group, {GROUP}):")
-        for block, _ in enumerate(sweep.sums):
+        for block, _ in enumerate(totals):
             lines.add(f"b{block}[k] = 0.0")
         lines.close()
         lines.open("for i in range(width):")
-        for block, item in enumerate(sweep.sums):
-            total = f"s{self.place(item)}[i]"
+        for block, total in enumerate(totals):
             values = " + ".join(f"f64(b{block}[{k}, i])" for k in range(GROUP))
-            lines.add(f"{total} += {values}")
+            running = f"{total}, c{block}[i]"
+            added = f"{running} = sums.add({running}, {values})"
+            lines.add(added if wide else f"{total} += {values}")
         lines.close()
         lines.close()
+        if wide:
+            lines.open("for i in range(width):")
+            for block, total in enumerate(totals):
+                lines.add(f"{total} = sums.complete({total}, c{block}[i])")
+            lines.close()
 
     def _values(self, sweep: Pass) -> None:
-        """Compute sums and outputs of a class of all rows."""
+        """Compute the values of sums, and the outputs, of a class of all rows."""
         self.lines.open("for i in range(width):")
         site = Site(self.load)
         self.sweep_elements(sweep, site, self.store_place)
         for block, item in enumerate(sweep.sums):
-            value = self.element(item.arguments[0], site)
-            if self.precision == "f64":
-                total = f"s{self.place(item)}[i]"
-                self.lines.add(f"{total} = ops.accumulate({total}, {value})")
-            else:
-                self.lines.add(f"b{block}[k, i] = {value}")
+            self.lines.add(f"b{block}[k, i] = {self.element(item.arguments[0], site)}")
         for output in sweep.outputs:
             value = self.element(output.expression, site)
             self.deliver(output, value, self.store_place(output))

@@ -19,6 +19,9 @@ from lossary.formula.plan import Pass
 from lossary.kernels.flat import BLOCK
 from lossary.kernels.writer import Site, Writer, by_row
 
+# So many classes of float64 are added up in vector registers before what is lost is looked at.
+PART = 64
+
 
 class RowsWriter(Writer):
     """Writes a loop over rows, and for each as many loops over its classes as it takes passes."""
@@ -77,6 +80,8 @@ class RowsWriter(Writer):
         for item in sweep.reductions:
             start = "0.0" if item.operation == "sum" else f"{self.precision}(-math.inf)"
             lines.add(f"r{self.place(item)} = {start}")
+        for item in sweep.sums:
+            lines.add(f"c{self.place(item)} = 0.0")
         lines.open(f"for base in range(0, classes, {BLOCK}):")
         lines.add(f"width = min({BLOCK}, classes - base)")
         for leaf in self.leaves(Kind.ELEMENT):
@@ -86,7 +91,9 @@ class RowsWriter(Writer):
         self._block(sweep)
         lines.close()
         for item in sweep.reductions:
-            lines.add(f"n{self.place(item)} = f64(r{self.place(item)})")
+            place = self.place(item)
+            total = f"sums.complete(r{place}, c{place})" if item.operation == "sum" else f"r{place}"
+            lines.add(f"n{place} = f64({total})")
             self.round(item)
 
     def _block(self, sweep: Pass) -> None:
@@ -94,26 +101,50 @@ class RowsWriter(Writer):
         named = _named_indices(sweep)
         # Of several named classes each element has to be asked which it is.
         apart = len(named) == 1
-        sums = [self.place(item) for item in sweep.sums]
-        # Blocks are summed apart, so that a sum over many classes is one of few numbers.
-        for place in sums:
-            lines.add(f"s{place} = 0.0")
+        by_way = self._by_way(sweep)
+        scratch = [self.place(item) for item in by_way]
+        direct = [place for place in map(self.place, sweep.sums) if place not in scratch]
         site = Site(lambda leaf: f"z_{leaf.value}[i]", "(base + i)")
-        lines.open("for i in range(width):")
+        if direct:
+            lines.open(f"for part in range(0, width, {PART}):")
+            for place in direct:
+                lines.add(f"s{place} = 0.0")
+            lines.open(f"for i in range(part, min(part + {PART}, width)):")
+        else:
+            lines.open("for i in range(width):")
         self._values(sweep, sweep, replace(site, hit="ELSEWHERE") if apart else site)
         lines.close()
+        if direct:
+            for place in direct:
+                self._add(place)
+            lines.close()
         if apart:
             lines.add(f"i = np.int64({self.reference(named[0])}) - base")
             lines.open("if i >= 0 and i < width:")
             self._values(sweep, sweep.of_named_class, replace(site, hit="HERE", prefix="h"))
             lines.close()
-        by_way = self._by_way(sweep)
-        for place, item in enumerate(by_way):
-            lines.open("for i in range(width):")
-            lines.add(self._reduced(item, f"b{place}[i]"))
-            lines.close()
-        for place in sums:
-            lines.add(f"r{place} += s{place}")
+        for number, item in enumerate(by_way):
+            self._bring_in(item, f"b{number}")
+
+    def _bring_in(self, item: Expression, block: str) -> None:
+        """Bring a block of scratch memory into a running reduction."""
+        lines, place = self.lines, self.place(item)
+        if item.operation == "sum" and self.precision == "f64":
+            running = f"r{place}, c{place}"
+            lines.add(f"{running} = sums.add_block({running}, {block}, width)")
+            return
+        if item.operation == "sum":
+            lines.add(f"s{place} = 0.0")
+        lines.open("for i in range(width):")
+        lines.add(self._reduced(item, f"{block}[i]"))
+        lines.close()
+        if item.operation == "sum":
+            self._add(place)
+
+    def _add(self, place: int) -> None:
+        """Add the sum of a part of the classes to that of all."""
+        running = f"r{place}, c{place}"
+        self.lines.add(f"{running} = sums.add({running}, s{place})")
 
     def _values(self, sweep: Pass, part: Pass, site: Site) -> None:
         """Compute one element for a pass, or for the part of it that asks for the named class."""

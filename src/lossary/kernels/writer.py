@@ -22,6 +22,7 @@ import numba
 import numpy as np
 
 from lossary.kernels import intrinsics as ops
+from lossary.kernels import sums
 from lossary.kernels import transpose
 from lossary.kernels import vector_math as vm
 
