@@ -22,6 +22,8 @@ from lossary.recipe import HostRecipe, value_outputs
 if TYPE_CHECKING:
     from lossary.kernels.host import Job
 
+# So many numbers are added up as the library does it.
+_FEW = 8
 _PYTHON = {bool: "bool", int: "int64", float: "float64"}
 
 
@@ -74,7 +76,7 @@ class ArrayOperations:
 
     def sum_classes(self, x: Any) -> Any:
         """Sum along the class axis."""
-        return self.xp.sum(self._full(x), axis=self.axis, keepdims=True)
+        return self.backend.sum_along(self._full(x), self.axis or 0)
 
     def max_classes(self, x: Any) -> Any:
         """Maximum along the class axis; minus infinity over no classes."""
@@ -254,6 +256,14 @@ class Backend:
         """Sum all elements."""
         return self.xp.sum(x)
 
+    def sum_along(self, x: Any, axis: int) -> Any:
+        """Sum along an axis, which is kept: float32 in float64, float64 in pairs."""
+        name = self.dtype_name(x)
+        if name == "float32" and self.has_dtype("float64"):
+            wide = self.xp.sum(x, axis=axis, keepdims=True, dtype=self.dtype("float64"))
+            return self.cast(wide, name)
+        return sum_in_pairs(self.xp, x, axis)
+
     # --- means --------------------------------------------------------------------------------
     def denominator_outputs(self, problem: Problem) -> tuple[Output, ...]:
         """Return what has to be summed to know the mean's denominator."""
@@ -336,3 +346,23 @@ class Backend:
     def to_numpy(self, x: Any) -> Any:
         """Return a NumPy copy or view, for messages."""
         return np.asarray(x)
+
+
+def sum_in_pairs(xp: Any, x: Any, axis: int) -> Any:
+    """Sum along an axis by adding its halves, again and again, until few numbers are left.
+
+    A library may add along an axis one number after the other; then the error grows with their
+    number, here with its logarithm.
+    """
+
+    def part(first: int, last: int) -> Any:
+        return x[(*(slice(None),) * axis, slice(first, last), ...)]
+
+    odd = None
+    while (length := x.shape[axis]) > _FEW:
+        half = length // 2
+        if length % 2:
+            odd = part(2 * half, length) if odd is None else odd + part(2 * half, length)
+        x = part(0, half) + part(half, 2 * half)
+    total = xp.sum(x, axis=axis, keepdims=True)
+    return total if odd is None else total + odd

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask.array as da
 import numpy as np
 from array_api_compat.dask import array as namespace
 
-from lossary.backends.base import Backend
+from lossary.backends.base import Backend, sum_in_pairs
 from lossary.backends.numpy import BACKEND as HOST
 from lossary.errors import type_error
 
@@ -52,6 +53,17 @@ class DaskBackend(Backend):
     def to_numpy(self, x: Any) -> Any:
         """Return the values (this computes them)."""
         return np.asarray(x)
+
+    def sum_along(self, x: Any, axis: int) -> Any:
+        """Sum along an axis, which is kept, chunk by chunk."""
+        if x.dtype == np.float64:
+            options = {"axis": axis, "keepdims": True, "dtype": x.dtype}
+            return da.reduction(x, _sum, _sum, **options)  # type: ignore[no-untyped-call]
+        return super().sum_along(x, axis)
+
+
+def _sum(x: Any, axis: tuple[int], keepdims: bool) -> Any:
+    return sum_in_pairs(np, x, *axis)
 
 
 BACKEND = DaskBackend(namespace)

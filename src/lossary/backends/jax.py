@@ -133,6 +133,10 @@ class JaxBackend(Backend):
         full = problem.axis is not None and name != "weights"
         return product.sum(problem.axis) if full else product
 
+    def sum_along(self, x: Any, axis: int) -> Any:
+        """Sum along an axis, which is kept; XLA adds in short windows."""
+        return x.sum(axis, keepdims=True)
+
     def sum(self, x: Any) -> Any:
         """Sum in shares, so that the error of float32 sums stays small."""
         return _in_shares(jnp.ravel(x))

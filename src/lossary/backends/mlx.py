@@ -98,6 +98,11 @@ class MlxBackend(Backend):
         """Evaluate outputs with MLX's own operations."""
         return super().run(problem, outputs)
 
+    def sum_along(self, x: Any, axis: int) -> Any:
+        """Sum along an axis, which is kept; CPUs add one by one, and have float64 for that."""
+        wide = x.astype(mx.float64) if self.has_dtype("float64") else x
+        return wide.sum(axis, keepdims=True).astype(x.dtype)
+
     def reduce(self, role: str, x: Any) -> Any:
         """Reduce; sums are formed in shares, so that float32 keeps its digits."""
         if role in {"sum", "count"}:

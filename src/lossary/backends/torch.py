@@ -206,6 +206,13 @@ class TorchBackend(Backend):
             return torch.full((), math.inf if role == "minimum" else -math.inf)
         return x.amin() if role == "minimum" else x.amax()
 
+    def sum_along(self, x: Any, axis: int) -> Any:
+        """Sum along an axis, which is kept; float64 in pairs only where that adds no kernels."""
+        host = x.device.type == "cpu" and not torch.compiler.is_compiling()
+        if host and x.dtype is torch.float64:
+            return super().sum_along(x, axis)
+        return x.sum(axis, keepdim=True, dtype=_wide(x)).to(x.dtype)
+
     def inverse(self, denominator: Any) -> Any:
         """Return 1 / denominator as a Python number where it is on the host."""
         if isinstance(denominator, torch.Tensor) and _is_plain(denominator):
@@ -230,8 +237,11 @@ def _from_bits(x: Any) -> torch.Tensor:
 
 
 def _sum(x: torch.Tensor) -> torch.Tensor:
-    wide = torch.float32 if x.device.type == "mps" else torch.float64
-    return x.sum(dtype=wide)
+    return x.sum(dtype=_wide(x))
+
+
+def _wide(x: torch.Tensor) -> torch.dtype:
+    return torch.float32 if x.device.type == "mps" else torch.float64
 
 
 def _is_plain(x: torch.Tensor) -> bool:
