@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 
@@ -10,6 +11,7 @@ import pytest
 from libraries import LIBRARIES, Library
 
 import lossary
+from lossary.options import domain_policy
 
 HOSTS = [library for library in LIBRARIES if library.name in {"numpy", "torch"}]
 LAZY = [library for library in LIBRARIES if library.name in {"jax", "mlx", "dask", "strict"}]
@@ -87,6 +89,64 @@ def test_process_default() -> None:
         lossary.options(domain="warn")
 
 
+def _process_default() -> str:
+    """Return the policy in a thread of its own, which no block of this one reaches."""
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(domain_policy()))
+    thread.start()
+    thread.join()
+    return seen[0]
+
+
+def test_a_block_may_be_entered_again() -> None:
+    again = lossary.options(domain="raise")
+    other = lossary.options(domain="ignore")
+    with again:
+        with again, other:
+            assert domain_policy() == "ignore"
+        assert domain_policy() == "raise"
+        with pytest.raises(KeyError), again:
+            raise KeyError
+        assert domain_policy() == "raise"
+    assert domain_policy() == _process_default() == "warn"
+    with again:
+        assert domain_policy() == "raise"
+    assert domain_policy() == _process_default() == "warn"
+
+
+def test_a_block_leaves_later_defaults_alone() -> None:
+    try:
+        early = lossary.options(domain="raise")
+        lossary.options(domain="ignore")
+        with early:
+            assert (domain_policy(), _process_default()) == ("raise", "ignore")
+        assert domain_policy() == "ignore"
+        with lossary.options(domain="warn"):
+            assert (domain_policy(), _process_default()) == ("warn", "ignore")
+        assert domain_policy() == "ignore"
+    finally:
+        lossary.options(domain="warn")
+
+
+def test_defaults_do_not_pile_up() -> None:
+    settings = sys.modules["lossary.options"]._settings
+    for _ in range(100):
+        lossary.options(domain="warn")
+        with lossary.options(domain="raise"):
+            pass
+    assert len(settings) < 5
+
+
+def test_blocks_that_overlap_end_in_any_order() -> None:
+    first, second = lossary.options(domain="raise"), lossary.options(domain="ignore")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert domain_policy() == "ignore"
+    second.__exit__(None, None, None)
+    assert domain_policy() == "warn"
+
+
 def test_masked_values_are_no_fault() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -117,3 +177,38 @@ def test_other_arguments_have_domains_too() -> None:
         lossary.gaussian_nll_loss([0.0], [0.0], [-1.0])
     with pytest.warns(lossary.DomainWarning, match="inputs must be between 0 and 1, got 2.0"):
         lossary.binary_cross_entropy([2.0], [1.0], with_logits=False)
+
+
+def test_one_warning_names_all_arguments() -> None:
+    text = (
+        "binary_cross_entropy: inputs must be between 0 and 1, got 2.0 at (0,) (1 of 2 values). "
+        "For raw scores pass with_logits=True. "
+        "And targets must be between 0 and 1, got -1.0 at (1,) (1 of 2 values). "
+        "For -1/+1 labels pass (targets + 1) / 2."
+    )
+    with pytest.warns(lossary.DomainWarning) as caught:
+        lossary.binary_cross_entropy([2.0, 0.5], [1.0, -1.0], with_logits=False)
+    assert [str(item.message) for item in caught] == [text]
+    faults = caught[0].message.faults
+    assert [(fault.argument, fault.position) for fault in faults] == [
+        ("inputs", (0,)),
+        ("targets", (1,)),
+    ]
+    assert caught[0].message.fault is faults[0]
+    with lossary.options(domain="raise"), pytest.raises(ValueError, match="And targets") as error:
+        lossary.binary_cross_entropy([2.0, 0.5], [1.0, -1.0], with_logits=False)
+    assert error.value.faults == faults
+
+
+def test_a_number_is_one_value() -> None:
+    with pytest.warns(lossary.DomainWarning, match=r"must be -1 or \+1, got 0\.0\. For 0/1"):
+        lossary.hinge_loss([2.0, 0.5], 0)
+
+
+def test_large_labels_are_told_apart() -> None:
+    pattern = rf"got {2**31 - 1} at \(2,\) \(1 of 3 values\)"
+    rows, labels = np.eye(3, dtype="f4"), np.array([0, 1, 2**31 - 1])
+    for library in HOSTS:
+        with pytest.raises(ValueError, match=pattern):
+            lossary.cross_entropy(library.array(rows), library.array(labels),
+                                  ignore_index=2**31 - 2)  # fmt: skip

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 #: File name in the tracebacks of public functions, which are built from their signatures.
 GENERATED = "<lossary>"
 
+_LONG = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -24,10 +26,16 @@ class Fault:
 class LossaryError(Exception):
     """Base class of every error that the package raises for bad input.
 
-    ``fault`` describes the values that were outside their domain, where that is what is wrong.
+    ``fault`` describes the values that were outside their domain, where that is what is wrong;
+    ``faults`` does so for every argument that has such values.
     """
 
-    fault: Fault | None = None
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def fault(self) -> Fault | None:
+        """The first of ``faults``."""
+        return self.faults[0] if self.faults else None
 
 
 class LossaryValueError(LossaryError, ValueError):
@@ -43,9 +51,17 @@ class LossaryImportError(LossaryError, ImportError):
 
 
 class DomainWarning(UserWarning):
-    """Targets (or another argument) lie outside the domain that the loss declares."""
+    """Targets (or another argument) lie outside the domain that the loss declares.
 
-    fault: Fault | None = None
+    ``faults`` describes them, one for every such argument, and ``fault`` is the first.
+    """
+
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def fault(self) -> Fault | None:
+        """The first of ``faults``."""
+        return self.faults[0] if self.faults else None
 
 
 def message(function: str, argument: str, requirement: str, given: object, remedy: str = "") -> str:
@@ -78,3 +94,14 @@ def missing_library(function: str, library: str, install: str) -> LossaryImportE
 def choices(options: Iterable[object]) -> str:
     """Spell a fixed set of choices, in the order in which they are given."""
     return " or ".join(repr(option) for option in options)
+
+
+def shown(given: object) -> str:
+    """Spell what was given on one line; what would be long by its kind."""
+    if isinstance(given, int) and given.bit_length() > 64:
+        return f"an integer of {given.bit_length()} bits"
+    shape = getattr(given, "shape", ())
+    if isinstance(shape, tuple) and shape:
+        return f"{type(given).__name__} of shape {tuple(shape)}"
+    text = repr(given)
+    return text if len(text) <= _LONG and "\n" not in text else type(given).__name__

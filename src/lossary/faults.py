@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -34,22 +34,27 @@ def wanted(problem: Problem, readable: bool) -> bool:
 
 
 def report(problem: Problem, results: Mapping[str, Any], backend: Backend) -> None:
-    """Raise or warn if any argument has values outside its domain."""
+    """Raise or warn, once, if any arguments have values outside their domains."""
     policy = domain_policy()
-    for name, domain, condition in problem.composite.faults:
-        count = int(results[f"fault_{name}"])
-        strict = domain is CLASS_LABELS or policy == "raise"
-        if count == 0 or not (strict or policy == "warn"):
-            continue
-        fault = _fault(problem, name, domain, condition, count, backend)
-        text = _message(problem, fault, backend)
-        if strict:
-            error = LossaryValueError(text)
-            error.fault = fault
-            raise error
-        warning = DomainWarning(text)
-        warning.fault = fault
-        warnings.warn(warning, stacklevel=_stack_level())
+    counts = [
+        (name, domain, condition, count)
+        for name, domain, condition in problem.composite.faults
+        if (count := int(results[f"fault_{name}"]))
+    ]
+    strict = [item for item in counts if policy == "raise" or item[1] is CLASS_LABELS]
+    if not strict and policy != "warn":
+        return
+    faults = tuple(_fault(problem, *item, backend) for item in strict or counts)
+    if not faults:
+        return
+    text = _message(problem, faults, backend)
+    if strict:
+        error = LossaryValueError(text)
+        error.faults = faults
+        raise error
+    warning = DomainWarning(text)
+    warning.faults = faults
+    warnings.warn(warning, stacklevel=_stack_level())
 
 
 def _fault(
@@ -60,10 +65,11 @@ def _fault(
     count: int,
     backend: Backend,
 ) -> Fault:
-    position, value = _first(problem, name, condition, backend)
+    position, value = _first(problem, name, domain, condition, backend)
     return Fault(
         argument=name,
-        count=count,
+        # A number that is used for every element is one value.
+        count=count if backend.shape(problem.arrays[name]) else 1,
         position=position,
         value=int(value) if domain is CLASS_LABELS else float(value),
         domain=domain.text.replace("C-1", str(problem.classes - 1)),
@@ -71,27 +77,51 @@ def _fault(
     )
 
 
-def _message(problem: Problem, fault: Fault, backend: Backend) -> str:
-    size = math.prod(backend.shape(problem.arrays[fault.argument]))
-    given = f"{fault.value!r} at {fault.position} ({fault.count} of {size} values)"
+def _message(problem: Problem, faults: Sequence[Fault], backend: Backend) -> str:
+    """Compose the message; a second argument is told about in a second sentence."""
+    first, *others = (_parts(problem, fault, backend) for fault in faults)
+    text = message(problem.function, *first)
+    for argument, requirement, given, remedy in others:
+        text += f" And {argument} {requirement}, got {given}. {remedy}".rstrip()
+    return text
+
+
+def _parts(problem: Problem, fault: Fault, backend: Backend) -> tuple[str, str, str, str]:
+    shape = backend.shape(problem.arrays[fault.argument])
+    given = repr(fault.value)
+    if shape:
+        given += f" at {fault.position} ({fault.count} of {math.prod(shape)} values)"
     remedy = f"{fault.remedy}." if fault.remedy else ""
-    return message(problem.function, fault.argument, f"must be {fault.domain}", given, remedy)
+    return fault.argument, f"must be {fault.domain}", given, remedy
 
 
 def _first(
-    problem: Problem, name: str, condition: Expression, backend: Backend
+    problem: Problem, name: str, domain: Domain, condition: Expression, backend: Backend
 ) -> tuple[tuple[int, ...], Any]:
     """Find the first bad value in C order. Runs only once something is known to be wrong."""
     import numpy as np
 
-    operations = backend.operations(backend, problem)
-    (found,) = tape(condition).run(backend.prepared(problem), operations)
-    given = backend.to_numpy(problem.arrays[name])
-    place = int(np.argmax(backend.to_numpy(found)))
-    if np.shape(given) == ():
+    given = np.asarray(backend.to_numpy(problem.arrays[name]))
+    if domain is CLASS_LABELS:
+        found = _bad_labels(problem, given, backend)
+    else:
+        operations = backend.operations(backend, problem)
+        (result,) = tape(condition).run(backend.prepared(problem), operations)
+        found = backend.to_numpy(result)
+    if given.shape == ():
         return (), given[()]
-    position = tuple(int(i) for i in np.unravel_index(place, np.shape(given)))
+    position = tuple(int(i) for i in np.unravel_index(int(np.argmax(found)), given.shape))
     return position, given[position]
+
+
+def _bad_labels(problem: Problem, labels: Any, backend: Backend) -> Any:
+    """Tell which labels are none, in their own integers: float32 cannot tell large ones apart."""
+    found = (labels < 0) | (labels >= problem.classes)
+    if problem.request.ignore_index is not None:
+        found = found & (labels != problem.request.ignore_index)
+    if "where" in problem.arrays:
+        found = found & backend.to_numpy(problem.arrays["where"])
+    return found
 
 
 def _stack_level() -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from lossary.definition import RESERVED, Definition
 from lossary.documentation import complete_docstring
 from lossary.domains import (
     CLASS_LABELS,
@@ -23,8 +24,9 @@ from lossary.domains import (
 )
 from lossary.errors import (
     GENERATED,
+    LossaryError,
     LossaryTypeError,
-    LossaryValueError,
+    shown,
     type_error,
     value_error,
 )
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 Reduction = Literal["none", "mean", "sum"]
 Formula = Callable[..., Expression]
 
-_RESERVED = ("weights", "axis")
 _TAIL = (("weights", None), ("where", None), ("denominator", "count"), ("dtype", None))
 _CLASS_TAIL = (("ignore_index", None), ("class_weights", None))
 
@@ -129,7 +130,7 @@ class Loss:
         """Run the formula on symbols; composites stay as they are written."""
         given: dict[str, object] = {**symbols, **parameters}
         accepted = inspect.signature(self.formula).parameters
-        given |= {name: None for name in _RESERVED if name in accepted}
+        given |= {name: None for name in RESERVED if name in accepted}
         if "class_weights" in accepted:
             given["class_weights"] = class_weights
         try:
@@ -137,6 +138,17 @@ class Loss:
         except TracingError as error:
             msg = f"{self.name}: {error}"
             raise LossaryTypeError(msg) from None
+        except LossaryError:
+            raise
+        except Exception as error:  # whatever a function that knows no symbols may raise
+            told = (str(error).splitlines() or [""])[0].rstrip(".")
+            raise type_error(
+                self.name,
+                "the formula",
+                "must be one that can be traced with symbols",
+                f"{type(error).__name__}: {told}",
+                "Write it with operators and the operations of lossary.formula.",
+            ) from error
         if not isinstance(result, Expression):
             message = (
                 f"{self.name}: the formula must return an expression of its arguments, got "
@@ -291,26 +303,21 @@ def loss(
     """
 
     def decorate(formula: Callable[..., Expression]) -> Callable[..., Any]:
-        declared = inspect.signature(formula).parameters
-        plain = [item for item in declared.values() if item.kind is item.POSITIONAL_OR_KEYWORD]
-        arrays = arguments or tuple(p.name for p in plain if p.default is p.empty)
-        others = {
-            p.name: p.default for p in plain if p.name not in arrays and p.name not in _RESERVED
-        }
-        flags = {name for name, default in others.items() if isinstance(default, bool)}
+        declared = Definition(formula, arguments, structure, axis)
+        known = {"targets": targets} if "targets" in declared.arguments else {}
+        known |= domains or {}
+        declared.check(targets, known, limits or {}, reduction)
         record = Loss(
-            name=formula.__name__,
+            name=declared.name,
             formula=formula,
-            arguments=arrays,
-            parameters=others,
-            structure=frozenset(flags | set(structure)),
-            axis=_default_axis(declared, axis),
+            arguments=declared.arguments,
+            parameters=declared.parameters,
+            structure=declared.structure,
+            axis=declared.axis,
             reduction=reduction,
-            domains={"targets": targets, **(domains or {})}
-            if "targets" in arrays
-            else dict(domains or {}),
+            domains={name: known[name] for name in declared.arguments if name in known},
             limits=dict(limits or {}),
-            signature=_public_signature(plain, reduction, targets),
+            signature=_public_signature(declared, reduction, targets),
             family=family,
             source=source,
             convex=convex,
@@ -320,6 +327,9 @@ def loss(
         )
         return _register(record)
 
+    if formula is not None and not callable(formula):
+        msg = "loss"
+        raise type_error(msg, "the formula", "must be a function", shown(formula))
     return decorate if formula is None else decorate(formula)
 
 
@@ -338,7 +348,7 @@ def get_loss(name: str | Callable[..., Any]) -> Loss:
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If there is no such loss; close matches are named.
 
     Examples
@@ -349,10 +359,16 @@ def get_loss(name: str | Callable[..., Any]) -> Loss:
     """
     if isinstance(name, Loss):
         return name
-    found = REGISTRY.get(name) if isinstance(name, str) else _BY_FUNCTION.get(name)
+    if not isinstance(name, str) and not callable(name):
+        msg = "get_loss"
+        raise type_error(msg, "name", "must be the name of a loss or its function", shown(name))
+    try:
+        found = REGISTRY.get(name) if isinstance(name, str) else _BY_FUNCTION.get(name)
+    except TypeError:  # it has no hash, so it is none of ours
+        found = None
     if found is not None:
         return found
-    spelled = name if isinstance(name, str) else getattr(name, "__name__", repr(name))
+    spelled = name if isinstance(name, str) else getattr(name, "__name__", shown(name))
     close = difflib.get_close_matches(spelled, REGISTRY, n=3)
     remedy = f"Did you mean {' or '.join(close)}?" if close else "See lossary.list_losses()."
     msg = "get_loss"
@@ -371,19 +387,8 @@ def list_losses() -> tuple[Loss, ...]:
     return tuple(sorted(REGISTRY.values(), key=lambda item: (item.family, item.name)))
 
 
-def _default_axis(declared: Mapping[str, inspect.Parameter], axis: bool | int) -> int | None:
-    if "axis" in declared:
-        return int(declared["axis"].default)
-    if axis is False:
-        return None
-    return -1 if axis is True else int(axis)
-
-
-def _public_signature(
-    plain: list[inspect.Parameter], reduction: str, targets: Domain
-) -> inspect.Signature:
-    names = {item.name for item in plain}
-    positional = [inspect.Parameter(p.name, p.kind, default=p.default) for p in plain]
+def _public_signature(declared: Definition, reduction: str, targets: Domain) -> inspect.Signature:
+    positional = [*declared.positional]
     positional.append(
         inspect.Parameter("reduction", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=reduction)
     )
@@ -393,7 +398,7 @@ def _public_signature(
     keywords = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
         for name, default in tail
-        if name not in names
+        if name not in declared.names
     ]
     return inspect.Signature([*positional, *keywords])
 
@@ -402,7 +407,7 @@ _FUNCTION = """\
 def {name}{signature}:
     return _call(_Request({fields}))
 
-def bind{signature}:
+def _bind{signature}:
     return _Request({fields})
 """
 _FIELDS = (
@@ -414,11 +419,7 @@ _FIELDS = (
 def _register(record: Loss) -> Callable[..., Any]:
     from lossary.flow import Request, call
 
-    names = set(record.signature.parameters)
-    clash = names & {"_call", "_Request", "_loss"} or len(names) != len(set(names))
-    if clash:
-        msg = f"{record.name}: parameter names must be unique and public"
-        raise LossaryValueError(msg)
+    names = record.signature.parameters
     fields = _FIELDS.format(
         arguments=", ".join(record.arguments),
         parameters="".join(f"{name}, " for name in record.parameters),
@@ -431,7 +432,6 @@ def _register(record: Loss) -> Callable[..., Any]:
         "_call": call,
         "_Request": Request,
         "_loss": record,
-        "inf": float("inf"),
     }
     # The same technique as dataclasses: a real function, so that signature, keyword errors,
     # pickling and help() are exactly those of one written by hand.
@@ -440,7 +440,7 @@ def _register(record: Loss) -> Callable[..., Any]:
     function.__module__ = record.formula.__module__
     function.__qualname__ = record.formula.__qualname__
     object.__setattr__(record, "function", function)
-    object.__setattr__(record, "bind", namespace["bind"])
+    object.__setattr__(record, "bind", namespace["_bind"])
     function.__doc__ = complete_docstring(record, inspect.getdoc(record.formula) or "")
     REGISTRY[record.name] = record
     _BY_FUNCTION[function] = record

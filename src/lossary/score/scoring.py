@@ -224,15 +224,15 @@ class _Scorer:
         return np.asarray(losses, dtype=np.float64), part
 
     def _note(self, batch: Batch, spec: LossSpec, message: Warning | str) -> None:
-        fault = message.fault if isinstance(message, DomainWarning) else None
-        if fault is None:
+        if not isinstance(message, DomainWarning):
             self.result.notes.append(f"{spec.title}: {message}")
             return
-        key = (spec.title, fault.argument)
-        if key in self._faults:
-            self._faults[key].count += fault.count
-        else:
-            self._faults[key] = _located(batch, spec, fault)
+        for fault in message.faults:
+            key = (spec.title, fault.argument)
+            if key in self._faults:
+                self._faults[key].count += fault.count
+            else:
+                self._faults[key] = _located(batch, spec, fault)
 
 
 def _located(batch: Batch, spec: LossSpec, fault: Any) -> OutOfDomain:
