@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import importlib
 import importlib.util
+import math
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +19,7 @@ from libraries import BY_NAME, LIBRARIES, Library
 
 import lossary
 from lossary import formula
-from lossary.domains import CLASS_LABELS
+from lossary.domains import CLASS_LABELS, POSITIVE, REAL
 from lossary.formula import (
     at_label,
     class_count,
@@ -25,6 +30,7 @@ from lossary.formula import (
     sum_over_classes,
     where,
 )
+from lossary.formula.expression import argument
 
 
 @pytest.mark.parametrize("library", LIBRARIES[:6], ids=lambda x: x.name)
@@ -271,6 +277,179 @@ def test_what_cannot_be_traced_says_what_to_write() -> None:
     assert "must return an expression" in _refused(returns_nothing)
     assert "at_label" in _refused(indexes)
     lossary.loss(axis=True)(reduces_elements)
+
+
+NO_VALUE = "formula: a symbol has no value while a formula is traced, so it cannot be used in "
+WITHOUT_VALUE: list[tuple[Any, str, str]] = [
+    (lambda a, b: a in b, "a test of membership (in)", "Use (x == a) | (x == b)"),
+    (lambda a, b: f"{a:.2f}", "a format with a specification", "Leave out what follows the colon."),
+    (lambda a, b: a % 2, "% or divmod()", "Compute it before the call"),
+    (lambda a, b: 2 % a, "% or divmod()", "Compute it before the call"),
+    (lambda a, b: a // b, "//", "Compute it before the call"),
+    (lambda a, b: round(a), "round()", "Compute it before the call"),
+    (lambda a, b: math.floor(a), "floor()", "Compute it before the call"),
+    (lambda a, b: a @ b, "@", "Use sum_over_classes(a * b)."),
+    (lambda a, b: a ^ 2, "^", "Use ** for a power."),
+    (lambda a, b: complex(a), "complex()", "Keep it a symbol"),
+    (lambda a, b: a(b), "a call", "Write * for a product."),
+    (lambda a, b: sum(a), "iteration", "Use sum_over_classes() and max_over_classes() over"),
+    (lambda a, b: np.exp(a), "a NumPy function", "Use the operations of lossary.formula."),
+    (lambda a, b: lossary.l1_loss(a, b), "a function of an array library", "Use the operations"),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "used", "remedy"), WITHOUT_VALUE, ids=[x[1] for x in WITHOUT_VALUE]
+)
+def test_what_needs_a_value_says_what_to_write(body: Any, used: str, remedy: str) -> None:
+    def wordy_loss(inputs: Any, targets: Any) -> Any:
+        return body(inputs, targets)
+
+    told = _refused(wordy_loss)
+    assert told.startswith(f"wordy_loss: {NO_VALUE}{used}, got ")
+    assert remedy in told
+
+
+@pytest.mark.parametrize(
+    ("body", "given", "remedy"),
+    [
+        (
+            lambda a: a.mean(),
+            "mean",
+            "Use mean_over_classes(x). The batch is reduced by reduction=.",
+        ),
+        (lambda a: a.shape, "shape", "Use class_count() for the number of classes."),
+        (lambda a: a.exp(), "exp", "Use exp(x)."),
+        (lambda a: a.T, "T", "Use the operations of lossary.formula."),
+    ],
+)
+def test_symbols_have_no_attributes(body: Any, given: str, remedy: str) -> None:
+    def wordy_loss(inputs: Any, targets: Any) -> Any:
+        return body(inputs)
+
+    needed = "formula: a symbol must be used with operators and the operations of lossary.formula"
+    assert _refused(wordy_loss) == f"wordy_loss: {needed}, got inputs.{given}. {remedy}"
+
+
+def test_probes_and_copies_of_symbols_work() -> None:
+    symbol = argument("inputs") + 1
+    assert not any(hasattr(symbol, name) for name in ("shape", "dtype", "aval", "_repr_html_"))
+    assert getattr(symbol, "todense", None) is None
+    for twin in (copy.copy(symbol), copy.deepcopy(symbol), pickle.loads(pickle.dumps(symbol))):
+        assert repr(twin) == repr(symbol) == f"{symbol}"
+
+
+@pytest.mark.parametrize("library", LIBRARIES[:6], ids=lambda x: x.name)
+def test_functions_of_other_libraries_are_refused_by_name(library: Library) -> None:
+    one = library.array(np.ones(2))
+
+    def foreign_loss(inputs: Any, targets: Any) -> Any:
+        return importlib.import_module(library.module).exp(inputs)
+
+    def mixed_loss(inputs: Any, targets: Any) -> Any:
+        return one * inputs
+
+    for written in (foreign_loss, mixed_loss):
+        told = _refused(written)
+        assert told.startswith(f"{written.__name__}: ")
+        assert "lossary.formula" in told or "Pass arrays as arguments" in told
+
+
+def test_an_error_inside_a_formula_is_the_cause() -> None:
+    def slipped_loss(inputs: Any, targets: Any) -> Any:
+        return inputs * {}["scale"]
+
+    with pytest.raises(TypeError) as caught:
+        lossary.loss(slipped_loss)
+    assert str(caught.value).startswith(
+        "slipped_loss: the formula must be one that can be traced with symbols, got KeyError: "
+        "'scale'. Write it"
+    )
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+# --- definitions ------------------------------------------------------------------------------
+def _first(inputs: Any, targets: Any, scale: float = 1.0) -> Any:
+    return inputs - scale * targets
+
+
+def _formula(parameters: str) -> Any:
+    """Return a formula with these parameters."""
+    found: dict[str, Any] = {"nan": math.nan, "inf": math.inf}
+    exec(f"def own_loss({parameters}): return a", found)
+    return found["own_loss"]
+
+
+ORDINARY = "the formula must have ordinary parameters, got "
+UNNAMED = "the formula must not have a parameter of this name, got "
+DEFINITIONS: list[tuple[str, dict[str, Any], str]] = [
+    ("*a", {}, "the formula must name its parameters one by one, got *a."),
+    ("a, **others", {}, "the formula must name its parameters one by one, got **others."),
+    ("a, b, /", {}, f"{ORDINARY}a, /. Leave the / out"),
+    ("a, *, b=1.0", {}, f"{ORDINARY}*, b. Leave the * out"),
+    ("", {}, "the formula must take at least one array, got own_loss()."),
+    ("a=1.0", {}, "the formula must take at least one array, got own_loss(a=1.0)."),
+    *((f"a, {name}", {}, f"{UNNAMED}{name}.") for name in
+      ("reduction", "dtype", "denominator", "where", "ignore_index", "cotangent", "_loss")),
+    *((f"a, {name}=1", {}, f"{UNNAMED}{name}.") for name in ("reduction", "ignore_index")),
+    ("a, weights", {}, "the formula must leave weights to the package, got weights."),
+    ("a, class_weights=None", {}, "the formula must take class_weights by keyword"),
+    ("a, axis=None", {}, "axis must be an integer by default, got None. Write axis=-1"),
+    ("a, axis", {}, "axis must be an integer by default, got no default."),
+    ("a", {"axis": 0.5}, "axis must be an integer by default, got 0.5."),
+    ("a, b=None", {}, "the default of b must be a number or bool, got None."),
+    ("a, b=nan", {}, "the default of b must be a finite number, got nan."),
+    ("a, b=inf", {}, "the default of b must be a finite number, got inf."),
+    ("a, b=0.0", {"limits": {"b": POSITIVE}}, "the default of b must be a positive number, got 0."),
+    ("a, b=0.0", {"limits": {"c": POSITIVE}}, "limits must name b, got 'c'."),
+    ("a, b=0.0", {"limits": {"b": (0, 1)}}, "limits['b'] must be a Range, got (0, 1)."),
+    ("a, targets", {"targets": "plus"}, "targets must be a Domain, got 'plus'."),
+    ("a", {"targets": CLASS_LABELS}, "targets must be left out where no argument is called targ"),
+    ("a, targets", {"targets": CLASS_LABELS}, "targets must not be classes where there is no cl"),
+    ("a", {"domains": {"b": REAL}}, "domains must name a, got 'b'."),
+    ("a", {"domains": {"a": 1}}, "domains['a'] must be a Domain, got 1."),
+    ("a, b=2", {"structure": ("c",)}, "structure must name b, got 'c'."),
+    ("a, p=2", {"structure": "p"}, "structure must be several names, got 'p'. Write ('p',)"),
+    ("a", {"arguments": ("b",)}, "arguments must name a, got 'b'."),
+    ("a", {"reduction": "avg"}, "reduction must be 'none' or 'mean' or 'sum', got 'avg'."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("parameters", "facts", "told"), DEFINITIONS)
+def test_definitions_are_checked(parameters: str, facts: dict[str, Any], told: str) -> None:
+    formula = _formula(parameters)
+    with pytest.raises((TypeError, ValueError)) as caught:
+        lossary.loss(**facts)(formula)
+    assert isinstance(caught.value, lossary.LossaryError)
+    assert str(caught.value).startswith(f"own_loss: {told}")
+    with pytest.raises(ValueError, match="must be a registered loss"):
+        lossary.get_loss("own_loss")
+
+
+@pytest.mark.parametrize(
+    ("formula", "told"),
+    [
+        (lambda inputs, targets: inputs - targets, "must be a function with a name, got a lambda."),
+        (functools.partial(_first, scale=2.0), "must be a function with a name, got partial."),
+        (3, "must be a function, got 3."),
+        ("hinge", "must be a function, got 'hinge'."),
+    ],
+    ids=["lambda", "partial", "number", "name"],
+)
+def test_a_formula_is_a_function_with_a_name(formula: Any, told: str) -> None:
+    assert _refused(formula).startswith(f"loss: the formula {told}")
+
+
+def test_names_and_defaults_of_any_kind() -> None:
+    @lossary.loss
+    def bind(
+        inputs: Any, labels: Any, scale: float = np.float64(2.0), *, weights: Any = None
+    ) -> Any:
+        return scale * inputs - labels
+
+    assert bind([1.0], [1.0]).tolist() == [1.0]
+    assert lossary.grad(bind)([1.0], [1.0]).tolist() == [2.0]
+    assert lossary.get_loss(bind).parameters == {"scale": 2.0}
 
 
 def test_every_word_of_a_formula_is_documented() -> None:

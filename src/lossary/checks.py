@@ -6,17 +6,20 @@ import math
 import numbers
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lossary.composite import Variant, composite
 from lossary.domains import FINITE, Range
-from lossary.errors import choices, type_error, value_error
+from lossary.errors import choices, shown, type_error, value_error
 from lossary.problem import Problem, Request
 
 if TYPE_CHECKING:
     from lossary.backends.base import Backend
 
 _REDUCTIONS = ("none", "mean", "sum")
-_HALF = {"float16", "bfloat16"}
-_FLOATS = {"float16", "bfloat16", "float32", "float64"}
+_DENOMINATORS = ("count", "weights")
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+_LEAST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**64 - 1
 Shape = tuple[int, ...]
 
 
@@ -27,6 +30,7 @@ def prepare(request: Request, backend: Backend) -> Problem:
         for name, given in request.named_arrays()
     }
     kinds = {name: _kind(request, name, backend.dtype_name(x)) for name, x in arrays.items()}
+    _check_integers(request, arrays)
     shapes = {name: backend.shape(x) for name, x in arrays.items()}
     _check_choices(request)
     structure, values = _parameters(request)
@@ -73,6 +77,14 @@ def _kind(request: Request, name: str, dtype: str) -> str:
         return "bool"
     if dtype.startswith(("int", "uint")):
         return "int"
+    if "float" in dtype or "double" in dtype:
+        raise type_error(
+            request.function,
+            name,
+            f"must have one of the floating-point dtypes {', '.join(_FLOATS)}",
+            f"dtype {dtype}",
+            "Convert it to one of them.",
+        )
     remedy = (
         "Pass its real part, or abs() of it."
         if dtype.startswith("complex")
@@ -81,34 +93,63 @@ def _kind(request: Request, name: str, dtype: str) -> str:
     raise type_error(request.function, name, "must hold real numbers", f"dtype {dtype}", remedy)
 
 
+def _check_integers(request: Request, arrays: dict[str, Any]) -> None:
+    """Refuse Python integers that no array could hold."""
+    for name, x in arrays.items():
+        if type(x) is int and not _LEAST_INTEGER <= x <= _LARGEST_INTEGER:
+            requirement = "must be a floating-point number or an integer of 64 bits"
+            raise value_error(request.function, name, requirement, shown(x), "Pass a float.")
+
+
 def _check_choices(request: Request) -> None:
-    if request.reduction not in _REDUCTIONS:
+    given = request.reduction
+    if not isinstance(given, str):
+        requirement = f"must be {choices(_REDUCTIONS)}"
+        array = hasattr(given, "shape") or isinstance(given, (list, tuple))
+        remedy = "Weights and masks are passed by keyword: weights=, where=." if array else ""
+        raise type_error(request.function, "reduction", requirement, shown(given), remedy)
+    if given not in _REDUCTIONS:
         raise value_error(
-            request.function,
-            "reduction",
-            f"must be {choices(_REDUCTIONS)}",
-            repr(request.reduction),
+            request.function, "reduction", f"must be {choices(_REDUCTIONS)}", repr(given)
         )
+    _check_denominator(request)
+
+
+def _check_denominator(request: Request) -> None:
+    """Check the denominator; numbers that can be looked at become floats."""
     given = request.denominator
-    if isinstance(given, str):
-        if given not in {"count", "weights"}:
-            raise value_error(
-                request.function,
-                "denominator",
-                "must be 'count' or 'weights' or a positive number",
-                repr(given),
-            )
-    elif isinstance(given, numbers.Real) and (
-        isinstance(given, bool) or not 0 < float(given) < math.inf
-    ):
-        raise value_error(request.function, "denominator", "must be a positive number", repr(given))
-    elif given is None:
-        raise value_error(
-            request.function,
-            "denominator",
-            "must be 'count' or 'weights' or a positive number",
-            "None",
-        )
+    if isinstance(given, str) and given in _DENOMINATORS:
+        return
+    requirement = f"must be {choices(_DENOMINATORS)} or a positive number or 0-d array"
+    number = isinstance(given, numbers.Real) and not isinstance(given, bool)
+    array = not number and _is_real_array(given)
+    if not (number or array or given is None or isinstance(given, str)):
+        raise type_error(request.function, "denominator", requirement, shown(given))
+    if array and tuple(given.shape) != ():
+        remedy = "Weights of elements are passed as weights=."
+        raise value_error(request.function, "denominator", requirement, shown(given), remedy)
+    if array and not isinstance(given, np.ndarray):
+        return  # to look at its value would be to wait for a device, or to break a trace
+    value = _float(given) if number or array else math.nan
+    if math.isinf(value):
+        requirement = "must be a finite number"
+    if not 0 < value < math.inf:
+        raise value_error(request.function, "denominator", requirement, shown(given))
+    request.denominator = value
+
+
+def _is_real_array(given: Any) -> bool:
+    """Tell whether this is an array of numbers, of whatever library."""
+    dtype = str(getattr(given, "dtype", "bool"))
+    return hasattr(given, "shape") and any(kind in dtype for kind in ("float", "int"))
+
+
+def _float(given: Any) -> float:
+    """Return a number as a float: infinity where it is too large for one."""
+    try:
+        return float(given)
+    except OverflowError:
+        return math.inf if given > 0 else -math.inf
 
 
 def _parameters(request: Request) -> tuple[tuple[tuple[str, object], ...], dict[str, float]]:
@@ -120,7 +161,7 @@ def _parameters(request: Request) -> tuple[tuple[tuple[str, object], ...], dict[
         default = loss.parameters[name]
         if isinstance(default, bool):
             if not isinstance(given, bool):
-                raise type_error(loss.name, name, "must be True or False", repr(given))
+                raise type_error(loss.name, name, "must be True or False", shown(given))
             structure.append((name, given))
             continue
         value = number(request.function, name, given, loss.limits.get(name))
@@ -136,9 +177,11 @@ def number(function: str, name: str, given: Any, limit: Range | None) -> float:
     requirement = (limit or FINITE).text
     if isinstance(given, bool) or not isinstance(given, numbers.Real):
         raise type_error(function, name, requirement, type(given).__name__, "Pass a Python number.")
-    value = float(given)
+    value = _float(given)
+    if math.isinf(value):
+        requirement = FINITE.text
     if not math.isfinite(value) or (limit is not None and not limit.contains(value)):
-        raise value_error(function, name, requirement, repr(given))
+        raise value_error(function, name, requirement, shown(given))
     return value
 
 
@@ -146,14 +189,17 @@ def _ignore_index(request: Request, labels: bool) -> float:
     given = request.ignore_index
     if isinstance(given, bool) or not isinstance(given, numbers.Integral):
         raise type_error(
-            request.function, "ignore_index", "must be an integer or None", repr(given)
+            request.function, "ignore_index", "must be an integer or None", shown(given)
         )
+    if not _LEAST_INTEGER <= int(given) <= _LARGEST_INTEGER:
+        requirement = "must be an integer of 64 bits"
+        raise value_error(request.function, "ignore_index", requirement, shown(given))
     if not labels:
         raise value_error(
             request.function,
             "ignore_index",
             "must be None with probability targets",
-            repr(given),
+            shown(given),
             "Use where= to leave elements out.",
         )
     return float(given)
@@ -201,9 +247,20 @@ def _elementwise_shape(request: Request, shapes: dict[str, Shape]) -> Shape:
 
 
 def _reshape_hint(name: str, given: Shape, wanted: Shape) -> str:
-    if math.prod(given) == math.prod(wanted):
+    """Advise what keeps every element beside its own partner."""
+    if _without_ones(given) == _without_ones(wanted):
         return f"Pass {name}.reshape{wanted}."
+    if len(given) == 2 and given == wanted[::-1]:
+        return f"Pass {name}.T."
+    if len(given) == len(wanted) and sorted(given) == sorted(wanted):
+        return "Bring their axes into the same order."
+    if math.prod(given) == math.prod(wanted):
+        return "Make the shapes equal; only you know which elements belong together."
     return "Broadcast it to that shape first, if that is what is meant."
+
+
+def _without_ones(shape: Shape) -> Shape:
+    return tuple(length for length in shape if length != 1)
 
 
 def _axis_shape(
@@ -249,7 +306,7 @@ def _axis_hint(axis: int, shape: Shape) -> str:
 def _axis(request: Request, ndim: int) -> int:
     given = request.axis
     if isinstance(given, bool) or not isinstance(given, numbers.Integral):
-        raise type_error(request.function, "axis", "must be an integer", repr(given))
+        raise type_error(request.function, "axis", "must be an integer", shown(given))
     if ndim == 0:
         raise value_error(
             request.function,
@@ -260,7 +317,7 @@ def _axis(request: Request, ndim: int) -> int:
         )
     if not -ndim <= int(given) < ndim:
         raise value_error(
-            request.function, "axis", f"must be from {-ndim} to {ndim - 1}", repr(given)
+            request.function, "axis", f"must be from {-ndim} to {ndim - 1}", shown(given)
         )
     return int(given) % ndim
 
@@ -280,13 +337,27 @@ def _check_class_weights(request: Request, shapes: dict[str, Shape], classes: in
 def _result_dtype(request: Request, backend: Backend, natural: str) -> str:
     if request.dtype is None:
         return natural
-    name = backend.dtype_name_of(request.dtype)
+    name = _dtype_name(backend, request.dtype)
     if name not in _FLOATS or not backend.has_dtype(name):
-        raise value_error(
+        error = value_error if name or isinstance(request.dtype, str) else type_error
+        raise error(
             request.function,
             "dtype",
             "must be a floating-point dtype of the arrays' library",
-            repr(request.dtype),
+            shown(request.dtype),
             "For example dtype='float32'.",
         )
     return name
+
+
+def _dtype_name(backend: Backend, given: Any) -> str:
+    """Return the name of a dtype of the backend's library or of NumPy; "" for what is none."""
+    if given is float:
+        return "float64" if backend.has_dtype("float64") else backend.default_float()
+    if isinstance(given, str) and given in _FLOATS:
+        return given
+    by_name = isinstance(given, (str, type, np.dtype))
+    try:
+        return np.dtype(given).name if by_name else backend.dtype_name_of(given)
+    except (TypeError, ValueError):
+        return ""

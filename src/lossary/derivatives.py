@@ -7,13 +7,14 @@ automatic differentiation included, and agree with the derivatives attached to t
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import numbers
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from lossary.backends import find_backend
 from lossary.backends.base import Backend
 from lossary.checks import prepare
-from lossary.errors import type_error, value_error
+from lossary.errors import shown, type_error, value_error
 from lossary.formula.expression import parameter
 from lossary.formula.plan import Output
 from lossary.problem import Problem, stored, total
@@ -129,7 +130,7 @@ def value_grad_hess(loss: Function, argnums: int = 0) -> Function:
 
 def _derived(loss: Loss, argnums: int | Sequence[int], second: bool) -> Function:
     names = _argument_names(loss, argnums)
-    single = isinstance(argnums, int)
+    single = isinstance(argnums, numbers.Integral)
 
     @functools.wraps(loss.function)
     def derived(*args: Any, **kwargs: Any) -> Any:
@@ -140,6 +141,7 @@ def _derived(loss: Loss, argnums: int | Sequence[int], second: bool) -> Function
         if results is None:
             backend = find_backend(request)
             problem = prepare(request, backend)
+            _refuse_labels(problem, names)
             results = evaluate(problem, backend, names, second)
             if key is not None and recipe is None:
                 _keep_recipe(key, problem, backend, names, second)
@@ -212,17 +214,33 @@ def _output(
 
 
 def _argument_names(loss: Loss, argnums: int | Sequence[int]) -> tuple[str, ...]:
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    single = isinstance(argnums, numbers.Integral)
+    given = tuple(argnums) if isinstance(argnums, Iterable) else (argnums,)
     count = len(loss.arguments)
-    for item in numbers:
-        if isinstance(item, bool) or not isinstance(item, int):
-            raise type_error(loss.name, "argnums", "must be an integer or several", repr(argnums))
+    for item in given:
+        if isinstance(item, bool) or not isinstance(item, numbers.Integral):
+            requirement = "must be an integer or several"
+            raise type_error(loss.name, "argnums", requirement, shown(argnums))
         if not 0 <= item < count:
             raise value_error(
                 loss.name,
                 "argnums",
                 f"must be from 0 to {count - 1}",
-                repr(item),
+                shown(item),
                 f"The array arguments are {', '.join(loss.arguments)}.",
             )
-    return tuple(loss.arguments[item] for item in numbers)
+    if not single and len(set(given)) < len(given):
+        raise value_error(loss.name, "argnums", "must name each argument once", shown(argnums))
+    return tuple(loss.arguments[int(item)] for item in given)
+
+
+def _refuse_labels(problem: Problem, names: Sequence[str]) -> None:
+    """Raise if class labels are among the arguments: zeros would pass for a derivative."""
+    if problem.composite.variant.labels and "targets" in names:
+        raise type_error(
+            problem.function,
+            "argnums",
+            "must choose arguments that have a derivative",
+            f"{problem.request.loss.arguments.index('targets')}, integer class labels",
+            "Targets have one where they are probabilities.",
+        )

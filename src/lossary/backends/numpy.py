@@ -31,12 +31,12 @@ class NumpyBackend(Backend):
         """Return an array; refuse what would silently lose its meaning."""
         if type(given) in _PYTHON or type(given) is np.ndarray:
             return given
-        if isinstance(given, np.ma.MaskedArray):
+        if _has_masks(given):
             raise type_error(
                 function,
                 name,
                 "must be a plain array",
-                "a masked array",
+                "a masked array" if hasattr(given, "mask") else "masked arrays in a sequence",
                 "Pass its .data, and where=~mask.",
             )
         if isinstance(given, np.matrix):
@@ -149,6 +149,16 @@ class NumpyBackend(Backend):
             return np.float64(0.0)
         with np.errstate(all="ignore"):
             return np.float64(sum_) / np.float64(denominator)
+
+
+def _has_masks(given: Any) -> bool:
+    """Tell whether this is a masked array, or a sequence with one in it."""
+    if not isinstance(given, (list, tuple)):
+        return isinstance(given, np.ma.MaskedArray)
+    kinds = set(map(type, given))
+    if any(issubclass(kind, np.ma.MaskedArray) for kind in kinds):
+        return True
+    return any(issubclass(kind, (list, tuple)) for kind in kinds) and any(map(_has_masks, given))
 
 
 def _unwrapped(x: Array) -> Any:

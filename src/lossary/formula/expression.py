@@ -31,6 +31,40 @@ class TracingError(TypeError):
     """A formula used a symbol in a way that cannot be traced."""
 
 
+class UnknownAttribute(TracingError, AttributeError):
+    """A formula used an attribute, such as a method of arrays, that symbols do not have."""
+
+
+def _no_value(used: str, given: object, remedy: str) -> TracingError:
+    return TracingError(
+        "formula: a symbol has no value while a formula is traced, so it cannot be used in "
+        f"{used}, got {given}. {remedy}"
+    )
+
+
+_AT_LABEL = "Use at_label(values, labels) to pick the element at a label."
+_BEFORE = "Compute it before the call, and pass it as an argument."
+_KEEP = "Keep it a symbol: every operation accepts one."
+_REDUCE = "Use sum_over_classes() and max_over_classes() over the class axis."
+_WORDS = "Use the operations of lossary.formula."
+
+
+class _refusal:
+    """A method that raises: what it stands for (``{}`` is its own name), and what to write."""
+
+    def __init__(self, used: str, remedy: str) -> None:
+        self._used, self._remedy = used, remedy
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        used, remedy = self._used.format(name.strip("_")), self._remedy
+
+        def method(self: Expression, *_: object, **__: object) -> NoReturn:
+            raise _no_value(used, repr(self), remedy)
+
+        method.__name__ = name
+        setattr(owner, name, method)
+
+
 class Expression:
     """One node of a formula. Made by :func:`node`, :func:`literal` and the symbols."""
 
@@ -116,36 +150,50 @@ class Expression:
     __hash__ = object.__hash__
 
     # --- what cannot be traced ------------------------------------------------------------
-    def __bool__(self) -> NoReturn:
-        self._refuse("if, and, or, not, min() and max()", "Use where(condition, a, b), &, | and ~.")
+    __bool__ = _refusal(
+        "if, and, or, not, min() and max()", "Use where(condition, a, b), &, | and ~."
+    )
+    __float__ = __complex__ = __int__ = _refusal("{}()", _KEEP)
+    __index__ = _refusal("range() or indexing", _REDUCE)
+    __iter__ = _refusal("iteration", _REDUCE)
+    __getitem__ = _refusal("indexing", _AT_LABEL)
+    __setitem__ = _refusal("assignment", "Use where(condition, a, b).")
+    __len__ = _refusal("len()", "Use class_count() for the number of classes.")
+    __call__ = _refusal("a call", "Write * for a product.")
+    __contains__ = _refusal(
+        "a test of membership (in)", "Use (x == a) | (x == b) for one of several values."
+    )
+    __mod__ = __rmod__ = __divmod__ = __rdivmod__ = _refusal("% or divmod()", _BEFORE)
+    __floordiv__ = __rfloordiv__ = _refusal("//", _BEFORE)
+    __round__ = __trunc__ = __floor__ = __ceil__ = _refusal("{}()", _BEFORE)
+    __matmul__ = __rmatmul__ = _refusal("@", "Use sum_over_classes(a * b).")
+    __xor__ = __rxor__ = _refusal("^", "Use ** for a power.")
+    __array__ = _refusal("a NumPy function", _WORDS)
+    __array_namespace__ = _refusal("a function of an array library", _WORDS)
 
-    def __float__(self) -> NoReturn:
-        self._refuse("float()", "Keep it a symbol: every operation accepts one.")
+    @classmethod
+    def __torch_function__(cls, function: object, *_: object) -> NoReturn:
+        used = "a PyTorch function"
+        raise _no_value(used, getattr(function, "__name__", function), _WORDS)
 
-    def __int__(self) -> NoReturn:
-        self._refuse("int()", "Keep it a symbol: every operation accepts one.")
+    def __format__(self, specification: str) -> str:
+        if specification:
+            self._refuse("a format with a specification", "Leave out what follows the colon.")
+        return repr(self)
 
-    def __index__(self) -> NoReturn:
-        self._refuse("range() or indexing", "Use sum() and max() over the class axis.")
-
-    def __iter__(self) -> NoReturn:
-        self._refuse("iteration", "Use sum() and max() over the class axis.")
-
-    def __getitem__(self, item: object) -> NoReturn:
-        self._refuse("indexing", "Use at_label(values, labels) to pick the element at a label.")
-
-    def __len__(self) -> NoReturn:
-        self._refuse("len()", "Use class_count() for the number of classes.")
-
-    def __array__(self, *_: object, **__: object) -> NoReturn:
-        self._refuse("a NumPy function", "Use the operations of lossary.formula.operations.")
+    def __getattr__(self, name: str) -> NoReturn:
+        # What asks whether an attribute exists is told no. Names with an underscore are those
+        # of protocols (copies, pickles, displays), and they are no one's slip.
+        if name.startswith("_") or name in Expression.__slots__:
+            raise AttributeError(name)
+        message = (
+            f"formula: a symbol must be used with operators and the operations of "
+            f"lossary.formula, got {self!r}.{name}. {_advice(name)}"
+        )
+        raise UnknownAttribute(message)
 
     def _refuse(self, used: str, remedy: str) -> NoReturn:
-        message = (
-            f"formula: a symbol has no value while a formula is traced, so it cannot be used in "
-            f"{used}, got {self!r}. {remedy}"
-        )
-        raise TracingError(message)
+        raise _no_value(used, repr(self), remedy)
 
     def __repr__(self) -> str:
         if self.operation in LEAVES or self.operation in {"parameter", "literal"}:
@@ -267,6 +315,29 @@ def _integer_power(base: Expression, exponent: int) -> Expression:
     half = _integer_power(base, exponent // 2)
     square = half * half if exponent > 1 else literal(1)
     return square * base if exponent % 2 else square
+
+
+_METHODS = {
+    "sum": "sum_over_classes(x)",
+    "mean": "mean_over_classes(x)",
+    "max": "max_over_classes(x)",
+    "abs": "abs(x)",
+    "square": "x ** 2",
+    "pow": "x ** n",
+    "clip": "minimum(maximum(x, low), high)",
+    "clamp": "minimum(maximum(x, low), high)",
+    "shape": "class_count() for the number of classes",
+    "size": "class_count() for the number of classes",
+}
+
+
+def _advice(name: str) -> str:
+    """Return what to write instead of an attribute."""
+    from lossary import formula
+
+    instead = _METHODS.get(name) or (f"{name}(x)" if name in formula.__all__ else None)
+    rest = "The batch is reduced by reduction=." if name in {"sum", "mean"} else ""
+    return f"Use {instead}. {rest}".rstrip() if instead else _WORDS
 
 
 def is_number(item: Expression, value: float) -> bool:
