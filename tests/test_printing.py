@@ -209,6 +209,24 @@ def test_tidy_collects_what_a_reader_would() -> None:
         assert to_text(tidy(long)) == short
 
 
+def test_negative_terms_are_subtracted() -> None:
+    x, y = argument("x"), argument("y")
+    for expression, text, latex in (
+        (x + -1, "x - 1", "x - 1"),
+        (x - literal(-1), "x + 1", "x + 1"),
+        (y * (x + -0.5), "y * (x - 0.5)", r"y \, \left(x - 0.5\right)"),
+        (node("log1p", -x), "log1p(-x)", r"\log\left(1 - x\right)"),
+        (node("log1p", x - y), "log1p(x - y)", r"\log\left(1 + x - y\right)"),
+    ):
+        assert (to_text(expression), to_latex(expression)) == (text, latex)
+    for loss in lossary.list_losses():
+        for labels in {loss.takes_labels, loss.takes_labels and not loss.takes_probabilities}:
+            for flags in ({}, *({name: _other(loss, name)} for name in sorted(loss.structure))):
+                for show in (loss.formula_text, loss.gradient_text, loss.formula_latex,
+                             loss.gradient_latex):  # fmt: skip
+                    assert "+ -" not in show(labels=labels, **flags)
+
+
 # --- any expression ---------------------------------------------------------------------------
 _ELEMENTS = ("x", "y_2")
 

@@ -170,7 +170,20 @@ def test_a_broken_row(run, predictions):
     path = predictions("margin,label\n1,1\n2,1\n3\n4,1\n")
     assert_refused(run("score", path, *HINGE), "row 3 is broken: expected 2 columns, got 1")
     path = predictions('{"margin": 1, "label": 1}\n{"margin": 1\n', name="data.jsonl")
-    assert_refused(run("score", path, *HINGE), "row 2 is broken: ")
+    outcome = run("score", path, *HINGE)
+    assert_refused(outcome, "row 2 is broken: ")
+    assert ".." not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("line", "given"), [("[1, 2]", "an array"), ("3", "a number"), ('"x"', "a string")]
+)
+def test_a_line_that_is_no_object(run, predictions, line, given):
+    for before in ("", '{"margin": 1, "label": 1}\n'):
+        path = predictions(f"{before}{line}\n", name="data.jsonl")
+        row = 1 + before.count("\n")
+        message = f'{path}: row {row} must be an object such as {{"column": 1}}, got {given}.\n'
+        assert_refused(run("score", path, *HINGE), message)
 
 
 def test_labels_that_are_no_integers(run, predictions):

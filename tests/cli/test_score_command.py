@@ -242,6 +242,30 @@ def test_fail_above_looks_at_groups_and_at_nan(run, predictions):
     assert run("score", path, *HINGE, "--fail-above", "1e9").status == 1
 
 
+@pytest.mark.parametrize("denominator", ["count", "weights"])
+def test_the_mean_over_ignored_rows_is_zero(run, predictions, denominator):
+    path = predictions("z_0,z_1,label,kind\n1,2,5,a\n3,4,5,a\n1,1,0,b\n")
+    loss = "cross_entropy:ignore_index=5"
+    options = ("--inputs", "z_*", "--targets", "label", "--denominator", denominator)
+    outcome = run("score", path, *options, "--by", "kind", "--loss", loss, "--json")
+    (found,) = json.loads(outcome.out)["losses"]
+    ignored, other = found["groups"]
+    assert (ignored["mean"], ignored["count"], ignored["minimum"]) == (0.0, 0, None)
+    assert found["mean"] == other["mean"] == pytest.approx(math.log(2))
+    path = predictions("z_0,z_1,label\n1,2,5\n")
+    outcome = run("score", path, *options, "--loss", loss, "--fail-above", "0")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert table(outcome.out)[0]["mean"] == "0.0"
+
+
+def test_two_arguments_outside_their_domains(run, predictions):
+    path = predictions("margin,label\n2,1\n0.5,-1\n")
+    loss = "binary_cross_entropy:with_logits=false"
+    outcome = run("score", path, *HINGE[:4], "--loss", loss)
+    assert "inputs must be between 0 and 1, got 2 in row 1" in outcome.err
+    assert "targets must be between 0 and 1, got -1 in row 2" in outcome.err
+
+
 def test_a_loss_of_your_own(run, predictions, tmp_path):
     (tmp_path / "mine.py").write_text(
         "from lossary import loss\n"
@@ -280,6 +304,13 @@ def test_a_loss_of_your_own(run, predictions, tmp_path):
         (["--column", "vars"], "write NAME=VALUE"),
         (["--column", "vars=x"], "--column vars: the losses take inputs, targets"),
         (["--fail-above", "x"], "'x' is not a number"),
+        (["--fail-above", "nan"], "--fail-above nan: 'nan' is not a number"),
+        (["--fail-above", "hinge_loss=NaN"], "'NaN' is not a number"),
+        (["--loss", "huber_loss:delta=inf"], "huber_loss: delta must be a finite number, got inf"),
+        (
+            ["--loss", "huber_loss:delta=nan"],
+            "huber_loss: delta must be a positive number, got nan",
+        ),
         (["--fail-above", "l1_loss=1"], "'l1_loss' is none of the losses hinge_loss"),
         (["--output", "losses.xls"], "the suffix must be .parquet, .csv, .arrow"),
         (["--output", "nowhere/losses.csv"], "the folder 'nowhere' does not exist"),

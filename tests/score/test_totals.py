@@ -61,7 +61,8 @@ def test_groups_may_appear_later():
     totals = Totals.of(np.array([0]), 1, np.array([1.0]))
     totals.merge(Totals.of(np.array([2]), 3, np.array([5.0])))
     assert [totals.record(group, "count")["count"] for group in range(3)] == [1, 0, 1]
-    assert math.isnan(totals.record(1, "count")["mean"])
+    assert totals.record(1, "count")["mean"] == 0.0
+    assert math.isnan(totals.record(1, "count")["minimum"])
     assert totals.record(2, "count")["minimum"] == 5.0
 
 

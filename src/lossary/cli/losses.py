@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import math
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -106,6 +107,10 @@ def _value(loss: Loss, key: str, text: str) -> Any:
         msg = f"{loss.name}: {key} {requirement}, got {text!r}"
         raise click.UsageError(msg) from None
     if limit is not None and not limit.contains(value):
-        msg = f"{loss.name}: {key} {limit.text}, got {text}"
-        raise click.UsageError(msg)
-    return value
+        requirement = limit.text
+    elif key == "ignore_index" or math.isfinite(value):
+        return value
+    else:
+        requirement = "must be a finite number"
+    msg = f"{loss.name}: {key} {requirement}, got {text}"
+    raise click.UsageError(msg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -165,10 +166,13 @@ def _limits(texts: Sequence[str], losses: Sequence[LossSpec]) -> dict[str, float
             msg = f"--fail-above {text}: {title!r} is none of the losses {', '.join(titles)}"
             raise click.UsageError(msg)
         try:
-            limits |= dict.fromkeys([title] if sign else titles, float(value))
+            limit = float(value)
         except ValueError:
+            limit = math.nan
+        if math.isnan(limit):
             msg = f"--fail-above {text}: {value!r} is not a number"
-            raise click.UsageError(msg) from None
+            raise click.UsageError(msg)
+        limits |= dict.fromkeys([title] if sign else titles, limit)
     return limits
 
 

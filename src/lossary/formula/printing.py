@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from lossary.formula.expression import LEAVES, Expression
+from lossary.formula.expression import LEAVES, Expression, literal, node, number
 from lossary.formula.primitives import BINDING, PRIMITIVES
 
 Style = Literal["text", "latex"]
@@ -108,8 +108,38 @@ def _stop(item: Expression, style: Style) -> _Printed:
     return _print(item.arguments[0], style)
 
 
+def _add(item: Expression, style: Style) -> _Printed | None:
+    """Print a sum with a negative term as a difference."""
+    first, second = item.arguments
+    value = number(second)
+    if value is not None and value < 0:
+        return _filled("subtract", (first, literal(-value)), style)
+    if second.operation == "negative":
+        return _filled("subtract", (first, second.arguments[0]), style)
+    return None
+
+
+def _subtract(item: Expression, style: Style) -> _Printed | None:
+    """Print a difference from a negative number as a sum."""
+    first, second = item.arguments
+    value = number(second)
+    if value is not None and value < 0:
+        return _filled("add", (first, literal(-value)), style)
+    return None
+
+
+def _log1p(item: Expression, style: Style) -> _Printed | None:
+    """Print log(1 + x) of a negative term as the logarithm of a difference."""
+    if style == "text":
+        return None
+    return _filled("log", (node("add", literal(1), item.arguments[0]),), style)
+
+
 _SPECIAL: dict[str, Callable[[Expression, Style], _Printed | None]] = {
     "where": _where,
     "logsumexp": _logsumexp,
     "stop": _stop,
+    "add": _add,
+    "subtract": _subtract,
+    "log1p": _log1p,
 }

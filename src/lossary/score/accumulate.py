@@ -73,10 +73,10 @@ class Totals:
         return total
 
     def record(self, group: int, denominator: str) -> Record:
-        """Return one group's figures; NaN for those that nothing defines."""
+        """Return one group's figures. Where no row takes part the mean is 0, as of the losses."""
         count, weight, total = int(self.count[group]), self.weight[group], self.sum[group]
         return {
-            "mean": _ratio(total, count if denominator == "count" else weight, count),
+            "mean": _ratio(total, count if denominator == "count" else weight),
             "sum": total,
             "weight": weight,
             "count": count,
@@ -130,9 +130,7 @@ def _by_group(groups: Array, values: Array, size: int) -> Array:
     return np.bincount(groups, values, size)
 
 
-def _ratio(total: float, divisor: float, count: int) -> float:
+def _ratio(total: float, divisor: float) -> float:
     if divisor:
         return total / divisor
-    if count == 0:
-        return math.nan
     return 0.0 if total == 0.0 else math.copysign(math.inf, total)

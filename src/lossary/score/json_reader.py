@@ -15,6 +15,7 @@ _BLOCK = 1 << 22
 _TYPE = re.compile(
     r"JSON parse error: Column\(/([^/)]*).*\) changed from (\S+) to (\S+) in row (\d+)"
 )
+_NO_OBJECT = re.compile(r"JSON parse error: Column\(\) changed from object to (\S+) in row (\d+)")
 _SYNTAX = re.compile(r"JSON parse error: (.*) in row (\d+)")
 
 
@@ -71,6 +72,11 @@ class JsonLines:
             text = str(error).splitlines()[0]
             if "Empty JSON" in text:
                 raise data_error(self._path, "there are no rows") from None
+            if found := _NO_OBJECT.search(text):
+                row = rows_before + int(found[2]) + 1
+                given = f"an {found[1]}" if found[1] == "array" else f"a {found[1]}"
+                problem = f'row {row} must be an object such as {{"column": 1}}, got {given}'
+                raise data_error(self._path, problem) from None
             if found := _TYPE.search(text):
                 row = rows_before + int(found[4]) + 1
                 change = f"from {found[2]} to {found[3]} in row {row}"
@@ -78,7 +84,7 @@ class JsonLines:
                 raise data_error(self._path, problem) from None
             if found := _SYNTAX.search(text):
                 row = rows_before + int(found[2]) + 1
-                problem = f"row {row} is broken: {found[1]}"
+                problem = f"row {row} is broken: {found[1].rstrip('.')}"
                 raise data_error(self._path, problem) from None
             raise
 
