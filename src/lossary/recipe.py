@@ -126,7 +126,10 @@ class HostRecipe:
         """Do the same for arrays in the order of ``leaves``."""
         if not self._as_given:
             pairs = zip(self._views, arrays, strict=True)
-            arrays = [x if view is None else view(x) for view, x in pairs]
+            try:
+                arrays = [x if view is None else view(x) for view, x in pairs]
+            except RuntimeError:  # a tensor that stands for another has no memory of its own
+                return None
         results = self._direct(arrays)
         for place in self._faults:
             if results[place]:

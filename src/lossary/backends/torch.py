@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from array_api_compat import torch as namespace
+from torch._ops import _len_torch_dispatch_stack_pre_dispatch
+from torch.autograd import forward_ad
 
 from lossary.backends.base import _PYTHON, ArrayOperations, Backend
 from lossary.backends.numpy import has_numba
 from lossary.errors import type_error
-from lossary.formula.expression import Kind, argument, parameter
+from lossary.formula.expression import Expression, Kind, argument, parameter
 from lossary.formula.plan import Output
 from lossary.problem import Problem, Request, stored, total
 from lossary.recipe import DESCRIBE, HostRecipe, host_recipe, picker, value_outputs
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
     from lossary.kernels.host import Job
 
 _wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+_legacy_batched = torch._C._functorch.is_legacy_batchedtensor
+_transforms = torch._C._are_functorch_transforms_active
+_modes = torch._C._len_torch_dispatch_stack
+_function_modes = torch._C._is_torch_function_mode_enabled
+_strided = torch.strided
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
@@ -97,22 +104,26 @@ class TorchBackend(Backend):
         """Return the values on the host."""
         if type(x) in _PYTHON:
             return np.asarray(x)
-        x = x.detach()
-        return (x.float() if x.dtype is torch.bfloat16 else x).cpu().numpy()
+        return (x.float() if x.dtype is torch.bfloat16 else x).numpy(force=True)
 
     def readable(self, problem: Problem) -> bool:
         """Tell whether every tensor is an ordinary one in host memory."""
-        return not torch.compiler.is_compiling() and all(
+        return not (_traces() or _transforms()) and all(
             type(x) in _PYTHON or _is_plain(x) for x in problem.arrays.values()
         )
+
+    def concrete(self, problem: Problem) -> bool:
+        """Tell whether tensors have values: not those that a trace or a batch stands for."""
+        tensors = [x for x in problem.arrays.values() if isinstance(x, torch.Tensor)]
+        return not _traces() and not any(_wrapped(x) or _legacy_batched(x) for x in tensors)
 
     # --- running ------------------------------------------------------------------------------
     def value(self, problem: Problem) -> Any:
         """Compute the loss, with a derivative attached where one may be asked for."""
-        if not _wants_gradient(problem):
-            return super().value(problem)
         if _differentiates_denominator(problem):
-            return self._mean_by_weights(problem)
+            return self._mean_by_division(problem)
+        if not any(map(_is_followed, problem.arrays.values())):
+            return super().value(problem)
         return _DifferentiableRecipe(problem, None, ())(problem.request)[0]
 
     def recipe(
@@ -124,7 +135,7 @@ class TorchBackend(Backend):
         """Return a recipe for calls of the same signature, differentiable where asked for."""
         if not (has_numba() and self.readable(problem)):
             return None
-        if outputs is not None or not _wants_gradient(problem):
+        if outputs is not None or not any(map(_is_followed, problem.arrays.values())):
             chosen = outputs or value_outputs(self, problem)
             return host_recipe(self, problem, chosen, gradients)
         if self.denominator_outputs(problem) or _differentiates_denominator(problem):
@@ -134,7 +145,7 @@ class TorchBackend(Backend):
         chosen = value_outputs(self, problem)
         if problem.reduction != "none":
             problem.numbers["cotangent"] = self.inverse(self.denominator(problem, {}))
-            chosen += tuple(_gradient(problem, name, reduced=True) for name in wanted)
+            chosen += tuple(_gradient(problem, name, parameter("cotangent")) for name in wanted)
         fused = host_recipe(self, problem, chosen, [output.name for output in chosen[1:]])
         return None if fused is None else _DifferentiableRecipe(problem, fused, wanted)
 
@@ -174,12 +185,18 @@ class TorchBackend(Backend):
         array = _from_bits if dtype == "bfloat16" else torch.from_numpy
         return lambda x: torch.scalar_tensor(x, dtype=given), array
 
-    def _mean_by_weights(self, problem: Problem) -> Any:
-        """Divide by weights that are themselves differentiated: torch does the division."""
+    def _mean_by_division(self, problem: Problem) -> Any:
+        """Divide by a denominator that is itself differentiated: torch does the division."""
         request = dataclasses.replace(problem.request, reduction="none")
         losses = self.value(dataclasses.replace(problem, request=request, dtype=problem.compute))
-        weight = self.plain(problem, (stored("weight", problem.composite.weight),))["weight"]
-        result = self.divide(_sum(losses), _sum(weight), problem)
+        denominator = problem.request.denominator
+        if isinstance(denominator, str):
+            weight = self.plain(problem, (stored("weight", problem.composite.weight),))["weight"]
+            denominator = _sum(weight)
+        # A mean over nothing is 0 whatever its elements are, and so is its derivative.
+        sum_ = _sum(losses)
+        sum_ = torch.where(denominator == 0, sum_.detach(), sum_)
+        result = self.divide(sum_, denominator, problem)
         return self.cast(result, problem.dtype)
 
     def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
@@ -215,42 +232,84 @@ class TorchBackend(Backend):
 
     def inverse(self, denominator: Any) -> Any:
         """Return 1 / denominator as a Python number where it is on the host."""
-        if isinstance(denominator, torch.Tensor) and _is_plain(denominator):
-            denominator = float(denominator)
+        if isinstance(denominator, torch.Tensor):
+            readable = not (_traces() or _transforms()) and _is_plain(denominator)
+            denominator = float(denominator) if readable else denominator.to(_wide(denominator))
         return super().inverse(denominator)
 
 
 def _memory(x: torch.Tensor) -> Any:
-    """Return a NumPy view of a tensor's memory."""
-    if x.requires_grad:
-        x = x.detach()
+    """Return a NumPy view of a tensor's memory; a copy if its numbers are kept negated."""
+    if x.requires_grad or x.is_neg():
+        x = x.detach().resolve_neg()
     return x.numpy()
 
 
 def _bits(x: torch.Tensor) -> Any:
     """Return a NumPy view of the bits of bfloat16 numbers."""
-    return x.detach().view(torch.uint16).numpy()
+    return x.detach().resolve_neg().view(torch.uint16).numpy()
 
 
 def _from_bits(x: Any) -> torch.Tensor:
     return torch.from_numpy(x).view(torch.bfloat16)
 
 
+def _wide(x: torch.Tensor) -> torch.dtype:
+    """Return the widest dtype of a tensor's device, in which sums are kept."""
+    return torch.float32 if x.device.type == "mps" else torch.float64
+
+
 def _sum(x: torch.Tensor) -> torch.Tensor:
     return x.sum(dtype=_wide(x))
 
 
-def _wide(x: torch.Tensor) -> torch.dtype:
-    return torch.float32 if x.device.type == "mps" else torch.float64
+# --- what follows a tensor ------------------------------------------------------------------------
+# Kernels read memory, of which nothing that records, replays or differentiates operations learns.
+def _traces() -> bool:
+    """Tell whether operations are recorded: by a compiler, a mode of dispatch, TorchScript."""
+    return torch.compiler.is_compiling() or _has_modes() or torch.jit.is_tracing()
+
+
+def _has_modes() -> bool:
+    """Tell whether a mode of dispatch sees operations, be it before autograd or after it."""
+    return _modes() > 0 or (_function_modes() and _len_torch_dispatch_stack_pre_dispatch() > 0)
 
 
 def _is_plain(x: torch.Tensor) -> bool:
-    return type(x) in _PLAIN and x.device.type == "cpu" and not _wrapped(x)
+    """Tell whether a tensor is nothing but numbers in host memory."""
+    return (
+        type(x) in _PLAIN
+        and x.device.type == "cpu"
+        and not (_wrapped(x) or _legacy_batched(x) or _has_tangent(x))
+    )
+
+
+def _has_tangent(x: torch.Tensor) -> bool:
+    """Tell whether forward-mode differentiation follows a tensor."""
+    return (
+        forward_ad._current_level >= 0
+        and torch._C._is_fwd_grad_enabled()
+        and forward_ad.unpack_dual(x).tangent is not None
+    )
+
+
+def _is_followed(x: Any) -> bool:
+    """Tell whether a derivative with respect to an argument may be asked for."""
+    return isinstance(x, torch.Tensor) and (
+        _wrapped(x) or (x.requires_grad and torch.is_grad_enabled()) or _has_tangent(x)
+    )
 
 
 def _describe(x: torch.Tensor) -> tuple[Any, ...]:
-    """Describe a tensor for recipes; one that a transformation has wrapped has none."""
-    if _wrapped(x) or x.layout is not torch.strided or x.is_neg():
+    """Describe a tensor for recipes; none has one while a transformation or a trace goes on."""
+    if (
+        _transforms()
+        or _modes()
+        or (_function_modes() and _has_modes())
+        or forward_ad._current_level >= 0
+        or x.layout is not _strided
+        or x.is_neg()
+    ):
         raise KeyError(type(x))
     tracked = x.requires_grad and torch.is_grad_enabled()
     return (x.dtype, x.shape, x.is_contiguous(), x.is_cpu or x.device, tracked)
@@ -259,29 +318,17 @@ def _describe(x: torch.Tensor) -> tuple[Any, ...]:
 DESCRIBE.update(dict.fromkeys(_PLAIN, _describe))
 
 
-def _wants_gradient(problem: Problem) -> bool:
-    tensors = [x for x in problem.arrays.values() if isinstance(x, torch.Tensor)]
-    return any(_wrapped(x) for x in tensors) or (
-        torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
-    )
-
-
 def _differentiates_denominator(problem: Problem) -> bool:
-    weights = problem.arrays.get("weights")
-    targets = problem.arrays.get("targets")
-    return (
-        problem.reduction == "mean"
-        and isinstance(problem.request.denominator, str)
-        and problem.request.denominator == "weights"
-        and (
-            (isinstance(weights, torch.Tensor) and weights.requires_grad)
-            or (
-                problem.composite.variant.class_weights
-                and isinstance(targets, torch.Tensor)
-                and targets.requires_grad
-            )
-        )
-    )
+    """Tell whether a mean is divided by something that a derivative is with respect to."""
+    denominator = problem.request.denominator
+    if problem.reduction != "mean":
+        return False
+    if not isinstance(denominator, str):
+        return _is_followed(denominator)
+    names = ["weights"] if denominator == "weights" else []
+    if names and problem.composite.variant.class_weights:
+        names += ["class_weights", "targets"]
+    return any(_is_followed(problem.arrays.get(name)) for name in names)
 
 
 class _DifferentiableRecipe:
@@ -347,7 +394,7 @@ class _Differentiable(torch.autograd.Function):
         (cotangent,) = cotangents
         needed = [n for n, flag in zip(ctx.names, ctx.needs_input_grad[2:], strict=True) if flag]
         found: dict[str, Any] = {}
-        if ctx.stash and not torch.is_grad_enabled() and _is_plain(cotangent):
+        if ctx.stash and not (torch.is_grad_enabled() or _traces()) and _is_plain(cotangent):
             # Handing the stashed gradient over lets autograd keep it without a copy; a second
             # backward pass computes it again.
             factor = float(cotangent)
@@ -365,14 +412,11 @@ class _Differentiable(torch.autograd.Function):
         """Push tangents forward: the gradient times the tangent, summed over what is reduced."""
         problem = ctx.recipe.with_tensors(ctx.saved_tensors)
         given = {
-            name: tangent
+            name: tangent.to(BACKEND.dtype(problem.compute))
             for name, tangent in zip(ctx.names, tangents[2:], strict=True)
             if tangent is not None
         }
-        ones = torch.ones(() if problem.reduction != "none" else problem.unit_shape)
-        gradients = _gradients(problem, list(given), ones.to(problem.example.device))
-        moved = sum(_along(problem, gradients[name] * given[name]) for name in given)
-        return BACKEND.cast(moved, problem.dtype)
+        return BACKEND.cast(_moved(problem, given), problem.dtype)
 
 
 # What ``_Differentiable.apply`` ends in. Before that it binds arguments to names and unwraps
@@ -396,42 +440,66 @@ def _denominators(problem: Problem) -> dict[str, Any]:
     return BACKEND.run(problem, unknown) if unknown else {}
 
 
-def _along(problem: Problem, product: Any) -> Any:
-    """Sum what a tangent moves: everything, or the class axis of an unreduced loss."""
-    if problem.reduction != "none":
-        return product.sum()
-    full = problem.axis is not None and tuple(product.shape) == problem.shape
-    return product.sum(problem.axis) if full else product
+def _inverse(problem: Problem) -> Any:
+    """Return what a mean multiplies gradients by; 1 for the other reductions."""
+    return BACKEND.inverse(BACKEND.denominator(problem, _denominators(problem)))
+
+
+def _moved(problem: Problem, tangents: dict[str, Any]) -> Any:
+    """Return what tangents move: their products with the gradients, summed as the loss is."""
+    problem = dataclasses.replace(problem, dtype=problem.compute)
+    problem.numbers["cotangent"] = _inverse(problem)
+    outputs = tuple(_stored(problem, name, parameter("cotangent")) for name in tangents)
+    results = _run(problem, outputs)
+    moved = 0.0
+    for name, tangent in tangents.items():
+        if name == "class_weights":
+            tangent = BACKEND.shaped(problem, name, tangent)
+        product = results[f"gradient_{name}"] * tangent
+        full = problem.axis is not None and tuple(product.shape) == problem.shape
+        moved = moved + (product.sum(problem.axis) if full else product)
+    return moved if problem.reduction == "none" else _sum(moved)
 
 
 def _gradients(problem: Problem, names: list[str], cotangent: Any) -> dict[str, Any]:
     """Evaluate gradients for a cotangent: with kernels, or differentiably with torch."""
-    reduced = problem.reduction != "none"
-    wide = cotangent.to(BACKEND.dtype(problem.compute))
-    if reduced:
-        inverse = BACKEND.inverse(BACKEND.denominator(problem, _denominators(problem)))
-        problem.numbers["cotangent"] = wide * inverse
+    dtype = BACKEND.dtype(problem.compute)
+    wide = cotangent.to(dtype)
+    if problem.reduction != "none":
+        symbol = parameter("cotangent")
+        problem.numbers["cotangent"] = (wide * _inverse(problem)).to(dtype)
     else:
+        symbol = argument("cotangent", problem.composite.unit)
         problem.arrays["cotangent"] = wide
-    outputs = tuple(_gradient(problem, name, reduced) for name in names)
-    kernel = not torch.is_grad_enabled() and BACKEND.readable(problem)
-    results = BACKEND.run(problem, outputs) if kernel else BACKEND.plain(problem, outputs)
+    plain = [name for name in names if name != "class_weights"]
+    outputs = tuple(_gradient(problem, name, symbol) for name in plain)
+    results = _run(problem, outputs, wide) if outputs else {}
+    if "class_weights" in names:
+        # One gradient a row, to be summed over the rows before it is rounded.
+        unrounded = dataclasses.replace(problem, dtype=problem.compute)
+        (each,) = _run(unrounded, (_stored(problem, "class_weights", symbol),), wide).values()
+        rows = [i for i in range(len(problem.shape)) if i != problem.axis]
+        results["gradient_class_weights"] = each.sum(rows, dtype=_wide(each)) if rows else each
     return {name: _as_argument(problem, name, results[f"gradient_{name}"]) for name in names}
 
 
-def _gradient(problem: Problem, name: str, reduced: bool) -> Output:
-    composite = problem.composite
-    cotangent = parameter("cotangent") if reduced else argument("cotangent", composite.unit)
-    expression = (
-        composite.weights_gradient(cotangent)
-        if name == "weights"
-        else composite.gradient(name, cotangent)
-    )
-    row = name == "weights" or expression.kind is not Kind.ELEMENT
-    full = problem.unit_shape if row and problem.axis is not None else problem.shape
+def _run(problem: Problem, outputs: tuple[Output, ...], *factors: Any) -> dict[str, Any]:
+    """Run kernels where neither arrays nor factors are followed, else torch operations."""
+    kernel = not torch.is_grad_enabled() and all(map(_is_plain, factors))
+    return BACKEND.run(problem, outputs) if kernel else BACKEND.plain(problem, outputs)
+
+
+def _gradient(problem: Problem, name: str, cotangent: Expression) -> Output:
+    output = _stored(problem, name, cotangent)
+    row = output.expression.kind is not Kind.ELEMENT and problem.axis is not None
+    full = problem.unit_shape if row else problem.shape
     broadcast = BACKEND.shape(problem.arrays[name]) == () and full != ()
-    make = total if broadcast else stored
-    return make(f"gradient_{name}", expression)
+    return total(output.name, output.expression) if broadcast else output
+
+
+def _stored(problem: Problem, name: str, cotangent: Expression) -> Output:
+    """Return the gradient with respect to an argument, element by element."""
+    return stored(f"gradient_{name}", problem.composite.gradient(name, cotangent))
 
 
 def _as_argument(problem: Problem, name: str, gradient: Any) -> Any:
