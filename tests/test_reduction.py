@@ -148,6 +148,8 @@ def test_bfloat16_of_numpy() -> None:
     assert (rows == np.float32(np.log(4)).astype(bfloat16)).all()
     wide = np.float32([0.5, 2.0])
     assert lossary.l1_loss(wide, wide * 0, "none", dtype="bfloat16").tolist() == [0.5, 2.0]
+    mean = lossary.l1_loss(wide, wide * 0, dtype=bfloat16)
+    assert (mean, mean.dtype) == (1.25, bfloat16)
     assert lossary.l1_loss(x, t.astype(np.float16)).dtype == np.float32
 
 

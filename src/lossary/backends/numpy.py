@@ -135,7 +135,7 @@ class NumpyBackend(Backend):
 
     def finishers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         """Return what makes numbers, and what makes kernels' arrays, what the caller gets."""
-        return _SCALARS[dtype], _unwrapped
+        return _SCALARS.get(dtype) or self.dtype(dtype).type, _unwrapped
 
     def to_numpy(self, x: Any) -> Array:
         """Return the array itself."""

@@ -333,9 +333,9 @@ _METHODS = {
 
 def _advice(name: str) -> str:
     """Return what to write instead of an attribute."""
-    from lossary import formula
+    from lossary.formula import __all__ as words
 
-    instead = _METHODS.get(name) or (f"{name}(x)" if name in formula.__all__ else None)
+    instead = _METHODS.get(name) or (f"{name}(x)" if name in words else None)
     rest = "The batch is reduced by reduction=." if name in {"sum", "mean"} else ""
     return f"Use {instead}. {rest}".rstrip() if instead else _WORDS
 
