@@ -144,3 +144,28 @@ def test_no_label_names_one_of_no_classes(library: Library) -> None:
     else:
         with np.errstate(all="ignore"):
             assert np.isnan(library.numpy(lossary.cross_entropy(logits, labels))).all()
+
+
+class _Number(float):
+    """A number of a class of its own."""
+
+
+@pytest.mark.parametrize("library", LIBRARIES[:6], ids=lambda x: x.name)
+def test_scalars_of_numpy_are_numbers(library: Library) -> None:
+    x, y = (library.array(np.float32(v)) for v in ([0.5, 2, -1], [1, -1, 1]))
+    for kind in (np.float64, np.float32, np.int64, _Number):
+        # Twice with other numbers: what was resolved for the first must not hold its value.
+        for number in (2, 3):
+            scalar = kind(number)
+            found = lossary.mse_loss(x, scalar, weights=scalar, reduction="sum")
+            expected = lossary.mse_loss(x, number, weights=number, reduction="sum")
+            assert_close(library.numpy(found), library.numpy(expected), rtol=1e-6)
+            if library.name != "numpy":  # whose own arrays promote with its scalars
+                assert found.dtype == expected.dtype
+            expected = library.numpy(lossary.mse_loss(x, y, denominator=number))
+            for divisor in (scalar, np.asarray(scalar)):
+                found = library.numpy(lossary.mse_loss(x, y, denominator=divisor))
+                assert_close(found, expected, rtol=1e-6)
+    assert_close(
+        library.numpy(lossary.mse_loss(x, y, where=np.True_)), library.numpy(lossary.mse_loss(x, y))
+    )

@@ -143,7 +143,7 @@ def _derived(loss: Loss, argnums: int | Sequence[int], second: bool) -> Function
             problem = prepare(request, backend)
             _refuse_labels(problem, names)
             results = evaluate(problem, backend, names, second)
-            if key is not None and recipe is None:
+            if key is not None and recipe is None and key == signature(request, names, second):
                 _keep_recipe(key, problem, backend, names, second)
         if single:
             return results

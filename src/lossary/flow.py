@@ -32,7 +32,7 @@ def call(request: Request) -> Any:
             return results[0]
     backend = find_backend(request)
     problem = prepare(request, backend)
-    if key is not None and recipe is None:
+    if key is not None and recipe is None and key == signature(request):
         recipe = backend.recipe(problem)
         if recipe is not None:
             _recipes.keep(key, recipe)

@@ -11,21 +11,32 @@ import importlib.util
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from lossary.backends.base import Backend
 from lossary.errors import LossaryTypeError, type_error
 from lossary.problem import Request
 
 _ROOTS = {"jaxlib": "jax", "ml_dtypes": "numpy"}
 _NEUTRAL = (bool, int, float)
+_SCALARS = (np.bool_, np.integer, np.floating)
+_KINDS = {bool: (bool, np.bool_), int: (int, np.integer), float: (float, np.floating)}
+_AS_THEY_ARE = {bool, int, float, str, type(None)}
 _by_type: dict[type, str | None] = {}
 
 
 def find_backend(request: Request) -> Backend:
-    """Return the backend of the one library that all array arguments belong to."""
+    """Return the backend of the one library that all array arguments belong to.
+
+    Beside arrays of another library NumPy's scalars, and what is derived from Python's numbers,
+    become the Python numbers that they stand for; as a denominator they always do.
+    """
     found: dict[str, str] = {}
     example: Any = None
     for name, value in request.named_arrays():
         library = _library(type(value), value, request.function, name)
+        if isinstance(value, _SCALARS):
+            continue  # at home among NumPy's arrays, a number among others
         if library is not None and library not in found:
             found[library] = name
             example = value
@@ -38,7 +49,25 @@ def find_backend(request: Request) -> Backend:
             f"{one} and {other}",
             "Convert one of them.",
         )
-    return backend_named(next(iter(found), "numpy"), example)
+    library = next(iter(found), "numpy")
+    if type(request.denominator) not in _AS_THEY_ARE:
+        request.denominator = _number(request.denominator)
+    if library != "numpy":
+        request.arrays = tuple(map(_number, request.arrays))
+        request.weights, request.where = _number(request.weights), _number(request.where)
+    return backend_named(library, example)
+
+
+def _number(x: Any) -> Any:
+    """Return the Python number that a scalar stands for; anything else as it is."""
+    if type(x) in _AS_THEY_ARE:
+        return x
+    if isinstance(x, np.ndarray) and x.ndim == 0:
+        x = x[()]
+    for kind, derived in _KINDS.items():
+        if isinstance(x, derived):
+            return kind(x)
+    return x
 
 
 def _library(kind: type, value: Any, function: str, name: str) -> str | None:
