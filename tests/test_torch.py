@@ -242,3 +242,82 @@ def test_numbers_kept_negated(dtype: str) -> None:
     assert float(lossary.mse_loss(negated, zero.detach())) == 10
     (gradient,) = torch.autograd.grad(lossary.mse_loss(zero, negated), zero)
     assert_close(gradient.float(), -negated.float())
+
+
+# --- torch.compile --------------------------------------------------------------------------------
+def _compiled(function: Any) -> tuple[Any, Any]:
+    from torch._dynamo.testing import CompileCounterWithBackend
+
+    torch.compiler.reset()
+    counter = CompileCounterWithBackend("aot_eager")
+    return torch.compile(function, backend=counter, fullgraph=True), counter
+
+
+NUMBERS = {
+    "count": lambda n: lossary.mse_loss(X, Y, denominator=int(n)),
+    "denominator": lambda n: lossary.mse_loss(X, Y, denominator=n),
+    "weights": lambda n: lossary.mse_loss(X, Y, weights=n),
+    "argument": lambda n: lossary.mse_loss(X, n, "sum"),
+    "parameter": lambda n: lossary.huber_loss(X, Y, n),
+}
+
+
+@QUIET
+@pytest.mark.parametrize("place", NUMBERS)
+def test_compiled_for_every_number_at_once(place: str) -> None:
+    function = NUMBERS[place]
+    compiled, counter = _compiled(function)
+    numbers = [3, 4, 5, 6] if place == "count" else [0.5, 0.75, 1.5, 4.0]
+    for number in numbers:
+        assert_close(compiled(number), function(number), rtol=1e-6)
+    assert counter.frame_count == 2
+
+
+@QUIET
+def test_compiled_gradients_follow_the_number() -> None:
+    def loss(x: Any, n: float) -> Any:
+        return lossary.huber_loss(x, Y, n, "mean", denominator=n)
+
+    compiled, _ = _compiled(loss)
+    x = X.clone().requires_grad_()
+    for number in (0.5, 0.75, 1.5):
+        (found,) = torch.autograd.grad(compiled(x, number), x)
+        (expected,) = torch.autograd.grad(loss(x, number), x)
+        assert_close(found, expected, rtol=1e-6)
+
+
+@QUIET
+def test_compiled_checks_and_chooses_by_the_number() -> None:
+    logits, labels = torch.eye(3), torch.tensor([0, 2, 1])
+    compiled, _ = _compiled(lambda n: lossary.margin_ranking_loss(X, 2 * X, Y, n))
+    for margin in (1.0, 0.5, 0.0, 2.0):
+        assert_close(compiled(margin), lossary.margin_ranking_loss(X, 2 * X, Y, margin))
+    compiled, _ = _compiled(lambda n: lossary.cross_entropy(logits, labels, ignore_index=n))
+    for label in (-1, 0, 1, 2):
+        assert_close(compiled(label), lossary.cross_entropy(logits, labels, ignore_index=label))
+    compiled, _ = _compiled(lambda n: lossary.triplet_loss(logits, logits + 1, logits.T - 1, p=n))
+    for p in (2, 1, 3):
+        expected = lossary.triplet_loss(logits, logits + 1, logits.T - 1, p=p)
+        assert_close(compiled(p), expected, rtol=1e-6)
+    for place in ("denominator", "parameter"):
+        compiled, _ = _compiled(NUMBERS[place])
+        compiled(1.0), compiled(2.0)
+        # The compiler wraps what is raised while it traces.
+        with pytest.raises(RuntimeError, match=r"must be a positive number, got -3\.0"):
+            compiled(-3.0)
+
+
+# --- domains --------------------------------------------------------------------------------------
+@QUIET
+def test_values_that_cannot_be_read_are_not_checked() -> None:
+    targets = torch.tensor([1.0, 0.0, 1.0])
+    with lossary.options(domain="ignore"):
+        expected = lossary.hinge_loss(X, targets)
+    with lossary.options(domain="raise"):
+        found = torch.func.vmap(lossary.hinge_loss)(X, targets)
+        assert_close(found, expected)
+        compiled, _ = _compiled(lossary.hinge_loss)
+        assert_close(compiled(X, targets), expected)
+        # The gradient of a transformation is that of ordinary values.
+        with pytest.raises(ValueError, match=r"got 0.0 at \(1,\)"):
+            torch.func.grad(lambda x: lossary.hinge_loss(x, targets, "sum"))(X)

@@ -95,3 +95,15 @@ def test_dask_stays_lazy(case: Case) -> None:
     with dask.config.set(scheduler=refuse):
         lazy = case(*arrays, reduction="mean")
     assert_close(lazy.compute(), case(*case.cast("float32"), reduction="mean"), rtol=1e-5)
+
+
+def test_mlx_checks_values_where_it_can_tell_them() -> None:
+    mx = pytest.importorskip("mlx.core")
+    inputs, targets = mx.array([0.5, 2.0, -1.0]), mx.array([1.0, 0.0, 1.0])
+    with lossary.options(domain="raise"):
+        for transform in (mx.compile, mx.vmap):
+            found = transform(lambda x, y: lossary.hinge_loss(x, y))(inputs, targets)
+            assert_close(np.asarray(found), [0.5, 1.0, 2.0])
+        for function in (lossary.hinge_loss, mx.grad(lambda x, y: lossary.hinge_loss(x, y).sum())):
+            with pytest.raises(ValueError, match=r"got 0.0 at \(1,\)"):
+                function(inputs, targets)

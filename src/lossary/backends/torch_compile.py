@@ -3,14 +3,21 @@
 The tracer of ``torch.compile`` follows Python line by line, and what chooses an expression is no
 part of the computation. ``allow_in_graph`` makes the call one node; tracing it with the fake
 tensors of the next stage runs the ordinary code, which leaves torch operations in the graph.
+
+A number that has changed between calls arrives as a symbol. Where a loss only computes with it,
+it goes into the graph as a 0-d tensor, so that the next value needs no new compilation; what is
+checked (its limits, whether it is 0) becomes a guard. Where it chooses the expression, the graph
+is specialised to its value.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import torch
 
+from lossary.problem import Problem, Request
 from lossary.registry import get_loss
 
 
@@ -26,8 +33,81 @@ def call(
     """Compute a loss that is given by its name, from arguments that a graph can hold."""
     from lossary.backends import find_backend
     from lossary.checks import prepare
-    from lossary.problem import Request
 
-    request = Request(get_loss(name), arrays, parameters, axis, reduction, *tail)
+    given = Request(get_loss(name), arrays, parameters, axis, reduction, *tail)
+    request = dataclasses.replace(
+        given,
+        arrays=tuple(map(_now, arrays)),
+        parameters=tuple(map(_now, _parameters(given))),
+        axis=_fixed(axis),
+        weights=_now(given.weights),
+        denominator=_now(given.denominator),
+        ignore_index=_fixed(given.ignore_index),
+    )
     backend = find_backend(request)
-    return backend.value(prepare(request, backend))
+    return backend.value(_with_symbols(prepare(request, backend), given))
+
+
+def _with_symbols(problem: Problem, given: Request) -> Problem:
+    """Compute with 0-d tensors where numbers are symbols."""
+    arrays = {**problem.arrays}
+    for name, x in given.named_arrays():
+        if _is_symbol(x):
+            arrays[name] = _tensor(x, problem)
+    for name, x in zip(given.loss.parameters, given.parameters, strict=True):
+        if _is_symbol(x) and name in problem.numbers:
+            problem.numbers[name] = _tensor(x, problem)
+    denominator = given.denominator
+    if _is_symbol(denominator):
+        if denominator.node.has_hint():
+            bool(denominator > 0)
+        denominator = _tensor(denominator, problem)
+    request = dataclasses.replace(
+        problem.request,
+        arrays=tuple(arrays[name] for name in given.loss.arguments),
+        weights=arrays.get("weights"),
+        denominator=denominator,
+    )
+    return dataclasses.replace(problem, request=request, arrays=arrays)
+
+
+def _parameters(given: Request) -> list[Any]:
+    """Fix what chooses the expression; of the others, fix what they are checked for."""
+    loss = given.loss
+    found = []
+    for name, x in zip(loss.parameters, given.parameters, strict=True):
+        if not _is_symbol(x) or name in loss.structure or not x.node.has_hint():
+            found.append(_fixed(x))
+            continue
+        limit = loss.limits.get(name)
+        if limit is not None:
+            bool(limit.contains(x))
+        bool(x == 0)
+        found.append(x)
+    return found
+
+
+def _is_symbol(x: Any) -> bool:
+    return isinstance(x, (torch.SymInt, torch.SymFloat))
+
+
+def _fixed(x: Any) -> Any:
+    """Return a symbol's value, to which that specialises the graph."""
+    if isinstance(x, torch.SymInt):
+        return int(x)
+    return float(x) if isinstance(x, torch.SymFloat) else x
+
+
+def _now(x: Any) -> Any:
+    """Return the value that a symbol has at present, to which that fixes nothing."""
+    if not _is_symbol(x):
+        return x
+    return x.node.hint if x.node.has_hint() else x.node.pytype(1)
+
+
+def _tensor(x: Any, problem: Problem) -> torch.Tensor:
+    """Return a symbol as a 0-d tensor. A product is what compilers can keep dynamic."""
+    example = problem.example
+    device = example.device if isinstance(example, torch.Tensor) else None
+    dtype = torch.float32 if device is not None and device.type == "mps" else torch.float64
+    return torch.ones((), dtype=dtype, device=device) * x
