@@ -202,3 +202,51 @@ SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
     "cosine_similarity_loss": _cosine_slopes,
     "triplet_loss": _triplet_slopes,
 }
+
+
+# --- derivatives in closed form: differences of rows of thousands take minutes ------------------
+def _cross_entropy_slope(place: int, index: int, z: Row, t: Any, smoothing: float) -> Number:
+    top, share = max(z), mp.mpf(smoothing)
+    others = mp.fsum(_exp(x - top) for i, x in enumerate(z) if i != index)
+    own = _exp(z[index] - top)
+    total = others + own
+    if place:  # the surprise itself
+        return (1 - share) * _surprises(z)[index]
+    even = own / total - mp.mpf(1) / len(z)
+    if isinstance(t, int):
+        return (1 - share) * (own if index != t else -others) / total + share * even
+    return (1 - share) * (mp.fsum(t) * own / total - t[index]) + share * even
+
+
+def _kl_slope(place: int, index: int, z: Row, t: Row) -> Number:
+    return _exp(t[index]) * (t[index] - z[index] + 1 if place else -1)
+
+
+def _cosine_slope(place: int, index: int, a: Row, b: Row, eps: float) -> Number:
+    own, other = (a, b) if place == 0 else (b, a)
+    own_size, other_size = (mp.fsum(x * x for x in v) for v in (own, other))
+    product = mp.sqrt(own_size) * mp.sqrt(other_size)
+    if product <= eps:
+        return other[index] / mp.mpf(eps)
+    dot = mp.fsum(x * y for x, y in zip(a, b, strict=True))
+    return (other[index] - dot * own[index] / own_size) / product
+
+
+def _triplet_slope(
+    place: int, index: int, a: Row, p: Row, n: Row, degree: float, margin: float, eps: float
+) -> Number:
+    near, far = _distance(a, p, degree, eps), _distance(a, n, degree, eps)
+    if near - far + margin <= 0:
+        return mp.mpf(0)
+    steps = (a[index] - p[index], near), (a[index] - n[index], far)
+    to_near, to_far = (mp.sign(step) * _pull(step, size, degree) for step, size in steps)
+    return (to_near - to_far, -to_near, to_far)[place]
+
+
+SLOPES: dict[str, Callable[..., Number]] = {
+    "cross_entropy": _cross_entropy_slope,
+    "nll_loss": lambda place, index, z, t: mp.mpf(-1 if index == t else 0),
+    "kl_div_loss": _kl_slope,
+    "cosine_similarity_loss": _cosine_slope,
+    "triplet_loss": _triplet_slope,
+}

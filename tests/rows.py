@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import mpmath as mp
 import numpy as np
 from cases import Case
-from oracles import DIFFERENCES, EDGES, ORACLES, SLOPE_DIFFERENCES
+from oracles import DIFFERENCES, EDGES, ORACLES, SLOPE_DIFFERENCES, SLOPES
 
 _STEP = mp.mpf(10) ** -40
 # An infinity stands for the limit of a formula: a number beyond every other one.
@@ -24,12 +25,16 @@ class Row:
         self.along = case.loss.axis is not None
         self.parameters = [values[name] for name in case.loss.parameters]
         self.arguments = [_exact(x[place]) for x in arrays]
+        self._slopes: dict[tuple[int, int], Any] = {}
+        self._slope_scales: dict[tuple[int, int], float] = {}
 
+    @cached_property
     def value(self) -> Any:
-        """Return the exact loss."""
-        with mp.workdps(400):
+        """The exact loss."""
+        with mp.workdps(400 if not self.along or len(self.arguments[0]) <= 100 else 60):
             return ORACLES[self.name](*self.arguments, *self.parameters)
 
+    @cached_property
     def scale(self) -> float:
         """Size of what the loss is a difference of; 0 if it is none."""
         size = DIFFERENCES.get(self.name)
@@ -47,10 +52,27 @@ class Row:
         return sorted({0, label, values.index(max(values)), values.index(min(values))})
 
     def slope(self, place: int, index: int) -> Any:
-        """Derivative by differences from both sides; None at a kink."""
+        """Return the derivative; None at a kink."""
+        if (place, index) not in self._slopes:
+            closed = self.along and len(self.arguments[place]) > _PLACES and self.name in SLOPES
+            find = self.closed_slope if closed else self.difference
+            self._slopes[place, index] = None if self._on_edge else find(place, index)
+        return self._slopes[place, index]
+
+    @cached_property
+    def _on_edge(self) -> bool:
         edge = EDGES.get(self.name)
-        if edge and abs(edge(*self.arguments, *self.parameters)) < 1e-6 * self.scale():
-            return None
+        if edge is None:
+            return False
+        return bool(abs(edge(*self.arguments, *self.parameters)) < 1e-6 * self.scale)
+
+    def closed_slope(self, place: int, index: int) -> Any:
+        """Derivative by its formula."""
+        with mp.workdps(60):
+            return SLOPES[self.name](place, index, *self.arguments, *self.parameters)
+
+    def difference(self, place: int, index: int) -> Any:
+        """Derivative by differences from both sides; None at a kink."""
         x = self.arguments[place][index] if self.along else self.arguments[place]
         step = _STEP * max(abs(x), mp.mpf(10) ** -330)
         with mp.workdps(400 + int(mp.log10(self._largest() / self._smallest() / step))):
@@ -61,11 +83,12 @@ class Row:
             return None if kink else (left + right) / 2
 
     def _largest(self) -> Any:
-        return max([mp.mpf(1), *self._sizes()])
+        return max([mp.mpf(1), *self._sizes])
 
     def _smallest(self) -> Any:
-        return min([mp.mpf(1), *filter(None, self._sizes())])
+        return min([mp.mpf(1), *filter(None, self._sizes)])
 
+    @cached_property
     def _sizes(self) -> list[Any]:
         rows = (x if isinstance(x, list) else [x] for x in self.arguments)
         return [abs(x) for row in rows for x in row]
@@ -83,7 +106,7 @@ class Row:
         tiny = float(np.finfo(dtype).tiny)
         if 0 < abs(truth) < 1e9 * tiny:  # what is divided by eps last may have been one
             return True
-        sizes = self._sizes()
+        sizes = list(self._sizes)
         if not self.along:
             sizes.append(abs(self.arguments[0] - self.arguments[1]))
         return any(0 < size < tiny for size in sizes)
@@ -91,8 +114,12 @@ class Row:
     def slope_scale(self, place: int, index: int) -> float:
         """Size of what a derivative is a difference of; 0 if it is none."""
         size = SLOPE_DIFFERENCES.get(self.name)
-        found = 0 if size is None else size(place, index, *self.arguments, *self.parameters)
-        return _float(found)
+        if size is None:
+            return 0.0
+        if (place, index) not in self._slope_scales:
+            found = size(place, index, *self.arguments, *self.parameters)
+            self._slope_scales[place, index] = _float(found)
+        return self._slope_scales[place, index]
 
 
 def _exact(x: Any) -> Any:

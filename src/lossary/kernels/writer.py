@@ -78,8 +78,8 @@ class Writer:
 
     Names in a kernel: ``a_`` arrays and ``o_`` outputs as they are given, ``d_`` addresses of
     arrays, ``p_`` parameters, ``n`` values of a row in float64 and ``e`` the same rounded for the
-    elements, ``v`` elements, ``b`` scratch memory, ``r`` running reductions of a row, ``t`` totals
-    of a chunk.
+    elements, ``v`` elements, ``b`` scratch memory, ``r`` running reductions of a row, ``c`` what
+    such sums have lost, ``t`` totals of a chunk.
     """
 
     sizes: ClassVar[tuple[str, ...]]
