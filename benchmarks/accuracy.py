@@ -171,7 +171,7 @@ def measure(case: Case, dtype: str, runs: dict[str, Run]) -> list[dict[str, Any]
         warnings.simplefilter("ignore")
         found = {name: run(case, arrays) for name, run in runs.items()}
     points = [Row(case, arrays, place) for place in range(len(arrays[0]))]
-    values = [(row.value(), row.scale(), row) for row in points]
+    values = [(row.value, row.scale, row) for row in points]
     slopes = [
         (row.slope(0, index), row.slope_scale(0, index), row)
         for row in points
