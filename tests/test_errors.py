@@ -31,7 +31,7 @@ CASES: list[tuple[Any, type[Exception], str]] = [
        rf"denominator must be 'count' or .* or a positive number or 0-d array, got {text}\.")
       for given, kind, text in (
         (0, ValueError, "0"), (-1.0, ValueError, r"-1\.0"), (float("nan"), ValueError, "nan"),
-        (None, ValueError, "None"), (np.array(0.0), ValueError, r"array\(0\.\)"),
+        (None, ValueError, "None"), (np.array(0.0), ValueError, r"0\.0"),
         (ONE, ValueError, r"ndarray of shape \(3,\)"), ([1.0], TypeError, r"\[1\.0\]"),
         (1j, TypeError, "1j"), (np.array(1j), TypeError, r"array\(0\.\+1\.j\)"),
         (True, TypeError, "True"), (Ellipsis, TypeError, "Ellipsis"))),

@@ -307,7 +307,7 @@ def test_compiled_checks_and_chooses_by_the_number() -> None:
         compiled, _ = _compiled(NUMBERS[place])
         compiled(1.0), compiled(2.0)
         # The compiler wraps what is raised while it traces.
-        with pytest.raises(RuntimeError, match=r"must be a positive number, got -3\.0"):
+        with pytest.raises(RuntimeError, match=r"must be .*a positive number.*, got -3\.0"):
             compiled(-3.0)
 
 

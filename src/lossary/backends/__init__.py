@@ -62,11 +62,10 @@ def _number(x: Any) -> Any:
     """Return the Python number that a scalar stands for; anything else as it is."""
     if type(x) in _AS_THEY_ARE:
         return x
-    if isinstance(x, np.ndarray) and x.ndim == 0:
-        x = x[()]
+    scalar = x[()] if isinstance(x, np.ndarray) and x.ndim == 0 else x
     for kind, derived in _KINDS.items():
-        if isinstance(x, derived):
-            return kind(x)
+        if isinstance(scalar, derived):
+            return kind(scalar)
     return x
 
 
