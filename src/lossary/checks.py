@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossary.composite import Variant, composite
+from lossary.definition import REDUCTIONS
 from lossary.domains import FINITE, Range
 from lossary.errors import choices, shown, type_error, value_error
 from lossary.problem import Problem, Request
@@ -16,7 +17,6 @@ from lossary.problem import Problem, Request
 if TYPE_CHECKING:
     from lossary.backends.base import Backend
 
-_REDUCTIONS = ("none", "mean", "sum")
 _DENOMINATORS = ("count", "weights")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _LEAST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**64 - 1
@@ -104,13 +104,13 @@ def _check_integers(request: Request, arrays: dict[str, Any]) -> None:
 def _check_choices(request: Request) -> None:
     given = request.reduction
     if not isinstance(given, str):
-        requirement = f"must be {choices(_REDUCTIONS)}"
+        requirement = f"must be {choices(REDUCTIONS)}"
         array = hasattr(given, "shape") or isinstance(given, (list, tuple))
         remedy = "Weights and masks are passed by keyword: weights=, where=." if array else ""
         raise type_error(request.function, "reduction", requirement, shown(given), remedy)
-    if given not in _REDUCTIONS:
+    if given not in REDUCTIONS:
         raise value_error(
-            request.function, "reduction", f"must be {choices(_REDUCTIONS)}", repr(given)
+            request.function, "reduction", f"must be {choices(REDUCTIONS)}", repr(given)
         )
     _check_denominator(request)
 

@@ -20,7 +20,7 @@ from lossary.errors import choices, shown, type_error, value_error
 #: Parameters that a formula may have for the sake of its signature alone.
 RESERVED = ("weights", "axis")
 
-_REDUCTIONS = ("none", "mean", "sum")
+REDUCTIONS = ("none", "mean", "sum")
 #: Parameters that every loss has of its own, and symbols that the derivatives are made with.
 _TAKEN = frozenset({"reduction", "where", "denominator", "dtype", "ignore_index", "cotangent"})
 _INTERNAL = frozenset({"_call", "_Request", "_loss", "_bind"})
@@ -107,8 +107,8 @@ class Definition:
             self._check_kind(f"limits[{name!r}]", limit, Range)
         for name, default in self.parameters.items():
             self._check_default(name, default, limits.get(name, FINITE))
-        if not isinstance(reduction, str) or reduction not in _REDUCTIONS:
-            requirement = f"must be {choices(_REDUCTIONS)}"
+        if not isinstance(reduction, str) or reduction not in REDUCTIONS:
+            requirement = f"must be {choices(REDUCTIONS)}"
             raise value_error(self.name, "reduction", requirement, shown(reduction))
 
     # --- the parameters -----------------------------------------------------------------------

@@ -59,13 +59,9 @@ class JaxBackend(Backend):
         """Return x in the dtype of this name."""
         return x.astype(name)
 
-    def readable(self, problem: Problem) -> bool:
+    def concrete(self, problem: Problem) -> bool:
         """Tell whether the values are known: they are not under a transformation."""
         return not any(isinstance(x, jax.core.Tracer) for x in problem.arrays.values())
-
-    def may_check(self, problem: Problem) -> bool:
-        """Look at values only if the policy is to raise, and never under a trace."""
-        return self.readable(problem) and super().may_check(problem)
 
     def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs as one compiled computation."""

@@ -152,9 +152,9 @@ def is_direct(plan: Plan, job: Job) -> bool:
 
 
 def is_plain(plan: Plan, job: Job) -> bool:
-    """Tell whether the kernel can read what lies at the arrays' addresses, without conversion."""
+    """Tell whether arrays that it can read as they are need no conversion, if only of a scalar."""
     wanted = {"mask": "bool", "label": "int64"}
-    return is_direct(plan, job) and all(
+    return all(
         (x := job.arrays[str(leaf.value)]).flags.c_contiguous
         and x.dtype.name == wanted.get(leaf.operation, job.compute)
         for leaf in plan.leaves

@@ -89,7 +89,7 @@ class Writer:
         plan: Plan,
         precision: Precision,
         scalars: frozenset[str],
-        addresses: Mapping[str, str] = MappingProxyType({}),
+        addresses: Mapping[str, str],
     ) -> None:
         self.plan = plan
         self.precision = precision
