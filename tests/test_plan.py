@@ -43,7 +43,7 @@ def costly(plan: Plan) -> list[str]:
 def test_cross_entropy_computes_each_exponential_once(hessian: bool) -> None:
     plan = derivatives("cross_entropy", labels=True, hessian=hessian)
     assert len(plan.passes) == 3  # the maximum, the sum, the derivatives
-    assert costly(plan) == ["exp_gap"]
+    assert costly(plan) == ["exp_below"]
     (kept,) = plan.passes[1].keeps
     assert plan.passes[2].finds == (kept,)
     assert kept[1].name == "gradient"

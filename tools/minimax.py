@@ -183,7 +183,7 @@ def evaluate(coefficients: list[mp.mpf], x: mp.mpf) -> mp.mpf:
 
 def split_of_log2(kind: str) -> list[mp.mpf]:
     """Return log(2) in two parts, the first so short that its products with exponents are exact."""
-    bits = {"F32": 16, "F64": 42}[kind]
+    bits = {"F32": 12, "F64": 40}[kind]
     high = mp.nint(LN2 * 2**bits) / 2**bits
     return [high, LN2 - high]
 

@@ -23,6 +23,7 @@ FORMATS = {"f32": np.float32, "f64": np.float64}
 BOUNDS = {
     "exp": 1.0,
     "exp_difference": 1.0,
+    "exp_below": 2.3,
     "expm1": 1.6,
     "log": 1.1,
     "log1p": 1.1,
@@ -32,7 +33,8 @@ BOUNDS = {
     "tanh": 1.6,
     "log_cosh": 1.7,
 }
-UNARY = [name for name in BOUNDS if name != "exp_difference"]
+BINARY = ("exp_difference", "exp_below")
+UNARY = [name for name in BOUNDS if name not in BINARY]
 INF, NAN = math.inf, math.nan
 EXPONENT_OF_FLOAT64 = 0x7FF << 52
 
@@ -96,8 +98,8 @@ EXACT = {
 @functools.cache
 def looped(name: str, suffix: str) -> Callable[..., Any]:
     """Return a function applied to arrays, compiled as the kernels apply it."""
-    function = getattr(vm, f"{name}_{suffix}")
-    if name == "exp_difference":
+    function = prepared(suffix) if name == "exp_below" else getattr(vm, f"{name}_{suffix}")
+    if name in BINARY:
 
         @numba.njit(nogil=True, error_model="numpy")
         def loop(x: Any, y: Any, out: Any) -> None:
@@ -112,6 +114,23 @@ def looped(name: str, suffix: str) -> Callable[..., Any]:
                 out[i] = function(x[i])
 
     return loop
+
+
+def prepared(suffix: str) -> Callable[..., Any]:
+    """Return exp(x - top) for x <= top, with what belongs to top computed on the spot."""
+    real = FORMATS[suffix]
+    names = ["exp_below", "below_origin", "below_least", "below_shift", "below_factor"]
+    exp_below, origin_of, least, shift, factor = (getattr(vm, f"{n}_{suffix}") for n in names)
+
+    @numba.njit(nogil=True, error_model="numpy")
+    def below(x: Any, top: Any) -> Any:
+        wide = np.float64(top)
+        origin = origin_of(wide)
+        most = 0.0 if wide == origin else wide - origin
+        given = real(origin), real(most), real(least(most)), real(shift(most)), real(factor(most))
+        return real(exp_below(x, *given) * 2.0**-vm.LIFT)
+
+    return below
 
 
 def apply(name: str, suffix: str, *arrays: Any) -> Any:
@@ -219,6 +238,28 @@ def test_exp_difference_makes_up_for_the_rounding_of_the_difference(suffix: str)
     assert np.max(errors) <= BOUNDS["exp_difference"]
 
 
+@both_formats
+def test_exp_below_is_accurate_wherever_the_largest_value_lies(suffix: str) -> None:
+    dtype = FORMATS[suffix]
+    random = np.random.default_rng(22)
+    limit = 104 if suffix == "f32" else 746
+    ends = 2 * limit + np.array([-2, -1, 0, 1, 2, 50, 51, 52, 53, 54, 100], dtype)
+    tops = [random.normal(scale=5, size=200), random.uniform(-4 * limit, 4 * limit, 200)]
+    tops = [*tops, ends, -ends, [1e5, -1e5, 1e30, -1e30, np.finfo(dtype).max, -np.finfo(dtype).max]]
+    top = np.repeat(np.concatenate(tops).astype(dtype), 8)
+    below = np.abs(random.standard_cauchy(top.size)) * random.choice([0, 1e-6, 1, 26], top.size)
+    x = np.minimum(np.maximum(top - below.astype(dtype), np.finfo(dtype).min), top)
+    got = apply("exp_below", suffix, x, top)
+    with mpmath.workdps(50):
+        exact = [mpmath.exp(mpmath.mpf(float(p)) - float(q)) for p, q in zip(x, top, strict=True)]
+        if suffix == "f32":
+            errors = float32_errors(got, np.array([float(e) for e in exact]))
+        else:
+            errors = [float64_error(v, e) for v, e in zip(got, exact, strict=True)]
+    worst = int(np.argmax(errors))
+    assert errors[worst] <= BOUNDS["exp_below"], (x[worst], top[worst], errors[worst])
+
+
 # --- exact values -----------------------------------------------------------------------------
 SPECIAL = [
     ("exp", [(0, 1), (-0.0, 1), (INF, INF), (-INF, 0), (1e30, INF), (-1e30, 0)]),
@@ -272,6 +313,19 @@ def test_special_differences(suffix: str) -> None:
 
 
 @both_formats
+def test_special_shares(suffix: str) -> None:
+    """What lies below an infinity has no share beside it; no number is far below everything."""
+    largest = np.finfo(FORMATS[suffix]).max
+    rows = [(INF, INF, 1), (0, INF, 0), (largest, INF, 0), (-INF, INF, 0), (-INF, -INF, 1)]
+    rows += [(-INF, top, 0) for top in (0, 1, -1, largest, -largest)]
+    rows += [(x, x, 1) for x in (0, 1e5, -1e5, largest, -largest)]
+    rows += [(-largest, largest, 0), (NAN, NAN, NAN), (0, NAN, NAN)]
+    x, top, expected = np.array(rows, FORMATS[suffix]).T
+    got = apply("exp_below", suffix, np.tile(x, 64), np.tile(top, 64)).reshape(64, -1)
+    assert same(got, expected).all(), list(zip(x, top, got[0], strict=True))
+
+
+@both_formats
 @pytest.mark.parametrize("name", ["expm1", "log1p", "tanh"])
 def test_tiny_arguments_come_back(name: str, suffix: str) -> None:
     finfo = np.finfo(FORMATS[suffix])
@@ -293,7 +347,7 @@ def test_a_result_does_not_depend_on_its_place(name: str, suffix: str) -> None:
     """The vectorised part of a loop and the rest of it give the same bits."""
     x = samples(name, 200, FORMATS[suffix])
     x = x[: x.size // 2 * 2]
-    arrays = x.reshape(2, -1) if name == "exp_difference" else x[np.newaxis]
+    arrays = np.sort(x.reshape(2, -1), axis=0) if name in BINARY else x[np.newaxis]
     together = apply(name, suffix, *arrays)
     alone = [apply(name, suffix, *arrays[:, i : i + 1])[0] for i in range(arrays.shape[1])]
     assert same(together, np.array(alone, x.dtype)).all()
@@ -304,7 +358,7 @@ def test_a_result_does_not_depend_on_its_place(name: str, suffix: str) -> None:
 @pytest.mark.parametrize("name", BOUNDS)
 def test_loops_are_vectorised(name: str, suffix: str) -> None:
     one = np.ones(1, FORMATS[suffix])
-    apply(name, suffix, *[one] * (2 if name == "exp_difference" else 1))
+    apply(name, suffix, *[one] * (2 if name in BINARY else 1))
     (text,) = looped(name, suffix).inspect_llvm().values()
     kind = "float" if suffix == "f32" else "double"
     assert re.search(rf"fmul [a-z ]*<\d+ x {kind}>", text), "no vector multiplication"

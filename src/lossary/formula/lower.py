@@ -3,13 +3,17 @@
 ``softplus(x)``, ``softplus(-x)``, ``sigmoid(x)`` and ``sigmoid(-x)`` all rest on ``exp(-|x|)``,
 so a kernel with value, gradient and Hessian evaluates one exponential. Each form is as accurate
 as the composite: nothing in it cancels.
+
+``exp(x - top)``, where top is the row's largest x, splits into what is computed once for a row
+and a shorter ``exp_below`` for each element. That is ``2^64 exp(x - top)``, so that subnormal
+shares keep their digits; the power of two is taken out of sums.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from lossary.formula.expression import Expression, node
+from lossary.formula.expression import Expression, is_number, literal, node
 from lossary.formula.rewrite import rewrite, spelled_out
 
 
@@ -45,8 +49,51 @@ def _surprise(others: Expression, d: Expression) -> Expression:
     return node("log1p", others + node("expm1", d)) - d
 
 
+_LIFTED = 2.0**-64
+
+
+def _exp_gap(x: Expression, top: Expression) -> Expression:
+    if not _is_largest(top, x):
+        return node("exp_gap", x, top)
+    origin = node("below_origin", top)
+    most = node("gap", top, origin)
+    prepared = [node(f"below_{name}", most) for name in ("least", "shift", "factor")]
+    return _LIFTED * node("exp_below", x, origin, most, *prepared)
+
+
+def _exp_tail(x: Expression, top: Expression) -> Expression:
+    if not _is_largest(top, x):
+        return node("exp_tail", x, top)
+    return _where(node("equal", x, top), literal(0), _exp_gap(x, top))
+
+
+def _is_largest(top: Expression, x: Expression) -> bool:
+    """Tell whether a row value is the largest of these elements."""
+    while top.operation == "stop":
+        (top,) = top.arguments
+    return top.operation == "max" and top.arguments[0] is x
+
+
+def _where(condition: Expression, a: Expression, b: Expression) -> Expression:
+    if is_number(a, 0.0) and _is_lifted(b):
+        return _LIFTED * node("where", condition, 0, b.arguments[1])
+    return node("where", condition, a, b)
+
+
+def _sum(x: Expression) -> Expression:
+    return _LIFTED * node("sum", x.arguments[1]) if _is_lifted(x) else node("sum", x)
+
+
+def _is_lifted(x: Expression) -> bool:
+    return x.operation == "multiply" and is_number(x.arguments[0], _LIFTED)
+
+
 _RULES: dict[str, Callable[..., Expression]] = {
     "softplus": _softplus,
     "sigmoid": _sigmoid,
     "surprise": _surprise,
+    "exp_gap": _exp_gap,
+    "exp_tail": _exp_tail,
+    "where": _where,
+    "sum": _sum,
 }

@@ -10,8 +10,9 @@ kernel, and the LaTeX and plain text. The conventions at kinks live here and now
   multiplies derivatives, lets a zero win on either side.
 
 In the array spelling ``xp`` is the array library, seen through its backend. In the kernel
-spelling ``{s}`` is the suffix of the working precision, ``{f}`` its type, and ``vm`` and ``ops``
-are the modules of vector mathematics and intrinsics. In text and LaTeX ``{0:6}`` is an operand
+spelling ``{s}`` is the suffix of the precision at that place, ``{f}`` its type, ``{w}`` the suffix
+of the kernel's working precision, and ``vm`` and ``ops`` are the modules of vector mathematics and
+intrinsics. In text and LaTeX ``{0:6}`` is an operand
 that gets parentheses if it binds less tightly than 6 (see :data:`BINDING`); ``{0}`` needs none.
 """
 
@@ -176,6 +177,11 @@ def _comparison(name: str, array: Callable[..., Any], sign: str, latex: str) -> 
 
 def _composite(name: str, arity: int, expand: Callable[..., Expression], **rest: Any) -> Primitive:
     return _row(name, arity, _unexpanded, "", expand=expand, **rest)
+
+
+def _prepared(name: str, arity: int) -> Primitive:
+    spelled = ", ".join(f"{{{i}}}" for i in range(arity))
+    return _row(name, arity, _unexpanded, f"vm.{name}_{{w}}({spelled})")
 
 
 def _unexpanded(*_: Any) -> Any:
@@ -394,6 +400,12 @@ _TABLE = (
         latex=r"\log\left({0:5} + e^{{{1:5}}}\right) - {1:6}",
         text="log({0:5} + exp({1:5})) - {1:6}", precedence=5,
     ),
+    # shares of a row's largest exponential, for compiled kernels alone (see lower.py) ----------
+    _prepared("below_origin", 1),
+    _prepared("below_least", 1),
+    _prepared("below_shift", 1),
+    _prepared("below_factor", 1),
+    _prepared("exp_below", 6),
     # what the derivative passes by ------------------------------------------------------------
     _row("stop", 1, lambda xp, a: xp.stop(a), "{0}", partials=lambda a: (literal(0),),
          latex="{0}", text="{0}"),

@@ -26,7 +26,7 @@ _fused = njit(**_options, fastmath={"contract"})
 
 # fmt: off
 # log(2) in two parts, the first so short that its products with exponents are exact.
-_LN2_F32 = (0.69314575, 1.4286068e-06)
+_LN2_F32 = (0.69311523, 3.1946183e-05)
 _EXP_F32 = (0.49999994, 0.1666652, 0.041668393, 0.00836878, 0.0013814466)
 _LOG_F32 = (0.6666695, 0.3995791, 0.30359063)
 _LOG1P_F32 = (
@@ -51,7 +51,7 @@ _LOG_COSH_F32 = (
     9.991092e-05,
     -2.5766272e-05,
 )
-_LN2_F64 = (0.6931471805598903, 5.497923018708371e-14)
+_LN2_F64 = (0.6931471805601177, -1.7239444525614835e-13)
 _EXP_F64 = (
     0.500000000000001,
     0.16666666666666674,
@@ -126,6 +126,10 @@ _LOG_COSH_F64 = (
     8.386520018778324e-09,
     -2.2911014679015472e-09,
 )
+
+
+#: ``exp_below`` returns 2^LIFT times its value, which leaves room for subnormal ones.
+LIFT = 64
 
 
 @dataclass(frozen=True)
@@ -226,6 +230,57 @@ def _exponentials(form: _Format) -> tuple[Callable[..., Any], ...]:
         return ops.select(abs(x) < smallest, x, value)
 
     return exp, exp_difference, expm1
+
+
+def _shares(form: _Format) -> tuple[Callable[..., Any], ...]:
+    """Return exp_below of a format, and the four functions that prepare it for a row."""
+    real, word, bits, unbits = form.real, form.word, form.bits, form.unbits
+    per_log2 = real(1 / math.log(2))
+    high, low = map(real, form.ln2)
+    digits = word(form.digits)
+    tail, wide_tail = ops.polynomial(form.exp), ops.polynomial(_EXP_F64)
+    wide_high, wide_low = _LN2_F64
+    # The exponent field of a result holds bias + 64 + n; where that is 0, so is the result.
+    lowest = form.bias + LIFT
+    shift = 1.5 * 2.0**form.digits + lowest
+    # What counts beside a number twice this far from 0 differs from it by less than half of it.
+    far = 2 * lowest * math.log(2)
+
+    @_plain
+    def nearest(most: Any) -> Any:
+        return np.rint(most * (1 / math.log(2)))
+
+    @_plain
+    def below_origin(top: Any) -> Any:
+        return ops.select(abs(top) < far, 0.0, top)
+
+    @_plain
+    def below_least(most: Any) -> Any:
+        return (nearest(most) - lowest) * math.log(2)
+
+    @_plain
+    def below_shift(most: Any) -> Any:
+        return shift - nearest(most)
+
+    @_fused
+    def below_factor(most: Any) -> Any:
+        n = nearest(most)
+        r = n * wide_low - (most - n * wide_high)
+        return 1.0 + (r + r * r * wide_tail(r))
+
+    @_fused
+    def exp_below(x: Any, origin: Any, most: Any, least: Any, moved: Any, factor: Any) -> Any:
+        s = x - origin
+        # An infinity less itself is NaN, for which the first choice takes the second number.
+        s = ops.select(s < most, s, most)
+        s = ops.select(s > least, s, least)
+        shifted = s * per_log2 + moved
+        n = shifted - moved
+        r = (s - n * high) - n * low
+        power = unbits(word(bits(shifted) << digits)) * factor
+        return power + power * (r + r * r * tail(r))
+
+    return exp_below, below_origin, below_least, below_shift, below_factor
 
 
 def _logarithms(form: _Format) -> tuple[Callable[..., Any], ...]:
@@ -339,6 +394,10 @@ def _sigmoids(
 
 exp_f32, exp_difference_f32, expm1_f32 = _exponentials(_F32)
 exp_f64, exp_difference_f64, expm1_f64 = _exponentials(_F64)
+exp_below_f32, *_prepare_f32 = _shares(_F32)
+exp_below_f64, *_prepare_f64 = _shares(_F64)
+below_origin_f32, below_least_f32, below_shift_f32, below_factor_f32 = _prepare_f32
+below_origin_f64, below_least_f64, below_shift_f64, below_factor_f64 = _prepare_f64
 log_f32, log1p_f32, log1p_unit_f32 = _logarithms(_F32)
 log_f64, log1p_f64, log1p_unit_f64 = _logarithms(_F64)
 softplus_f32, sigmoid_f32, tanh_f32, log_cosh_f32 = _sigmoids(_F32, exp_f32, log1p_unit_f32)

@@ -315,7 +315,8 @@ class Writer:
     # --- small questions ----------------------------------------------------------------------
     def spell(self, item: Expression, arguments: list[str], precision: str) -> str:
         """Write an operation in a precision."""
-        return PRIMITIVES[item.operation].kernel.format(*arguments, s=precision, f=precision)
+        kernel = PRIMITIVES[item.operation].kernel
+        return kernel.format(*arguments, s=precision, f=precision, w=self.precision)
 
     def place(self, item: Expression) -> int:
         """Return the number of a node, of which its names are made."""
