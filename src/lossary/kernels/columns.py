@@ -87,19 +87,18 @@ class ColumnsWriter(Writer):
 
     # --- row values ---------------------------------------------------------------------------
     def _scratch(self) -> None:
-        lines = self.lines
         for place in range(max((len(s.sums) for s in self.plan.passes), default=0)):
-            lines.add(f"b{place} = np.empty(({GROUP}, {self.block}), {self.precision})")
+            self.scratch(f"b{place}", self.precision, GROUP, self.block)
             if self.precision == "f64":
-                lines.add(f"c{place} = np.empty({self.block}, f64)")
+                self.scratch(f"c{place}", "f64", self.block)
         for item in self.row_values():
             kind: str = "f64" if item.operation != "max" else self.precision
-            kind = "np.int64" if item.operation == "label" else kind
-            kind = "np.bool_" if self.is_boolean(item) else kind
-            lines.add(f"s{self.place(item)} = np.empty({self.block}, {kind})")
+            kind = "i64" if item.operation == "label" else kind
+            kind = "bool" if self.is_boolean(item) else kind
+            self.scratch(f"s{self.place(item)}", kind, self.block)
             if self.is_rounded(item) or item.operation == "label":
                 kind = "i32" if item.operation == "label" else self.precision
-                lines.add(f"e{self.place(item)} = np.empty({self.block}, {kind})")
+                self.scratch(f"e{self.place(item)}", kind, self.block)
 
     def reference(self, item: Expression) -> str:
         """Return the name of a row value or constant in float64."""

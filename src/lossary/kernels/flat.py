@@ -21,7 +21,7 @@ class FlatWriter(Writer):
         counts = [place for place, o in enumerate(self.reduced) if o.role == "count"]
         if self.precision == "f32":
             for place, _ in enumerate(sums):
-                lines.add(f"b{place} = np.empty({BLOCK}, f32)")
+                self.scratch(f"b{place}", "f32", BLOCK)
         self.open_chunks()
         lines.open(f"for base in range(start, stop, {BLOCK}):")
         lines.add(f"width = min({BLOCK}, stop - base)")

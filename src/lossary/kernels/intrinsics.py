@@ -13,9 +13,11 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 _FREE = ("reassoc", "nsz", "contract")
+_ALIGNMENT = 64
 
 
 @intrinsic
@@ -101,6 +103,27 @@ def _pointer(kind: Any) -> Any:
 # What lies at an address, by the name of its dtype.
 to_float32, to_float64 = _pointer(types.float32), _pointer(types.float64)
 to_int64, to_bool = _pointer(types.int64), _pointer(types.uint8)
+
+
+def _stack(kind: Any) -> Any:
+    @intrinsic
+    def stack(context: Any, length: Any) -> Any:
+        def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            memory = cgutils.alloca_once(builder, target.get_data_type(kind), size=count)
+            memory.align = _ALIGNMENT
+            return memory
+
+        count = getattr(length, "literal_value", None)
+        return None if count is None else (types.CPointer(kind)(length), generate)
+
+    return stack
+
+
+# Scratch memory of a fixed length on the stack, uninitialised. LLVM knows that nothing else
+# points there, so that loops over it need not look whether arrays overlap.
+stack_f32, stack_f64 = _stack(types.float32), _stack(types.float64)
+stack_i32, stack_i64 = _stack(types.int32), _stack(types.int64)
+stack_bool = _stack(types.boolean)
 
 
 def polynomial(coefficients: Sequence[float]) -> Callable[[Any], Any]:

@@ -33,7 +33,7 @@ class RowsWriter(Writer):
         lines = self.lines
         self.scalar_leaves(Kind.ROW)
         for place in range(max((len(self._by_way(s)) for s in self.plan.passes), default=0)):
-            lines.add(f"b{place} = np.empty({BLOCK}, {self.precision})")
+            self.scratch(f"b{place}", self.precision, BLOCK)
         self.open_chunks()
         lines.open("for row in range(start, stop):")
         for leaf in self.leaves(Kind.ELEMENT):

@@ -129,6 +129,10 @@ class Writer:
                 pointer = f"ops.to_{dtype}(d_{leaf.value})"
                 self.lines.add(f"a_{leaf.value} = numba.carray({pointer}, {shape})")
 
+    def scratch(self, name: str, kind: str, *shape: int) -> None:
+        """Make an array of a fixed shape on the stack."""
+        self.lines.add(f"{name} = numba.carray(ops.stack_{kind}({math.prod(shape)}), {shape})")
+
     def shape_of(self, leaf: Expression) -> str:
         """Return the shape of the array behind a leaf."""
         raise NotImplementedError
