@@ -2,21 +2,19 @@
 
 ``ColumnsWriter`` is for a class axis that is not the last: arrays are (outer, classes, inner), and
 the loop over ``inner`` is vectorised. ``ShortRowsWriter`` is for a last axis of few classes, too
-few to fill a loop: blocks of rows are transposed into scratch memory first. Row values live in
-small scratch arrays.
+few to fill a loop: blocks of rows are transposed into scratch memory first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import groupby
 from typing import ClassVar
 
-from lossary.formula.expression import LEAVES, Expression, Kind
+from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Pass
-from lossary.kernels.writer import Site, Writer, by_row
+from lossary.kernels.blocks import BlockWriter
+from lossary.kernels.writer import Site, by_row
 
 #: Rows in a block: where they lie side by side, and where they are transposed into scratch memory,
 #: which is to stay in the nearest cache.
@@ -26,28 +24,12 @@ ROW_BLOCK = 64
 GROUP = 4
 
 
-class ColumnsWriter(Writer):
+class ColumnsWriter(BlockWriter):
     """Writes a loop over units: a block of neighbouring rows, all their classes."""
 
     sizes = ("size", "classes", "inner")
     block: ClassVar[int] = COLUMN_BLOCK
-
-    def body(self) -> None:
-        """Write the loop over units."""
-        lines = self.lines
-        self.scalar_leaves(Kind.ROW)
-        self._scratch()
-        self.open_chunks()
-        lines.open("for unit in range(start, stop):")
-        self.begin_unit()
-        for number, sweep in enumerate(self.plan.passes):
-            self._stage(number, ())
-            self._pass(sweep)
-        rows = [o for o in self.plan.outputs if o.expression.kind is not Kind.ELEMENT]
-        self._stage(len(self.plan.passes), rows)
-        self.end_unit()
-        lines.close()
-        self.close_chunks()
+    at: ClassVar[str] = "i"
 
     # --- what the two layouts do differently --------------------------------------------------
     def begin_unit(self) -> None:
@@ -56,9 +38,6 @@ class ColumnsWriter(Writer):
         self.lines.add("outer = unit // blocks")
         self.lines.add(f"begin = unit % blocks * {self.block}")
         self.lines.add(f"width = min({self.block}, inner - begin)")
-
-    def end_unit(self) -> None:
-        """Finish the block of rows."""
 
     def shape_of(self, leaf: Expression) -> str:
         """Return the shape of the array behind a leaf."""
@@ -85,82 +64,17 @@ class ColumnsWriter(Writer):
         """Return where an output is stored at class j of the block's row i."""
         return f"o_{output.name}[outer, j, begin + i]"
 
-    # --- row values ---------------------------------------------------------------------------
-    def _scratch(self) -> None:
+    def make_scratch(self) -> None:
+        """Make the arrays of row values, and those of a group of classes."""
         for place in range(max((len(s.sums) for s in self.plan.passes), default=0)):
             self.scratch(f"b{place}", self.precision, GROUP, self.block)
             if self.precision == "f64":
                 self.scratch(f"c{place}", "f64", self.block)
-        for item in self.row_values():
-            kind: str = "f64" if item.operation != "max" else self.precision
-            kind = "i64" if item.operation == "label" else kind
-            kind = "bool" if self.is_boolean(item) else kind
-            self.scratch(f"s{self.place(item)}", kind, self.block)
-            if self.is_rounded(item) or item.operation == "label":
-                kind = "i32" if item.operation == "label" else self.precision
-                self.scratch(f"e{self.place(item)}", kind, self.block)
-
-    def reference(self, item: Expression) -> str:
-        """Return the name of a row value or constant in float64."""
-        if not self._varies(item):
-            return super().reference(item)
-        place = f"s{self.place(item)}[i]"
-        return f"f64({place})" if item.operation == "max" else place
-
-    def rounded_reference(self, item: Expression) -> str:
-        """Return the name of a row value or constant in the working precision."""
-        return super().rounded_reference(item) + ("[i]" if self._varies(item) else "")
-
-    def index_reference(self, item: Expression) -> str:
-        """Return a row's label where elements compare their index with it, in 32 bits."""
-        if item.operation == "label" and self._varies(item):
-            return f"e{self.place(item)}[i]"
-        return super().index_reference(item)
-
-    def _varies(self, item: Expression) -> bool:
-        return item.kind is Kind.ROW and not self.is_scalar(item)
-
-    def _stage(self, stage: int, outputs: Iterable[Output]) -> None:
-        finished = [
-            item
-            for item in self.row_values()
-            if item.operation in {"sum", "max"} and self.plan.stages[id(item)] == stage
-        ]
-        for gathers, items in _runs([*finished, *self.row_items(stage)]):
-            if gathers or any(self._changes(item) for item in items):
-                self.lines.open("for i in range(width):")
-                for item in items:
-                    self._row_value(item)
-                self.lines.close()
-        outputs = list(outputs)
-        if outputs:
-            self.lines.open("for i in range(width):")
-            for output in outputs:
-                self.deliver(
-                    output, self.row(output.expression), self.row_place(f"o_{output.name}")
-                )
-            self.lines.close()
-
-    def _changes(self, item: Expression) -> bool:
-        return item.operation not in {"sum", "max"} or self.is_rounded(item)
-
-    def _row_value(self, item: Expression) -> None:
-        name = f"s{self.place(item)}[i]"
-        if item.operation in LEAVES:
-            mask = " != 0" if item.operation == "mask" else ""
-            self.lines.add(f"{name} = {self.row_place(f'a_{item.value}')}{mask}")
-        elif item.operation == "at_label":
-            self.at_label(item, name)
-        elif item.operation not in {"sum", "max"}:
-            arguments = [self.row(child) for child in item.arguments]
-            self.lines.add(f"{name} = {self.spell(item, arguments, 'f64')}")
-        if item.operation == "label":
-            self.lines.add(f"e{self.place(item)}[i] = i32({name})")
-        elif self.is_rounded(item):
-            self.lines.add(f"e{self.place(item)}[i] = {self.precision}({name})")
+        super().make_scratch()
 
     # --- passes -------------------------------------------------------------------------------
-    def _pass(self, sweep: Pass) -> None:
+    def sweep(self, sweep: Pass) -> None:
+        """Write a pass: class by class, each for all rows."""
         self._maxima([item for item in sweep.reductions if item.operation == "max"])
         rest = replace(sweep, reductions=sweep.sums)
         if rest.sums:
@@ -285,8 +199,9 @@ class ShortRowsWriter(ColumnsWriter):
         """Return where an output is stored at class j of the block's row i."""
         return f"y_{output.name}[j, i]"
 
-    def _scratch(self) -> None:
-        super()._scratch()
+    def make_scratch(self) -> None:
+        """Make the scratch memory that rows are transposed to."""
+        super().make_scratch()
         names = [f"x_{leaf.value}" for leaf in self._transposed()]
         names += [f"y_{output.name}" for output in self.element_outputs()]
         for name in names:
@@ -294,12 +209,3 @@ class ShortRowsWriter(ColumnsWriter):
 
     def _transposed(self) -> list[Expression]:
         return [x for x in self.leaves(Kind.ELEMENT) if by_row(x) and not self.is_scalar(x)]
-
-
-def _runs(items: list[Expression]) -> Iterator[tuple[bool, list[Expression]]]:
-    """Cut row values into those that are gathered at the label and the others.
-
-    A loop with a gather is not vectorised, so it must not hold anything else.
-    """
-    for gathers, run in groupby(items, lambda item: item.operation == "at_label"):
-        yield gathers, list(run)

@@ -21,13 +21,16 @@ from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Plan, make_plan
 from lossary.kernels import bfloat16, cache, threads
 from lossary.kernels.columns import COLUMN_BLOCK, ROW_BLOCK
+from lossary.kernels.rows import ROWS
 from lossary.kernels.source import Layout, writer
 from lossary.kernels.writer import Precision
 
 CHUNK = 1 << 15
 PARALLEL_FROM = 1 << 17
+#: So many numbers of neighbouring rows are passed over together.
+UNIT = 1 << 14
 #: Up to so many classes rows are transposed in blocks.
-SHORT = 120
+SHORT = 48
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
@@ -240,13 +243,20 @@ def _geometry(job: Job) -> tuple[tuple[int, ...], Layout, int]:
     inner = math.prod(job.shape[job.axis + 1 :])
     rows = math.prod(job.unit_shape)
     if inner == 1 and (classes > SHORT or rows < ROW_BLOCK // 4):
-        return (rows, classes), "rows", max(1, CHUNK // max(classes, 1))
+        block = _rows_of_unit(classes)
+        chunk = max(1, CHUNK // max(classes * block, 1))
+        return (-(-rows // block), classes, rows, block), "rows", chunk
     block = ROW_BLOCK if inner == 1 else COLUMN_BLOCK
     chunk = max(1, CHUNK // max(classes * block, 1))
     if inner == 1:
         return (-(-rows // block), classes, rows), "short rows", chunk
     outer = math.prod(job.shape[: job.axis])
     return (outer * -(-inner // block), classes, inner), "columns", chunk
+
+
+def _rows_of_unit(classes: int) -> int:
+    """Return how many rows, at least one, stay in a near cache until they are read again."""
+    return max(1, min(ROWS, UNIT // max(classes, 1)))
 
 
 def _viewer(
@@ -291,6 +301,7 @@ def _run_blocks(plan: Plan, job: Job) -> dict[str, Any]:
     kernel = kernel_of(plan, job.compute, layout, scalars)
     classes = () if job.axis is None else (job.shape[job.axis],)
     blocks = list(_blocks(job.unit_shape, max(1, CHUNK // max(math.prod(classes), 1))))
+    unit = _rows_of_unit(math.prod(classes))
     leaves = [_moved(leaf, job.arrays[str(leaf.value)], job, scalars) for leaf in plan.leaves]
     targets = [_class_last(results[o.name], o.expression.kind, job) for o in kernel.stored]
     numbers = [job.numbers[name] for name in plan.parameters]
@@ -304,12 +315,13 @@ def _run_blocks(plan: Plan, job: Job) -> dict[str, Any]:
                 x if fixed else _converted(leaf, _piece(x, block, leaf.kind, classes), job)
                 for leaf, (x, fixed) in zip(plan.leaves, leaves, strict=True)
             ]
+            sizes = [size] if job.axis is None else [-(-size // unit), *classes, size, unit]
             made = [
                 np.empty((size, *classes) if _keeps(o, job) else (size,), job.compute)
                 for o in kernel.stored
             ]
             kernel.function(
-                0, 1, size, size, *classes, *given, *numbers, *made, partials[place : place + 1]
+                0, 1, size, *sizes, *given, *numbers, *made, partials[place : place + 1]
             )
             for output, target, piece in zip(kernel.stored, targets, made, strict=True):
                 _put(target, block, piece, job.dtypes[output.name])

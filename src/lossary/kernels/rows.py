@@ -1,8 +1,7 @@
 """Kernels of losses along the last axis: the loop over the classes is the vectorised one.
 
-Arrays are (rows, classes). What belongs to a row is computed in float64: it costs little and
-keeps the last steps (a logarithm, a difference of large numbers) from losing what the loop has
-earned.
+Arrays are (rows, classes). A unit is a block of rows that stay in a near cache from one pass over
+them to the next.
 
 Where one class of a row is treated apart (the label's), no element of the loop is asked whether
 it is that class: the loop treats all alike, and the one element is computed again and put in its
@@ -12,89 +11,85 @@ place before the values are reduced.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 from lossary.formula.elements import asks, named_index, walk_elements
-from lossary.formula.expression import LEAVES, Expression, Kind
+from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Pass
+from lossary.kernels.blocks import BlockWriter
 from lossary.kernels.flat import BLOCK
-from lossary.kernels.writer import Site, Writer, by_row
+from lossary.kernels.writer import Site, by_row
 
+#: The most rows of a unit.
+ROWS = 32
+# Blocks are filled up to a multiple of this with zeros before they are added up, so that the
+# vectorised loop leaves nothing over for a slow one.
+LANES = 16
 # So many classes of float64 are added up in vector registers before what is lost is looked at.
 PART = 64
 
 
-class RowsWriter(Writer):
-    """Writes a loop over rows, and for each as many loops over its classes as it takes passes."""
+class RowsWriter(BlockWriter):
+    """Writes a loop over blocks of rows, and for each row loops over its classes."""
 
-    sizes = ("size", "classes")
+    sizes = ("size", "classes", "rows", "block")
+    block: ClassVar[int] = ROWS
+    at: ClassVar[str] = "row"
 
-    def body(self) -> None:
-        """Write the loop over rows."""
-        lines = self.lines
-        self.scalar_leaves(Kind.ROW)
-        for place in range(max((len(self._by_way(s)) for s in self.plan.passes), default=0)):
-            self.scratch(f"b{place}", self.precision, BLOCK)
-        self.open_chunks()
-        lines.open("for row in range(start, stop):")
-        for leaf in self.leaves(Kind.ELEMENT):
-            lines.add(f"x_{leaf.value} = a_{leaf.value}[{'row' if by_row(leaf) else ':'}]")
-        for output in self.element_outputs():
-            lines.add(f"y_{output.name} = o_{output.name}[row]")
-        for number, sweep in enumerate(self.plan.passes):
-            self._stage(number)
-            self._pass(sweep)
-        self._stage(len(self.plan.passes))
-        for output in self.plan.outputs:
-            if output.expression.kind is not Kind.ELEMENT:
-                self.deliver(output, self.row(output.expression), f"o_{output.name}[row]")
-        lines.close()
-        self.close_chunks()
+    def begin_unit(self) -> None:
+        """Find the block of rows."""
+        self.lines.add("begin = unit * block")
+        self.lines.add("width = min(block, rows - begin)")
 
     def shape_of(self, leaf: Expression) -> str:
         """Return the shape of the array behind a leaf."""
         if not by_row(leaf):
             return "(classes,)"
-        return "(size, classes)" if leaf.kind is Kind.ELEMENT else "(size,)"
+        return "(rows, classes)" if leaf.kind is Kind.ELEMENT else "(rows,)"
+
+    def row_place(self, name: str) -> str:
+        """Return where an array of row values holds that of the row at hand."""
+        return f"{name}[begin + row]"
 
     def load_at_label(self, leaf: Expression, index: str) -> str:
         """Return how a leaf is read at one class of the row."""
-        return f"x_{leaf.value}[{index}]"
+        place = f"begin + row, {index}" if by_row(leaf) else index
+        return f"a_{leaf.value}[{place}]"
 
-    def _stage(self, stage: int) -> None:
-        for item in self.row_items(stage):
-            name = f"n{self.place(item)}"
-            if item.operation in LEAVES:
-                self.leaf(item, name, "[row]", Kind.ROW)
-                continue
-            if item.operation == "at_label":
-                self.at_label(item, name)
-            else:
-                arguments = [self.row(child) for child in item.arguments]
-                self.lines.add(f"{name} = {self.spell(item, arguments, 'f64')}")
-            self.round(item)
+    def make_scratch(self) -> None:
+        """Make the arrays of row values, and those of a block of classes."""
+        super().make_scratch()
+        for place in range(max((len(self._by_way(s)) for s in self.plan.passes), default=0)):
+            self.scratch(f"b{place}", self.precision, BLOCK + LANES)
 
-    def _pass(self, sweep: Pass) -> None:
+    def sweep(self, sweep: Pass) -> None:
+        """Write a pass: row by row, each in blocks of classes."""
         if not sweep.reductions and not sweep.outputs:
             return
         lines = self.lines
+        self.open_rows()
+        for leaf in self.leaves(Kind.ELEMENT):
+            lines.add(f"x_{leaf.value} = a_{leaf.value}[{'begin + row' if by_row(leaf) else ':'}]")
+        for output in sweep.memory:
+            lines.add(f"y_{output.name} = o_{output.name}[begin + row]")
         for item in sweep.reductions:
             start = "0.0" if item.operation == "sum" else f"{self.precision}(-math.inf)"
             lines.add(f"r{self.place(item)} = {start}")
         for item in sweep.sums:
             lines.add(f"c{self.place(item)} = 0.0")
         lines.open(f"for base in range(0, classes, {BLOCK}):")
-        lines.add(f"width = min({BLOCK}, classes - base)")
+        lines.add(f"span = min({BLOCK}, classes - base)")
         for leaf in self.leaves(Kind.ELEMENT):
-            lines.add(f"z_{leaf.value} = x_{leaf.value}[base : base + width]")
+            lines.add(f"z_{leaf.value} = x_{leaf.value}[base : base + span]")
         for output in sweep.memory:
-            lines.add(f"w_{output.name} = y_{output.name}[base : base + width]")
+            lines.add(f"w_{output.name} = y_{output.name}[base : base + span]")
         self._block(sweep)
         lines.close()
         for item in sweep.reductions:
             place = self.place(item)
             total = f"sums.complete(r{place}, c{place})" if item.operation == "sum" else f"r{place}"
-            lines.add(f"n{place} = f64({total})")
-            self.round(item)
+            lines.add(f"s{place}[row] = {total}")
+        lines.close()
 
     def _block(self, sweep: Pass) -> None:
         lines = self.lines
@@ -106,12 +101,12 @@ class RowsWriter(Writer):
         direct = [place for place in map(self.place, sweep.sums) if place not in scratch]
         site = Site(lambda leaf: f"z_{leaf.value}[i]", "(base + i)")
         if direct:
-            lines.open(f"for part in range(0, width, {PART}):")
+            lines.open(f"for part in range(0, span, {PART}):")
             for place in direct:
-                lines.add(f"s{place} = 0.0")
-            lines.open(f"for i in range(part, min(part + {PART}, width)):")
+                lines.add(f"q{place} = 0.0")
+            lines.open(f"for i in range(part, min(part + {PART}, span)):")
         else:
-            lines.open("for i in range(width):")
+            lines.open("for i in range(span):")
         self._values(sweep, sweep, replace(site, hit="ELSEWHERE") if apart else site)
         lines.close()
         if direct:
@@ -120,7 +115,7 @@ class RowsWriter(Writer):
             lines.close()
         if apart:
             lines.add(f"i = np.int64({self.reference(named[0])}) - base")
-            lines.open("if i >= 0 and i < width:")
+            lines.open("if i >= 0 and i < span:")
             self._values(sweep, sweep.of_named_class, replace(site, hit="HERE", prefix="h"))
             lines.close()
         for number, item in enumerate(by_way):
@@ -131,11 +126,14 @@ class RowsWriter(Writer):
         lines, place = self.lines, self.place(item)
         if item.operation == "sum" and self.precision == "f64":
             running = f"r{place}, c{place}"
-            lines.add(f"{running} = sums.add_block({running}, {block}, width)")
+            lines.add(f"{running} = sums.add_block({running}, {block}, span)")
             return
         if item.operation == "sum":
-            lines.add(f"s{place} = 0.0")
-        lines.open("for i in range(width):")
+            lines.add(f"{block}[span : span + {LANES}] = 0.0")
+            lines.add(f"q{place} = 0.0")
+            lines.open(f"for i in range((span + {LANES - 1}) // {LANES} * {LANES}):")
+        else:
+            lines.open("for i in range(span):")
         lines.add(self._reduced(item, f"{block}[i]"))
         lines.close()
         if item.operation == "sum":
@@ -144,7 +142,7 @@ class RowsWriter(Writer):
     def _add(self, place: int) -> None:
         """Add the sum of a part of the classes to that of all."""
         running = f"r{place}, c{place}"
-        self.lines.add(f"{running} = sums.add({running}, s{place})")
+        self.lines.add(f"{running} = sums.add({running}, q{place})")
 
     def _values(self, sweep: Pass, part: Pass, site: Site) -> None:
         """Compute one element for a pass, or for the part of it that asks for the named class."""
@@ -163,7 +161,7 @@ class RowsWriter(Writer):
         place = self.place(item)
         if item.operation == "max":
             return f"r{place} = ops.maximum(r{place}, {value})"
-        return f"s{place} = ops.accumulate(s{place}, f64({value}))"
+        return f"q{place} = ops.accumulate(q{place}, f64({value}))"
 
     def _by_way(self, sweep: Pass) -> list[Expression]:
         """Return the reductions whose values go by way of scratch memory.
