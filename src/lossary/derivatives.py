@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import numbers
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lossary.backends import find_backend
@@ -142,9 +143,13 @@ def _derived(loss: Loss, argnums: int | Sequence[int], second: bool) -> Function
             backend = find_backend(request)
             problem = prepare(request, backend)
             _refuse_labels(problem, names)
-            results = evaluate(problem, backend, names, second)
             if key is not None and recipe is None and key == signature(request, names, second):
-                _keep_recipe(key, problem, backend, names, second)
+                recipe = _recipe(problem, backend, names, second)
+                if recipe is not None:
+                    _recipes.keep(key, recipe)
+                    results = recipe(request)
+            if results is None:
+                results = evaluate(problem, backend, names, second)
         if single:
             return results
         gradients = results[1 : 1 + len(names)]
@@ -173,16 +178,15 @@ def evaluate(
     return (value, *derivatives)
 
 
-def _keep_recipe(
-    key: Any, problem: Problem, backend: Backend, names: Sequence[str], second: bool
-) -> None:
-    """Remember the call if its gradients need no pass beforehand and no change of dtype."""
+def _recipe(problem: Problem, backend: Backend, names: Sequence[str], second: bool) -> Any:
+    """Return a recipe if gradients need no pass beforehand and no change of dtype."""
     same = all(backend.dtype_name(problem.arrays[name]) == problem.dtype for name in names)
-    if same and not backend.denominator_outputs(problem):
-        outputs = _outputs(backend, problem, names, second)
-        recipe = backend.recipe(problem, outputs, [output.name for output in outputs[1:]])
-        if recipe is not None:
-            _recipes.keep(key, recipe)
+    if not same or backend.denominator_outputs(problem):
+        return None
+    problem = replace(problem, numbers=dict(problem.numbers))
+    problem.numbers["cotangent"] = backend.inverse(backend.denominator(problem, {}))
+    outputs = _outputs(backend, problem, names, second)
+    return backend.recipe(problem, outputs, [output.name for output in outputs[1:]])
 
 
 def _kinds(second: bool) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from lossary.problem import Problem, Request, stored, total
 
 if TYPE_CHECKING:
     from lossary.backends.base import Backend
+    from lossary.kernels.host import Direct
     from lossary.registry import Loss
 
 _LIMIT = 4096
@@ -97,25 +98,26 @@ class HostRecipe:
         self,
         backend: Backend,
         problem: Problem,
-        direct: Any,
+        direct: Direct,
         views: Sequence[Callable[[Any], Any] | None],
         gradients: Sequence[str],
     ) -> None:
-        request = problem.request
-        self._direct = direct
+        stored, reduced = direct.stored, direct.reduced
         self.leaves = tuple(direct.leaves)
-        self._pick = picker(request.loss, self.leaves)
-        self._views = views
-        self._as_given = not any(views)
+        self._direct = direct
+        self._pick = picker(problem.request.loss, self.leaves)
+        self._views = views if any(views) else None
         self._number, self._array = backend.finishers(problem.dtype)
-        self._reduced = problem.reduction != "none"
-        names = list(direct.names)
-        self._value = names.index("value")
-        self._faults = [names.index(name) for name in names if name.startswith("fault_")]
-        self._gradients = [names.index(name) for name in gradients]
-        self._denominator = names.index("denominator") if "denominator" in names else None
+        self._faults = [i for i, name in enumerate(reduced) if name.startswith("fault_")]
+        self._gradients = [
+            (True, stored.index(name)) if name in stored else (False, reduced.index(name))
+            for name in gradients
+        ]
+        self._stored_value = stored.index("value") if "value" in stored else None
+        self._total = 0 if "value" in stored else reduced.index("value")
+        self._denominator = reduced.index("denominator") if "denominator" in reduced else None
         self._factor = 1.0
-        if self._reduced and self._denominator is None:
+        if problem.reduction != "none" and self._denominator is None:
             self._factor = float(backend.denominator(problem, {}))
 
     def __call__(self, request: Request) -> tuple[Any, ...] | None:
@@ -124,32 +126,33 @@ class HostRecipe:
 
     def run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
         """Do the same for arrays in the order of ``leaves``."""
-        if not self._as_given:
+        if self._views is not None:
             pairs = zip(self._views, arrays, strict=True)
             try:
                 arrays = [x if view is None else view(x) for view, x in pairs]
             except RuntimeError:  # a tensor that stands for another has no memory of its own
                 return None
-        results = self._direct(arrays)
+        stored, reduced = self._direct(arrays)
         for place in self._faults:
-            if results[place]:
+            if reduced[place]:
                 return None
-        value = results[self._value]
-        if not self._reduced:
-            value = self._array(value)
+        if self._stored_value is not None:
+            value = self._array(stored[self._stored_value])
         else:
-            factor = self._factor if self._denominator is None else results[self._denominator]
+            factor = self._factor if self._denominator is None else reduced[self._denominator]
             if factor == 0.0:
                 return None
-            value = self._number(value / factor)
+            value = self._number(reduced[self._total] / factor)
         if not self._gradients:
             return (value,)
-        return (value, *[self._gradient(results[place]) for place in self._gradients])
-
-    def _gradient(self, result: Any) -> Any:
-        """Return a gradient; a number is that of an argument that was one."""
-        finish = self._array if isinstance(result, np.ndarray) else self._number
-        return finish(result)
+        return (
+            value,
+            # A number is the gradient of an argument that was one.
+            *[
+                self._array(stored[place]) if full else self._number(reduced[place])
+                for full, place in self._gradients
+            ],
+        )
 
 
 def picker(loss: Loss, names: Sequence[str]) -> Callable[[Request], Sequence[Any]]:

@@ -135,7 +135,7 @@ class NumpyBackend(Backend):
 
     def finishers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         """Return what makes numbers, and what makes kernels' arrays, what the caller gets."""
-        return _SCALARS.get(dtype) or self.dtype(dtype).type, _unwrapped
+        return quiet(dtype, self.dtype(dtype).type), _unwrapped
 
     def to_numpy(self, x: Any) -> Array:
         """Return the array itself."""
@@ -165,7 +165,19 @@ def _unwrapped(x: Array) -> Any:
     return x if x.ndim else x[()]
 
 
-_SCALARS = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
+def quiet(dtype: str, make: Callable[[float], Any]) -> Callable[[float], Any]:
+    """Return what makes numbers of a dtype without NumPy's warning where they become infinite."""
+    if dtype not in {"float16", "float32"}:
+        return make
+    largest = float(np.finfo(dtype).max)
+
+    def made(x: float) -> Any:
+        if -largest <= x <= largest:
+            return make(x)
+        with np.errstate(over="ignore"):
+            return make(x)
+
+    return made
 
 
 @cache

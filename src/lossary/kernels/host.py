@@ -115,7 +115,9 @@ def run(job: Job) -> dict[str, Any]:
         return _empty(plan, job)
     if is_direct(plan, job):
         direct = Direct(plan, job)
-        return dict(zip(direct.names, direct([job.arrays[n] for n in direct.leaves]), strict=True))
+        stored, reduced = direct([job.arrays[n] for n in direct.leaves])
+        names = (*direct.stored, *direct.reduced)
+        return dict(zip(names, (*stored, *reduced), strict=True))
     return _run_blocks(plan, job)
 
 
@@ -172,15 +174,15 @@ def _readable(x: Array, job: Job) -> bool:
 class Direct:
     """A kernel with everything resolved that depends on shapes and dtypes, ready to be called.
 
-    ``leaves`` names the arrays that it takes, in order; ``names`` the outputs that it returns. With
-    ``by_address`` it takes the addresses of their memory instead: for libraries that give an
-    address sooner than a NumPy array.
+    ``leaves`` names the arrays that it takes, in order; ``stored`` and ``reduced`` the outputs that
+    it returns. With ``by_address`` it takes the addresses of their memory instead: for libraries
+    that give an address sooner than a NumPy array.
     """
 
     def __init__(self, plan: Plan, job: Job, by_address: bool = False) -> None:
         self.leaves = [str(leaf.value) for leaf in plan.leaves]
         scalars = frozenset(name for name in self.leaves if job.arrays[name].ndim == 0)
-        self._sizes, layout, self._chunk = _geometry(job)
+        sizes, layout, chunk = _geometry(job)
         dtypes = {name: job.arrays[name].dtype.name for name in self.leaves if by_address}
         kernel = kernel_of(plan, job.compute, layout, scalars, dtypes)
         self._function = kernel.function
@@ -198,39 +200,44 @@ class Direct:
             for o in kernel.stored
         ]
         self._combine = [_COMBINE[output.role] for output in kernel.reduced]
-        self.names = [output.name for output in (*kernel.stored, *kernel.reduced)]
-        count = -(-self._sizes[0] // self._chunk)
+        self.stored = [output.name for output in kernel.stored]
+        self.reduced = [output.name for output in kernel.reduced]
+        count = -(-sizes[0] // chunk)
+        self._fixed = (chunk, *sizes)
         self._partials = (count, len(self._combine))
         self._spare: list[Array] = []
         self._parallel = math.prod(job.shape) >= PARALLEL_FROM and count > 1
 
-    def __call__(self, arrays: Sequence[Array]) -> list[Any]:
-        """Run; return stored arrays, then reduced numbers."""
+    def __call__(self, arrays: Sequence[Array]) -> tuple[list[Array], list[float]]:
+        """Run; return stored arrays and reduced numbers."""
         if self._views:
             arrays = list(arrays)
             for place, view in self._views:
                 arrays[place] = view(arrays[place])
-        results: list[Any] = [np.empty(shape, dtype) for shape, dtype, _ in self._stored]
-        made = [x.reshape(laid) for x, (_, _, laid) in zip(results, self._stored, strict=True)]
-        fixed = (self._chunk, *self._sizes, *arrays, *self._numbers, *made)
+        made: list[Array] = []
+        given = (*self._fixed, *arrays, *self._numbers)
+        for shape, dtype, laid in self._stored:
+            x = np.empty(shape, dtype)
+            made.append(x)
+            given += (x if laid == shape else x.reshape(laid),)
         if self._partials[0] == 1:
-            return results + self._alone(fixed)
+            return made, self._alone(given)
         partials = np.empty(self._partials)
         count, function = self._partials[0], self._function
         if self._parallel:
-            threads.run(lambda first, last: function(first, last, *fixed, partials), count)
+            threads.run(lambda first, last: function(first, last, *given, partials), count)
         else:
-            function(0, count, *fixed, partials)
-        return results + [c(partials[:, i]) for i, c in enumerate(self._combine)]
+            function(0, count, *given, partials)
+        return made, [c(partials[:, i]) for i, c in enumerate(self._combine)]
 
-    def _alone(self, fixed: tuple[Any, ...]) -> list[float]:
+    def _alone(self, given: tuple[Any, ...]) -> list[float]:
         """Run on the only chunk; its totals go by way of memory of an earlier call."""
         try:
             partials = self._spare.pop()
         except IndexError:
             partials = np.empty(self._partials)
-        self._function(0, 1, *fixed, partials)
-        totals: list[float] = partials[0].tolist()
+        self._function(0, 1, *given, partials)
+        totals: list[float] = partials.tolist()[0]
         self._spare.append(partials)
         return totals
 

@@ -1,0 +1,235 @@
+"""Derivatives attached to PyTorch's tensors: the derived expressions as ``autograd.Function``.
+
+So kinks and clamps are those of every other library. The derivative of the derivative is
+PyTorch's own, of the gradient evaluated with torch operations.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lossary.backends.base import Backend
+from lossary.backends.torch_tracking import is_plain, traces
+from lossary.formula.expression import Expression, Kind, argument, parameter
+from lossary.formula.plan import Output
+from lossary.problem import Problem, Request, stored, total
+from lossary.recipe import HostRecipe, host_recipe, picker, value_outputs
+
+if TYPE_CHECKING:
+    from lossary.backends.torch import TorchBackend
+
+_grad_enabled = torch._C.is_grad_enabled
+
+
+class Differentiable:
+    """A call whose result carries a derivative."""
+
+    def __init__(self, backend: TorchBackend, problem: Problem) -> None:
+        self.backend = backend
+        self.names = tuple(n for n, x in problem.arrays.items() if isinstance(x, torch.Tensor))
+        self.numbers = {n: x for n, x in problem.arrays.items() if n not in self.names}
+        self.problem = problem.without_arrays()
+        self.pick = picker(problem.request.loss, self.names)
+
+    def __call__(self, request: Request) -> Any:
+        """Return the loss."""
+        return _Function.apply(self, *self.pick(request))
+
+    def with_tensors(self, tensors: Sequence[Any]) -> Problem:
+        """Return the problem with these tensors in it."""
+        arrays = {**self.numbers, **dict(zip(self.names, tensors, strict=True))}
+        return dataclasses.replace(self.problem, arrays=arrays, numbers=dict(self.problem.numbers))
+
+
+class FusedRecipe(Differentiable):
+    """The same with a kernel for the value and, of a reduced loss, gradients in the same pass."""
+
+    def __init__(
+        self, backend: TorchBackend, problem: Problem, fused: HostRecipe, wanted: Sequence[str]
+    ) -> None:
+        super().__init__(backend, problem)
+        self.fused = fused
+        self.wanted = tuple(wanted)
+        self._places = [(n, self.names.index(n) if n in self.names else None) for n in fused.leaves]
+
+    def __call__(self, request: Request) -> tuple[Any, ...]:
+        """Return the loss, in a tuple as recipes do."""
+        return (_apply(self, *self.pick(request)),)
+
+    def run(self, tensors: Sequence[Any]) -> tuple[Any, ...] | None:
+        """Return the loss and the gradients; None if the call needs a closer look."""
+        return self.fused.run(
+            [self.numbers[n] if i is None else tensors[i] for n, i in self._places]
+        )
+
+
+def fused_with_gradients(backend: TorchBackend, problem: Problem) -> FusedRecipe | None:
+    """Return a recipe that computes gradients along, if the kernel can read every tensor."""
+    wanted: list[str] = []
+    problem = dataclasses.replace(problem, numbers=dict(problem.numbers))
+    chosen = value_outputs(backend, problem)
+    if problem.reduction != "none":
+        wanted = _wanted(backend, problem)
+        problem.numbers["cotangent"] = backend.inverse(backend.denominator(problem, {}))
+        symbol = parameter("cotangent")
+        chosen += tuple(_gradient(backend, problem, name, symbol) for name in wanted)
+    fused = host_recipe(backend, problem, chosen, [output.name for output in chosen[1:]])
+    return None if fused is None else FusedRecipe(backend, problem, fused, wanted)
+
+
+class _Function(torch.autograd.Function):
+    """A loss with the derivative of its own expression."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(call: Differentiable, *tensors: Any) -> Any:
+        """Compute the loss."""
+        return Backend.value(call.backend, call.with_tensors(tensors))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Keep the tensors."""
+        ctx.call, *tensors = inputs
+        ctx.along = {}
+        ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Any) -> tuple[Any, ...]:
+        """Multiply the gradients by the cotangent."""
+        (cotangent,) = cotangents
+        names = ctx.call.names
+        needed = [n for n, flag in zip(names, ctx.needs_input_grad[1:], strict=True) if flag]
+        found: dict[str, Any] = {}
+        if ctx.along and not _grad_enabled() and is_plain(cotangent) and not traces():
+            # Handing over what came along lets autograd keep it without a copy; a second
+            # backward pass computes it again.
+            factor = cotangent.item()
+            for name in needed:
+                gradient = ctx.along.pop(name, None)
+                if gradient is not None:
+                    found[name] = gradient if factor == 1.0 else gradient.mul_(factor)
+        rest = [name for name in needed if name not in found]
+        if rest:
+            found |= _gradients(ctx.call, ctx.saved_tensors, rest, cotangent)
+        return (None, *(found.get(name) for name in names))
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """Push tangents forward: the gradient times the tangent, summed over what is reduced."""
+        backend, problem = ctx.call.backend, ctx.call.with_tensors(ctx.saved_tensors)
+        given = {
+            name: tangent.to(backend.dtype(problem.compute))
+            for name, tangent in zip(ctx.call.names, tangents[1:], strict=True)
+            if tangent is not None
+        }
+        return backend.cast(_moved(backend, problem, given), problem.dtype)
+
+
+class _FusedFunction(torch.autograd.Function):
+    """The same for recipes, which no transformation and no tangent sees."""
+
+    @staticmethod
+    def forward(ctx: Any, call: FusedRecipe, *tensors: Any) -> Any:
+        """Compute the loss, and the gradients along with it."""
+        ctx.call = call
+        ctx.save_for_backward(*tensors)
+        results = call.run(tensors)
+        if results is None:
+            ctx.along = {}
+            return Backend.value(call.backend, call.with_tensors(tensors))
+        ctx.along = dict(zip(call.wanted, results[1:], strict=True))
+        return results[0]
+
+    backward = _Function.backward
+
+
+# What ``apply`` ends in. Before that it unwraps tensors of transformations, which takes longer
+# than a small loss.
+_apply = super(torch.autograd.Function, _FusedFunction).apply
+
+
+def _wanted(backend: TorchBackend, problem: Problem) -> list[str]:
+    """Return the arguments whose gradients the forward pass computes along."""
+    return [
+        name
+        for name in problem.request.loss.arguments
+        if isinstance(x := problem.arrays[name], torch.Tensor)
+        and x.requires_grad
+        and backend.dtype_name_of(x.dtype) == problem.dtype
+    ]
+
+
+def _inverse(backend: TorchBackend, problem: Problem) -> Any:
+    """Return what a mean multiplies gradients by; 1 for the other reductions."""
+    unknown = backend.denominator_outputs(problem)
+    results = backend.run(problem, unknown) if unknown else {}
+    return backend.inverse(backend.denominator(problem, results))
+
+
+def _moved(backend: TorchBackend, problem: Problem, tangents: dict[str, Any]) -> Any:
+    """Return what tangents move: their products with the gradients, summed as the loss is."""
+    problem = dataclasses.replace(problem, dtype=problem.compute)
+    problem.numbers["cotangent"] = _inverse(backend, problem)
+    outputs = tuple(_stored(problem, name, parameter("cotangent")) for name in tangents)
+    results = _run(backend, problem, outputs)
+    moved = 0.0
+    for name, tangent in tangents.items():
+        if name == "class_weights":
+            tangent = backend.shaped(problem, name, tangent)
+        product = results[f"gradient_{name}"] * tangent
+        full = problem.axis is not None and tuple(product.shape) == problem.shape
+        moved = moved + (product.sum(problem.axis) if full else product)
+    return moved if problem.reduction == "none" else backend.reduce("sum", moved)
+
+
+def _gradients(
+    call: Differentiable, tensors: Sequence[Any], names: list[str], cotangent: Any
+) -> dict[str, Any]:
+    """Evaluate gradients for a cotangent: with kernels, or differentiably with torch."""
+    backend, problem = call.backend, call.with_tensors(tensors)
+    dtype = backend.dtype(problem.compute)
+    wide = cotangent.to(dtype)
+    if problem.reduction != "none":
+        symbol = parameter("cotangent")
+        problem.numbers["cotangent"] = (wide * _inverse(backend, problem)).to(dtype)
+    else:
+        symbol = argument("cotangent", problem.composite.unit)
+        problem.arrays["cotangent"] = wide
+    plain = [name for name in names if name != "class_weights"]
+    outputs = tuple(_gradient(backend, problem, name, symbol) for name in plain)
+    results = _run(backend, problem, outputs, wide) if outputs else {}
+    if "class_weights" in names:
+        # One gradient a row, to be summed over the rows before it is rounded.
+        unrounded = dataclasses.replace(problem, dtype=problem.compute)
+        output = _stored(problem, "class_weights", symbol)
+        (each,) = _run(backend, unrounded, (output,), wide).values()
+        rows = [i for i in range(len(problem.shape)) if i != problem.axis]
+        results[output.name] = each.sum(rows, dtype=backend.wide(each)) if rows else each
+    return {name: results[f"gradient_{name}"].to(problem.arrays[name].dtype) for name in names}
+
+
+def _run(
+    backend: TorchBackend, problem: Problem, outputs: tuple[Output, ...], *factors: Any
+) -> dict[str, Any]:
+    """Run kernels where neither arrays nor factors are followed, else torch operations."""
+    kernel = not torch.is_grad_enabled() and all(map(is_plain, factors))
+    return backend.run(problem, outputs) if kernel else backend.plain(problem, outputs)
+
+
+def _gradient(backend: TorchBackend, problem: Problem, name: str, cotangent: Expression) -> Output:
+    output = _stored(problem, name, cotangent)
+    row = output.expression.kind is not Kind.ELEMENT and problem.axis is not None
+    full = problem.unit_shape if row else problem.shape
+    broadcast = backend.shape(problem.arrays[name]) == () and full != ()
+    return total(output.name, output.expression) if broadcast else output
+
+
+def _stored(problem: Problem, name: str, cotangent: Expression) -> Output:
+    """Return the gradient with respect to an argument, element by element."""
+    return stored(f"gradient_{name}", problem.composite.gradient(name, cotangent))

@@ -1,0 +1,77 @@
+"""What follows a tensor: autograd, transformations, modes and traces.
+
+Kernels read memory, of which nothing that records, replays or differentiates operations learns.
+So these questions come before one is run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch._ops import _len_torch_dispatch_stack_pre_dispatch
+from torch.autograd import forward_ad
+
+_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+_legacy_batched = torch._C._functorch.is_legacy_batchedtensor
+_modes = torch._C._len_torch_dispatch_stack
+_function_modes = torch._C._is_torch_function_mode_enabled
+_grad_enabled = torch._C.is_grad_enabled
+_strided = torch.strided
+
+transforms = torch._C._are_functorch_transforms_active
+#: The types of tensors that are nothing but numbers.
+PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
+def traces() -> bool:
+    """Tell whether operations are recorded: by a compiler, a mode of dispatch, TorchScript."""
+    return torch.compiler.is_compiling() or _has_modes() or torch.jit.is_tracing()
+
+
+def _has_modes() -> bool:
+    """Tell whether a mode of dispatch sees operations, be it before autograd or after it."""
+    return _modes() > 0 or (_function_modes() and _len_torch_dispatch_stack_pre_dispatch() > 0)
+
+
+def is_plain(x: torch.Tensor) -> bool:
+    """Tell whether a tensor is nothing but numbers in host memory."""
+    return (
+        type(x) in PLAIN and x.is_cpu and not (_wrapped(x) or _legacy_batched(x) or _has_tangent(x))
+    )
+
+
+def has_values(x: torch.Tensor) -> bool:
+    """Tell whether a tensor has values: not one that a batch stands for."""
+    return not (_wrapped(x) or _legacy_batched(x))
+
+
+def _has_tangent(x: torch.Tensor) -> bool:
+    """Tell whether forward-mode differentiation follows a tensor."""
+    return (
+        forward_ad._current_level >= 0
+        and torch._C._is_fwd_grad_enabled()
+        and forward_ad.unpack_dual(x).tangent is not None
+    )
+
+
+def is_followed(x: Any) -> bool:
+    """Tell whether a derivative with respect to an argument may be asked for."""
+    return isinstance(x, torch.Tensor) and (
+        _wrapped(x) or (x.requires_grad and _grad_enabled()) or _has_tangent(x)
+    )
+
+
+def describe(x: torch.Tensor) -> tuple[Any, ...]:
+    """Describe a tensor for recipes; none has one while a transformation or a trace goes on."""
+    if (
+        transforms()
+        or _modes()
+        or (_function_modes() and _has_modes())
+        or forward_ad._current_level >= 0
+        or x.layout is not _strided
+        or x.is_neg()
+    ):
+        raise KeyError(type(x))
+    tracked = x.requires_grad and _grad_enabled()
+    return (x.dtype, x.shape, x.is_contiguous(), x.is_cpu or x.device, tracked)
