@@ -15,7 +15,8 @@ from lossary.kernels.threads import get_num_threads, set_num_threads
 from lossary.losses import *  # noqa: F403 - the losses are the public names
 from lossary.options import options
 from lossary.plotting import plot
-from lossary.registry import Loss, get_loss, list_losses, loss
+from lossary.record import Loss
+from lossary.registry import get_loss, list_losses, loss
 from lossary.summary import Summary, summarize
 
 try:

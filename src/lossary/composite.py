@@ -34,7 +34,7 @@ from lossary.formula.gradient import diagonal, gradient
 from lossary.formula.rewrite import expand
 
 if TYPE_CHECKING:
-    from lossary.registry import Loss
+    from lossary.record import Loss
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from lossary.formula.expression import parameter
 from lossary.formula.plan import Output
 from lossary.problem import Problem, stored, total
 from lossary.recipe import Book, signature
-from lossary.registry import Loss, get_loss
+from lossary.record import Loss
+from lossary.registry import get_loss
 
 Function = Callable[..., Any]
 

@@ -12,7 +12,7 @@ from lossary.formula.tidy import tidy
 
 if TYPE_CHECKING:
     from lossary.composite import Composite
-    from lossary.registry import Loss
+    from lossary.record import Loss
 
 _TAIL = {
     "weights": """\

@@ -11,7 +11,7 @@ from lossary.formula.plan import Output
 
 if TYPE_CHECKING:
     from lossary.composite import Composite
-    from lossary.registry import Loss
+    from lossary.record import Loss
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from lossary.problem import Problem, Request, stored, total
 if TYPE_CHECKING:
     from lossary.backends.base import Backend
     from lossary.kernels.host import Direct
-    from lossary.registry import Loss
+    from lossary.record import Loss
 
 _LIMIT = 4096
 _PLAIN_DENOMINATORS = {str, int, float}

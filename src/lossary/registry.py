@@ -1,4 +1,4 @@
-"""The record of a loss, the decorator that makes one, and the registry.
+"""The decorator that makes a loss, and the registry of those there are.
 
 A loss is declared once: a formula over symbols and the facts about it. The decorator builds the
 public function, with an exact signature, and everything else is derived when it is asked for.
@@ -9,11 +9,9 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, overload
 
-from lossary.definition import RESERVED, Definition
+from lossary.definition import Definition
 from lossary.documentation import complete_docstring
 from lossary.domains import (
     CLASS_LABELS,
@@ -22,180 +20,14 @@ from lossary.domains import (
     Domain,
     Range,
 )
-from lossary.errors import (
-    GENERATED,
-    LossaryError,
-    LossaryTypeError,
-    shown,
-    type_error,
-    value_error,
-)
-from lossary.formula.expression import Expression, TracingError, walk
-from lossary.formula.primitives import PRIMITIVES
+from lossary.errors import GENERATED, shown, type_error, value_error
+from lossary.formula.expression import Expression
+from lossary.record import Loss, Reduction
 
-if TYPE_CHECKING:
-    from lossary.problem import Request
-
-Reduction = Literal["none", "mean", "sum"]
 Formula = Callable[..., Expression]
 
 _TAIL = (("weights", None), ("where", None), ("denominator", "count"), ("dtype", None))
 _CLASS_TAIL = (("ignore_index", None), ("class_weights", None))
-
-
-@dataclass(frozen=True, eq=False)
-class Loss:
-    """A loss: its formula, the facts declared about it, and its public function.
-
-    Attributes
-    ----------
-    name : str
-        Name of the public function.
-    formula : callable
-        The formula as written: from symbols to an expression.
-    arguments : tuple of str
-        Names of the array arguments, in order.
-    parameters : dict
-        Names and defaults of the formula's other parameters.
-    axis : int or None
-        Default class axis; None for elementwise losses.
-    reduction : str
-        Default reduction.
-    domains : dict
-        Domain of every argument that has one; ``targets`` always does.
-    family, source : str
-        Group of losses that it belongs to; publication that defines it.
-    convex, smooth : bool or None
-        Whether the loss is convex, and continuously differentiable, in its first argument.
-    lipschitz : float or None
-        Lipschitz constant in its first argument, where there is one.
-    differences : dict
-        Per library: how its function of the same name differs.
-    """
-
-    name: str
-    formula: Callable[..., Expression]
-    arguments: tuple[str, ...]
-    parameters: dict[str, Any]
-    structure: frozenset[str]
-    axis: int | None
-    reduction: Reduction
-    domains: dict[str, Domain]
-    limits: dict[str, Range]
-    signature: inspect.Signature
-    family: str = "custom"
-    source: str = ""
-    convex: bool | None = None
-    smooth: bool | None = None
-    lipschitz: float | None = None
-    differences: dict[str, str] = field(default_factory=dict)
-    function: Callable[..., Any] = field(init=False, repr=False)
-    bind: Callable[..., Request] = field(init=False, repr=False)
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Copy and pickle a record as what it is: the one that belongs to the function."""
-        return get_loss, (self.function,)
-
-    @property
-    def targets(self) -> Domain:
-        """Domain of the targets."""
-        return self.domains.get("targets", REAL)
-
-    @property
-    def summary(self) -> str:
-        """First line of the documentation."""
-        return (self.function.__doc__ or self.name).strip().splitlines()[0]
-
-    @property
-    def takes_labels(self) -> bool:
-        """Whether the targets may be integer class labels."""
-        return self.targets.name in {CLASS_LABELS.name, CLASSES_OR_PROBABILITIES.name}
-
-    @property
-    def takes_probabilities(self) -> bool:
-        """Whether the targets may have the shape of the first argument."""
-        return self.targets.name != CLASS_LABELS.name
-
-    @cached_property
-    def numbers(self) -> tuple[str, ...]:
-        """Names of the parameters that are numbers passed at run time."""
-        return tuple(name for name in self.parameters if name not in self.structure)
-
-    def trace(
-        self,
-        symbols: Mapping[str, Expression],
-        parameters: Mapping[str, object],
-        class_weights: Expression | None = None,
-    ) -> Expression:
-        """Run the formula on symbols; composites stay as they are written."""
-        given: dict[str, object] = {**symbols, **parameters}
-        accepted = inspect.signature(self.formula).parameters
-        given |= {name: None for name in RESERVED if name in accepted}
-        if "class_weights" in accepted:
-            given["class_weights"] = class_weights
-        try:
-            result = self.formula(**given)
-        except TracingError as error:
-            msg = f"{self.name}: {error}"
-            raise LossaryTypeError(msg) from None
-        except LossaryError:
-            raise
-        except Exception as error:  # whatever a function that knows no symbols may raise
-            told = (str(error).splitlines() or [""])[0].rstrip(".")
-            raise type_error(
-                self.name,
-                "the formula",
-                "must be one that can be traced with symbols",
-                f"{type(error).__name__}: {told}",
-                "Write it with operators and the operations of lossary.formula.",
-            ) from error
-        if not isinstance(result, Expression):
-            message = (
-                f"{self.name}: the formula must return an expression of its arguments, got "
-                f"{type(result).__name__}. Write it with operators and the operations of "
-                "lossary.formula."
-            )
-            raise LossaryTypeError(message)
-        if self.axis is None:
-            self._refuse_classes(result)
-        return result
-
-    def _refuse_classes(self, formula: Expression) -> None:
-        """Raise if the formula of a loss of elements speaks of classes."""
-        for item in walk(formula):
-            row = PRIMITIVES.get(item.operation)
-            if row is not None and (row.reduces or row.name in {"index", "class_count"}):
-                raise type_error(
-                    self.name,
-                    "the formula",
-                    "must have a class axis to speak of classes",
-                    repr(item),
-                    "Declare the loss with axis=True, or give it a parameter axis=-1.",
-                )
-
-    def formula_text(self, **structure: object) -> str:
-        """Return the formula as plain text."""
-        from lossary.documentation import formula_text
-
-        return formula_text(self, **structure)
-
-    def gradient_text(self, **structure: object) -> str:
-        """Return the derivative with respect to the first argument as plain text."""
-        from lossary.documentation import gradient_text
-
-        return gradient_text(self, **structure)
-
-    def formula_latex(self, **structure: object) -> str:
-        """Return the formula as LaTeX."""
-        from lossary.documentation import formula_latex
-
-        return formula_latex(self, **structure)
-
-    def gradient_latex(self, **structure: object) -> str:
-        """Return the derivative with respect to the first argument as LaTeX."""
-        from lossary.documentation import gradient_latex
-
-        return gradient_latex(self, **structure)
 
 
 REGISTRY: dict[str, Loss] = {}

@@ -15,7 +15,7 @@ from lossary.checks import number
 from lossary.derivatives import value_and_grad, value_grad_hess
 from lossary.domains import POSITIVE, REAL
 from lossary.errors import choices, value_error
-from lossary.registry import Loss
+from lossary.record import Loss
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -15,7 +15,8 @@ from lossary.derivatives import value_grad_hess
 from lossary.domains import POSITIVE
 from lossary.errors import choices, type_error, value_error
 from lossary.optional import require
-from lossary.registry import Loss, get_loss
+from lossary.record import Loss
+from lossary.registry import get_loss
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Interface = Literal["native", "sklearn"]

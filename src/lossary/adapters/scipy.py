@@ -24,7 +24,8 @@ from lossary.derivatives import value_and_grad, value_grad_hess
 from lossary.domains import AT_LEAST_ZERO
 from lossary.errors import type_error, value_error
 from lossary.optional import require
-from lossary.registry import Loss, get_loss
+from lossary.record import Loss
+from lossary.registry import get_loss
 
 __all__ = ["LinearProblem", "linear_problem"]
 

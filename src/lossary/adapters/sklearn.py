@@ -20,7 +20,8 @@ from lossary.adapters._two_classes import encoded, has_two_classes, negative
 from lossary.domains import REAL
 from lossary.errors import value_error
 from lossary.optional import require
-from lossary.registry import Loss, get_loss
+from lossary.record import Loss
+from lossary.registry import get_loss
 
 if TYPE_CHECKING:
     from lossary.adapters._sklearn_boosting import BoostingLoss
