@@ -78,3 +78,40 @@ def test_scalars_are_read_at_their_addresses() -> None:
     for _ in range(2):
         assert lossary.l1_loss(x, t, "none").tolist() == [2.0, 1.0, 0.0, 1.0, 2.0]
         assert lossary.l1_loss(t, t + 1, "none").tolist() == 1.0
+
+
+@pytest.mark.parametrize("classes", [3, 50, 333, 600])
+@pytest.mark.parametrize("name", ["cross_entropy", "kl_div_loss"])
+def test_a_row_does_not_depend_on_its_neighbours(name: str, classes: int) -> None:
+    """Loops over classes may go on into the next row; nothing of it may be left."""
+    random = np.random.default_rng(3)
+    inputs, targets = np.log(random.dirichlet(np.ones(classes), (2, 40))).astype(np.float32)
+    inputs[[1, 8, 39]] = [[np.nan], [-np.inf], [-3e38]]
+    if name == "cross_entropy":
+        targets = random.integers(0, classes, 40)
+    function = getattr(lossary, name)
+    together = function(inputs, targets)
+    alone = [function(inputs[i : i + 1], targets[i : i + 1])[0] for i in range(40)]
+    if classes <= host.SHORT:  # a single row has another layout
+        np.testing.assert_allclose(together, alone, rtol=1e-6)
+    else:
+        np.testing.assert_array_equal(together, alone)
+
+
+def test_the_first_call_on_tensors_compiles_one_kernel() -> None:
+    torch = pytest.importorskip("torch")
+    logits, labels = torch.zeros((7, 4)), torch.zeros(7, dtype=torch.int64)
+    lossary.cross_entropy(logits, labels, label_smoothing=0.5, reduction="sum")
+    before = len(host._kernels)
+    lossary.cross_entropy(logits, labels, label_smoothing=0.25, reduction="sum")
+    assert len(host._kernels) == before
+    host._kernels.clear()
+    lossary.cross_entropy(logits[:6], labels[:6], label_smoothing=0.5, reduction="sum")
+    assert len(host._kernels) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_sum_beyond_the_dtype_is_infinite_without_a_warning(dtype: str) -> None:
+    largest = np.full(2, np.finfo(dtype).max)
+    for _ in range(2):  # the second call takes the recipe of the first
+        assert lossary.l1_loss(largest, np.zeros(2, dtype), reduction="sum") == np.inf

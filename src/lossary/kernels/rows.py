@@ -25,6 +25,9 @@ ROWS = 32
 # Blocks are filled up to a multiple of this with zeros before they are added up, so that the
 # vectorised loop leaves nothing over for a slow one.
 LANES = 16
+# Numbers of a vector. Where nothing is stored per element, a loop goes on into the next row until
+# its last vector is whole; the zeros take the place of what it computes there.
+VECTOR = 8
 # So many classes of float64 are added up in vector registers before what is lost is looked at.
 PART = 64
 
@@ -61,6 +64,9 @@ class RowsWriter(BlockWriter):
         super().make_scratch()
         for place in range(max((len(self._by_way(s)) for s in self.plan.passes), default=0)):
             self.scratch(f"b{place}", self.precision, BLOCK + LANES)
+        if any(map(self._goes_on, self.plan.passes)):
+            for leaf in self.leaves(Kind.ELEMENT):
+                self.lines.add(f"f_{leaf.value} = a_{leaf.value}.reshape(-1)")
 
     def sweep(self, sweep: Pass) -> None:
         """Write a pass: row by row, each in blocks of classes."""
@@ -79,10 +85,7 @@ class RowsWriter(BlockWriter):
             lines.add(f"c{self.place(item)} = 0.0")
         lines.open(f"for base in range(0, classes, {BLOCK}):")
         lines.add(f"span = min({BLOCK}, classes - base)")
-        for leaf in self.leaves(Kind.ELEMENT):
-            lines.add(f"z_{leaf.value} = x_{leaf.value}[base : base + span]")
-        for output in sweep.memory:
-            lines.add(f"w_{output.name} = y_{output.name}[base : base + span]")
+        self._cut_block(sweep)
         self._block(sweep)
         lines.close()
         for item in sweep.reductions:
@@ -90,6 +93,29 @@ class RowsWriter(BlockWriter):
             total = f"sums.complete(r{place}, c{place})" if item.operation == "sum" else f"r{place}"
             lines.add(f"s{place}[row] = {total}")
         lines.close()
+
+    def _cut_block(self, sweep: Pass) -> None:
+        """Cut a block of classes out of the row; the loop over them reaches to ``reach``."""
+        lines = self.lines
+        start, end, row = "base", "base + span", "x"
+        if self._goes_on(sweep):
+            lines.add("place = (begin + row) * classes + base")
+            whole = f"(span + {VECTOR - 1}) // {VECTOR} * {VECTOR}"
+            lines.add(f"reach = min({whole}, rows * classes - place)")
+            start, end, row = "place", "place + reach", "f"
+        else:
+            lines.add("reach = span")
+        for leaf in self.leaves(Kind.ELEMENT):
+            lines.add(f"z_{leaf.value} = {row}_{leaf.value}[{start} : {end}]")
+        for output in sweep.memory:
+            lines.add(f"w_{output.name} = y_{output.name}[base : base + span]")
+
+    def _goes_on(self, sweep: Pass) -> bool:
+        """Tell whether the loop over classes may go on into the next row."""
+        leaves = self.leaves(Kind.ELEMENT)
+        by_way = sweep.sums == sweep.reductions and self.precision == "f32"
+        plain = all(by_row(leaf) and not self.is_scalar(leaf) for leaf in leaves)
+        return bool(sweep.sums and by_way and plain and leaves and not sweep.memory)
 
     def _block(self, sweep: Pass) -> None:
         lines = self.lines
@@ -106,7 +132,7 @@ class RowsWriter(BlockWriter):
                 lines.add(f"q{place} = 0.0")
             lines.open(f"for i in range(part, min(part + {PART}, span)):")
         else:
-            lines.open("for i in range(span):")
+            lines.open("for i in range(reach):")
         self._values(sweep, sweep, replace(site, hit="ELSEWHERE") if apart else site)
         lines.close()
         if direct:
