@@ -241,7 +241,8 @@ def _expressions() -> st.SearchStrategy[Expression]:
 
 
 def _larger(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
-    names = [n for n, row in primitives.PRIMITIVES.items() if not row.boolean and row.arity]
+    rows = primitives.PRIMITIVES.values()
+    names = [row.name for row in rows if not (row.boolean or row.kernel_only) and row.arity]
     plain = st.sampled_from([n for n in names if n not in {"where", "at_label", "stop"}])
     condition = st.builds(
         lambda sign, word, a, b, c: _condition(sign, word, a, b, c),

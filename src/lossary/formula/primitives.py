@@ -44,7 +44,7 @@ BINDING = {
 
 @dataclass(frozen=True, slots=True)
 class Primitive:
-    """One row of the table."""
+    """One row of the table; one for kernels alone has no derivative and no array spelling."""
 
     name: str
     arity: int
@@ -58,6 +58,7 @@ class Primitive:
     boolean: bool = False
     bounded: bool = False
     reduces: bool = False
+    kernel_only: bool = False
     kind: Kind = field(default=Kind.CONSTANT)
     expand: Callable[..., Expression] | None = None
 
@@ -181,11 +182,11 @@ def _composite(name: str, arity: int, expand: Callable[..., Expression], **rest:
 
 def _prepared(name: str, arity: int) -> Primitive:
     spelled = ", ".join(f"{{{i}}}" for i in range(arity))
-    return _row(name, arity, _unexpanded, f"vm.{name}_{{w}}({spelled})")
+    return _row(name, arity, _unexpanded, f"vm.{name}_{{w}}({spelled})", kernel_only=True)
 
 
 def _unexpanded(*_: Any) -> Any:
-    message = "composites are expanded before they are evaluated"
+    message = "only what is expanded, or lowered for a kernel, can be evaluated"
     raise NotImplementedError(message)
 
 
