@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lossary.backends.base import Backend
-from lossary.backends.torch_tracking import is_plain, traces
+from lossary.backends.torch_tracking import is_followed, is_plain, is_unobserved
 from lossary.formula.expression import Expression, Kind, argument, parameter
 from lossary.formula.plan import Output
 from lossary.problem import Problem, Request, stored, total
@@ -46,15 +46,15 @@ class Differentiable:
 
 
 class FusedRecipe(Differentiable):
-    """The same with a kernel for the value and, of a reduced loss, gradients in the same pass."""
+    """The same with a kernel for the value and, if it is to, all gradients in the same pass."""
 
     def __init__(
         self, backend: TorchBackend, problem: Problem, fused: HostRecipe, wanted: Sequence[str]
     ) -> None:
         super().__init__(backend, problem)
-        self.fused = fused
-        self.wanted = tuple(wanted)
+        self._fused = fused
         self._places = [(n, self.names.index(n) if n in self.names else None) for n in fused.leaves]
+        self._arranged = [wanted.index(n) if n in wanted else None for n in self.names]
 
     def __call__(self, request: Request) -> tuple[Any, ...]:
         """Return the loss, in a tuple as recipes do."""
@@ -62,9 +62,16 @@ class FusedRecipe(Differentiable):
 
     def run(self, tensors: Sequence[Any]) -> tuple[Any, ...] | None:
         """Return the loss and the gradients; None if the call needs a closer look."""
-        return self.fused.run(
+        return self._fused.run(
             [self.numbers[n] if i is None else tensors[i] for n, i in self._places]
         )
+
+    def gradients(self, along: Sequence[Any], factor: float) -> tuple[Any, ...]:
+        """Return the gradients that came along, times the factor, in the order of the inputs."""
+        if factor != 1.0:
+            for gradient in along:
+                gradient.mul_(factor)
+        return (None, *[None if i is None else along[i] for i in self._arranged])
 
 
 def fused_with_gradients(backend: TorchBackend, problem: Problem) -> FusedRecipe | None:
@@ -72,13 +79,22 @@ def fused_with_gradients(backend: TorchBackend, problem: Problem) -> FusedRecipe
     wanted: list[str] = []
     problem = dataclasses.replace(problem, numbers=dict(problem.numbers))
     chosen = value_outputs(backend, problem)
-    if problem.reduction != "none":
-        wanted = _wanted(backend, problem)
+    if problem.reduction != "none" and _share_dtype(backend, problem):
+        wanted = [name for name, x in problem.arrays.items() if is_followed(x)]
         problem.numbers["cotangent"] = backend.inverse(backend.denominator(problem, {}))
         symbol = parameter("cotangent")
         chosen += tuple(_gradient(backend, problem, name, symbol) for name in wanted)
     fused = host_recipe(backend, problem, chosen, [output.name for output in chosen[1:]])
     return None if fused is None else FusedRecipe(backend, problem, fused, wanted)
+
+
+def _share_dtype(backend: TorchBackend, problem: Problem) -> bool:
+    """Tell whether all gradients have the dtype of the loss, and none is summed over rows."""
+    return all(
+        name != "class_weights" and backend.dtype_name(x) == problem.dtype
+        for name, x in problem.arrays.items()
+        if is_followed(x)
+    )
 
 
 class _Function(torch.autograd.Function):
@@ -95,7 +111,6 @@ class _Function(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         """Keep the tensors."""
         ctx.call, *tensors = inputs
-        ctx.along = {}
         ctx.save_for_backward(*tensors)
         ctx.save_for_forward(*tensors)
 
@@ -105,18 +120,7 @@ class _Function(torch.autograd.Function):
         (cotangent,) = cotangents
         names = ctx.call.names
         needed = [n for n, flag in zip(names, ctx.needs_input_grad[1:], strict=True) if flag]
-        found: dict[str, Any] = {}
-        if ctx.along and not _grad_enabled() and is_plain(cotangent) and not traces():
-            # Handing over what came along lets autograd keep it without a copy; a second
-            # backward pass computes it again.
-            factor = cotangent.item()
-            for name in needed:
-                gradient = ctx.along.pop(name, None)
-                if gradient is not None:
-                    found[name] = gradient if factor == 1.0 else gradient.mul_(factor)
-        rest = [name for name in needed if name not in found]
-        if rest:
-            found |= _gradients(ctx.call, ctx.saved_tensors, rest, cotangent)
+        found = _gradients(ctx.call, ctx.saved_tensors, needed, cotangent)
         return (None, *(found.get(name) for name in names))
 
     @staticmethod
@@ -139,30 +143,29 @@ class _FusedFunction(torch.autograd.Function):
         """Compute the loss, and the gradients along with it."""
         ctx.call = call
         ctx.save_for_backward(*tensors)
+        ctx.along = None
         results = call.run(tensors)
         if results is None:
-            ctx.along = {}
             return Backend.value(call.backend, call.with_tensors(tensors))
-        ctx.along = dict(zip(call.wanted, results[1:], strict=True))
-        return results[0]
+        value, *ctx.along = results
+        return value
 
-    backward = _Function.backward
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Any) -> tuple[Any, ...]:
+        """Hand over what came along: autograd can keep it without a copy.
+
+        A second backward pass, and one that is differentiated, computes it again.
+        """
+        (cotangent,) = cotangents
+        along, ctx.along = ctx.along, None
+        if along and not _grad_enabled() and is_unobserved(cotangent):
+            return ctx.call.gradients(along, cotangent.item())
+        return _Function.backward(ctx, cotangent)
 
 
 # What ``apply`` ends in. Before that it unwraps tensors of transformations, which takes longer
 # than a small loss.
 _apply = super(torch.autograd.Function, _FusedFunction).apply
-
-
-def _wanted(backend: TorchBackend, problem: Problem) -> list[str]:
-    """Return the arguments whose gradients the forward pass computes along."""
-    return [
-        name
-        for name in problem.request.loss.arguments
-        if isinstance(x := problem.arrays[name], torch.Tensor)
-        and x.requires_grad
-        and backend.dtype_name_of(x.dtype) == problem.dtype
-    ]
 
 
 def _inverse(backend: TorchBackend, problem: Problem) -> Any:

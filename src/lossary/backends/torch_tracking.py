@@ -17,6 +17,7 @@ _legacy_batched = torch._C._functorch.is_legacy_batchedtensor
 _modes = torch._C._len_torch_dispatch_stack
 _function_modes = torch._C._is_torch_function_mode_enabled
 _grad_enabled = torch._C.is_grad_enabled
+_is_tracing, _is_compiling = torch._C._is_tracing, torch.compiler.is_compiling
 _strided = torch.strided
 
 transforms = torch._C._are_functorch_transforms_active
@@ -26,7 +27,7 @@ PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 def traces() -> bool:
     """Tell whether operations are recorded: by a compiler, a mode of dispatch, TorchScript."""
-    return torch.compiler.is_compiling() or _has_modes() or torch.jit.is_tracing()
+    return _is_compiling() or _has_modes() or _is_tracing()
 
 
 def _has_modes() -> bool:
@@ -62,16 +63,24 @@ def is_followed(x: Any) -> bool:
     )
 
 
-def describe(x: torch.Tensor) -> tuple[Any, ...]:
-    """Describe a tensor for recipes; none has one while a transformation or a trace goes on."""
-    if (
+def _is_observed() -> bool:
+    """Tell whether anything but plain autograd goes on: cheap questions, as every call asks."""
+    return bool(
         transforms()
         or _modes()
         or (_function_modes() and _has_modes())
         or forward_ad._current_level >= 0
-        or x.layout is not _strided
-        or x.is_neg()
-    ):
+    )
+
+
+def is_unobserved(x: torch.Tensor) -> bool:
+    """Tell whether a tensor is plain and nothing goes on around it."""
+    return not _is_observed() and is_plain(x) and not (_is_tracing() or _is_compiling())
+
+
+def describe(x: torch.Tensor) -> tuple[Any, ...]:
+    """Describe a tensor for recipes; none has one while a transformation or a trace goes on."""
+    if _is_observed() or x.layout is not _strided or x.is_neg():
         raise KeyError(type(x))
     tracked = x.requires_grad and _grad_enabled()
     return (x.dtype, x.shape, x.is_contiguous(), x.is_cpu or x.device, tracked)

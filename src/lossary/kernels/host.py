@@ -30,7 +30,7 @@ PARALLEL_FROM = 1 << 17
 #: So many numbers of neighbouring rows are passed over together.
 UNIT = 1 << 14
 #: Up to so many classes rows are transposed in blocks.
-SHORT = 48
+SHORT = 64
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
