@@ -113,7 +113,7 @@ class RowsWriter(BlockWriter):
     def _goes_on(self, sweep: Pass) -> bool:
         """Tell whether the loop over classes may go on into the next row."""
         leaves = self.leaves(Kind.ELEMENT)
-        by_way = sweep.sums == sweep.reductions and self.precision == "f32"
+        by_way = len(sweep.sums) == len(sweep.reductions) and self.precision == "f32"
         plain = all(by_row(leaf) and not self.is_scalar(leaf) for leaf in leaves)
         return bool(sweep.sums and by_way and plain and leaves and not sweep.memory)
 
