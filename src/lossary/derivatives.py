@@ -19,7 +19,7 @@ from lossary.errors import shown, type_error, value_error
 from lossary.formula.expression import parameter
 from lossary.formula.plan import Output
 from lossary.problem import Problem, stored, total
-from lossary.recipe import Book, signature
+from lossary.recipe import Book, settled, signature
 from lossary.record import Loss
 from lossary.registry import get_loss
 
@@ -138,13 +138,14 @@ def _derived(loss: Loss, argnums: int | Sequence[int], second: bool) -> Function
     def derived(*args: Any, **kwargs: Any) -> Any:
         request = loss.bind(*args, **kwargs)
         key = signature(request, names, second)
-        recipe = _recipes.find(key) if key is not None else None
-        results = recipe(request) if recipe is not None else None
+        recipe = _recipes.find(key)
+        results = None if recipe is None else recipe(request)
         if results is None:
             backend = find_backend(request)
             problem = prepare(request, backend)
             _refuse_labels(problem, names)
-            if key is not None and recipe is None and key == signature(request, names, second):
+            key = settled(key, request, names, second)
+            if key is not None and recipe is None:
                 recipe = _recipe(problem, backend, names, second)
                 if recipe is not None:
                     _recipes.keep(key, recipe)

@@ -8,7 +8,7 @@ from typing import Any
 from lossary.backends import find_backend
 from lossary.checks import prepare
 from lossary.problem import Request
-from lossary.recipe import Book, signature
+from lossary.recipe import Book, settled, signature
 
 __all__ = ["Request", "call"]
 
@@ -25,14 +25,14 @@ def call(request: Request) -> Any:
     if _torch_compiles():
         return _compiled_call(request)
     key = signature(request)
-    if key is not None:
-        recipe = _recipes.find(key)
-        results = recipe(request) if recipe is not None else None
-        if results is not None:
-            return results[0]
+    recipe = _recipes.find(key)
+    results = None if recipe is None else recipe(request)
+    if results is not None:
+        return results[0]
     backend = find_backend(request)
     problem = prepare(request, backend)
-    if key is not None and recipe is None and key == signature(request):
+    key = settled(key, request)
+    if key is not None and recipe is None:
         recipe = backend.recipe(problem)
         if recipe is not None:
             _recipes.keep(key, recipe)

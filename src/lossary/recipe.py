@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from lossary.kernels.host import Direct
     from lossary.record import Loss
 
+Run = Callable[[Sequence[Any]], tuple[Any, ...] | None]
+
 _LIMIT = 4096
 _PLAIN_DENOMINATORS = {str, int, float}
 
@@ -40,14 +42,19 @@ def signature(request: Request, *extra: Any) -> tuple[Any, ...] | None:
     denominator = request.denominator
     if type(denominator) not in _PLAIN_DENOMINATORS:
         return None
+    parameters = request.parameters
+    weights, where, class_weights = request.weights, request.where, request.class_weights
+    tail = None
     try:
+        if weights is not None or where is not None or class_weights is not None:
+            tail = tuple([DESCRIBE[type(x)](x) for x in (weights, where, class_weights)])
         return (
             request.loss,
             *[DESCRIBE[type(x)](x) for x in request.arrays],
-            _tail(request),
-            request.parameters,
+            tail,
+            parameters,
             # 0 and False, 1 and True are equal as keys and not as arguments.
-            *map(type, request.parameters),
+            *map(type, parameters),
             request.axis,
             request.reduction,
             denominator,
@@ -61,11 +68,13 @@ def signature(request: Request, *extra: Any) -> tuple[Any, ...] | None:
         return None
 
 
-def _tail(request: Request) -> tuple[Any, ...] | None:
-    weights, where, class_weights = request.weights, request.where, request.class_weights
-    if weights is None and where is None and class_weights is None:
-        return None
-    return tuple([DESCRIBE[type(x)](x) for x in (weights, where, class_weights)])
+def settled(key: tuple[Any, ...] | None, request: Request, *extra: Any) -> tuple[Any, ...] | None:
+    """Return a signature that still holds after the call was looked at; None if it does not.
+
+    There is one where there was none before if the call has loaded its library's backend.
+    """
+    again = signature(request, *extra)
+    return again if key is None or key == again else None
 
 
 class Book:
@@ -92,7 +101,12 @@ class Book:
 
 
 class HostRecipe:
-    """A value, and gradients if asked for, computed by one kernel over host memory."""
+    """A value, and gradients if asked for, computed by one kernel over host memory.
+
+    ``run`` does the same as a call, given arrays in the order of ``leaves``.
+    """
+
+    run: Run
 
     def __init__(
         self,
@@ -119,18 +133,42 @@ class HostRecipe:
         self._factor = 1.0
         if problem.reduction != "none" and self._denominator is None:
             self._factor = float(backend.denominator(problem, {}))
+        self.run = self._shortest() or self._run
 
     def __call__(self, request: Request) -> tuple[Any, ...] | None:
         """Return the value and the gradients; None if the call needs a closer look."""
         return self.run(self._pick(request))
 
-    def run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
-        """Do the same for arrays in the order of ``leaves``."""
+    def _shortest(self) -> Run | None:
+        """Return the way of a value alone that one chunk gives: there each step is felt."""
+        totals, faults, total = self._direct.totals, self._faults, self._total
+        number, factor, views = self._number, self._factor, self._views
+        view = None if views is None else views[0]
+        uniform = views is None or all(item is view for item in views)
+        if totals is None or self._denominator is not None or factor == 0.0 or not uniform:
+            return None
+
+        def run(arrays: Sequence[Any]) -> tuple[Any, ...] | None:
+            if view is not None:
+                try:
+                    arrays = [*map(view, arrays)]
+                except RuntimeError:  # a tensor that stands for another has no memory of its own
+                    return None
+            found = totals(arrays)
+            for place in faults:
+                if found[place]:
+                    return None
+            return (number(found[total] / factor),)
+
+        return None if self._gradients else run
+
+    def _run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
+        """Return the value and the gradients, given arrays in the order of ``leaves``."""
         if self._views is not None:
             pairs = zip(self._views, arrays, strict=True)
             try:
                 arrays = [x if view is None else view(x) for view, x in pairs]
-            except RuntimeError:  # a tensor that stands for another has no memory of its own
+            except RuntimeError:
                 return None
         stored, reduced = self._direct(arrays)
         for place in self._faults:

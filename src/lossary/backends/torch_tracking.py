@@ -65,11 +65,11 @@ def is_followed(x: Any) -> bool:
 
 def _is_observed() -> bool:
     """Tell whether anything but plain autograd goes on: cheap questions, as every call asks."""
-    return bool(
+    return (
         transforms()
-        or _modes()
-        or (_function_modes() and _has_modes())
+        or _modes() > 0
         or forward_ad._current_level >= 0
+        or (_function_modes() and _has_modes())
     )
 
 

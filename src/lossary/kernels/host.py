@@ -205,7 +205,7 @@ class Direct:
         count = -(-sizes[0] // chunk)
         self._fixed = (chunk, *sizes)
         self._partials = (count, len(self._combine))
-        self._spare: list[Array] = []
+        self._alone = _on_one_chunk(kernel.function, self._partials)
         self._parallel = math.prod(job.shape) >= PARALLEL_FROM and count > 1
 
     def __call__(self, arrays: Sequence[Array]) -> tuple[list[Array], list[float]]:
@@ -230,16 +230,32 @@ class Direct:
             function(0, count, *given, partials)
         return made, [c(partials[:, i]) for i, c in enumerate(self._combine)]
 
-    def _alone(self, given: tuple[Any, ...]) -> list[float]:
-        """Run on the only chunk; its totals go by way of memory of an earlier call."""
+    @property
+    def totals(self) -> Callable[[Sequence[Any]], list[float]] | None:
+        """The shortest way to the reduced numbers, where one chunk gives them and nothing else."""
+        if self._views or self._stored or self._partials[0] != 1:
+            return None
+        alone, fixed, numbers = self._alone, self._fixed, self._numbers
+        return lambda arrays: alone((*fixed, *arrays, *numbers))
+
+
+def _on_one_chunk(
+    function: Callable[..., None], shape: tuple[int, int]
+) -> Callable[[tuple[Any, ...]], list[float]]:
+    """Return what runs a kernel on its only chunk; totals go by way of memory that is kept."""
+    spare: list[Array] = []
+
+    def run(given: tuple[Any, ...]) -> list[float]:
         try:
-            partials = self._spare.pop()
+            partials = spare.pop()
         except IndexError:
-            partials = np.empty(self._partials)
-        self._function(0, 1, *given, partials)
+            partials = np.empty(shape)
+        function(0, 1, *given, partials)
         totals: list[float] = partials.tolist()[0]
-        self._spare.append(partials)
+        spare.append(partials)
         return totals
+
+    return run
 
 
 def _geometry(job: Job) -> tuple[tuple[int, ...], Layout, int]:
