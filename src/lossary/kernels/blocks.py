@@ -8,12 +8,14 @@ steps (a logarithm, a difference of large numbers) must not lose what the loops 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import groupby
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from lossary.formula.elements import named_index
 from lossary.formula.expression import LEAVES, Expression, Kind
 from lossary.formula.plan import Output, Pass
+from lossary.formula.primitives import PRIMITIVES
 from lossary.kernels.writer import Writer
 
 
@@ -25,6 +27,13 @@ class BlockWriter(Writer):
 
     block: ClassVar[int]
     at: ClassVar[str]
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        # Row values that the loop at hand has computed: they need not be read from their arrays.
+        self._at_hand: set[int] = set()
+        self._loops: list[list[list[Expression]]] = []
+        self._kept: set[int] = set()
 
     def body(self) -> None:
         """Write the loop over units."""
@@ -61,19 +70,49 @@ class BlockWriter(Writer):
 
     # --- row values ---------------------------------------------------------------------------
     def make_scratch(self) -> None:
-        """Make the arrays of row values."""
+        """Make the arrays of those row values that are needed beyond the loop they come from."""
+        loops = range(len(self.plan.passes) + 1)
+        self._loops = [_runs(self._row_values_of(stage)) for stage in loops]
+        self._kept = self._needed_elsewhere()
         for item in self.row_values():
             kind: str = "f64" if item.operation != "max" else self.precision
             kind = "i64" if item.operation == "label" else kind
             kind = "bool" if self.is_boolean(item) else kind
-            self.scratch(f"s{self.place(item)}", kind, self.block)
+            if id(item) in self._kept:
+                self.scratch(f"s{self.place(item)}", kind, self.block)
             if self.is_rounded(item) or item.operation == "label":
                 kind = "i32" if item.operation == "label" else self.precision
                 self.scratch(f"e{self.place(item)}", kind, self.block)
 
+    def _row_values_of(self, stage: int) -> list[Expression]:
+        """Return the row values of a stage: those that its pass has reduced, then the others."""
+        finished = [
+            item
+            for item in self.row_values()
+            if item.operation in {"sum", "max"} and self.plan.stages[id(item)] == stage
+        ]
+        return [*finished, *self.row_items(stage)]
+
+    def _needed_elsewhere(self) -> set[int]:
+        """Return the ids of the row values that other loops read than the one they come from."""
+        runs = [items for stage in self._loops for items in stage]
+        loop_of = {id(item): number for number, items in enumerate(runs) for item in items}
+        last = {id(item) for item in (self._loops[-1] or [[]])[-1]}
+        needed = {id(o.expression) for o in self.plan.outputs if id(o.expression) not in last}
+        needed |= {id(x) for x in self.row_values() if x.operation in {"sum", "max", "label"}}
+        for user in self.plan.nodes:
+            for item in user.arguments:
+                # Elements read the rounded value, which has an array of its own, unless it is
+                # what they compare their index with.
+                element = user.kind is Kind.ELEMENT and named_index(user) is not item
+                same = loop_of.get(id(item)) == loop_of.get(id(user))
+                if not same and not (element and self.is_rounded(item)):
+                    needed.add(id(item))
+        return needed
+
     def reference(self, item: Expression) -> str:
         """Return the name of a row value or constant in float64."""
-        if not self._varies(item):
+        if not self._varies(item) or id(item) in self._at_hand:
             return super().reference(item)
         place = f"s{self.place(item)}[{self.at}]"
         return f"f64({place})" if item.operation == "max" else place
@@ -96,49 +135,58 @@ class BlockWriter(Writer):
         return item.kind is Kind.ROW and not self.is_scalar(item)
 
     def _stage(self, stage: int, outputs: Iterable[Output]) -> None:
-        finished = [
-            item
-            for item in self.row_values()
-            if item.operation in {"sum", "max"} and self.plan.stages[id(item)] == stage
-        ]
-        for gathers, items in _runs([*finished, *self.row_items(stage)]):
-            if gathers or any(self._changes(item) for item in items):
-                self.open_rows()
-                for item in items:
-                    self._row_value(item)
-                self.lines.close()
+        """Write the loops of a stage; outputs are delivered in the last of them."""
+        loops = [x for x in self._loops[stage] if any(map(self._changes, x))]
         outputs = list(outputs)
-        if outputs:
+        if outputs and not loops:
+            loops = [[]]
+        for number, items in enumerate(loops, 1):
             self.open_rows()
-            for output in outputs:
-                self.deliver(
-                    output, self.row(output.expression), self.row_place(f"o_{output.name}")
-                )
+            for item in items:
+                self._row_value(item)
+            for output in outputs if number == len(loops) else ():
+                value = self.row(output.expression)
+                self.deliver(output, value, self.row_place(f"o_{output.name}"))
+            self._at_hand.clear()
             self.lines.close()
 
     def _changes(self, item: Expression) -> bool:
         return item.operation not in {"sum", "max"} or self.is_rounded(item)
 
     def _row_value(self, item: Expression) -> None:
-        name = f"s{self.place(item)}[{self.at}]"
+        """Compute a row value; keep it if it is needed elsewhere."""
+        lines, place = self.lines, self.place(item)
+        if item.operation in {"sum", "max"}:
+            name = self.reference(item)
+        else:
+            name = f"n{place}"
+            self._compute(item, name)
+            self._at_hand.add(id(item))
+            if id(item) in self._kept:
+                lines.add(f"s{place}[{self.at}] = {name}")
+        if item.operation == "label":
+            lines.add(f"e{place}[{self.at}] = i32({name})")
+        elif self.is_rounded(item):
+            lines.add(f"e{place}[{self.at}] = {self.precision}({name})")
+
+    def _compute(self, item: Expression, name: str) -> None:
         if item.operation in LEAVES:
             mask = " != 0" if item.operation == "mask" else ""
-            self.lines.add(f"{name} = {self.row_place(f'a_{item.value}')}{mask}")
+            value = self.row_place(f"a_{item.value}") + mask
+            value = f"f64({value})" if item.operation == "argument" else value
+            self.lines.add(f"{name} = {value}")
         elif item.operation == "at_label":
             self.at_label(item, name)
-        elif item.operation not in {"sum", "max"}:
+        else:
             arguments = [self.row(child) for child in item.arguments]
             self.lines.add(f"{name} = {self.spell(item, arguments, 'f64')}")
-        if item.operation == "label":
-            self.lines.add(f"e{self.place(item)}[{self.at}] = i32({name})")
-        elif self.is_rounded(item):
-            self.lines.add(f"e{self.place(item)}[{self.at}] = {self.precision}({name})")
 
 
-def _runs(items: list[Expression]) -> Iterator[tuple[bool, list[Expression]]]:
+def _runs(items: list[Expression]) -> list[list[Expression]]:
     """Cut row values into those that are gathered at the label and the others.
 
-    A loop with a gather is not vectorised, so it must not hold anything else.
+    A loop with a gather is not vectorised, so it must not hold anything that takes long.
     """
-    for gathers, run in groupby(items, lambda item: item.operation == "at_label"):
-        yield gathers, list(run)
+    if not any(row.costly for x in items if (row := PRIMITIVES.get(x.operation)) is not None):
+        return [items] if items else []
+    return [list(run) for _, run in groupby(items, lambda item: item.operation == "at_label")]

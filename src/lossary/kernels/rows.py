@@ -74,10 +74,6 @@ class RowsWriter(BlockWriter):
             return
         lines = self.lines
         self.open_rows()
-        for leaf in self.leaves(Kind.ELEMENT):
-            lines.add(f"x_{leaf.value} = a_{leaf.value}[{'begin + row' if by_row(leaf) else ':'}]")
-        for output in sweep.memory:
-            lines.add(f"y_{output.name} = o_{output.name}[begin + row]")
         for item in sweep.reductions:
             start = "0.0" if item.operation == "sum" else f"{self.precision}(-math.inf)"
             lines.add(f"r{self.place(item)} = {start}")
@@ -97,18 +93,19 @@ class RowsWriter(BlockWriter):
     def _cut_block(self, sweep: Pass) -> None:
         """Cut a block of classes out of the row; the loop over them reaches to ``reach``."""
         lines = self.lines
-        start, end, row = "base", "base + span", "x"
         if self._goes_on(sweep):
             lines.add("place = (begin + row) * classes + base")
             whole = f"(span + {VECTOR - 1}) // {VECTOR} * {VECTOR}"
             lines.add(f"reach = min({whole}, rows * classes - place)")
-            start, end, row = "place", "place + reach", "f"
-        else:
-            lines.add("reach = span")
+            for leaf in self.leaves(Kind.ELEMENT):
+                lines.add(f"z_{leaf.value} = f_{leaf.value}[place : place + reach]")
+            return
+        lines.add("reach = span")
         for leaf in self.leaves(Kind.ELEMENT):
-            lines.add(f"z_{leaf.value} = {row}_{leaf.value}[{start} : {end}]")
+            row = "begin + row, " if by_row(leaf) else ""
+            lines.add(f"z_{leaf.value} = a_{leaf.value}[{row}base : base + span]")
         for output in sweep.memory:
-            lines.add(f"w_{output.name} = y_{output.name}[base : base + span]")
+            lines.add(f"w_{output.name} = o_{output.name}[begin + row, base : base + span]")
 
     def _goes_on(self, sweep: Pass) -> bool:
         """Tell whether the loop over classes may go on into the next row."""
@@ -155,7 +152,9 @@ class RowsWriter(BlockWriter):
             lines.add(f"{running} = sums.add_block({running}, {block}, span)")
             return
         if item.operation == "sum":
-            lines.add(f"{block}[span : span + {LANES}] = 0.0")
+            lines.open(f"for i in range(span, span + {LANES}):")
+            lines.add(f"{block}[i] = 0.0")
+            lines.close()
             lines.add(f"q{place} = 0.0")
             lines.open(f"for i in range((span + {LANES - 1}) // {LANES} * {LANES}):")
         else:
