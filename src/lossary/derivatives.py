@@ -147,9 +147,7 @@ def _derived(loss: Loss, argnums: int | Sequence[int], second: bool) -> Function
             key = settled(key, request, names, second)
             if key is not None and recipe is None:
                 recipe = _recipe(problem, backend, names, second)
-                if recipe is not None:
-                    _recipes.keep(key, recipe)
-                    results = recipe(request)
+                results = _recipes.begin(key, recipe, request)
             if results is None:
                 results = evaluate(problem, backend, names, second)
         if single:

@@ -33,12 +33,9 @@ def call(request: Request) -> Any:
     problem = prepare(request, backend)
     key = settled(key, request)
     if key is not None and recipe is None:
-        recipe = backend.recipe(problem)
-        if recipe is not None:
-            _recipes.keep(key, recipe)
-            results = recipe(request)
-            if results is not None:
-                return results[0]
+        results = _recipes.begin(key, backend.recipe(problem), request)
+        if results is not None:
+            return results[0]
     return backend.value(problem)
 
 

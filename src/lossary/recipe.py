@@ -90,14 +90,17 @@ class Book:
         except TypeError:  # something in it has no hash, so it is not one we have seen
             return None
 
-    def keep(self, key: Any, recipe: Any) -> None:
-        """Remember a recipe."""
+    def begin(self, key: Any, recipe: Any, request: Request) -> Any:
+        """Remember a recipe, if there is one, and return what it gives for its first call."""
+        if recipe is None:
+            return None
         if len(self._recipes) >= _LIMIT:
             self._recipes.clear()
         try:
             self._recipes[key] = recipe
-        except TypeError:
-            return
+        except TypeError:  # something in the key has no hash
+            pass
+        return recipe(request)
 
 
 class HostRecipe:

@@ -118,7 +118,7 @@ class TorchBackend(Backend):
             return self._mean_by_division(problem)
         if not any(map(is_followed, problem.arrays.values())):
             return super().value(problem)
-        return Differentiable(self, problem)(problem.request)
+        return Differentiable(self, problem).value(problem.request)
 
     def recipe(
         self,
@@ -170,7 +170,7 @@ class TorchBackend(Backend):
         """Return what makes numbers, and what makes kernels' arrays, tensors."""
         if dtype == "bfloat16":
             return lambda x: torch.scalar_tensor(x, dtype=torch.bfloat16), _from_bits
-        # Much faster than torch.scalar_tensor.
+        # Takes less time than torch.scalar_tensor.
         from_numpy, number = torch.from_numpy, np.dtype(dtype)
         return quiet(dtype, lambda x: from_numpy(np.array(x, number))), from_numpy
 

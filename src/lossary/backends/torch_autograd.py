@@ -35,7 +35,7 @@ class Differentiable:
         self.problem = problem.without_arrays()
         self.pick = picker(problem.request.loss, self.names)
 
-    def __call__(self, request: Request) -> Any:
+    def value(self, request: Request) -> Any:
         """Return the loss."""
         return _Function.apply(self, *self.pick(request))
 

@@ -12,8 +12,8 @@ kernel, and the LaTeX and plain text. The conventions at kinks live here and now
 In the array spelling ``xp`` is the array library, seen through its backend. In the kernel
 spelling ``{s}`` is the suffix of the precision at that place, ``{f}`` its type, ``{w}`` the suffix
 of the kernel's working precision, and ``vm`` and ``ops`` are the modules of vector mathematics and
-intrinsics. In text and LaTeX ``{0:6}`` is an operand
-that gets parentheses if it binds less tightly than 6 (see :data:`BINDING`); ``{0}`` needs none.
+intrinsics. In text and LaTeX ``{0:6}`` is an operand that gets parentheses if it binds less tightly
+than 6 (see :data:`BINDING`); ``{0}`` needs none.
 """
 
 from __future__ import annotations
@@ -154,8 +154,12 @@ def _join(xp: Any, c: Any, x: Any) -> Any:
     return xp.where(bad, 0.0, c) * xp.where(bad, 0.0, x)
 
 
+def _operands(arity: int) -> str:
+    return ", ".join(f"{{{i}}}" for i in range(arity))
+
+
 def _row(name: str, arity: int, array: Callable[..., Any], kernel: str, **rest: Any) -> Primitive:
-    spelled = ", ".join(f"{{{i}}}" for i in range(arity))
+    spelled = _operands(arity)
     rest.setdefault("text", f"{name}({spelled})")
     title = name.replace("_", " ")
     rest.setdefault("latex", rf"\operatorname{{{{{title}}}}}\left({spelled}\right)")
@@ -181,8 +185,8 @@ def _composite(name: str, arity: int, expand: Callable[..., Expression], **rest:
 
 
 def _prepared(name: str, arity: int) -> Primitive:
-    spelled = ", ".join(f"{{{i}}}" for i in range(arity))
-    return _row(name, arity, _unexpanded, f"vm.{name}_{{w}}({spelled})", kernel_only=True)
+    kernel = f"vm.{name}_{{w}}({_operands(arity)})"
+    return _row(name, arity, _unexpanded, kernel, kernel_only=True)
 
 
 def _unexpanded(*_: Any) -> Any:
