@@ -16,6 +16,7 @@ import numba
 import numpy as np
 import pytest
 
+from lossary.formula.lower import LIFT
 from lossary.kernels import vector_math as vm
 
 FORMATS = {"f32": np.float32, "f64": np.float64}
@@ -128,7 +129,7 @@ def prepared(suffix: str) -> Callable[..., Any]:
         origin = origin_of(wide)
         most = 0.0 if wide == origin else wide - origin
         given = real(origin), real(most), real(least(most)), real(shift(most)), real(factor(most))
-        return real(exp_below(x, *given) * 2.0**-vm.LIFT)
+        return real(exp_below(x, *given) * 2.0**-LIFT)
 
     return below
 

@@ -49,7 +49,9 @@ def _surprise(others: Expression, d: Expression) -> Expression:
     return node("log1p", others + node("expm1", d)) - d
 
 
-_LIFTED = 2.0**-64
+#: ``exp_below`` is 2^LIFT times its value, which leaves room for subnormal ones.
+LIFT = 64
+_LIFTED = 2.0**-LIFT
 
 
 def _exp_gap(x: Expression, top: Expression) -> Expression:

@@ -32,8 +32,9 @@ class BlockWriter(Writer):
         super().__init__(*given)
         # Row values that the loop at hand has computed: they need not be read from their arrays.
         self._at_hand: set[int] = set()
-        self._loops: list[list[list[Expression]]] = []
-        self._kept: set[int] = set()
+        stages = range(len(self.plan.passes) + 1)
+        self._loops = [_runs(self._row_values_of(stage)) for stage in stages]
+        self._kept = self._needed_elsewhere()
 
     def body(self) -> None:
         """Write the loop over units."""
@@ -71,9 +72,6 @@ class BlockWriter(Writer):
     # --- row values ---------------------------------------------------------------------------
     def make_scratch(self) -> None:
         """Make the arrays of those row values that are needed beyond the loop they come from."""
-        loops = range(len(self.plan.passes) + 1)
-        self._loops = [_runs(self._row_values_of(stage)) for stage in loops]
-        self._kept = self._needed_elsewhere()
         for item in self.row_values():
             kind: str = "f64" if item.operation != "max" else self.precision
             kind = "i64" if item.operation == "label" else kind

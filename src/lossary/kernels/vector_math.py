@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from lossary.formula.lower import LIFT
 from lossary.kernels import intrinsics as ops
 
 _options = {"nogil": True, "error_model": "numpy", "forceinline": True}
@@ -128,10 +129,6 @@ _LOG_COSH_F64 = (
 )
 
 
-#: ``exp_below`` returns 2^LIFT times its value, which leaves room for subnormal ones.
-LIFT = 64
-
-
 @dataclass(frozen=True)
 class _Format:
     """A floating-point format and the constants that the functions need in it.
@@ -240,7 +237,7 @@ def _shares(form: _Format) -> tuple[Callable[..., Any], ...]:
     digits = word(form.digits)
     tail, wide_tail = ops.polynomial(form.exp), ops.polynomial(_EXP_F64)
     wide_high, wide_low = _LN2_F64
-    # The exponent field of a result holds bias + 64 + n; where that is 0, so is the result.
+    # The exponent field of a result holds bias + LIFT + n; where that is 0, so is the result.
     lowest = form.bias + LIFT
     shift = 1.5 * 2.0**form.digits + lowest
     # What counts beside a number twice this far from 0 differs from it by less than half of it.
