@@ -16,7 +16,7 @@ from lossary.formula.elements import named_index
 from lossary.formula.expression import LEAVES, Expression, Kind
 from lossary.formula.plan import Output, Pass
 from lossary.formula.primitives import PRIMITIVES
-from lossary.kernels.writer import Writer
+from lossary.kernels.writer import Writer, by_row
 
 
 class BlockWriter(Writer):
@@ -178,6 +178,25 @@ class BlockWriter(Writer):
         else:
             arguments = [self.row(child) for child in item.arguments]
             self.lines.add(f"{name} = {self.spell(item, arguments, 'f64')}")
+
+
+class LastAxisWriter(BlockWriter):
+    """What the layouts share whose arrays are (rows, classes)."""
+
+    def shape_of(self, leaf: Expression) -> str:
+        """Return the shape of the array behind a leaf."""
+        if not by_row(leaf):
+            return "(classes,)"
+        return "(rows, classes)" if leaf.kind is Kind.ELEMENT else "(rows,)"
+
+    def row_place(self, name: str) -> str:
+        """Return where an array of row values holds that of the row at hand."""
+        return f"{name}[begin + {self.at}]"
+
+    def load_at_label(self, leaf: Expression, index: str) -> str:
+        """Return how a leaf is read at one class of the row at hand."""
+        place = f"begin + {self.at}, {index}" if by_row(leaf) else index
+        return f"a_{leaf.value}[{place}]"
 
 
 def _runs(items: list[Expression]) -> list[list[Expression]]:

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Pass
-from lossary.kernels.blocks import BlockWriter
+from lossary.kernels.blocks import BlockWriter, LastAxisWriter
 from lossary.kernels.writer import Site, by_row
 
 #: Rows in a block: where they lie side by side, and where they are transposed into scratch memory,
@@ -154,7 +154,7 @@ class ColumnsWriter(BlockWriter):
         self.lines.close()
 
 
-class ShortRowsWriter(ColumnsWriter):
+class ShortRowsWriter(LastAxisWriter, ColumnsWriter):
     """Writes a loop over blocks of rows, transposed on the way in and on the way out."""
 
     sizes = ("size", "classes", "rows")
@@ -175,25 +175,9 @@ class ShortRowsWriter(ColumnsWriter):
             rows, columns = f"o_{output.name}", f"y_{output.name}"
             self.lines.add(f"transpose.into_rows({columns}, {rows}, begin, width)")
 
-    def shape_of(self, leaf: Expression) -> str:
-        """Return the shape of the array behind a leaf."""
-        if not by_row(leaf):
-            return "(classes,)"
-        return "(rows, classes)" if leaf.kind is Kind.ELEMENT else "(rows,)"
-
     def load(self, leaf: Expression, index: str = "j") -> str:
         """Return how a leaf is read at a class of the block's row i."""
         return f"x_{leaf.value}[{index}, i]" if by_row(leaf) else f"a_{leaf.value}[{index}]"
-
-    def load_at_label(self, leaf: Expression, index: str) -> str:
-        """Return how a leaf is read at one class of the block's row i."""
-        if not by_row(leaf):
-            return f"a_{leaf.value}[{index}]"
-        return f"a_{leaf.value}[begin + i, {index}]"
-
-    def row_place(self, name: str) -> str:
-        """Return where an array of row values holds that of the block's row i."""
-        return f"{name}[begin + i]"
 
     def store_place(self, output: Output) -> str:
         """Return where an output is stored at class j of the block's row i."""

@@ -16,7 +16,7 @@ from typing import ClassVar
 from lossary.formula.elements import asks, named_index, walk_elements
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Pass
-from lossary.kernels.blocks import BlockWriter
+from lossary.kernels.blocks import LastAxisWriter
 from lossary.kernels.flat import BLOCK
 from lossary.kernels.writer import Site, by_row
 
@@ -32,7 +32,7 @@ VECTOR = 8
 PART = 64
 
 
-class RowsWriter(BlockWriter):
+class RowsWriter(LastAxisWriter):
     """Writes a loop over blocks of rows, and for each row loops over its classes."""
 
     sizes = ("size", "classes", "rows", "block")
@@ -43,21 +43,6 @@ class RowsWriter(BlockWriter):
         """Find the block of rows."""
         self.lines.add("begin = unit * block")
         self.lines.add("width = min(block, rows - begin)")
-
-    def shape_of(self, leaf: Expression) -> str:
-        """Return the shape of the array behind a leaf."""
-        if not by_row(leaf):
-            return "(classes,)"
-        return "(rows, classes)" if leaf.kind is Kind.ELEMENT else "(rows,)"
-
-    def row_place(self, name: str) -> str:
-        """Return where an array of row values holds that of the row at hand."""
-        return f"{name}[begin + row]"
-
-    def load_at_label(self, leaf: Expression, index: str) -> str:
-        """Return how a leaf is read at one class of the row."""
-        place = f"begin + row, {index}" if by_row(leaf) else index
-        return f"a_{leaf.value}[{place}]"
 
     def make_scratch(self) -> None:
         """Make the arrays of row values, and those of a block of classes."""
