@@ -12,6 +12,7 @@ _TOKEN = re.compile(
     r"\s*(\\mathrm\{[^}]*\}|\\operatorname\{[^}]*\}|\\text\{[^}]*\}|\\begin\{cases\}|\\end\{cases\}"
     r"|\\left\\lVert|\\right\\rVert|\\left\W|\\right\W|\\[a-zA-Z]+|\\.|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\S)"
 )
+_GREEK = {"delta", "beta", "pi"}
 _UNARY = {r"\tanh": "tanh", r"\sigma": "sigmoid", r"\log\cosh": "log_cosh", r"\log": "log"}
 
 
@@ -176,7 +177,7 @@ class _Reader:
             return "inf"
         if token.startswith(r"\mathrm"):
             return token[len(r"\mathrm{") : -1].replace(r"\_", "_").replace("NaN", "nan")
-        if re.fullmatch(r"\d.*|[a-zA-Z]", token) or token in {r"\delta", r"\beta"}:
+        if re.fullmatch(r"\d.*|[a-zA-Z]", token) or token[1:] in _GREEK:
             return token.lstrip("\\")
         message = f"unexpected {token!r}"
         raise SyntaxError(message)

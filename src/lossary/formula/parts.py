@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import NamedTuple
 
 from lossary.formula.expression import Expression, argument, walk
@@ -21,13 +22,13 @@ class Named(NamedTuple):
     parts: tuple[tuple[str, Expression], ...]
 
 
-def name_parts(expression: Expression) -> Named:
+def name_parts(expression: Expression, taken: Collection[str] = ()) -> Named:
     """Give a letter to every part that is repeated and long.
 
-    Later parts may be written with the letters of earlier ones. A letter that is the name of an
-    argument or a parameter is left out.
+    Later parts may be written with the letters of earlier ones. A letter that is taken, or the
+    name of an argument or a parameter, is left out.
     """
-    taken = {str(item.value) for item in walk(expression) if item.value is not None}
+    taken = {*taken, *(str(item.value) for item in walk(expression) if item.value is not None)}
     letters = [letter for letter in _LETTERS if letter not in taken]
     uses = Counter(id(child) for item in walk(expression) for child in item.arguments)
     parts: list[tuple[str, Expression]] = []

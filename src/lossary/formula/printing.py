@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from fractions import Fraction
+from typing import Literal, NamedTuple
 
 from lossary.formula.expression import LEAVES, Expression, literal, node, number
 from lossary.formula.primitives import BINDING, PRIMITIVES
 
-Style = Literal["text", "latex"]
+_ATOM, _SUM, _PRODUCT = BINDING["atom"], BINDING["sum"], BINDING["product"]
 
-_ATOM, _SUM = BINDING["atom"], BINDING["sum"]
+# Numbers that are known by another name: their text and their LaTeX.
+_CONSTANTS = {
+    math.pi: ("pi", r"\pi"),
+    math.log(2): ("log(2)", r"\log\left(2\right)"),
+    math.log(2 * math.pi): ("log(2 * pi)", r"\log\left(2 \, \pi\right)"),
+    0.5 * math.log(2 * math.pi): (
+        "0.5 * log(2 * pi)",
+        r"\frac{1}{2} \, \log\left(2 \, \pi\right)",
+    ),
+}
+_LARGEST_DENOMINATOR = 16
+
+
+class Style(NamedTuple):
+    """What is printed, and what symbols are called there if not by their names."""
+
+    kind: Literal["text", "latex"]
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +44,31 @@ class _Printed:
     def __format__(self, limit: str) -> str:
         if self.precedence >= int(limit or 0):
             return self.text
-        return f"({self.text})" if self.style == "text" else rf"\left({self.text}\right)"
+        return f"({self.text})" if self.style.kind == "text" else rf"\left({self.text}\right)"
 
 
 def to_text(expression: Expression) -> str:
     """Print an expression as plain text, close to Python."""
-    return _print(expression, "text").text
+    return _print(expression, Style("text", {})).text
 
 
-def to_latex(expression: Expression) -> str:
-    """Print an expression as LaTeX."""
-    return _print(expression, "latex").text
+def to_latex(expression: Expression, names: Mapping[str, str] | None = None) -> str:
+    r"""Print an expression as LaTeX.
+
+    Parameters
+    ----------
+    expression : Expression
+        What is printed.
+    names : mapping of str to str, optional
+        LaTeX for the names of arguments and parameters, where it is not the name itself.
+
+    Examples
+    --------
+    >>> from lossary.formula.expression import argument
+    >>> to_latex(0.5 * argument("inputs"), {"inputs": "z"})
+    '\\frac{1}{2} \\, z'
+    """
+    return _print(expression, Style("latex", names or {})).text
 
 
 def _print(item: Expression, style: Style) -> _Printed:
@@ -44,7 +76,8 @@ def _print(item: Expression, style: Style) -> _Printed:
         return _number(float(item.value), style)  # type: ignore[arg-type]
     if item.operation in LEAVES or item.operation == "parameter":
         name = str(item.value)
-        return _Printed(name if style == "text" else _symbol(name), _ATOM, style)
+        known = style.names.get(name)
+        return _Printed(known or (name if style.kind == "text" else _symbol(name)), _ATOM, style)
     special = _SPECIAL.get(item.operation, _nothing)(item, style)
     return special or _filled(item.operation, item.arguments, style)
 
@@ -53,23 +86,39 @@ def _filled(operation: str, operands: tuple[Expression, ...], style: Style) -> _
     """Print operands into the template of an operation's row."""
     row = PRIMITIVES[operation]
     parts = [_print(operand, style) for operand in operands]
-    if style == "text":
+    if style.kind == "text":
         return _Printed(row.text.format(*parts), row.precedence, style)
     return _Printed(row.latex.format(*parts), row.latex_precedence, style)
 
 
 def _number(value: float, style: Style) -> _Printed:
-    precedence = _SUM if value < 0 else _ATOM
-    if math.isinf(value):
-        infinity = "inf" if style == "text" else r"\infty"
-        return _Printed(("-" if value < 0 else "") + infinity, precedence, style)
+    sign, size = ("-" if value < 0 else ""), abs(value)
     if math.isnan(value):
-        return _Printed("nan" if style == "text" else r"\mathrm{NaN}", _ATOM, style)
-    printed = str(int(value)) if value.is_integer() else repr(value)
-    return _Printed(printed, precedence, style)
+        return _Printed("nan" if style.kind == "text" else r"\mathrm{NaN}", _ATOM, style)
+    if math.isinf(value):
+        printed, precedence = ("inf", r"\infty"), _ATOM
+    elif size in _CONSTANTS:
+        printed, precedence = _CONSTANTS[size], _PRODUCT
+    else:
+        plain = str(int(size)) if value.is_integer() else repr(size)
+        fraction = _fraction(size) if style.kind == "latex" else None
+        printed, precedence = (plain, fraction or plain), _PRODUCT if fraction else _ATOM
+    text = sign + printed[style.kind == "latex"]
+    return _Printed(text, _SUM if sign else precedence, style)
 
 
-_GREEK = {"delta", "beta", "alpha", "gamma", "epsilon"}
+def _fraction(value: float) -> str | None:
+    """Return the LaTeX of a number that is exactly a simple fraction."""
+    exact = Fraction(value)
+    if not 1 < exact.denominator <= _LARGEST_DENOMINATOR or exact.numerator > exact.denominator:
+        return None
+    return rf"\frac{{{exact.numerator}}}{{{exact.denominator}}}"
+
+
+_GREEK = {
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu",
+    "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega",
+}  # fmt: skip
 
 
 def _symbol(name: str) -> str:
@@ -98,7 +147,7 @@ def _logsumexp(item: Expression, style: Style) -> _Printed | None:
     if repr(relative_to) != "0.0":
         return None
     inner = _print(values, style)
-    if style == "text":
+    if style.kind == "text":
         return _Printed(f"logsumexp({inner})", _ATOM, style)
     return _Printed(rf"\log \sum_k e^{{{inner}}}", BINDING["sum over classes"], style)
 
@@ -128,9 +177,23 @@ def _subtract(item: Expression, style: Style) -> _Printed | None:
     return None
 
 
+def _divide(item: Expression, style: Style) -> _Printed | None:
+    """Print what a numerator is divided by below the line: (x / 2) / y is x / (2 y)."""
+    above, below = item.arguments
+    if style.kind == "text" or above.operation != "multiply":
+        return None
+    coefficient, rest = above.arguments
+    value = number(coefficient)
+    if value is None or not 0 < value < 1 or not (1 / value).is_integer():
+        return None
+    if Fraction(value) != Fraction(1, int(1 / value)):
+        return None  # 1 / 3 is no floating-point number
+    return _filled("divide", (rest, node("multiply", literal(1 / value), below)), style)
+
+
 def _log1p(item: Expression, style: Style) -> _Printed | None:
     """Print log(1 + x) of a negative term as the logarithm of a difference."""
-    if style == "text":
+    if style.kind == "text":
         return None
     return _filled("log", (node("add", literal(1), item.arguments[0]),), style)
 
@@ -141,5 +204,6 @@ _SPECIAL: dict[str, Callable[[Expression, Style], _Printed | None]] = {
     "stop": _stop,
     "add": _add,
     "subtract": _subtract,
+    "divide": _divide,
     "log1p": _log1p,
 }
