@@ -156,6 +156,7 @@ def _with_numpy(expression: Expression, arrays: dict[str, np.ndarray]) -> Any:
         native: dict[str, Any] = {}  # noqa: RUF012
         where = staticmethod(np.where)
         stop = staticmethod(lambda x: x)
+        number = staticmethod(np.float64)
 
         def __getattr__(self, name: str) -> Any:
             return getattr(BACKEND.xp, name)

@@ -171,7 +171,7 @@ class Composite:
     def _derivative(self, derivative: Expression, cotangent: Expression) -> Expression:
         if derivative.kind is not Kind.ELEMENT and self.unit is Kind.ROW:
             # The result has the argument's shape even where the derivative does not vary.
-            derivative = where(class_index() < 0, 1, derivative)
+            derivative = where(class_index() < 0, math.nan, derivative)
         return self.masked(self.guarded(scale(self.multiplier * cotangent, derivative)))
 
     @cached_property

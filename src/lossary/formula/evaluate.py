@@ -16,25 +16,31 @@ class Operations(Protocol):
 
     native: Mapping[str, Callable[..., Any]]
 
+    def number(self, value: float) -> Any:
+        """Return a number as an array of the working dtype."""
+
 
 class Tape:
     """Expressions as a list of steps: an operation and the places of its operands."""
 
     def __init__(self, outputs: tuple[Expression, ...]) -> None:
-        self.names: list[str] = []
-        self.constants: list[tuple[int, float]] = []
+        literals: dict[int, float] = {}
         self.steps: list[tuple[int, str, tuple[int, ...]]] = []
         places: dict[int, int] = {}
         inputs: list[tuple[int, str]] = []
         for place, item in enumerate(walk(*outputs)):
             places[id(item)] = place
             if item.operation == "literal":
-                self.constants.append((place, float(item.value)))  # type: ignore[arg-type]
+                literals[place] = float(item.value)  # type: ignore[arg-type]
             elif item.operation in LEAVES or item.operation == "parameter":
                 inputs.append((place, str(item.value)))
             else:
                 operands = tuple(places[id(child)] for child in item.arguments)
                 self.steps.append((place, item.operation, operands))
+        # A function of numbers alone needs one of them as an array: exp(2.0) has no dtype.
+        lone = {used[0] for _, _, used in self.steps if used and literals.keys() >= {*used}}
+        self.numbers = [(place, value) for place, value in literals.items() if place in lone]
+        self.literals = [(place, value) for place, value in literals.items() if place not in lone]
         self.inputs = tuple(inputs)
         self.outputs = tuple(places[id(output)] for output in outputs)
         self.size = len(places)
@@ -42,8 +48,10 @@ class Tape:
     def run(self, values: Mapping[str, Any], xp: Any) -> tuple[Any, ...]:
         """Evaluate the outputs; ``values`` holds arguments and parameters by name."""
         results: list[Any] = [None] * self.size
-        for place, constant in self.constants:
-            results[place] = constant
+        for place, value in self.literals:
+            results[place] = value
+        for place, value in self.numbers:
+            results[place] = xp.number(value)
         for place, name in self.inputs:
             results[place] = values[name]
         for place, operation, operands in self.steps:
