@@ -215,7 +215,7 @@ def _layout(
     else:
         axis, shape, labels = _axis_shape(request, shapes, kinds)
         unit_shape = shape[:axis] + shape[axis + 1 :]
-        _check_class_weights(request, shapes, shape[axis])
+        _check_class_weights(request, shapes, shape[axis], labels)
     for name in ("weights", "where"):
         given = shapes.get(name, ())
         if given != () and given != unit_shape:
@@ -322,9 +322,21 @@ def _axis(request: Request, ndim: int) -> int:
     return int(given) % ndim
 
 
-def _check_class_weights(request: Request, shapes: dict[str, Shape], classes: int) -> None:
+def _check_class_weights(
+    request: Request, shapes: dict[str, Shape], classes: int, labels: bool
+) -> None:
     given = shapes.get("class_weights")
-    if given is not None and given != (classes,):
+    if given is None:
+        return
+    if not (labels or request.loss.weighs_classes):
+        raise value_error(
+            request.function,
+            "class_weights",
+            "must be None with probability targets",
+            f"shape {given}",
+            "Give the formula a parameter *, class_weights=None to multiply its terms with.",
+        )
+    if given != (classes,):
         raise value_error(
             request.function,
             "class_weights",

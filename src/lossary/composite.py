@@ -96,18 +96,13 @@ class Composite:
 
     @cached_property
     def multiplier(self) -> Expression:
-        """What multiplies an element's loss, before any mask."""
-        if not self.variant.weights:
-            return self._class_factor
-        return argument("weights", self.unit) * self._class_factor
+        """What multiplies the formula, before any mask."""
+        return self._weighted(self._class_factor)
 
     @cached_property
     def weight(self) -> Expression:
         """Weight of an element in the mean: what ``denominator="weights"`` sums."""
-        weight = self.multiplier
-        if self.variant.class_weights and not self.variant.labels:
-            weight = weight * sum_over_classes(self._class_weights * self.symbols["targets"])
-        return self.masked(weight)
+        return self.masked(self._weighted(self._class_weight))
 
     @cached_property
     def value(self) -> Expression:
@@ -135,13 +130,11 @@ class Composite:
 
     def class_weights_gradient(self, cotangent: Expression) -> Expression:
         """Return the derivative with respect to each class's weight, times a cotangent, per row."""
-        symbol = self._class_weights
-        if self.variant.labels:
-            derivative = where(is_label(self.symbols["targets"]), self.raw, 0)
+        if self.loss.weighs_classes:
+            derivative = gradient(self.raw, self._class_weights)
         else:
-            derivative = gradient(self.raw, symbol)
-        weights = argument("weights", self.unit) if self.variant.weights else literal(1)
-        return self.masked(self.guarded(scale(weights * cotangent, derivative)))
+            derivative = where(is_label(self.symbols["targets"]), self.raw, 0)
+        return self.masked(self.guarded(scale(self._weighted(cotangent), derivative)))
 
     @cached_property
     def faults(self) -> tuple[tuple[str, Domain, Expression], ...]:
@@ -179,11 +172,24 @@ class Composite:
         symbol = self.symbols["targets"]
         return (symbol >= 0) & (symbol < class_count())
 
-    @cached_property
+    @property
     def _class_factor(self) -> Expression:
-        if not (self.variant.class_weights and self.variant.labels):
+        """Class weight that the formula leaves to be multiplied with."""
+        return literal(1) if self.loss.weighs_classes else self._class_weight
+
+    @property
+    def _class_weight(self) -> Expression:
+        """Class weight of an element: the label's, or the sum over classes by the targets."""
+        targets = self.symbols.get("targets")
+        if not self.variant.class_weights or targets is None:
             return literal(1)
-        return at_label(self._class_weights, self.symbols["targets"])
+        if self.variant.labels:
+            return at_label(self._class_weights, targets)
+        return sum_over_classes(self._class_weights * targets)
+
+    def _weighted(self, factor: Expression) -> Expression:
+        """Return a factor times the element's weight, where there are weights."""
+        return argument("weights", self.unit) * factor if self.variant.weights else factor
 
     @property
     def _class_weights(self) -> Expression:

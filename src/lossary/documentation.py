@@ -33,7 +33,8 @@ ignore_index : int, optional
     Label of elements that take no part.""",
     "class_weights": """\
 class_weights : array, shape (C,), optional
-    Weight of each class; it multiplies the whole loss of an element with that label.""",
+    Weight of each class; it multiplies that class's term of the loss. An element counts with its
+    label's weight in a mean with ``denominator="weights"``.""",
     "reduction": """\
 reduction : {{"none", "mean", "sum"}}
     What is done with the losses of the elements. Default: "{default}".""",

@@ -96,6 +96,11 @@ class Loss:
         return self.targets.name != CLASS_LABELS.name
 
     @cached_property
+    def weighs_classes(self) -> bool:
+        """Whether the formula itself multiplies every class's term by its class weight."""
+        return "class_weights" in inspect.signature(self.formula).parameters
+
+    @cached_property
     def numbers(self) -> tuple[str, ...]:
         """Names of the parameters that are numbers passed at run time."""
         return tuple(name for name in self.parameters if name not in self.structure)
@@ -110,7 +115,7 @@ class Loss:
         given: dict[str, object] = {**symbols, **parameters}
         accepted = inspect.signature(self.formula).parameters
         given |= {name: None for name in RESERVED if name in accepted}
-        if "class_weights" in accepted:
+        if self.weighs_classes:
             given["class_weights"] = class_weights
         try:
             result = self.formula(**given)

@@ -14,7 +14,7 @@ import numpy as np
 
 from lossary import faults
 from lossary.formula.evaluate import tape
-from lossary.formula.expression import Kind, literal
+from lossary.formula.expression import Kind
 from lossary.formula.plan import Output
 from lossary.problem import Problem, total
 from lossary.recipe import HostRecipe, value_outputs
@@ -282,9 +282,8 @@ class Backend:
         composite = problem.composite
         if problem.reduction != "mean" or not isinstance(given, str):
             return ()
-        if given == "weights" and composite.multiplier is not literal(1):
-            return (total("denominator", composite.weight),)
-        if given == "weights" and problem.composite.variant.class_weights:
+        variant = composite.variant
+        if given == "weights" and (variant.weights or variant.class_weights):
             return (total("denominator", composite.weight),)
         if composite.taking_part is None:
             return ()

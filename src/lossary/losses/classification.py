@@ -10,6 +10,7 @@ from lossary.domains import (
 )
 from lossary.formula import (
     Expression,
+    at_label,
     log,
     log1p,
     maximum,
@@ -144,6 +145,8 @@ def cross_entropy(
     the label's class dominates and the loss is tiny. A class with
     target probability 0 contributes 0 even where its logit is minus infinity. Probabilities need
     not sum to 1. Labels never wrap round: -1 is no class, unless it is ``ignore_index``.
+    Class weights multiply the term of each class, the smoothed terms too, so labels and the same
+    labels as one-hot probabilities give the same loss.
 
     See Also
     --------
@@ -159,13 +162,13 @@ def cross_entropy(
     >>> cross_entropy([[2.0, 1.0, 0.0]], [[0.5, 0.5, 0.0]])
     array([0.90760596])
     """
-    if targets.operation == "label":
-        value = negative_log_softmax_at(logits, targets)
-        smooth = mean_over_classes(negative_log_softmax(logits))
-    else:
-        surprise = negative_log_softmax(logits)
-        if class_weights is not None:
-            surprise = class_weights * surprise
+    surprise = negative_log_softmax(logits)
+    if class_weights is not None:
+        surprise = scale(class_weights, surprise)
+    if targets.operation != "label":
         value = sum_over_classes(scale(targets, surprise))
-        smooth = mean_over_classes(surprise)
-    return scale(1 - label_smoothing, value) + scale(label_smoothing, smooth)
+    else:
+        value = negative_log_softmax_at(logits, targets)
+        if class_weights is not None:
+            value = scale(at_label(class_weights, targets), value)
+    return scale(1 - label_smoothing, value) + scale(label_smoothing, mean_over_classes(surprise))
