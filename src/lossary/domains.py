@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from lossary.formula.expression import Expression
 
@@ -34,6 +35,10 @@ class Domain:
 
     def __str__(self) -> str:
         return self.text
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Pickle the domains of this module by their names: their conditions have none."""
+        return _constant_name(self) or _by_fields(self)
 
 
 REAL = Domain("real", "a real number")
@@ -84,6 +89,19 @@ class Range:
 
     text: str
     contains: Callable[[float], bool]
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Pickle the ranges of this module by their names."""
+        return _constant_name(self) or _by_fields(self)
+
+
+def _constant_name(item: Domain | Range) -> str | None:
+    """Return the name of a constant of this module."""
+    return next((name for name, value in globals().items() if value is item), None)
+
+
+def _by_fields(item: Domain | Range) -> tuple[Any, ...]:
+    return type(item), tuple(getattr(item, field.name) for field in fields(item))
 
 
 POSITIVE = Range("must be a positive number", lambda value: value > 0)

@@ -70,10 +70,10 @@ class Loss:
     bind: Callable[..., Request] = field(init=False, repr=False)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Copy and pickle a record as what it is: the one that belongs to the function."""
-        from lossary.registry import get_loss
+        """Copy and pickle a loss as itself; cloudpickle sends the formula to other processes."""
+        from lossary.registry import reduced
 
-        return get_loss, (self.function,)
+        return reduced(self)
 
     @property
     def targets(self) -> Domain:

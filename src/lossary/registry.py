@@ -6,10 +6,16 @@ public function, with an exact signature, and everything else is derived when it
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import functools
 import inspect
+import os
+import sys
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any, overload
+from weakref import WeakValueDictionary
 
 from lossary.definition import Definition
 from lossary.documentation import complete_docstring
@@ -31,7 +37,10 @@ _CLASS_TAIL = (("ignore_index", None), ("class_weights", None))
 
 
 REGISTRY: dict[str, Loss] = {}
-_BY_FUNCTION: dict[Callable[..., Any], Loss] = {}
+#: Every loss of this process by its identity, which is the same in all processes that it goes to.
+_BY_IDENTITY: WeakValueDictionary[str, Loss] = WeakValueDictionary()
+#: The built-in losses are pickled by their public module, whatever file they are written in.
+_FAMILIES, _PUBLIC = "lossary.losses.", "lossary"
 
 
 @overload
@@ -157,7 +166,9 @@ def loss(
             lipschitz=lipschitz,
             differences=dict(differences or {}),
         )
-        return _register(record)
+        _make_functions(record, os.urandom(16).hex())
+        REGISTRY[record.name] = record
+        return record.function
 
     if formula is not None and not callable(formula):
         msg = "loss"
@@ -194,10 +205,7 @@ def get_loss(name: str | Callable[..., Any]) -> Loss:
     if not isinstance(name, str) and not callable(name):
         msg = "get_loss"
         raise type_error(msg, "name", "must be the name of a loss or its function", shown(name))
-    try:
-        found = REGISTRY.get(name) if isinstance(name, str) else _BY_FUNCTION.get(name)
-    except TypeError:  # it has no hash, so it is none of ours
-        found = None
+    found = REGISTRY.get(name) if isinstance(name, str) else _record_of(name)
     if found is not None:
         return found
     spelled = name if isinstance(name, str) else getattr(name, "__name__", shown(name))
@@ -248,7 +256,8 @@ _FIELDS = (
 )
 
 
-def _register(record: Loss) -> Callable[..., Any]:
+def _make_functions(record: Loss, identity: str) -> None:
+    """Build the public function and the one that binds arguments, and attach them to the record."""
     from lossary.flow import Request, call
 
     names = record.signature.parameters
@@ -269,11 +278,77 @@ def _register(record: Loss) -> Callable[..., Any]:
     # pickling and help() are exactly those of one written by hand.
     exec(compile(source, GENERATED, "exec"), namespace)
     function: Any = namespace[record.name]
-    function.__module__ = record.formula.__module__
+    module = record.formula.__module__
+    function.__module__ = _PUBLIC if str(module).startswith(_FAMILIES) else module
     function.__qualname__ = record.formula.__qualname__
     object.__setattr__(record, "function", function)
     object.__setattr__(record, "bind", namespace["_bind"])
     function.__doc__ = complete_docstring(record, inspect.getdoc(record.formula) or "")
-    REGISTRY[record.name] = record
-    _BY_FUNCTION[function] = record
-    return function  # type: ignore[no-any-return]
+    _attach_declaration(record, identity)
+    _BY_IDENTITY[identity] = record
+
+
+# --- pickling ---------------------------------------------------------------------------------
+def _attach_declaration(record: Loss, identity: str) -> None:
+    """Give the public function an attribute that returns what the loss is made from.
+
+    Only functions leave the choice to the pickler: pickle stores this one by its name, as an
+    attribute of the public function; cloudpickle stores it by value where the module cannot be
+    imported in another process (``__main__``), and so sends the formula along.
+    """
+    declared = {
+        item.name: getattr(record, item.name) for item in dataclasses.fields(record) if item.init
+    }
+
+    def declaration() -> tuple[str, dict[str, Any]]:
+        return identity, declared
+
+    function: Any = record.function
+    declaration.__module__ = function.__module__
+    declaration.__qualname__ = f"{function.__qualname__}._declaration"
+    function._declaration = declaration
+
+
+def reduced(record: Loss) -> tuple[Callable[..., Loss], tuple[Any, ...]]:
+    """Return what copies and pickles restore a loss from."""
+    declaration = record.function._declaration  # type: ignore[attr-defined]
+    if _is_importable(record.formula):  # a loss made without the decorator's @
+        return _restored, declaration()
+    return _restored_from, (declaration,)
+
+
+def _restored_from(declaration: Callable[[], tuple[str, dict[str, Any]]]) -> Loss:
+    return _restored(*declaration())
+
+
+def _restored(identity: str, declared: dict[str, Any]) -> Loss:
+    """Return this process's loss of that identity or formula; make it where there is none.
+
+    One that is made here has no name in the registry, where it could replace another.
+    """
+    listed = REGISTRY.get(declared["name"])
+    if listed is not None and listed.formula is declared["formula"]:
+        return listed
+    found = _BY_IDENTITY.get(identity)
+    if found is None:
+        found = Loss(**declared)
+        _make_functions(found, identity)
+    return found
+
+
+def _record_of(function: Callable[..., Any]) -> Loss | None:
+    """Return the loss that a public function, or a copy of it made by a pickler, computes."""
+    record = function.__globals__.get("_loss") if isinstance(function, FunctionType) else None
+    if isinstance(record, Loss) and record.function.__code__ == function.__code__:
+        return record
+    return None
+
+
+def _is_importable(function: Callable[..., Any]) -> bool:
+    """Return whether pickle finds a function under its name."""
+    module: object = sys.modules.get(getattr(function, "__module__", ""))
+    path = getattr(function, "__qualname__", "").split(".")
+    try:
+        return functools.reduce(getattr, path, module) is function
+    except AttributeError:
+        return False
