@@ -57,7 +57,7 @@ def _compiled_call(request: Request) -> Any:
         request.class_weights,
     )
     return torch_compile.call(
-        request.loss.name,
+        request.loss.identity,
         request.arrays,
         request.parameters,
         request.axis,

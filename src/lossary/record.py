@@ -68,6 +68,8 @@ class Loss:
     differences: dict[str, str] = field(default_factory=dict)
     function: Callable[..., Any] = field(init=False, repr=False)
     bind: Callable[..., Request] = field(init=False, repr=False)
+    #: Text that stands for this loss and no other, in every process that it goes to.
+    identity: str = field(init=False, repr=False)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Copy and pickle a loss as itself; cloudpickle sends the formula to other processes."""

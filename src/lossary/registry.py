@@ -36,9 +36,10 @@ _TAIL = (("weights", None), ("where", None), ("denominator", "count"), ("dtype",
 _CLASS_TAIL = (("ignore_index", None), ("class_weights", None))
 
 
+#: The latest loss of each name: for what a person types, and nothing else.
 REGISTRY: dict[str, Loss] = {}
 #: Every loss of this process by its identity, which is the same in all processes that it goes to.
-_BY_IDENTITY: WeakValueDictionary[str, Loss] = WeakValueDictionary()
+BY_IDENTITY: WeakValueDictionary[str, Loss] = WeakValueDictionary()
 #: The built-in losses are pickled by their public module, whatever file they are written in.
 _FAMILIES, _PUBLIC = "lossary.losses.", "lossary"
 
@@ -129,6 +130,13 @@ def loss(
     ------
     TypeError
         If the formula cannot be traced: the message says what to write instead.
+    ValueError
+        If a declared fact does not fit the formula, or a loss of the package has its name.
+
+    Notes
+    -----
+    A function is its own loss, whatever is defined later under the same name, in ``torch.compile``
+    and adapters too. Where a name is typed instead, it is that of the loss defined last.
 
     Examples
     --------
@@ -166,6 +174,7 @@ def loss(
             lipschitz=lipschitz,
             differences=dict(differences or {}),
         )
+        _check_name(record)
         _make_functions(record, os.urandom(16).hex())
         REGISTRY[record.name] = record
         return record.function
@@ -278,14 +287,27 @@ def _make_functions(record: Loss, identity: str) -> None:
     # pickling and help() are exactly those of one written by hand.
     exec(compile(source, GENERATED, "exec"), namespace)
     function: Any = namespace[record.name]
-    module = record.formula.__module__
-    function.__module__ = _PUBLIC if str(module).startswith(_FAMILIES) else module
+    function.__module__ = _PUBLIC if _is_built_in(record) else record.formula.__module__
     function.__qualname__ = record.formula.__qualname__
     object.__setattr__(record, "function", function)
     object.__setattr__(record, "bind", namespace["_bind"])
     function.__doc__ = complete_docstring(record, inspect.getdoc(record.formula) or "")
     _attach_declaration(record, identity)
-    _BY_IDENTITY[identity] = record
+    object.__setattr__(record, "identity", identity)
+    BY_IDENTITY[identity] = record
+
+
+def _check_name(record: Loss) -> None:
+    """Raise if a loss of a user's has the name of one of the package; of one's own it may."""
+    known = REGISTRY.get(record.name)
+    if known is not None and _is_built_in(known) and not _is_built_in(record):
+        given = "that of a loss of the package"
+        remedy = "Choose another: adapters and the command line find losses by their names."
+        raise value_error(record.name, "the formula", "must have a name of its own", given, remedy)
+
+
+def _is_built_in(record: Loss) -> bool:
+    return str(record.formula.__module__).startswith(_FAMILIES)
 
 
 # --- pickling ---------------------------------------------------------------------------------
@@ -329,7 +351,7 @@ def _restored(identity: str, declared: dict[str, Any]) -> Loss:
     listed = REGISTRY.get(declared["name"])
     if listed is not None and listed.formula is declared["formula"]:
         return listed
-    found = _BY_IDENTITY.get(identity)
+    found = BY_IDENTITY.get(identity)
     if found is None:
         found = Loss(**declared)
         _make_functions(found, identity)

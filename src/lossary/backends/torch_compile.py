@@ -18,23 +18,23 @@ from typing import Any
 import torch
 
 from lossary.problem import Problem, Request
-from lossary.registry import get_loss
+from lossary.registry import BY_IDENTITY
 
 
 @torch.compiler.allow_in_graph
 def call(
-    name: str,
+    identity: str,
     arrays: tuple[Any, ...],
     parameters: tuple[Any, ...],
     axis: int | None,
     reduction: str,
     tail: tuple[Any, ...],
 ) -> Any:
-    """Compute a loss that is given by its name, from arguments that a graph can hold."""
+    """Compute a loss that is given by its identity, from arguments that a graph can hold."""
     from lossary.backends import find_backend
     from lossary.checks import prepare
 
-    given = Request(get_loss(name), arrays, parameters, axis, reduction, *tail)
+    given = Request(BY_IDENTITY[identity], arrays, parameters, axis, reduction, *tail)
     request = dataclasses.replace(
         given,
         arrays=tuple(map(_now, arrays)),
