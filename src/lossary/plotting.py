@@ -108,7 +108,7 @@ def plot(
     ValueError
         If the bounds leave nothing to draw, or as the losses do.
     ImportError
-        If Matplotlib is missing: pip install "lossary[plot]".
+        If Matplotlib is missing: pip install matplotlib.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def draw(
     ax: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """Draw curves with Matplotlib and return the figure; see :func:`plot`."""
-    Figure = require("plot", "matplotlib.figure", '"lossary[plot]"').Figure
+    Figure = require("plot", "matplotlib.figure").Figure
     panels: Sequence[Any]
     if ax is None:
         figure = Figure(figsize=(9.0, 3.7), layout="constrained")

@@ -60,7 +60,6 @@ def test_a_text_plot_shows_the_numbers(run):
     ("options", "message"),
     [
         (["--out", "a.gif"], "the suffix must be .svg, .png, .pdf"),
-        (["--out", "nowhere/a.svg"], "--out nowhere/a.svg: cannot be written"),
         (["--range", "2", "1"], "the first must be below the second"),
         (["huber_loss:delta=0"], "delta must be a positive number"),
     ],
@@ -69,6 +68,15 @@ def test_wrong_command_lines(run, options, message):
     outcome = run("plot", "hinge_loss", *options)
     assert outcome.status == 2
     assert message in outcome.err
+
+
+def test_the_folder_of_a_picture_is_made(run, tmp_path):
+    out = tmp_path / "new" / "folder" / "a.svg"
+    assert run("plot", "hinge_loss", "--out", out).status == 0
+    assert out.exists()
+    outcome = run("plot", "hinge_loss", "--out", out / "b.svg")
+    assert outcome.status == 2
+    assert f"--out {out / 'b.svg'}: cannot be written" in outcome.err
 
 
 def test_a_range_outside_the_domain(run):

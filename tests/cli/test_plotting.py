@@ -128,5 +128,5 @@ class TestFigures:
 
 def test_without_matplotlib(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
-    with pytest.raises(lossary.LossaryImportError, match=r"lossary\[plot\]"):
+    with pytest.raises(lossary.LossaryImportError, match=r"pip install matplotlib"):
         lossary.plot("hinge_loss")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -99,13 +101,101 @@ def test_a_reader_that_goes_away(environment, predictions):
     assert (status, error) == (141, b"")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "utf-8"])
+def test_output_that_cannot_show_a_character(environment, predictions, encoding):
+    text = "margin,label,land\n1,1,😀 Österreich\n3,-1,\\中\n"
+    path = predictions()
+    path.write_text(text, encoding="utf-8")
+    environment = {**environment, "PYTHONIOENCODING": encoding}
+
+    def printed(*arguments):
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments)], env=environment, capture_output=True, check=True
+        )
+        return done.stdout.decode(encoding)
+
+    command = ("score", path, *HINGE, "--by", "land", "--worst", "1")
+    assert printed(*command).splitlines()[1].startswith("hinge_loss\t")
+    (loss,) = json.loads(printed(*command, "--json"))["losses"]
+    assert {group["by"]["land"] for group in loss["groups"]} == {"😀 Österreich", "\\中"}
+    curve = printed("plot", "hinge_loss")
+    assert ("*" in curve) == (encoding != "utf-8")
+    assert "\\" not in curve
+    for name in ("list", "show"):
+        assert "hinge" in printed(name, *(["hinge_loss"] if name == "show" else []))
+
+
+@posix
+def test_a_file_name_that_is_no_text(environment, tmp_path):
+    path = os.fsencode(tmp_path) + b"/\xe9.csv"
+    with open(path, "wb") as file:
+        file.write(b"margin,label\n1,1\n")
+    done = subprocess.run([*COMMAND, "score", path, *HINGE], env=environment, capture_output=True)
+    assert done.returncode == 3
+    assert b"\\udce9.csv: the file cannot be read" in done.stderr
+
+
+@posix
+@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["show", "l1_loss"]])
+def test_output_to_a_full_disk(environment, command):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, *command], env=environment, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 3
+    assert done.stderr == "lossary: cannot write the output: No space left on device\n"
+
+
+@posix
+def test_closed_output(environment):
+    shell = shlex.join([*COMMAND, "list"])
+    done = subprocess.run(f"{shell} >&- 2>&-", env=environment, shell=True)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("command", [[], ["score"]])
+def test_the_help_lists_the_exit_statuses(run, command):
+    out = run(*command, "--help").out
+    listed = [int(line.split()[0]) for line in out.splitlines() if line[:5].strip().isdigit()]
+    assert listed == [0, 1, 2, 3, 70, 130]
+
+
+UNFORESEEN = """
+import lossary.cli.score
+from lossary.cli import main
+
+def fail(*arguments):
+    raise KeyError("several\\nlines")
+
+lossary.cli.score.score = fail
+main()
+"""
+
+
+@pytest.mark.parametrize("traceback", [False, True])
+def test_an_unforeseen_error(environment, predictions, traceback):
+    command = [sys.executable, "-c", UNFORESEEN, "score", str(predictions()), *HINGE]
+    environment = environment | ({"LOSSARY_TRACEBACK": "1"} if traceback else {})
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (70, "")
+    lines = done.stderr.splitlines()
+    assert lines[-1] == (
+        "lossary: an error that was not foreseen: KeyError: 'several\\nlines'. "
+        "Set LOSSARY_TRACEBACK=1 to see where."
+    )
+    assert ("in fail" in done.stderr) == traceback
+    assert traceback or len(lines) == 1
+
+
 @pytest.mark.parametrize("missing", ["click", "rich", "pyarrow"])
 def test_without_the_extra(environment, missing):
     code = f"import sys; sys.modules[{missing!r}] = None; from lossary.cli import main; main()"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
-    expected = f'lossary: the command line needs {missing}. Run: pip install "lossary[cli]"\n'
+    expected = f"lossary: the command line needs {missing}. Run: pip install {missing}\n"
     assert done.stderr == expected
 
 
@@ -115,7 +205,7 @@ def test_plot_without_matplotlib(environment, tmp_path):
     command = [sys.executable, "-c", code, "plot", "hinge_loss", "--out", str(out)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 2
-    assert 'pip install "lossary[plot]"' in done.stderr
+    assert "Run: pip install matplotlib\n" in done.stderr
     assert not out.exists()
 
 

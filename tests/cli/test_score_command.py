@@ -5,6 +5,8 @@ import io
 import json
 import math
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 HINGE = ("--inputs", "margin", "--targets", "label", "--loss", "hinge_loss")
@@ -112,9 +114,55 @@ def test_json_has_null_where_it_has_no_number(run, predictions):
 
 def test_weights_and_denominator(run, predictions):
     path = predictions("margin,label,w\n0,1,3\n-1,1,1\n")
-    by_count = run("score", path, *HINGE, "--weights", "w")
-    by_weight = run("score", path, *HINGE, "--weights", "w", "--denominator", "weights")
-    assert [table(o.out)[0]["mean"] for o in (by_count, by_weight)] == ["2.5", "1.25"]
+    (by_weight,) = table(run("score", path, *HINGE, "--weights", "w").out)
+    assert by_weight["weighted mean"] == "1.25"
+    (by_count,) = table(run("score", path, *HINGE, "--weights", "w", "--denominator", "count").out)
+    assert by_count["sum/count"] == "2.5"
+    outcome = run("score", path, *HINGE, "--weights", "w", "--fail-above", "1.2", "--json")
+    assert outcome.err == "lossary: the weighted mean hinge_loss is 1.25, above 1.2\n"
+    data = json.loads(outcome.out)
+    assert (data["denominator"], data["losses"][0]["mean"]) == ("weights", 1.25)
+
+
+@pytest.mark.parametrize("lists", [[[1.0], [2.0]], [[1.0, 2.0], [3.0, 4.0]]])
+def test_a_column_of_lists_is_no_weight(run, tmp_path, lists):
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"margin": [0.5, 2.0], "label": [1, -1], "w": lists}), path)
+    outcome = run("score", path, *HINGE, "--weights", "w")
+    assert (outcome.status, outcome.out) == (3, "")
+    assert f"column 'w' must hold one number per row, got {lists[0]} in row 1" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--by", "kind,label"], "--by must name one column, got kind, label. Repeat --by"),
+        (["--by", "*i*"], "--by must name one column, got id, kind, margin. Repeat"),
+        (["--weights", "id,label"], "--weights must name one column, got id, label."),
+        (["--where", "[il]*"], "--where must name one column, got id, label."),
+        (["--targets", "id,label", "--positive", "1"], "--targets must name one column, got id"),
+    ],
+)
+def test_several_columns_where_one_is_meant(run, predictions, options, message):
+    path = predictions("id,margin,label,kind\n7,0.5,1,a\n")
+    outcome = run("score", path, *HINGE, *options)
+    assert (outcome.status, outcome.out) == (3, "")
+    assert message in outcome.err
+
+
+def test_a_name_with_a_comma_is_one_column(run, predictions):
+    path = predictions('margin,label,"a,b"\n0.5,1,x\n')
+    outcome = run("score", path, *HINGE, "--by", "a,b")
+    assert [r["a,b"] for r in table(outcome.out)] == ["x", "(all)"]
+
+
+def test_columns_of_a_wrong_type_without_a_row_that_takes_part(run, tmp_path):
+    path = tmp_path / "data.parquet"
+    data = {"margin": ["x"], "label": [1], "w": [[1.0, 2.0]], "no": [False]}
+    pq.write_table(pa.table(data), path)
+    outcome = run("score", path, *HINGE, "--weights", "w", "--by", "w", "--where", "no")
+    assert outcome.status == 3
+    assert "none of the 1 rows takes part" in outcome.err
 
 
 def test_where_leaves_rows_out_whatever_they_hold(run, predictions):
@@ -254,8 +302,23 @@ def test_the_mean_over_ignored_rows_is_zero(run, predictions, denominator):
     assert found["mean"] == other["mean"] == pytest.approx(math.log(2))
     path = predictions("z_0,z_1,label\n1,2,5\n")
     outcome = run("score", path, *options, "--loss", loss, "--fail-above", "0")
-    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.status == 3
+    assert outcome.err == f"lossary: the mean {loss} is over nothing: no row takes part\n"
     assert table(outcome.out)[0]["mean"] == "0.0"
+
+
+def test_a_mean_over_nothing_passes_no_limit(run, predictions):
+    path = predictions("margin,label,w,kind\n0,1,0,a\n-1,1,0,a\n2,1,1,b\n")
+    options = (*HINGE, "--weights", "w", "--by", "kind")
+    for denominator in ("weights", "count"):
+        outcome = run("score", path, *options, "--denominator", denominator, "--fail-above", "9")
+        assert outcome.status == 3
+        message = "hinge_loss where kind is a is over nothing: every weight is 0\n"
+        assert outcome.err.endswith(message)
+        assert outcome.err.count("\n") == 1
+    # A mean above its limit is what was asked about.
+    assert run("score", path, *options, "--fail-above", "-1").status == 1
+    assert run("score", path, *options).status == 0
 
 
 def test_two_arguments_outside_their_domains(run, predictions):
@@ -289,7 +352,10 @@ def test_a_loss_of_your_own(run, predictions, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--loss", "hinge_los"], "Did you mean hinge_loss"),
+        (
+            ["--loss", "hinge_los"],
+            "Did you mean hinge_loss or huber_loss? Run 'lossary list' to see all",
+        ),
         (["--loss", "huber_loss:dleta=1"], "no parameter 'dleta'; its parameters are delta. Did"),
         (["--loss", "huber_loss:delta=x"], "delta must be a number, got 'x'"),
         (["--loss", "huber_loss:delta=-1"], "delta must be a positive number, got -1"),
@@ -300,7 +366,8 @@ def test_a_loss_of_your_own(run, predictions, tmp_path):
         (["--loss", "gaussian_nll_loss"], "needs a column for vars, got none. Pass --column vars="),
         (["--loss", "nowhere.py:mine"], "nowhere.py: no such file"),
         (["--loss", f"{__file__}:mine"], "defines no 'mine'"),
-        (["--loss", f"{__file__}:table"], "must be a registered loss"),
+        (["--loss", "nonsense"], "there is no loss 'nonsense'. Run 'lossary list' to see all"),
+        (["--loss", f"{__file__}:table"], "is no loss. Write @loss above it"),
         (["--column", "vars"], "write NAME=VALUE"),
         (["--column", "vars=x"], "--column vars: the losses take inputs, targets"),
         (["--fail-above", "x"], "'x' is not a number"),
@@ -324,6 +391,14 @@ def test_wrong_command_lines(run, predictions, options, message):
     assert outcome.status == 2
     assert outcome.out == ""
     assert message in " ".join(outcome.err.split())
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit(1)", "1 / 0", "import nowhere", "("])
+def test_a_file_of_losses_that_cannot_be_run(run, predictions, tmp_path, code):
+    (tmp_path / "mine.py").write_text(code)
+    outcome = run("score", predictions(), *HINGE[:4], "--loss", f"{tmp_path / 'mine.py'}:mine")
+    assert outcome.status == 2
+    assert "mine.py cannot be run: " in outcome.err
 
 
 def test_a_missing_argument_is_asked_for(run, predictions):

@@ -87,3 +87,11 @@ def test_nan_and_infinity_reach_the_sum_and_are_counted():
 def test_all_weights_zero():
     totals = Totals.of(np.zeros(2, int), 1, np.ones(2), np.zeros(2))
     assert totals.record(0, "weights")["mean"] == 0.0
+
+
+def test_a_mean_by_weights_that_cancel():
+    groups, weights = np.array([0, 0, 1, 1]), np.array([1.0, -1.0, 1.0, -1.0])
+    totals = Totals.of(groups, 2, np.array([math.nan, 1.0, 3.0, 1.0]), weights)
+    means = [totals.record(group, "weights")["mean"] for group in range(2)]
+    assert math.isnan(means[0])
+    assert means[1] == math.inf

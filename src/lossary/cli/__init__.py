@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib.util
 import sys
 
-_NEEDED = ("click", "rich", "pyarrow")
+_NEEDED = ("click", "pyarrow", "rich")
 
 
 def main() -> None:
     """Run the command line; the entry point of the console script."""
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    missing = " ".join(name for name in _NEEDED if importlib.util.find_spec(name) is None)
     if missing:
-        text = f"lossary: the command line needs {', '.join(missing)}. "
-        print(text + 'Run: pip install "lossary[cli]"', file=sys.stderr)
+        text = f"lossary: the command line needs {missing.replace(' ', ', ')}. "
+        print(f"{text}Run: pip install {missing}", file=sys.stderr)
         sys.exit(2)
     from lossary.cli.app import app
 

@@ -6,39 +6,46 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from typing import Any
 
 import click
 
-import lossary
+from lossary import LossaryError, __version__
 from lossary.cli.listing import list_command
 from lossary.cli.plot import plot_command
 from lossary.cli.score import score_command
 from lossary.cli.show import show_command
+from lossary.cli.statuses import (
+    BAD_DATA,
+    BROKEN_PIPE,
+    HELP,
+    INTERRUPTED,
+    TERMINATED,
+    UNFORESEEN,
+    USAGE,
+)
+from lossary.cli.streams import discard_output, prepare_streams
 from lossary.score import DataError
 
-USAGE, BAD_DATA, INTERRUPTED = 2, 3, 130
-BROKEN_PIPE, TERMINATED = 128 + 13, 128 + 15  # as a shell reports these signals
+_TRACEBACK = "LOSSARY_TRACEBACK"
 
 
 class App(click.Group):
     """The group of commands; turns what goes wrong into exit statuses."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run; 2 for a wrong command line, 3 for bad data, 130 when interrupted."""
+        """Run, and exit with one of the statuses that the help lists."""
         kwargs["standalone_mode"] = False
+        prepare_streams()
         try:
             with _Terminating():
                 status = super().main(*args, **kwargs)
-        except click.ClickException as error:
-            error.show()
-            sys.exit(error.exit_code)
-        except (click.Abort, KeyboardInterrupt):
+        except Exception as error:
+            sys.exit(_reported(error))
+        except KeyboardInterrupt:
             print("lossary: interrupted", file=sys.stderr)
             sys.exit(INTERRUPTED)
-        except lossary.LossaryError as error:
-            print(f"lossary: {error}", file=sys.stderr)
-            sys.exit(BAD_DATA if isinstance(error, DataError) else USAGE)
         sys.exit(status if isinstance(status, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -46,11 +53,35 @@ class App(click.Group):
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError:
-            # Keep the interpreter from trying again, and from saying so, at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # Click would exit with 1
+            discard_output()
             sys.exit(BROKEN_PIPE)
         return result
+
+
+def _reported(error: Exception) -> int:
+    """Say on standard error what went wrong; return the exit status."""
+    match error:
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+        case click.Abort():
+            print("lossary: interrupted", file=sys.stderr)
+            return INTERRUPTED
+        case LossaryError():
+            print(f"lossary: {error}", file=sys.stderr)
+            return BAD_DATA if isinstance(error, DataError) else USAGE
+        case OSError(filename=None):  # of all that is written, only standard output has no name
+            discard_output()
+            print(f"lossary: cannot write the output: {error.strerror}", file=sys.stderr)
+            return BAD_DATA
+    if os.environ.get(_TRACEBACK):
+        traceback.print_exception(error)
+    # One line, whatever the error says.
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    remedy = f"Set {_TRACEBACK}=1 to see where."
+    print(f"lossary: an error that was not foreseen: {text}. {remedy}", file=sys.stderr)
+    return UNFORESEEN
 
 
 class _Terminating:
@@ -66,8 +97,8 @@ class _Terminating:
             signal.signal(signal.SIGTERM, self._before)
 
 
-@click.group(cls=App, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(lossary.__version__, prog_name="lossary")
+@click.group(cls=App, epilog=HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lossary")
 def app() -> None:
     """Loss functions: score prediction files, look losses up, plot them."""
 

@@ -47,11 +47,22 @@ def parse_loss(text: str) -> LossSpec:
         loss, rest = _own_loss(Path(in_file["path"]), in_file["name"]), in_file["rest"] or ""
     else:
         name, _, rest = text.partition(":")
-        loss = get_loss(name)
+        loss = _known_loss(name)
     parameters = dict(_parameter(loss, item) for item in rest.split(",") if item)
     ignored = parameters.pop("ignore_index", None)
     title = f"{loss.name}:{rest}" if rest else loss.name
     return LossSpec(title, loss, parameters, ignored)
+
+
+def _known_loss(name: str) -> Loss:
+    """Return a loss of the package."""
+    names = [item.name for item in list_losses()]
+    if name not in names:
+        close = difflib.get_close_matches(name, names, n=3)
+        hint = f"Did you mean {' or '.join(close)}? " if close else ""
+        msg = f"there is no loss {name!r}. {hint}Run 'lossary list' to see all."
+        raise click.UsageError(msg)
+    return get_loss(name)
 
 
 def _own_loss(path: Path, name: str) -> Loss:
@@ -60,7 +71,11 @@ def _own_loss(path: Path, name: str) -> Loss:
     if function is None:
         msg = f"{path} defines no {name!r}"
         raise click.UsageError(msg)
-    return get_loss(function)
+    try:
+        return get_loss(function)
+    except LossaryError:
+        msg = f"{name!r} of {path} is no loss. Write @loss above it (from lossary import loss)."
+        raise click.UsageError(msg) from None
 
 
 @lru_cache
@@ -73,7 +88,7 @@ def _run_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever a user's file may raise
+    except (Exception, SystemExit) as error:  # whatever a user's file may raise
         msg = f"{path} cannot be run: {type(error).__name__}: {error}"
         raise click.UsageError(msg) from error
     return module

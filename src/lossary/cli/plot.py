@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from lossary.cli.losses import complete_losses, parse_losses
+from lossary.cli.streams import shows
 from lossary.cli.text_plot import text_plot
 from lossary.plotting import Curve, curves, draw, save
 from lossary.score import LossSpec
@@ -28,7 +30,7 @@ _PICTURES = (".svg", ".png", ".pdf")
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write a picture (.svg, .png or .pdf); without it, plot in the terminal.",
+    help="Write a picture (.svg, .png or .pdf) and its folder; without it, plot in the terminal.",
 )
 @click.option(
     "--range",
@@ -58,12 +60,13 @@ def plot_command(
         return
     figure = draw(found, title=title, dark=dark)
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         with replacing(out) as temporary:
             save(figure, temporary, out.suffix.lower().lstrip("."))
     except OSError as error:
         msg = f"--out {out}: cannot be written: {error.strerror}"
         raise click.UsageError(msg) from None
-    click.echo(f"wrote {out}", err=True)
+    print(f"wrote {out}", file=sys.stderr)
 
 
 def _check(out: Path) -> None:
@@ -77,4 +80,4 @@ def _print(found: list[Curve]) -> None:
 
     console = Console()
     width = console.width if console.is_terminal else 80
-    console.print(text_plot(found, min(width, 100)), soft_wrap=True, highlight=False)
+    console.print(text_plot(found, min(width, 100), dots=shows()), soft_wrap=True, highlight=False)

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import click
-
 from lossary.cli.tables import print_json, print_table
 from lossary.score import Job, Score, Totals
 
@@ -33,7 +31,7 @@ class Report:
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         columns = (
-            SpinnerColumn(),
+            SpinnerColumn("line"),
             TextColumn("{task.completed:,} rows"),
             TimeElapsedColumn(),
         )
@@ -45,20 +43,21 @@ class Report:
         """Print the result."""
         if not self._quiet:
             for note in result.notes:
-                click.echo(f"warning: {note}", err=True)
+                print(f"warning: {note}", file=sys.stderr)
             if result.skipped:
                 text = f"{result.skipped} of {result.rows} rows skipped: they lack a value"
-                click.echo(text, err=True)
+                print(text, file=sys.stderr)
         if self._as_json:
             print_json(as_data(job, result))
             return
         minor = [] if job.weights else ["weight"]
         minor += [] if any(totals.nonfinite.any() for totals in result.totals) else ["nonfinite"]
-        print_table(["loss", *job.by, *_FIGURES], _rows(job, result), minor=minor)
+        figures = [mean_title(job) if name == "mean" else name for name in _FIGURES]
+        print_table(["loss", *job.by, *figures], _rows(job, result), minor=minor)
         for spec, worst in zip(job.losses, result.worst, strict=True):
             records = worst.records()
             if records:
-                click.echo(f"\nThe largest {spec.title}")
+                print(f"\nThe largest {spec.title}")
                 names = list(records[0]["values"])
                 rows = [
                     [r["loss"], r["file"], r["row"], *(r["values"].get(name) for name in names)]
@@ -92,6 +91,13 @@ def as_data(job: Job, result: Score) -> dict[str, Any]:
         ],
         "warnings": result.notes,
     }
+
+
+def mean_title(job: Job) -> str:
+    """Return what a job's means are: of rows that count the same, or of weighted ones."""
+    if job.weights is None:
+        return "mean"
+    return "weighted mean" if job.denominator == "weights" else "sum/count"
 
 
 def group_name(job: Job, key: tuple[Any, ...]) -> str:

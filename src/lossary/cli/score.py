@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from lossary import LossaryError
+from lossary.cli.limits import check_limits, parse_limits
 from lossary.cli.losses import complete_losses, parse_losses
-from lossary.cli.report import Report, group_name
-from lossary.score import Job, LossSpec, Score, score
+from lossary.cli.report import Report
+from lossary.cli.statuses import HELP
+from lossary.score import Job, score
 
-FAILED = 1
 _OUTPUTS = (".parquet", ".csv", ".arrow")
 
 
@@ -30,7 +28,7 @@ def _check_output(ctx: click.Context, param: click.Parameter, path: Path | None)
     return path
 
 
-@click.command("score")
+@click.command("score", epilog=HELP)
 @click.argument("files", nargs=-1, required=True)
 @click.option(
     "--loss",
@@ -94,9 +92,10 @@ def _check_output(ctx: click.Context, param: click.Parameter, path: Path | None)
 @click.option(
     "--denominator",
     type=click.Choice(["count", "weights"]),
-    default="count",
+    default="weights",
     show_default=True,
-    help="What means divide by.",
+    help="What means divide by: the number of rows, or the sum of their weights (1 without "
+    "--weights).",
 )
 @click.option(
     "--output",
@@ -110,7 +109,8 @@ def _check_output(ctx: click.Context, param: click.Parameter, path: Path | None)
     "limits",
     multiple=True,
     metavar="[LOSS=]X",
-    help="Exit with status 1 if a mean, of all rows or of a group, exceeds X.",
+    help="Exit with status 1 if a mean, of all rows or of a group, exceeds X; with 3 if it is "
+    "over nothing.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--quiet", is_flag=True, help="No progress and no warnings.")
@@ -120,18 +120,15 @@ def score_command(**given: Any) -> int:
     FILES are Parquet, CSV, Arrow or JSON lines by their suffix, globs or folders, each read once;
     - is CSV on standard input. Rows count from 1 and are read in batches, so memory does not grow
     with the data.
-
-    Exit status: 0; 1 if --fail-above was exceeded; 2 for a wrong command line; 3 for data that
-    cannot be used; 130 if interrupted.
     """
     as_json, quiet = given.pop("as_json"), given.pop("quiet")
-    limits = _limits(given.pop("limits"), given["losses"])
+    limits = parse_limits(given.pop("limits"), given["losses"])
     job = _job(given)
     report = Report(as_json=as_json, quiet=quiet)
     with report.progress() as advance:
         result = score(job, advance)
     report.show(job, result)
-    return FAILED if _exceeds(job, result, limits) else 0
+    return check_limits(job, result, limits)
 
 
 def _job(given: dict[str, Any]) -> Job:
@@ -154,47 +151,3 @@ def _pair(option: str, text: str) -> tuple[str, str]:
         msg = f"{option} {text}: write NAME=VALUE"
         raise click.UsageError(msg)
     return name, value
-
-
-def _limits(texts: Sequence[str], losses: Sequence[LossSpec]) -> dict[str, float]:
-    """Parse ``X`` for all losses and ``LOSS=X`` for one."""
-    titles = [spec.title for spec in losses]
-    limits: dict[str, float] = {}
-    for text in texts:
-        title, sign, value = text.rpartition("=")
-        if sign and title not in titles:
-            msg = f"--fail-above {text}: {title!r} is none of the losses {', '.join(titles)}"
-            raise click.UsageError(msg)
-        try:
-            limit = float(value)
-        except ValueError:
-            limit = math.nan
-        if math.isnan(limit):
-            msg = f"--fail-above {text}: {value!r} is not a number"
-            raise click.UsageError(msg)
-        limits |= dict.fromkeys([title] if sign else titles, limit)
-    return limits
-
-
-def _exceeds(job: Job, result: Score, limits: dict[str, float]) -> bool:
-    """Tell whether a mean is above its limit (or NaN), and say which on standard error."""
-    failures = []
-    for spec, totals in zip(job.losses, result.totals, strict=True):
-        limit = limits.get(spec.title)
-        if limit is None:
-            continue
-        whole = totals.whole().record(0, job.denominator)
-        records = [("", whole)]
-        if job.by:
-            records += [
-                (f" where {group_name(job, key)}", totals.record(place, job.denominator))
-                for place, key in enumerate(result.groups)
-            ]
-        failures += [
-            f"lossary: the mean {spec.title}{name} is {record['mean']!r}, above {limit!r}"
-            for name, record in records
-            if not record["mean"] <= limit and (record["count"] or record is whole)
-        ]
-    for failure in failures:
-        print(failure, file=sys.stderr)
-    return bool(failures)

@@ -30,8 +30,8 @@ def show_command(loss: LossSpec, as_json: bool, latex: bool) -> None:
         print_json(as_data(loss.loss, loss.parameters))
     elif latex:
         for labels, structure in _variants(loss.loss, loss.parameters).values():
-            click.echo(loss.loss.formula_latex(labels=labels, **structure))
-            click.echo(loss.loss.gradient_latex(labels=labels, **structure))
+            print(loss.loss.formula_latex(labels=labels, **structure))
+            print(loss.loss.gradient_latex(labels=labels, **structure))
     else:
         _print_text(as_data(loss.loss, loss.parameters))
 
@@ -79,10 +79,10 @@ def _variants(loss: Loss, parameters: Mapping[str, Any]) -> dict[str, tuple[bool
 
 
 def _print_text(data: dict[str, Any]) -> None:
-    click.echo(f"{data['signature']}\n\n{data['summary'].replace('``', '')}\n")
+    print(f"{data['signature']}\n\n{data['summary'].replace('``', '')}\n")
     for variant in data["formulas"]:
         if variant["targets"]:
-            click.echo(f"With {variant['targets']} as targets")
+            print(f"With {variant['targets']} as targets")
         _print_item("formula", variant["formula"])
         _print_item("gradient", variant["gradient"])
     for name, text in data["domains"].items():
@@ -98,7 +98,7 @@ def _print_text(data: dict[str, Any]) -> None:
     if data["source"]:
         _print_item("source", data["source"])
     if data["differences"]:
-        click.echo("\nFunctions of this name, or for this purpose, elsewhere")
+        print("\nFunctions of this name, or for this purpose, elsewhere")
         for library, text in data["differences"].items():
             _print_item(library, text)
 
@@ -106,9 +106,9 @@ def _print_text(data: dict[str, Any]) -> None:
 def _print_item(name: str, text: str) -> None:
     """Print a named text, wrapped to the terminal's width if there is one."""
     if not sys.stdout.isatty():
-        click.echo(f"{name:<{_LABEL_WIDTH}} {text}")
+        print(f"{name:<{_LABEL_WIDTH}} {text}")
         return
-    click.echo(
+    print(
         textwrap.fill(
             text,
             width=max(40, shutil.get_terminal_size().columns),

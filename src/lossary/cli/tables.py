@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
-import click
+from lossary.cli.streams import shows
 
 _GAP = 3
 _LEAST = 20
@@ -32,7 +32,7 @@ def print_table(
     console = Console()
     if not console.is_terminal:
         for row in [header, *rows]:
-            click.echo("\t".join(_field(item) for item in row))
+            print("\t".join(_field(item) for item in row))
         return
     places = [place for place, name in enumerate(header) if name not in minor]
     header, rows = [header[i] for i in places], [[row[i] for i in places] for row in rows]
@@ -52,7 +52,9 @@ def print_table(
 
 def print_json(data: Any) -> None:
     """Print JSON; what it has no number for is null."""
-    click.echo(json.dumps(_plain(data), indent=2, allow_nan=False, ensure_ascii=False))
+    # The escapes that a stream puts for what it cannot show are not all JSON's.
+    text = json.dumps(_plain(data), indent=2, allow_nan=False, ensure_ascii=False)
+    print(text if shows(text) else json.dumps(json.loads(text), indent=2))
 
 
 def _shortened(
@@ -63,7 +65,8 @@ def _shortened(
     room = width - sum(others) - _GAP * (len(others) + 1)
     if room < _LEAST:
         return header[:-1], [list(row[:-1]) for row in rows]
-    last = [row[-1] if len(row[-1]) <= room else row[-1][: room - 1] + "…" for row in rows]
+    end = "…" if shows() else "..."
+    last = [row[-1] if len(row[-1]) <= room else row[-1][: room - len(end)] + end for row in rows]
     return header, [[*row[:-1], text] for row, text in zip(rows, last, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""Curves drawn with text: two by four dots to a character (braille)."""
+"""Curves drawn with text: two by four dots to a character (braille), or one star."""
 
 from __future__ import annotations
 
@@ -21,13 +21,18 @@ _MARGIN = 8
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
-def text_plot(curves: Sequence[Curve], width: int = 72, height: int = 12) -> Text:
-    """Return the losses, and below them the derivatives, as text of ``width`` characters."""
+def text_plot(
+    curves: Sequence[Curve], width: int = 72, height: int = 12, *, dots: bool = True
+) -> Text:
+    """Return the losses, and below them the derivatives, as text of ``width`` characters.
+
+    Without ``dots`` only ASCII characters are used.
+    """
     from rich.text import Text
 
     inner = max(40, width - _MARGIN - max(len(item.title) for item in curves) - 1)
     panels = [
-        _panel(title, curves, [getattr(item, series) for item in curves], inner, height)
+        _panel(title, curves, [getattr(item, series) for item in curves], inner, height, dots)
         for title, series in (("loss", "value"), ("derivative", "slope"))
     ]
     return Text("\n\n").join(panels)
@@ -39,6 +44,7 @@ def _panel(
     series: Sequence[Array],
     width: int,
     height: int,
+    dots: bool,
 ) -> Text:
     from rich.text import Text
 
@@ -61,7 +67,8 @@ def _panel(
         label = {0: f"{high:.3g}", height - 1: f"{low:.3g}"}.get(row, "")
         line = Text(f"{label:>{_MARGIN - 1}} ")
         for code, place in zip(codes[row], owner[row], strict=True):
-            line.append(chr(0x2800 + code) if code else " ", _style(place))
+            mark = chr(0x2800 + code) if dots else "*"
+            line.append(mark if code else " ", _style(place))
         for place, end in ends.items():
             if end == row:
                 line.append(f" {curves[place].title}", _style(place))

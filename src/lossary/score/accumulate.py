@@ -133,4 +133,4 @@ def _by_group(groups: Array, values: Array, size: int) -> Array:
 def _ratio(total: float, divisor: float) -> float:
     if divisor:
         return total / divisor
-    return 0.0 if total == 0.0 else math.copysign(math.inf, total)
+    return 0.0 if total == 0.0 else total * math.inf

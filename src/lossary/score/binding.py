@@ -14,12 +14,25 @@ from lossary.score.readers import Selection
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One use of columns: the option that names them, what it says, and what they must hold."""
+    """One use of columns.
+
+    Attributes
+    ----------
+    option, request : str
+        The option that names the columns, and what it says.
+    kind : {"numbers", "labels"}
+        What they must hold.
+    required : bool
+        Whether rows that take part must have a value.
+    single : str, optional
+        Given where one column is meant: what to do about several.
+    """
 
     option: str
     request: str
-    kind: str  # "numbers", "labels" or "any"
+    kind: str
     required: bool = True
+    single: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,9 @@ def _resolve(path: str, available: Sequence[str], use: Use) -> tuple[str, ...]:
         if not matches:
             raise _missing(path, available, use, part)
         found += sorted(matches, key=natural_key)
+    if use.single is not None and len(set(found)) > 1:
+        problem = f"{use.option} must name one column, got {', '.join(found)}"
+        raise data_error(path, problem, use.single)
     return tuple(_unique(path, available, name) for name in dict.fromkeys(found))
 
 

@@ -69,8 +69,8 @@ class Job:
         Leave rows without a value in a used column out, instead of raising.
     domain : {"warn", "raise", "ignore"}
         What to do about values outside a loss's domain.
-    denominator : {"count", "weights"}
-        What means divide by.
+    denominator : {"weights", "count"}
+        What means divide by; without weights it is the same.
     output : Path, optional
         Parquet, CSV or Arrow file for the losses of the rows, beside the input columns.
     """
@@ -88,7 +88,7 @@ class Job:
     positive: str | None = None
     skip_nulls: bool = False
     domain: Literal["warn", "raise", "ignore"] = "warn"
-    denominator: Literal["count", "weights"] = "count"
+    denominator: Literal["weights", "count"] = "weights"
     output: Path | None = None
 
     def __post_init__(self) -> None:
@@ -108,10 +108,11 @@ class Job:
         """Return the use of columns that an argument of a loss stands for."""
         two_labels = name == "targets" and self.positive is not None and spec.two_labels
         kind = "labels" if two_labels else "numbers"
+        single = "--positive chooses among the labels of one column." if two_labels else None
         if name in self.columns:
-            return Use(f"--column {name}=", self.columns[name], kind)
+            return Use(f"--column {name}=", self.columns[name], kind, single=single)
         if name == "targets" and self.targets is not None:
-            return Use("--targets", self.targets, kind)
+            return Use("--targets", self.targets, kind, single=single)
         if name == spec.loss.arguments[0] and self.inputs is not None:
             return Use("--inputs", self.inputs, kind)
         option = {"targets": "--targets COLUMN", spec.loss.arguments[0]: "--inputs COLUMN"}
@@ -122,17 +123,20 @@ class Job:
     @property
     def weights_use(self) -> Use | None:
         """The use of the weights' column."""
-        return None if self.weights is None else Use("--weights", self.weights, "numbers")
+        return (
+            None if self.weights is None else Use("--weights", self.weights, "numbers", single="")
+        )
 
     @property
     def where_use(self) -> Use | None:
         """The use of the column that chooses rows."""
-        return None if self.where is None else Use("--where", self.where, "labels")
+        return None if self.where is None else Use("--where", self.where, "labels", single="")
 
     @property
     def by_uses(self) -> list[Use]:
         """The uses of the grouping columns; a group may be of rows without a value."""
-        return [Use("--by", name, "labels", required=False) for name in self.by]
+        remedy = "Repeat --by for several."
+        return [Use("--by", name, "labels", required=False, single=remedy) for name in self.by]
 
     @property
     def shown_uses(self) -> list[Use]:

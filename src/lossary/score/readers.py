@@ -104,7 +104,7 @@ def data_errors(path: str) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         text = error.strerror if isinstance(error, OSError) and error.strerror else lines[0]
         problem = f"the file cannot be read: {text}"

@@ -173,6 +173,8 @@ class _Scorer:
     def _scored(self, batch: Batch, binding: Binding) -> list[tuple[Array, Array]]:
         """Add the losses of rows that take part to the result; return them."""
         job = self.job
+        if not len(batch):
+            return [(np.empty(0), np.empty(0, dtype=bool))] * len(job.losses)
         codes = self._groups.codes(batch, [binding.column(use) for use in job.by_uses])
         size = max(1, len(self._groups))
         weights = self._weights(batch, binding)
@@ -197,10 +199,13 @@ class _Scorer:
         use = self.job.weights_use
         if use is None:
             return None
-        weights = batch.numbers([binding.column(use)])
+        name = binding.column(use)
+        if batch.is_list(name):
+            raise batch.wrong(name, "one number per row", np.ones(len(batch), dtype=bool))
+        weights = batch.numbers([name])
         bad = ~np.isfinite(weights)
         if bad.any():
-            raise batch.wrong(binding.column(use), "finite weights", bad)
+            raise batch.wrong(name, "finite weights", bad)
         return weights
 
     def _losses(self, batch: Batch, spec: LossSpec, arguments: Arguments) -> tuple[Array, Array]:

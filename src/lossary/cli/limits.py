@@ -1,0 +1,68 @@
+"""``--fail-above``: limits on the means of a result."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+
+from lossary.cli.report import group_name, mean_title
+from lossary.cli.statuses import BAD_DATA, FAILED
+from lossary.score import Job, LossSpec, Score
+
+
+def parse_limits(texts: Sequence[str], losses: Sequence[LossSpec]) -> dict[str, float]:
+    """Parse ``X`` for all losses and ``LOSS=X`` for one."""
+    titles = [spec.title for spec in losses]
+    limits: dict[str, float] = {}
+    for text in texts:
+        title, sign, value = text.rpartition("=")
+        if sign and title not in titles:
+            msg = f"--fail-above {text}: {title!r} is none of the losses {', '.join(titles)}"
+            raise click.UsageError(msg)
+        try:
+            limit = float(value)
+        except ValueError:
+            limit = math.nan
+        if math.isnan(limit):
+            msg = f"--fail-above {text}: {value!r} is not a number"
+            raise click.UsageError(msg)
+        limits |= dict.fromkeys([title] if sign else titles, limit)
+    return limits
+
+
+def check_limits(job: Job, result: Score, limits: dict[str, float]) -> int:
+    """Return the exit status, and say on standard error which means do not pass.
+
+    NaN is above every limit, and a mean over nothing passes none.
+    """
+    status = 0
+    for name, limit, record in _limited(job, result, limits):
+        if record["weight"] == 0 == record["sum"]:
+            status = status or BAD_DATA
+            reason = "every weight is 0" if record["count"] else "no row takes part"
+            print(f"lossary: {name} is over nothing: {reason}", file=sys.stderr)
+        elif not record["mean"] <= limit:
+            status = FAILED
+            print(f"lossary: {name} is {record['mean']!r}, above {limit!r}", file=sys.stderr)
+    return status
+
+
+def _limited(
+    job: Job, result: Score, limits: dict[str, float]
+) -> Iterator[tuple[str, float, dict[str, Any]]]:
+    """Yield the name, limit and figures of every mean that has a limit."""
+    for spec, totals in zip(job.losses, result.totals, strict=True):
+        if spec.title not in limits:
+            continue
+        name, limit = f"the {mean_title(job)} {spec.title}", limits[spec.title]
+        yield name, limit, totals.whole().record(0, job.denominator)
+        for place, key in enumerate(result.groups if job.by else []):
+            yield (
+                f"{name} where {group_name(job, key)}",
+                limit,
+                totals.record(place, job.denominator),
+            )
