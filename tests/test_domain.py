@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import sys
+import asyncio
 import threading
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,15 +82,6 @@ def test_policy_is_restored_and_belongs_to_the_thread() -> None:
         lossary.options(domain="no")  # type: ignore[arg-type]
 
 
-def test_process_default() -> None:
-    try:
-        lossary.options(domain="raise")
-        with pytest.raises(ValueError, match="targets must be"):
-            lossary.hinge_loss([1.0], [0.0])
-    finally:
-        lossary.options(domain="warn")
-
-
 def _process_default() -> str:
     """Return the policy in a thread of its own, which no block of this one reaches."""
     seen = []
@@ -96,6 +89,74 @@ def _process_default() -> str:
     thread.start()
     thread.join()
     return seen[0]
+
+
+@pytest.fixture
+def _default_restored() -> Iterator[None]:
+    yield
+    lossary.set_options(domain="warn")
+
+
+@pytest.mark.usefixtures("_default_restored")
+def test_process_default() -> None:
+    lossary.set_options(domain="raise")
+    with pytest.raises(ValueError, match="targets must be"):
+        lossary.hinge_loss([1.0], [0.0])
+    assert _process_default() == "raise"
+    with pytest.raises(ValueError, match="set_options: domain must be 'warn' or 'raise' or 'ign"):
+        lossary.set_options(domain="no")  # type: ignore[arg-type]
+    assert _process_default() == "raise"
+
+
+@pytest.mark.usefixtures("_default_restored")
+def test_a_block_does_not_reach_the_default() -> None:
+    with lossary.options(domain="raise"):
+        assert (domain_policy(), _process_default()) == ("raise", "warn")
+        lossary.set_options(domain="ignore")
+        assert (domain_policy(), _process_default()) == ("raise", "ignore")
+    assert domain_policy() == "ignore"
+
+
+def test_a_block_that_is_made_and_not_entered_changes_nothing() -> None:
+    block = lossary.options(domain="raise")
+    assert repr(block) == "options(domain='raise')"
+    assert domain_policy() == _process_default() == "warn"
+
+
+def test_blocks_never_reach_other_threads() -> None:
+    done, seen = threading.Event(), set()
+
+    def enter_blocks() -> None:
+        while not done.is_set():
+            with lossary.options(domain="raise"):
+                pass
+
+    threads = [threading.Thread(target=enter_blocks) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    seen |= {domain_policy() for _ in range(20000)}
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert seen == {"warn"}
+
+
+def test_tasks_have_blocks_of_their_own() -> None:
+    seen = []
+
+    async def block(domain: Any) -> None:
+        with lossary.options(domain=domain):
+            await asyncio.sleep(0)
+            seen.append((domain, domain_policy()))
+            await asyncio.sleep(0)
+        seen.append(("warn", domain_policy()))
+
+    async def main() -> None:
+        await asyncio.gather(block("raise"), block("ignore"))
+
+    asyncio.run(main())
+    assert len(seen) == 4
+    assert all(expected == found for expected, found in seen)
 
 
 def test_a_block_may_be_entered_again() -> None:
@@ -108,33 +169,10 @@ def test_a_block_may_be_entered_again() -> None:
         with pytest.raises(KeyError), again:
             raise KeyError
         assert domain_policy() == "raise"
-    assert domain_policy() == _process_default() == "warn"
+    assert domain_policy() == "warn"
     with again:
         assert domain_policy() == "raise"
-    assert domain_policy() == _process_default() == "warn"
-
-
-def test_a_block_leaves_later_defaults_alone() -> None:
-    try:
-        early = lossary.options(domain="raise")
-        lossary.options(domain="ignore")
-        with early:
-            assert (domain_policy(), _process_default()) == ("raise", "ignore")
-        assert domain_policy() == "ignore"
-        with lossary.options(domain="warn"):
-            assert (domain_policy(), _process_default()) == ("warn", "ignore")
-        assert domain_policy() == "ignore"
-    finally:
-        lossary.options(domain="warn")
-
-
-def test_defaults_do_not_pile_up() -> None:
-    settings = sys.modules["lossary.options"]._settings
-    for _ in range(100):
-        lossary.options(domain="warn")
-        with lossary.options(domain="raise"):
-            pass
-    assert len(settings) < 5
+    assert domain_policy() == "warn"
 
 
 def test_blocks_that_overlap_end_in_any_order() -> None:

@@ -13,7 +13,7 @@ from lossary.errors import (
 )
 from lossary.kernels.threads import get_num_threads, set_num_threads
 from lossary.losses import *  # noqa: F403 - the losses are the public names
-from lossary.options import options
+from lossary.options import options, set_options
 from lossary.plotting import plot
 from lossary.record import Loss
 from lossary.registry import get_loss, list_losses, loss
@@ -42,6 +42,7 @@ __all__ = [
     "options",
     "plot",
     "set_num_threads",
+    "set_options",
     "summarize",
     "value_and_grad",
     "value_grad_hess",

@@ -1,22 +1,17 @@
-"""Options: process-wide defaults that a ``with`` block can change for a while."""
+"""Options: a default for the process, and settings for a block of one thread or task."""
 
 from __future__ import annotations
 
-import threading
-import weakref
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Literal
+from typing import Literal, get_args
 
 from lossary.errors import choices, shown, value_error
 
 Policy = Literal["warn", "raise", "ignore"]
-_POLICIES = ("warn", "raise", "ignore")
+_POLICIES = get_args(Policy)
 
 _default: Policy = "warn"
-#: Who set the default, the latest last; an object takes its setting back when it is entered.
-_settings: list[tuple[Policy, weakref.ref[options] | None]] = [(_default, None)]
-_changing = threading.Lock()
 #: The blocks that this thread or task is in, the innermost last.
 _blocks: ContextVar[tuple[options, ...]] = ContextVar("lossary_options", default=())
 
@@ -27,12 +22,45 @@ def domain_policy() -> Policy:
     return blocks[-1].domain if blocks else _default
 
 
-class options:
-    """Set what happens when targets lie outside the domain that a loss declares.
+def set_options(*, domain: Policy) -> None:
+    """Set the default of the whole process: of every thread and task outside an ``options`` block.
 
-    Called as a function it sets the process-wide default; in a ``with`` statement the setting
-    holds inside the block only (and in the current thread or task), and the default is what it
-    was. An object may be entered again, inside its own block too.
+    Parameters
+    ----------
+    domain : {"warn", "raise", "ignore"}
+        What happens when targets lie outside the domain that a loss declares: issue one
+        :class:`DomainWarning` per call, raise ``ValueError``, or do not check.
+
+    Raises
+    ------
+    ValueError
+        If the policy is none of these.
+
+    See Also
+    --------
+    options : A setting for one block of one thread.
+
+    Examples
+    --------
+    >>> import lossary
+    >>> lossary.set_options(domain="raise")
+    >>> lossary.hinge_loss([0.3], [0.0])
+    Traceback (most recent call last):
+    ...
+    lossary.errors.LossaryValueError: hinge_loss: targets must be -1 or +1, got 0.0 at (0,) \
+(1 of 1 values). For 0/1 labels pass 2 * targets - 1.
+    >>> lossary.set_options(domain="warn")
+    """
+    global _default
+    _default = _checked("set_options", domain)
+
+
+class options:
+    """Set what happens when targets lie outside the domain that a loss declares, for one block.
+
+    The setting holds inside a ``with`` statement, in the thread or asynchronous task that runs it;
+    other threads keep theirs, those that the block starts too. An object may be entered again,
+    inside its own block too. The default outside every block is that of :func:`set_options`.
 
     Parameters
     ----------
@@ -43,6 +71,10 @@ class options:
     ------
     ValueError
         If the policy is none of these.
+
+    See Also
+    --------
+    set_options : The default of the process.
 
     Examples
     --------
@@ -55,18 +87,16 @@ class options:
 (1 of 1 values). For 0/1 labels pass 2 * targets - 1.
     """
 
-    __slots__ = ("__weakref__", "domain")
+    __slots__ = ("domain",)
 
     def __init__(self, *, domain: Policy) -> None:
-        if not isinstance(domain, str) or domain not in _POLICIES:
-            msg = "options"
-            raise value_error(msg, "domain", f"must be {choices(_POLICIES)}", shown(domain))
-        self.domain: Policy = domain
-        _set_default(self)
+        self.domain: Policy = _checked("options", domain)
+
+    def __repr__(self) -> str:
+        return f"options(domain={self.domain!r})"
 
     def __enter__(self) -> options:
-        """Limit the setting to the block."""
-        _take_back(self)
+        """Start the block."""
         _blocks.set((*_blocks.get(), self))
         return self
 
@@ -76,28 +106,16 @@ class options:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Restore what held before the block."""
+        """Restore what held before the block; blocks that overlap may end in any order."""
         blocks = list(_blocks.get())
-        for place in reversed(range(len(blocks))):
-            if blocks[place] is self:
-                del blocks[place]
+        for index in reversed(range(len(blocks))):
+            if blocks[index] is self:
+                del blocks[index]
                 break
         _blocks.set(tuple(blocks))
 
 
-def _set_default(setter: options) -> None:
-    with _changing:
-        # A setting whose object is gone cannot be taken back, so those before it are forgotten.
-        final = [i for i, (_, who) in enumerate(_settings) if who is None or who() is None]
-        _change_settings([*_settings[final[-1] :], (setter.domain, weakref.ref(setter))])
-
-
-def _take_back(setter: options) -> None:
-    with _changing:
-        _change_settings([item for item in _settings if item[1] is None or item[1]() is not setter])
-
-
-def _change_settings(settings: list[tuple[Policy, weakref.ref[options] | None]]) -> None:
-    global _default
-    _settings[:] = settings
-    _default = settings[-1][0]
+def _checked(function: str, domain: Policy) -> Policy:
+    if not isinstance(domain, str) or domain not in _POLICIES:
+        raise value_error(function, "domain", f"must be {choices(_POLICIES)}", shown(domain))
+    return domain
