@@ -45,11 +45,12 @@ def test_an_unknown_suffix(run, predictions):
 def test_an_empty_file(run, tmp_path, suffix):
     path = tmp_path / f"data.{suffix}"
     path.touch()
-    assert_refused(run("score", path, *HINGE), f"{path}: the file is empty")
+    problem = "there are no rows" if suffix in {"csv", "jsonl"} else "the file is empty"
+    assert_refused(run("score", path, *HINGE), f"{path}: {problem}")
 
 
 def test_empty_standard_input(run):
-    assert_refused(run("score", "-", *HINGE), "-: the file must begin with a line of column names")
+    assert_refused(run("score", "-", *HINGE), "-: there are no rows")
 
 
 @pytest.mark.parametrize("text", ["margin,label\n", "margin,label", "margin,label\n\n\n"])
@@ -132,7 +133,7 @@ def test_the_second_file_lacks_a_column(run, predictions):
 
 @pytest.mark.parametrize("row", [1, 4000, 9999])
 def test_text_among_numbers(run, predictions, monkeypatch, row):
-    monkeypatch.setattr("lossary.score.csv_reader._BLOCK", 4096)
+    monkeypatch.setattr("lossary.score.blocks.BLOCK", 4096)
     rows = ["0.5,1"] * 10000
     rows[row - 1] = "high,1"
     path = predictions("margin,label\n" + "\n".join(rows) + "\n")
@@ -141,7 +142,7 @@ def test_text_among_numbers(run, predictions, monkeypatch, row):
 
 
 def test_text_among_numbers_of_json_lines(run, predictions, monkeypatch):
-    monkeypatch.setattr("lossary.score.json_reader._BLOCK", 1024)
+    monkeypatch.setattr("lossary.score.blocks.BLOCK", 1024)
     rows = [{"margin": 0.5, "label": 1}] * 1000
     rows[899] = {"margin": "high", "label": 1}
     path = predictions("".join(json.dumps(row) + "\n" for row in rows), name="data.jsonl")
@@ -150,8 +151,7 @@ def test_text_among_numbers_of_json_lines(run, predictions, monkeypatch):
 
 
 def test_integers_first_and_fractions_later(run, predictions, monkeypatch):
-    monkeypatch.setattr("lossary.score.csv_reader._BLOCK", 256)
-    monkeypatch.setattr("lossary.score.json_reader._BLOCK", 256)
+    monkeypatch.setattr("lossary.score.blocks.BLOCK", 256)
     values = [1] * 500 + [0.5] * 500
     text = "margin,label\n" + "".join(f"{value},1\n" for value in values)
     assert run("score", predictions(text), *HINGE).status == 0

@@ -43,7 +43,9 @@ def test_input_columns_and_one_for_each_loss(run, tmp_path, suffix, source):
     found = read(out)
     names = ["id", "margin", "label", "kind", "hinge_loss", "huber_loss:delta=2"]
     assert found.column_names == names
-    assert found["id"].to_pylist() == list(range(1000))
+    # CSV has no types: what is copied from it is text, and a type is guessed again by a reader.
+    typed = source == "parquet" or suffix == "csv"
+    assert found["id"].to_pylist() == [i if typed else str(i) for i in range(1000)]
     assert found["kind"].to_pylist() == data["kind"].to_pylist()
     expected = lossary.hinge_loss(margin, label)
     np.testing.assert_allclose(found["hinge_loss"].to_numpy(), expected, rtol=1e-12)
@@ -58,7 +60,7 @@ def test_rows_that_take_no_part_have_no_loss(run, predictions, tmp_path):
     outcome = run("score", path, *HINGE, "--where", "ok", "--nulls", "skip", "--output", out)
     assert outcome.status == 0
     assert read(out)["hinge_loss"].to_pylist() == [1.0, None, None, 2.0]
-    assert read(out)["margin"].to_pylist() == [0.0, 1.0, None, -1.0]
+    assert read(out)["margin"].to_pylist() == ["0", "1", None, "-1"]
 
 
 def test_an_output_in_the_folder_that_is_read(run, predictions, tmp_path):
@@ -122,7 +124,7 @@ def test_a_column_of_the_name_of_a_loss(run, predictions, tmp_path):
 
 def test_files_of_different_columns(run, predictions, tmp_path):
     first = predictions(name="a.csv")
-    second = predictions("margin,label,id,kind\n1,1,1,a\n", name="b.csv")
+    second = predictions("margin,label,id,sort\n1,1,1,a\n", name="b.csv")
     before = contents(tmp_path)
     outcome = run("score", first, second, *HINGE, "--output", tmp_path / "out.csv")
     assert outcome.status == 3

@@ -64,10 +64,10 @@ def test_worst_rows_with_what_identifies_them(run, predictions):
     title, _, rest = outcome.out.partition("\n\n")[2].partition("\n")
     assert title == "The largest hinge_loss"
     assert table(rest) == [
-        {"loss": "3.0", "file": str(path), "row": "3", "id": "9", "margin": "2.0"}
-        | {"label": "-1.0", "kind": "a"},
-        {"loss": "2.0", "file": str(path), "row": "2", "id": "8", "margin": "-1.0"}
-        | {"label": "1.0", "kind": "b"},
+        {"loss": "3.0", "file": str(path), "row": "3", "id": "9", "margin": "2"}
+        | {"label": "-1", "kind": "a"},
+        {"loss": "2.0", "file": str(path), "row": "2", "id": "8", "margin": "-1"}
+        | {"label": "1", "kind": "b"},
     ]
 
 
@@ -101,7 +101,7 @@ def test_json(run, predictions):
             "loss": 3.0,
             "file": str(path),
             "row": 3,
-            "values": {"margin": 2.0, "label": -1.0, "kind": "a"},
+            "values": {"margin": "2", "label": "-1", "kind": "a"},
         }
     ]
 
@@ -227,7 +227,7 @@ def test_labels_0_and_1_without_positive(run, predictions, policy):
 
 
 def test_the_row_of_a_fault_counts_from_the_start_of_the_file(run, predictions, monkeypatch):
-    monkeypatch.setattr("lossary.score.csv_reader._BLOCK", 64)
+    monkeypatch.setattr("lossary.score.blocks.BLOCK", 64)
     rows = ["1,1"] * 50 + ["1,5"] + ["1,1"] * 20
     outcome = run("score", predictions("margin,label\n" + "\n".join(rows)), *HINGE)
     assert "got 5 in row 51 of" in outcome.err

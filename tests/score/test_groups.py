@@ -59,10 +59,10 @@ def test_nan_is_one_group():
     assert len(groups) == 2
 
 
-def test_text_that_is_written_as_a_number_is_one_where_a_file_has_no_types():
+def test_text_stays_as_it_is_written():
     groups = Groups()
-    groups.codes(batch(textual=True, a=["1", "01", "0.5", "x"]), ["a"])
-    assert groups.keys() == [(1,), ("01",), (0.5,), ("x",)]
+    groups.codes(batch(textual=True, a=["1", "01", "1.0", "x", "NA"]), ["a"])
+    assert groups.keys() == [("1",), ("01",), ("1.0",), ("x",), ("NA",)]
 
 
 def test_without_columns_there_is_one_group():

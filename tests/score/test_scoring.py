@@ -86,7 +86,7 @@ def test_every_format(tmp_path, suffix):
     order = np.argsort(-unreduced, kind="stable")[:3]
     assert [record["row"] for record in result.worst[0].records()] == (order + 1).tolist()
     first = result.worst[0].records()[0]
-    assert first["values"]["margin"] == pytest.approx(MARGIN[order[0]], rel=1e-12)
+    assert float(first["values"]["margin"]) == pytest.approx(MARGIN[order[0]], rel=1e-12)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -139,7 +139,7 @@ def test_groups(tmp_path, suffix):
     result = score(Job([file], [spec("hinge_loss")], "margin", "label", by=["kind", "label"]))
     assert len(result.groups) == 4
     for place, (kind, label) in enumerate(result.groups):
-        mine = (KIND == kind) & (LABEL == label)
+        mine = (KIND == kind) & (int(label) == LABEL)
         expected = lossary.hinge_loss(MARGIN, LABEL, where=mine, reduction="mean")
         assert figures(result, group=place)["mean"] == pytest.approx(float(expected), rel=1e-12)
         assert figures(result, group=place)["count"] == mine.sum()
@@ -160,6 +160,8 @@ def test_any_two_labels(tmp_path, suffix, no, yes, positive):
     column = pa.array([yes if label == 1 else no for label in LABEL])
     data = pa.table({"margin": MARGIN, "label": column})
     file = write(tmp_path / f"data.{suffix}", data)
+    if suffix == "jsonl" and isinstance(yes, float):
+        positive = "1.0"  # text is compared as it is written
     losses = [spec("hinge_loss"), spec("binary_cross_entropy")]
     result = score(Job([file], losses, "margin", "label", positive=positive, domain="raise"))
     sign = 1 if positive != "2" else -1
@@ -223,11 +225,11 @@ def test_only_the_columns_that_are_used_are_read(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
     score(Job([file], [spec("hinge_loss")], "margin", "label", by=["kind"]))
-    assert seen == [["margin", "label", "kind"]]
+    assert [sorted(columns) for columns in seen] == [["kind", "label", "margin"]]
 
 
 def test_batches_are_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr("lossary.score.readers.BATCH_ROWS", 64)
+    monkeypatch.setattr("lossary.score.source.BATCH_ROWS", 64)
     for suffix in ("parquet", "arrow", "feather"):
         file = write(tmp_path / f"data.{suffix}", table())
         sizes = []

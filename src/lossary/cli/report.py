@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -123,13 +124,15 @@ def _groups(job: Job, result: Score, totals: Totals) -> Iterator[tuple[Any, Any]
             yield result.groups[place], totals.record(place, job.denominator)
 
 
-def _order(key: tuple[Any, ...]) -> list[tuple[bool, bool, Any]]:
-    """Sort key for values of several kinds: numbers, then text, then the lack of a value."""
-    return [
-        (item is None, not isinstance(item, (int, float)), 0 if item is None else _comparable(item))
-        for item in key
-    ]
+def _order(key: tuple[Any, ...]) -> list[tuple[bool, bool, float, str]]:
+    """Sort key: numbers by value, also where they are text, then text, then no value."""
+    return [(item is None, *_place(item), str(item)) for item in key]
 
 
-def _comparable(item: Any) -> Any:
-    return item if isinstance(item, (int, float)) else str(item)
+def _place(item: Any) -> tuple[bool, float]:
+    """Return whether a value is no number, and the number."""
+    try:
+        number = float(item)
+    except (TypeError, ValueError):
+        return True, 0.0
+    return (False, number) if math.isfinite(number) else (True, 0.0)

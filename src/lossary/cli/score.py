@@ -28,6 +28,17 @@ def _check_output(ctx: click.Context, param: click.Parameter, path: Path | None)
     return path
 
 
+def _check_delimiter(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    """Refuse what cannot separate values."""
+    if text is None:
+        return None
+    mark = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}.get(text.lower(), text)
+    if len(mark) != 1 or not mark.isascii() or mark in '"\r\n' or mark.isalnum():
+        msg = f"must be one character such as ';', '|' or tab, got {text!r}"
+        raise click.BadParameter(msg, ctx, param)
+    return mark
+
+
 @click.command("score", epilog=HELP)
 @click.argument("files", nargs=-1, required=True)
 @click.option(
@@ -103,6 +114,19 @@ def _check_output(ctx: click.Context, param: click.Parameter, path: Path | None)
     callback=_check_output,
     metavar="FILE",
     help="Write the losses of the rows beside the input columns: .parquet, .csv or .arrow.",
+)
+@click.option(
+    "--columns",
+    "output_columns",
+    multiple=True,
+    metavar="COLUMNS",
+    help="Columns to write to --output, e.g. id or 'z_*'; may be repeated. Without it, all.",
+)
+@click.option(
+    "--delimiter",
+    callback=_check_delimiter,
+    metavar="CHARACTER",
+    help="What separates the values of CSV, e.g. ';' or tab.  [default: comma; tab in .tsv]",
 )
 @click.option(
     "--fail-above",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lossary.score.binding import Binding
-from lossary.score.columns import Array, Batch, spelled
+from lossary.score.columns import Array, Batch, means, spelled
 from lossary.score.faults import data_error
 from lossary.score.job import Job, LossSpec
 
@@ -19,8 +19,9 @@ class TwoLabels:
 
     def __init__(self, name: str, positive: str) -> None:
         self._name = name
-        self._positive = spelled(positive)
+        self._positive = positive
         self._seen: set[str] = set()
+        self._found = False
         self._path = ""
 
     def positive(self, batch: Batch) -> Array:
@@ -31,6 +32,7 @@ class TwoLabels:
         self._path = batch.path
         known = set(self._seen)
         self._seen |= {label for label, seen in zip(labels, occurs, strict=True) if seen}
+        self._found |= any(means(values[code], self._positive) for code in np.flatnonzero(occurs))
         if len(self._seen) > 2:
             # The first row with a label beyond the first two, in the order of the rows.
             first = list(dict.fromkeys([*sorted(known), *(labels[c] for c in codes.tolist())]))
@@ -40,11 +42,11 @@ class TwoLabels:
                 f"{first[2]!r}, in row {batch.rows[place]}"
             )
             raise data_error(batch.path, problem, f"The labels are {_listed(self._seen)}.")
-        return np.array([label == self._positive for label in labels], dtype=bool)[codes]
+        return np.array([means(value, self._positive) for value in values], dtype=bool)[codes]
 
     def check_seen(self) -> None:
         """Raise if no row had the positive label."""
-        if self._seen and self._positive not in self._seen:
+        if self._seen and not self._found:
             problem = f"no row of column {self._name!r} has the label {self._positive!r}"
             remedy = f"Choose --positive among {_listed(self._seen)}."
             raise data_error(self._path, problem, remedy)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lossary.score.faults import DataError, data_error
-from lossary.score.readers import Selection
+from lossary.score.source import Selection
+
+_LISTED = 30
+_DELIMITERS = ";\t|,"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,7 @@ class Use:
     ----------
     option, request : str
         The option that names the columns, and what it says.
-    kind : {"numbers", "labels"}
+    kind : {"numbers", "labels", "flags", "copies"}
         What they must hold.
     required : bool
         Whether rows that take part must have a value.
@@ -43,14 +47,17 @@ class Binding:
     ----------
     names : dict
         Columns by use.
-    required : tuple of str
-        Columns that must hold a value in a row that takes part.
+    required : tuple of (str, str)
+        Columns that must hold a value in a row that takes part, with the kind of value.
+    copied : tuple of str
+        Columns to copy to the output.
     selection : Selection
         What to read.
     """
 
     names: dict[Use, tuple[str, ...]]
-    required: tuple[str, ...]
+    required: tuple[tuple[str, str], ...]
+    copied: tuple[str, ...]
     selection: Selection
 
     def column(self, use: Use) -> str:
@@ -59,7 +66,7 @@ class Binding:
         return name
 
 
-def bind(path: str, available: Sequence[str], uses: Sequence[Use], everything: bool) -> Binding:
+def bind(path: str, available: Sequence[str], uses: Sequence[Use]) -> Binding:
     """Find the columns that the uses name.
 
     Raises
@@ -67,25 +74,26 @@ def bind(path: str, available: Sequence[str], uses: Sequence[Use], everything: b
     DataError
         If a column is missing or ambiguous: close matches and all columns are named.
     """
-    names = {use: _resolve(path, available, use) for use in uses}
-    chosen = {name for found in names.values() for name in found}
-    of_kind = {
-        kind: frozenset(name for use, found in names.items() if use.kind == kind for name in found)
-        for kind in ("numbers", "labels")
-    }
-    required = [name for use, found in names.items() if use.required for name in found]
+    counts = Counter(available)
+    names = {use: _resolve(path, counts, use) for use in uses}
+
+    def used(choose: Callable[[Use], bool]) -> list[str]:
+        found = (name for use, columns in names.items() if choose(use) for name in columns)
+        return list(dict.fromkeys(found))
+
+    required = [(name, use.kind) for use, found in names.items() if use.required for name in found]
     return Binding(
         names=names,
         required=tuple(dict.fromkeys(required)),
+        copied=tuple(used(lambda use: use.kind == "copies")),
         selection=Selection(
-            [name for name in available if everything or name in chosen],
-            numbers=of_kind["numbers"],
-            labels=frozenset() if everything else of_kind["labels"],
+            values=used(lambda use: use.kind != "numbers"),
+            numbers=used(lambda use: use.kind == "numbers"),
         ),
     )
 
 
-def _resolve(path: str, available: Sequence[str], use: Use) -> tuple[str, ...]:
+def _resolve(path: str, available: Counter[str], use: Use) -> tuple[str, ...]:
     """Return the columns that a request names: one, several with commas, or patterns."""
     if use.request in available:
         return (_unique(path, available, use.request),)
@@ -97,25 +105,37 @@ def _resolve(path: str, available: Sequence[str], use: Use) -> tuple[str, ...]:
         matches = [name for name in available if fnmatch.fnmatchcase(name, part)]
         if not matches:
             raise _missing(path, available, use, part)
-        found += sorted(matches, key=natural_key)
+        # Copies stay in the order of the file; classes are counted.
+        found += matches if use.kind == "copies" else sorted(matches, key=natural_key)
     if use.single is not None and len(set(found)) > 1:
         problem = f"{use.option} must name one column, got {', '.join(found)}"
         raise data_error(path, problem, use.single)
     return tuple(_unique(path, available, name) for name in dict.fromkeys(found))
 
 
-def _unique(path: str, available: Sequence[str], name: str) -> str:
-    if available.count(name) > 1:
-        problem = f"there are {available.count(name)} columns {name!r}"
+def _unique(path: str, available: Counter[str], name: str) -> str:
+    if available[name] > 1:
+        problem = f"there are {available[name]} columns {name!r}"
         raise data_error(path, problem, "Rename all but one of them.")
     return name
 
 
-def _missing(path: str, available: Sequence[str], use: Use, name: str) -> DataError:
+def _missing(path: str, available: Counter[str], use: Use, name: str) -> DataError:
     close = difflib.get_close_matches(name, available, n=2)
     hint = f"Did you mean {' or '.join(close)}? " if close else ""
-    remedy = f"{hint}The columns are {', '.join(available)}."
+    (only, *others), mark = list(available), ""
+    if not others:
+        mark = next((mark for mark in _DELIMITERS if mark in only), "")
+    if mark:
+        hint = f"If the values are separated by {mark!r}, pass --delimiter {mark!r}. "
+    remedy = f"{hint}The columns are {_listed(list(available))}."
     return data_error(path, f"{use.option} must name a column, got {name!r}", remedy)
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) <= _LISTED:
+        return ", ".join(names)
+    return f"{', '.join(names[:_LISTED])}, ... ({len(names)} in all)"
 
 
 def natural_key(name: str) -> list[tuple[bool, int, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,27 +11,37 @@ from lossary.score.faults import DataError, data_error
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+# "nan" is not among them: it is a number, and a loss of it is one too.
+_NULLS = ["NA", "N/A", "#N/A", "null", "NULL", "None"]
+_YES, _NO = ["true", "1", "1.0"], ["false", "0", "0.0"]
+
 
 class Batch:
-    """Rows of a file as an Arrow record batch.
+    """Rows of a file.
 
     Parameters
     ----------
-    data : pyarrow.RecordBatch
-        The rows.
+    values : pyarrow.RecordBatch
+        The columns that are copied, grouped, compared or shown.
     path : str
         Their file.
     rows : array of int
         Their numbers in the file, counted from 1.
     textual : bool
-        Whether the file has no types, so that text may stand for numbers.
+        Whether the columns to compute with are text.
+    numbers : pyarrow.RecordBatch, optional
+        The columns to compute with, where they are not among ``values``.
     """
 
-    def __init__(self, data: Any, path: str, rows: Array, textual: bool = False) -> None:
-        self.data = data
+    def __init__(
+        self, values: Any, path: str, rows: Array, textual: bool = False, numbers: Any = None
+    ) -> None:
+        self.values = values
         self.path = path
         self.rows = rows
         self.textual = textual
+        self._numbers = values if numbers is None else numbers
+        self._converted: dict[str, Any] = {}
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -42,13 +52,20 @@ class Batch:
 
         if keep.all():
             return self
-        return Batch(self.data.filter(pa.array(keep)), self.path, self.rows[keep], self.textual)
+        mask = pa.array(keep)
+        values = self.values.filter(mask)
+        numbers = None if self._numbers is self.values else self._numbers.filter(mask)
+        batch = Batch(values, self.path, self.rows[keep], self.textual, numbers)
+        batch._converted = {name: item.filter(mask) for name, item in self._converted.items()}
+        return batch
 
-    def absent(self, name: str) -> Array | None:
-        """Return which rows lack a value in a column; None if none does."""
+    def absent(self, name: str, kind: str) -> Array | None:
+        """Return which rows lack a value in a column of a kind; None if none does."""
         import pyarrow.compute as pc
 
-        column = self._column(name)
+        column = self._number(name) if kind == "numbers" else self._value(name)
+        if kind == "flags" and self.textual:
+            column = _without_nulls(column)
         absent = np.asarray(pc.is_null(column)) if column.null_count else None
         if _is_list(column.type) and (inside := column.flatten()).null_count:
             parents = np.asarray(pc.list_parent_indices(column))
@@ -56,25 +73,18 @@ class Batch:
             absent[parents[np.asarray(pc.is_null(inside))]] = True
         return absent
 
-    def all_absent(self, names: Sequence[str]) -> Iterator[tuple[str, Array]]:
-        """Yield the columns that lack values, each with the rows."""
-        for name in names:
-            absent = self.absent(name)
-            if absent is not None:
-                yield name, absent
-
     # --- as arrays; the rows that take part have no nulls -------------------------------------
     def numbers(self, names: Sequence[str]) -> Array:
         """Return columns as float64: (rows,) for one, (rows, columns) for several or a list."""
         if len(names) == 1:
-            column = self._column(names[0])
+            column = self._number(names[0])
             if _is_list(column.type):
                 return self._list(names[0], column)
             return self._plain(names[0], column)
         # Filled column by column: one copy, whatever the columns' own types.
         matrix = np.empty((len(self), len(names)))
         for place, name in enumerate(names):
-            matrix[:, place] = self._plain(name, self._column(name))
+            matrix[:, place] = self._plain(name, self._number(name))
         return matrix
 
     def flags(self, name: str) -> Array:
@@ -82,24 +92,27 @@ class Batch:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        column = _decoded(self._column(name))
-        if self.textual and _is_text(column.type):
-            try:
-                column = pc.utf8_lower(column).cast(pa.bool_())
-            except pa.ArrowInvalid:
-                kinds = pc.is_in(pc.utf8_lower(column), pa.array(["true", "false", "1", "0", None]))
-                raise self.wrong(name, "true or false", ~np.asarray(kinds)) from None
+        column = _decoded(self._value(name))
         if pa.types.is_boolean(column.type):
             return np.asarray(column.fill_null(False))
-        values = self._plain(name, column.fill_null(0))
-        bad = (values != 0) & (values != 1)
-        if bad.any():
-            raise self.wrong(name, "true or false", bad)
-        return np.asarray(values == 1)
+        if _is_text(column.type):
+            column = _without_nulls(column) if self.textual else column
+            text = pc.utf8_lower(column)
+            yes, no = (np.asarray(pc.is_in(text, pa.array(words))) for words in (_YES, _NO))
+            known = yes | no | np.asarray(pc.is_null(text))
+        elif _is_number_type(column.type):
+            values = self._plain(name, column.fill_null(0))
+            yes = values == 1
+            known = yes | (values == 0)
+        else:
+            yes = known = np.zeros(len(self), dtype=bool)
+        if not known.all():
+            raise self.wrong(name, "true or false", ~known, column)
+        return np.asarray(yes)
 
     def labels(self, name: str) -> Array:
         """Return a column of class labels as int64."""
-        values = self._plain(name, self._column(name))
+        values = self._plain(name, self._number(name))
         bad = values != np.rint(values)
         bad |= ~np.isfinite(values)
         if bad.any():
@@ -110,15 +123,13 @@ class Batch:
         """Return a column as codes and the values they stand for; None where there is none."""
         import pyarrow as pa
 
+        column = self._value(name)
         try:
-            column = self._column(name).dictionary_encode()
+            column = column.dictionary_encode()
         except pa.ArrowNotImplementedError:
             bad = np.ones(len(self), dtype=bool)
-            raise self.wrong(name, "numbers or text", bad) from None
-        values = column.dictionary.to_pylist()
-        if self.textual:
-            values = [typed(value) if isinstance(value, str) else value for value in values]
-        values = [_canonical(value) for value in values]
+            raise self.wrong(name, "numbers or text", bad, column) from None
+        values = [_canonical(value) for value in column.dictionary.to_pylist()]
         indices = column.indices
         if indices.null_count:
             indices = indices.fill_null(len(values))
@@ -126,59 +137,64 @@ class Batch:
         return np.asarray(indices).astype(np.int64, copy=False), values
 
     def is_list(self, name: str) -> bool:
-        """Tell whether a column holds lists."""
-        return _is_list(self._column(name).type)
+        """Tell whether a column to compute with holds lists."""
+        return _is_list(self._number(name).type)
 
     def records(self, places: Array, names: Sequence[str]) -> list[dict[str, Any]]:
         """Return some rows as plain data."""
         import pyarrow as pa
 
-        rows: list[dict[str, Any]] = (
-            self.data.select(list(names)).take(pa.array(places)).to_pylist()
-        )
-        if self.textual:
-            for row in rows:
-                row |= {name: typed(x) for name, x in row.items() if isinstance(x, str)}
+        # Selected by their indices: each look for a name goes over all names.
+        fields = [self.values.schema.get_field_index(name) for name in names]
+        rows: list[dict[str, Any]] = self.values.select(fields).take(pa.array(places)).to_pylist()
         return rows
 
-    def wrong(self, name: str, requirement: str, bad: Array) -> DataError:
-        """Return the error about a column's first bad value."""
+    def wrong(self, name: str, requirement: str, bad: Array, column: Any = None) -> DataError:
+        """Return the error about a column's first bad value; of a number without ``column``."""
         place = int(np.argmax(bad))
-        value = self._column(name)[place].as_py()
+        value = (self._number(name) if column is None else column)[place].as_py()
         problem = f"column {name!r} must hold {requirement}, got {value!r}"
         return data_error(self.path, f"{problem} in row {self.rows[place]}")
 
     # --- details ------------------------------------------------------------------------------
-    def _column(self, name: str) -> Any:
-        return self.data.column(name)
+    def _value(self, name: str) -> Any:
+        return self.values.column(name)
+
+    def _number(self, name: str) -> Any:
+        """Return a column to compute with; text is converted once."""
+        column = self._numbers.column(name)
+        if not (self.textual and _is_text(column.type)):
+            return column
+        if name not in self._converted:
+            self._converted[name] = self._parsed(name, column)
+        return self._converted[name]
 
     def _plain(self, name: str, column: Any) -> Array:
         import pyarrow as pa
 
         column = _decoded(column)
-        kind = column.type
-        if self.textual and _is_text(kind):
-            column = self._parsed(name, column)
-        elif pa.types.is_decimal(kind):
+        if pa.types.is_decimal(column.type):
             column = column.cast(pa.float64())
-        elif not (
-            pa.types.is_integer(kind)
-            or pa.types.is_floating(kind)
-            or pa.types.is_boolean(kind)
-            or pa.types.is_null(kind)
-        ):
-            raise self.wrong(name, f"numbers and not {kind}", np.ones(len(column), bool))
+        elif not _is_number_type(column.type):
+            requirement = f"numbers and not {column.type}"
+            raise self.wrong(name, requirement, np.ones(len(column), bool), column)
         values = column.to_numpy(zero_copy_only=False)
         return np.asarray(values).astype(np.float64, copy=False)
 
-    def _parsed(self, name: str, column: Any) -> Any:
+    def _parsed(self, name: str, text: Any) -> Any:
+        """Return the numbers that text stands for."""
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         try:
-            return column.cast(pa.float64())
+            return text.cast(pa.float64())
         except pa.ArrowInvalid:
-            bad = np.array([not _is_number(text) for text in column.to_pylist()])
-            raise self.wrong(name, "numbers", bad) from None
+            text = pc.utf8_trim_whitespace(_without_nulls(text))
+        try:
+            return text.cast(pa.float64())
+        except pa.ArrowInvalid:
+            bad = np.array([not _is_number(item) for item in text.to_pylist()])
+            raise self.wrong(name, "numbers", bad, text) from None
 
     def _list(self, name: str, column: Any) -> Array:
         import pyarrow.compute as pc
@@ -193,26 +209,24 @@ class Batch:
 
 
 def spelled(value: Any) -> str:
-    """Return a label as a user would write it: 1.0 as 1, True as true."""
+    """Return a label as a user would write it: 1.0 as 1, True as true, text as it is."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def means(value: Any, text: str) -> bool:
+    """Tell whether a user's text means a label: text is compared as it is, numbers as numbers."""
+    if isinstance(value, str):
+        return value == text
+    if isinstance(value, bool):
+        return spelled(value) == text.lower()
     try:
-        number = float(value)
+        return bool(value == float(text))
     except (TypeError, ValueError):
-        return str(value)
-    return str(int(number)) if number.is_integer() else str(number)
-
-
-def typed(text: str) -> Any:
-    """Return the number that a text stands for, if it is written as numbers are; else the text."""
-    for kind in (int, float):
-        try:
-            value = kind(text)
-        except ValueError:
-            continue
-        if str(value) == text:
-            return value
-    return text
+        return str(value) == text
 
 
 def _canonical(value: Any) -> Any:
@@ -226,16 +240,40 @@ def _decoded(column: Any) -> Any:
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
+def _without_nulls(text: Any) -> Any:
+    """Return text without the words that stand for the lack of a number or of a flag."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.if_else(pc.is_in(text, pa.array(_NULLS)), pa.scalar(None, text.type), text)
+
+
 def _is_text(kind: Any) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _is_number(text: str) -> bool:
+def _is_number_type(kind: Any) -> bool:
+    import pyarrow as pa
+
+    types = pa.types
+    return bool(
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+        or types.is_decimal(kind)
+        or types.is_null(kind)
+    )
+
+
+def _is_number(text: str | None) -> bool:
+    """Tell whether Arrow takes a text for a number, or for none."""
+    import pyarrow as pa
+
     try:
-        float(text)
-    except ValueError:
+        pa.scalar(text, pa.string()).cast(pa.float64())
+    except pa.ArrowInvalid:
         return False
     return True
 

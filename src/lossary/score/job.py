@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,7 +72,11 @@ class Job:
     denominator : {"weights", "count"}
         What means divide by; without weights it is the same.
     output : Path, optional
-        Parquet, CSV or Arrow file for the losses of the rows, beside the input columns.
+        Parquet, CSV or Arrow file for the losses of the rows, beside columns of the files.
+    output_columns : sequence of str
+        The columns to copy to the output; all of them if none is named.
+    delimiter : str, optional
+        What separates the values of CSV; a comma, or a tab in .tsv files, if not given.
     """
 
     files: Sequence[str]
@@ -90,6 +94,8 @@ class Job:
     domain: Literal["warn", "raise", "ignore"] = "warn"
     denominator: Literal["weights", "count"] = "weights"
     output: Path | None = None
+    output_columns: Sequence[str] = ()
+    delimiter: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no file could satisfy."""
@@ -130,7 +136,7 @@ class Job:
     @property
     def where_use(self) -> Use | None:
         """The use of the column that chooses rows."""
-        return None if self.where is None else Use("--where", self.where, "labels", single="")
+        return None if self.where is None else Use("--where", self.where, "flags", single="")
 
     @property
     def by_uses(self) -> list[Use]:
@@ -146,13 +152,24 @@ class Job:
         arguments = [self.argument(s, name) for s in self.losses for name in s.loss.arguments]
         further = [Use("--show", name, "labels", required=False) for name in self.show]
         weights = [self.weights_use] if self.weights_use else []
-        return [*further, *arguments, *weights, *self.by_uses]
+        computed = [replace(u, kind="labels", required=False) for u in (*arguments, *weights)]
+        return [*further, *computed, *self.by_uses]
+
+    @property
+    def copied_uses(self) -> list[Use]:
+        """The uses of the columns to copy to the output."""
+        if self.output is None:
+            return []
+        if not self.output_columns:
+            return [Use("--output", "*", "copies", required=False)]
+        return [Use("--columns", name, "copies", required=False) for name in self.output_columns]
 
     def uses(self) -> list[Use]:
         """Return every use of columns."""
         found = [self.argument(s, name) for s in self.losses for name in s.loss.arguments]
         found += [use for use in (self.weights_use, self.where_use) if use is not None]
-        return list(dict.fromkeys([*found, *self.by_uses, *self.shown_uses]))
+        found += [*self.by_uses, *self.shown_uses, *self.copied_uses]
+        return list(dict.fromkeys(found))
 
 
 def _message(requirement: str, given: str, remedy: str = "") -> str:

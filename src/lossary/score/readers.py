@@ -1,51 +1,30 @@
-"""Prediction files as streams of Arrow record batches, by suffix."""
+"""Prediction files: which there are, and their readers by suffix."""
 
 from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from lossary.score.blocks import STDIN
+from lossary.score.csv_reader import Csv
 from lossary.score.faults import data_error
-
-BATCH_ROWS = 131_072
-STDIN = "-"
-
-Batches = Iterator[Any]
+from lossary.score.json_reader import JsonLines
+from lossary.score.source import Source
+from lossary.score.typed_readers import Arrow, Parquet, common_types
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What to read of a file.
-
-    Attributes
-    ----------
-    columns : sequence of str
-        The columns to read.
-    numbers, labels : frozenset of str
-        Those among them that must hold numbers, and those whose values are only compared: text
-        formats have no types of their own, and guessing them from the first rows fails later.
-    """
-
-    columns: Sequence[str]
-    numbers: frozenset[str] = frozenset()
-    labels: frozenset[str] = frozenset()
-
-
-class Source(Protocol):
-    """An open file: its columns, and its rows in batches."""
-
-    columns: list[str]
-    textual: bool
-
-    def read(self, selection: Selection) -> Batches:
-        """Yield record batches of at most ``BATCH_ROWS`` rows, and never the whole file."""
-
-    def close(self) -> None:
-        """Close the file."""
+def output_types(files: Sequence[str]) -> dict[str, Any]:
+    """Return the types of columns that are copied from files; what is not named is text."""
+    if not all(suffix(path) in TYPED for path in files):
+        return {}
+    schemas = []
+    for path in files:
+        with open_source(path) as source:
+            schemas.append(source.schema)
+    return common_types(schemas)
 
 
 def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]:
@@ -77,22 +56,25 @@ def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]
 
 
 @contextmanager
-def open_source(path: str) -> Iterator[Source]:
+def open_source(path: str, delimiter: str | None = None) -> Iterator[Source]:
     """Open a file by its suffix; standard input is CSV.
+
+    ``delimiter`` is what separates the values of CSV where it is not the suffix's own.
 
     Raises
     ------
     DataError
         If it cannot be read, here or later: the message names the file.
     """
-    make = READERS.get(".csv" if path == STDIN else suffix(path))
-    if make is None:
+    kind = ".csv" if path == STDIN else suffix(path)
+    if kind not in READERS:
         problem = f"the suffix must be one of {_known()}"
         raise data_error(path, problem)
     with data_errors(path):
-        if path != STDIN and Path(path).stat().st_size == 0:
+        # Text without a byte is text without a row; these formats have a header at least.
+        if kind in TYPED and Path(path).stat().st_size == 0:
             raise data_error(path, "the file is empty")
-        source = make(path)
+        source = READERS[kind](path, delimiter)
     with closing(source):
         yield source
 
@@ -111,95 +93,23 @@ def data_errors(path: str) -> Iterator[None]:
         raise data_error(path, problem) from None
 
 
-class Parquet:
-    """A Parquet file."""
-
-    textual = False
-
-    def __init__(self, path: str) -> None:
-        import pyarrow.parquet as pq
-
-        # Without pre-buffering, memory stays that of a batch, not of the file's column chunks.
-        self._file = pq.ParquetFile(
-            path, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True
-        )
-        self.columns = list(self._file.schema_arrow.names)
-
-    def read(self, selection: Selection) -> Batches:
-        """Yield the rows, reading no other columns than those selected."""
-        yield from self._file.iter_batches(BATCH_ROWS, columns=list(selection.columns))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+def _csv(path: str, delimiter: str | None) -> Source:
+    return Csv(path, delimiter or ("\t" if suffix(path).startswith(".tsv") else ","))
 
 
-class Arrow:
-    """An Arrow (Feather) file, in the file format or the streaming one."""
-
-    textual = False
-
-    def __init__(self, path: str) -> None:
-        import pyarrow as pa
-
-        self._map = pa.memory_map(path)
-        try:
-            self.columns = list(pa.ipc.open_file(self._map).schema.names)
-            self._is_stream = False
-        except pa.ArrowInvalid:
-            self._map.seek(0)
-            self.columns = list(pa.ipc.open_stream(self._map).schema.names)
-            self._is_stream = True
-
-    def read(self, selection: Selection) -> Batches:
-        """Yield the rows; the file's own batches may be large and are cut without a copy."""
-        import pyarrow as pa
-
-        places = sorted(self.columns.index(name) for name in selection.columns)
-        options = pa.ipc.IpcReadOptions(included_fields=places)
-        self._map.seek(0)
-        if self._is_stream:
-            yield from sliced(pa.ipc.open_stream(self._map, options=options))
-        else:
-            file = pa.ipc.open_file(self._map, options=options)
-            yield from sliced(file.get_batch(i) for i in range(file.num_record_batches))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._map.close()
-
-
-def sliced(batches: Any) -> Batches:
-    """Cut batches into ones of at most ``BATCH_ROWS`` rows."""
-    for batch in batches:
-        for start in range(0, batch.num_rows, BATCH_ROWS):
-            yield batch.slice(start, BATCH_ROWS)
-
-
-def _csv(path: str) -> Source:
-    from lossary.score.csv_reader import Csv
-
-    return Csv(path, "\t" if suffix(path).startswith(".tsv") else ",")
-
-
-def _json_lines(path: str) -> Source:
-    from lossary.score.json_reader import JsonLines
-
-    return JsonLines(path)
-
-
-READERS: dict[str, Callable[[str], Source]] = {
-    ".parquet": Parquet,
+READERS: dict[str, Callable[[str, str | None], Source]] = {
+    ".parquet": lambda path, _: Parquet(path),
     ".csv": _csv,
     ".csv.gz": _csv,
     ".tsv": _csv,
     ".tsv.gz": _csv,
-    ".arrow": Arrow,
-    ".feather": Arrow,
-    ".jsonl": _json_lines,
-    ".jsonl.gz": _json_lines,
-    ".ndjson": _json_lines,
+    ".arrow": lambda path, _: Arrow(path),
+    ".feather": lambda path, _: Arrow(path),
+    ".jsonl": lambda path, _: JsonLines(path),
+    ".jsonl.gz": lambda path, _: JsonLines(path),
+    ".ndjson": lambda path, _: JsonLines(path),
 }
+TYPED = {".parquet", ".arrow", ".feather"}
 
 
 def suffix(path: str) -> str:

@@ -15,11 +15,12 @@ from lossary.score.accumulate import Record, Totals
 from lossary.score.arguments import Arguments, TwoLabels
 from lossary.score.binding import Binding, bind
 from lossary.score.columns import Array, Batch
-from lossary.score.faults import OutOfDomain, data_error
+from lossary.score.faults import DataError, OutOfDomain, data_error
 from lossary.score.groups import Groups, Key
 from lossary.score.job import Job, LossSpec
 from lossary.score.output import Output, open_output
-from lossary.score.readers import Source, data_errors, find_files, open_source, same_file
+from lossary.score.readers import data_errors, find_files, open_source, output_types, same_file
+from lossary.score.source import Source
 from lossary.score.worst import Worst
 
 Progress = Callable[[int], None]
@@ -81,10 +82,12 @@ def score(job: Job, progress: Progress = lambda rows: None) -> Score:
         msg = f"score: --output must not be one of the files that are read, got {job.output}."
         raise LossaryValueError(msg)
     with ExitStack() as stack:
-        output = stack.enter_context(open_output(job.output)) if job.output else None
+        output = None
+        if job.output is not None:
+            output = stack.enter_context(open_output(job.output, output_types(files)))
         scorer = _Scorer(job, files, output)
         for path in files:
-            with open_source(path) as source:
+            with open_source(path, job.delimiter) as source:
                 scorer.read(path, source, progress)
         return scorer.finished()
 
@@ -105,11 +108,13 @@ class _Scorer:
         self._faults: dict[tuple[str, str], OutOfDomain] = {}
 
     def read(self, path: str, source: Source, progress: Progress) -> None:
-        """Score a file."""
-        job = self.job
-        binding = bind(path, source.columns, job.uses(), everything=self._output is not None)
+        """Score a file; one without a line is a part without rows."""
+        if not source.columns:
+            return
+        binding = self._bound(path, source)
         if self._output is not None:
-            self._output.check_names(path, source.columns, [spec.title for spec in job.losses])
+            titles = [spec.title for spec in self.job.losses]
+            self._output.check_names(path, binding.copied, titles)
         first_row = 1
         batches = source.read(binding.selection)
         while True:
@@ -117,16 +122,29 @@ class _Scorer:
                 data = next(batches, None)
             if data is None:
                 break
-            rows = np.arange(first_row, first_row + data.num_rows)
-            self._add(Batch(data, path, rows, source.textual), binding)
-            first_row += data.num_rows
-            progress(data.num_rows)
-        if first_row == 1:
-            raise data_error(path, "there are no rows")
+            size = data.values.num_rows
+            rows = np.arange(first_row, first_row + size)
+            self._add(Batch(data.values, path, rows, source.textual, data.numbers), binding)
+            first_row += size
+            progress(size)
+
+    def _bound(self, path: str, source: Source) -> Binding:
+        """Find the columns of a file, beyond its beginning where they are not all there."""
+        job = self.job
+        with data_errors(path):
+            if job.output is not None and not job.output_columns:
+                source.complete()
+            try:
+                return bind(path, source.columns, job.uses())
+            except DataError:
+                source.complete()
+            return bind(path, source.columns, job.uses())
 
     def finished(self) -> Score:
         """Return the result, after what only the whole of the data shows."""
         result = self.result
+        if result.rows == 0:
+            raise data_error(", ".join(result.files), "there are no rows")
         for labels in self._labels.values():
             labels.check_seen()
         if result.scored == 0:
@@ -155,11 +173,14 @@ class _Scorer:
         where = self.job.where_use
         if where is not None:
             name = binding.column(where)
-            absent = batch.absent(name)
+            absent = batch.absent(name, where.kind)
             wanted = batch.flags(name) if absent is None else batch.flags(name) | absent
             self.result.excluded += int((~wanted).sum())
-        lacking = {name: absent & wanted for name, absent in batch.all_absent(binding.required)}
-        lacking = {name: rows for name, rows in lacking.items() if rows.any()}
+        lacking: dict[str, Array] = {}
+        for name, kind in binding.required:
+            absent = batch.absent(name, kind)
+            if absent is not None and (absent & wanted).any():
+                lacking[name] = absent & wanted | lacking.get(name, False)
         if not lacking:
             return wanted
         if not self.job.skip_nulls:
