@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 import subprocess
 import sys
@@ -72,6 +73,37 @@ def test_constants_are_pickled_as_themselves() -> None:
     assert pickle.loads(pickle.dumps(own)) == own
 
 
+DERIVED = [
+    lossary.grad(module_loss),
+    lossary.value_and_grad(lossary.huber_loss, (0, 1)),
+    lossary.value_grad_hess(called_loss, argnums=1),
+]
+
+
+@pytest.mark.parametrize("derived", DERIVED, ids=repr)
+@pytest.mark.parametrize("copied", [lambda f: pickle.loads(pickle.dumps(f)), copy.copy,
+                                    copy.deepcopy])  # fmt: skip
+def test_functions_of_derivatives_are_copied_and_pickled(derived: Any, copied: Any) -> None:
+    again = copied(derived)
+    given = [0.5, -2.0], [1.0, -1.0]
+    assert str(again(*given)) == str(derived(*given))
+    assert repr(again) == repr(derived)
+    assert inspect.signature(again) == inspect.signature(derived)
+    assert again.__doc__ == derived.__doc__
+
+
+def test_functions_of_derivatives_say_what_they_are() -> None:
+    shown = [repr(derived).replace("module_", "") for derived in DERIVED]
+    assert shown == [
+        "grad(loss, argnums=0)",
+        "value_and_grad(huber_loss, argnums=(0, 1))",
+        "value_grad_hess(formula, argnums=1)",
+    ]
+    derived = lossary.grad(lossary.hinge_loss)
+    assert derived.__name__ == "hinge_loss"
+    assert inspect.signature(derived) == inspect.signature(lossary.hinge_loss)
+
+
 def test_losses_of_one_name_stay_apart_by_value() -> None:
     cloudpickle = pytest.importorskip("cloudpickle")
     low, high = tilted(0.1), tilted(0.9)
@@ -85,23 +117,23 @@ def test_losses_of_one_name_stay_apart_by_value() -> None:
 SENDER = """
 import sys
 import cloudpickle
-from lossary import domains, get_loss, loss
+from lossary import domains, get_loss, grad, loss
 from lossary.formula import maximum
 
 @loss(targets=domains.PLUS_MINUS_ONE, limits={"factor": domains.POSITIVE})
 def script_loss(inputs, targets, factor=2.0):
     return factor * maximum(0, 1 - targets * inputs)
 
-sys.stdout.buffer.write(cloudpickle.dumps((script_loss, get_loss(script_loss))))
+sys.stdout.buffer.write(cloudpickle.dumps((script_loss, get_loss(script_loss), grad(script_loss))))
 """
 RECEIVER = """
 import pickle, sys
-function, record = pickle.load(sys.stdin.buffer)
+function, record, gradient = pickle.load(sys.stdin.buffer)
 import cloudpickle, lossary
 assert lossary.get_loss(function) is record
 assert lossary.get_loss(record.function) is record
 print(function([0.5, 2.0], [1, -1]), record.function([0.5], [1], factor=4.0))
-print(lossary.grad(function)([0.5, 2.0], [1, -1]), record.targets is lossary.domains.PLUS_MINUS_ONE)
+print(gradient([0.5, 2.0], [1, -1]), record.targets is lossary.domains.PLUS_MINUS_ONE)
 print([item.name for item in lossary.list_losses() if item.family == "custom"])
 assert cloudpickle.loads(cloudpickle.dumps(record)) is record
 """

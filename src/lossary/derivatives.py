@@ -57,13 +57,7 @@ def grad(loss: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> grad(hinge_loss)([0.5, 2.0], [1, 1])
     array([-1.,  0.])
     """
-    both = value_and_grad(loss, argnums)
-
-    @functools.wraps(both)
-    def gradient(*args: Any, **kwargs: Any) -> Any:
-        return both(*args, **kwargs)[1]
-
-    return gradient
+    return _Gradient(get_loss(loss), argnums)
 
 
 def value_and_grad(loss: Function, argnums: int | Sequence[int] = 0) -> Function:
@@ -93,7 +87,7 @@ def value_and_grad(loss: Function, argnums: int | Sequence[int] = 0) -> Function
     >>> float(value), gradient
     (0.25, array([-0.5,  0. ]))
     """
-    return _derived(get_loss(loss), argnums, second=False)
+    return _ValueAndGradient(get_loss(loss), argnums)
 
 
 def value_grad_hess(loss: Function, argnums: int = 0) -> Function:
@@ -127,16 +121,28 @@ def value_grad_hess(loss: Function, argnums: int = 0) -> Function:
     >>> hessian
     array([0.25      , 0.10499359])
     """
-    return _derived(get_loss(loss), argnums, second=True)
+    return _ValueGradientHessian(get_loss(loss), argnums)
 
 
-def _derived(loss: Loss, argnums: int | Sequence[int], second: bool) -> Function:
-    names = _argument_names(loss, argnums)
-    single = isinstance(argnums, numbers.Integral)
+class _ValueAndGradient:
+    """A function with the signature and the documentation of its loss, which can be pickled."""
 
-    @functools.wraps(loss.function)
-    def derived(*args: Any, **kwargs: Any) -> Any:
-        request = loss.bind(*args, **kwargs)
+    _function = "value_and_grad"
+    _second = False
+
+    def __init__(self, loss: Loss, argnums: int | Sequence[int]) -> None:
+        self._single = isinstance(argnums, numbers.Integral)
+        self._argnums = tuple(argnums) if isinstance(argnums, Iterable) else argnums
+        self._names = _argument_names(loss, self._argnums)
+        self._loss = loss
+        self._bind = loss.bind
+        self.__signature__ = loss.signature
+        for name in functools.WRAPPER_ASSIGNMENTS:
+            setattr(self, name, getattr(loss.function, name))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        request = self._bind(*args, **kwargs)
+        names, second = self._names, self._second
         key = signature(request, names, second)
         recipe = _recipes.find(key)
         results = None if recipe is None else recipe(request)
@@ -150,13 +156,28 @@ def _derived(loss: Loss, argnums: int | Sequence[int], second: bool) -> Function
                 results = _recipes.begin(key, recipe, request)
             if results is None:
                 results = evaluate(problem, backend, names, second)
-        if single:
+        if self._single:
             return results
         gradients = results[1 : 1 + len(names)]
         return (results[0], gradients, results[1 + len(names) :])[: 2 + second]
 
-    derived.__signature__ = loss.signature  # type: ignore[attr-defined]
-    return derived
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._loss, self._argnums)
+
+    def __repr__(self) -> str:
+        return f"{self._function}({self._loss.name}, argnums={self._argnums!r})"
+
+
+class _ValueGradientHessian(_ValueAndGradient):
+    _function = "value_grad_hess"
+    _second = True
+
+
+class _Gradient(_ValueAndGradient):
+    _function = "grad"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*args, **kwargs)[1]
 
 
 def evaluate(
