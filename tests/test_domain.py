@@ -250,3 +250,31 @@ def test_large_labels_are_told_apart() -> None:
         with pytest.raises(ValueError, match=pattern):
             lossary.cross_entropy(library.array(rows), library.array(labels),
                                   ignore_index=2**31 - 2)  # fmt: skip
+
+
+@pytest.mark.parametrize("ignored", [2**63, 2**64 - 1])
+def test_labels_beyond_signed_integers_are_ignored(ignored: int) -> None:
+    rows, labels = np.eye(3, dtype="f4"), np.array([0, ignored, 2], np.uint64)
+    for loss in (lossary.cross_entropy, lossary.grad(lossary.cross_entropy)):
+        found = loss(rows, labels, ignore_index=ignored)
+        expected = loss(rows, [0, -1, 2], ignore_index=-1)
+        assert found.tolist() == expected.tolist()
+    largest = np.array([0, 1, 2**63 - 1])
+    for bad in (labels - np.uint64(1), largest):
+        with pytest.raises(ValueError, match="targets must be an integer from 0 to 2"):
+            lossary.cross_entropy(rows, bad, ignore_index=ignored)
+
+
+@pytest.mark.parametrize("flags", [{"under": "raise"}, {"all": "raise"}], ids=str)
+def test_floating_point_flags_of_numpy_change_nothing(flags: dict[str, Any]) -> None:
+    x = np.array([1e-4, 6e4, np.inf], np.float16)
+    zeros = np.zeros(3, np.float16)
+    expected = [0.0, np.inf, np.inf]
+    with np.errstate(**flags):
+        for _ in range(2):
+            assert lossary.mse_loss(x, zeros, "none").tolist() == expected
+        assert lossary.mse_loss(x.astype("f4"), zeros, "none", dtype="f2").tolist() == expected
+        assert lossary.mse_loss(x[:1], zeros[:1]) == 0
+        value, gradient = lossary.value_and_grad(lossary.mse_loss)(x, zeros, reduction="mean")
+    assert value == np.inf
+    assert np.isinf(gradient[2])

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from libraries import LIBRARIES, Library
+from libraries import BY_NAME, LIBRARIES, Library
 
 import lossary
-from lossary import cross_entropy, hinge_loss, huber_loss
+from lossary import cross_entropy, hinge_loss, huber_loss, l1_loss
 
 ONE = np.ones(3)
 ROWS = np.zeros((3, 4))
@@ -200,3 +200,49 @@ def test_numbers_of_numpy_are_numbers() -> None:
     for denominator in (2, np.float32(2), np.array(2), np.array(2.0), Fraction(2)):
         mean = hinge_loss(ONE / 2, ONE, "mean", denominator=denominator)
         assert mean == 0.75
+
+
+EQUAL: list[tuple[Any, dict[str, Any], dict[str, Any]]] = [
+    (cross_entropy, {"axis": 1}, {"axis": 1.0}),
+    (cross_entropy, {"axis": 1}, {"axis": True}),
+    (cross_entropy, {"ignore_index": 1}, {"ignore_index": True}),
+    (cross_entropy, {"ignore_index": 1}, {"ignore_index": 1.0}),
+    (cross_entropy, {"label_smoothing": 1}, {"label_smoothing": True}),
+    (l1_loss, {"where": True}, {"where": 1}),
+    (l1_loss, {"where": True}, {"where": 1.0}),
+    (l1_loss, {"denominator": 1}, {"denominator": True}),
+    (huber_loss, {"delta": 1}, {"delta": True}),
+]
+
+
+@pytest.mark.parametrize("library", [BY_NAME["numpy"], BY_NAME["torch"]], ids=lambda x: x.name)
+@pytest.mark.parametrize(("loss", "right", "wrong"), EQUAL, ids=str)
+def test_an_equal_number_lets_no_other_kind_through(
+    library: Library, loss: Any, right: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    rows, ones = (library.array(np.eye(3, dtype="f4")[i]) for i in (slice(None), 0))
+    given = (rows, library.array(np.arange(3))) if loss is cross_entropy else (ones, ones)
+    for function in (loss, lossary.value_and_grad(loss)):
+        for _ in range(2):  # the second call takes the recipe
+            function(*given, **right)
+        with pytest.raises(TypeError, match=r"must be"):
+            function(*given, **wrong)
+
+
+@pytest.mark.parametrize("library", [BY_NAME["numpy"], BY_NAME["torch"]], ids=lambda x: x.name)
+def test_a_label_that_was_right_lets_no_float_through(library: Library) -> None:
+    row = library.array(np.float32([1, 2, 3]))
+    for _ in range(2):
+        cross_entropy(row, 1)
+    with pytest.raises(TypeError, match="targets must be integers"):
+        cross_entropy(row, 1.0)
+
+
+def test_signs_of_zero_are_told_apart() -> None:
+    @lossary.loss
+    def reciprocal_loss(inputs: Any, targets: Any) -> Any:
+        return inputs / targets
+
+    inputs = BY_NAME["torch"].array(np.ones(2)).requires_grad_()
+    for target, expected in ((0.0, np.inf), (-0.0, -np.inf)):
+        assert reciprocal_loss(inputs, target, "sum").item() == expected

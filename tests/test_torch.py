@@ -325,3 +325,15 @@ def test_values_that_cannot_be_read_are_not_checked() -> None:
         # The gradient of a transformation is that of ordinary values.
         with pytest.raises(ValueError, match=r"got 0.0 at \(1,\)"):
             torch.func.grad(lambda x: lossary.hinge_loss(x, targets, "sum"))(X)
+
+
+def test_integers_are_computed_in_the_default_dtype_of_the_moment() -> None:
+    one = torch.tensor(1)
+    try:
+        for dtype in (torch.float64, torch.float32):
+            torch.set_default_dtype(dtype)
+            for _ in range(2):
+                assert lossary.mse_loss(one, one).dtype is dtype
+                assert lossary.grad(lossary.mse_loss)(one, one).dtype is dtype
+    finally:
+        torch.set_default_dtype(torch.float32)

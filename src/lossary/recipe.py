@@ -31,7 +31,10 @@ _PLAIN_DENOMINATORS = {str, int, float}
 #: From the type of an array to the function that describes one, filled in by host backends.
 DESCRIBE: dict[type, Callable[[Any], Any]] = {
     type(None): lambda x: None,
-    **dict.fromkeys((bool, int, float), lambda x: x),
+    # Python's numbers are equal whatever their type (True == 1 == 1.0), and so is -0.0 to 0.0.
+    bool: lambda x: (bool, x),
+    int: lambda x: (int, x),
+    float: lambda x: (float, x or str(x)),
     np.ndarray: lambda x: (x.dtype, x.shape, x.flags.c_contiguous),
     **dict.fromkeys((np.float32, np.float64), lambda x: (x.dtype, (), True)),
 }
@@ -42,7 +45,7 @@ def signature(request: Request, *extra: Any) -> tuple[Any, ...] | None:
     denominator = request.denominator
     if type(denominator) not in _PLAIN_DENOMINATORS:
         return None
-    parameters = request.parameters
+    parameters, axis, ignored = request.parameters, request.axis, request.ignore_index
     weights, where, class_weights = request.weights, request.where, request.class_weights
     tail = None
     try:
@@ -53,14 +56,16 @@ def signature(request: Request, *extra: Any) -> tuple[Any, ...] | None:
             *[DESCRIBE[type(x)](x) for x in request.arrays],
             tail,
             parameters,
-            # 0 and False, 1 and True are equal as keys and not as arguments.
+            # 1, True and 1.0 are equal as keys and not as arguments.
             *map(type, parameters),
-            request.axis,
+            axis,
+            type(axis),
             request.reduction,
             denominator,
             type(denominator),
             request.dtype,
-            request.ignore_index,
+            ignored,
+            type(ignored),
             domain_policy(),
             *extra,
         )

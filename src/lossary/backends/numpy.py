@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -86,8 +87,8 @@ class NumpyBackend(Backend):
             return "float32"
 
     def cast(self, x: Any, name: str) -> Any:
-        """Return x in the dtype of this name; an overflow gives infinity without a warning."""
-        with np.errstate(over="ignore", invalid="ignore"):
+        """Return x in the dtype of this name, rounded without a warning."""
+        with np.errstate(all="ignore"):
             return np.asarray(x).astype(self.dtype(name), copy=False)[()]
 
     def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
@@ -107,10 +108,11 @@ class NumpyBackend(Backend):
         """Return what a kernel has to do, in terms of host memory."""
         from lossary.kernels import host
 
+        arrays = {name: np.asarray(x) for name, x in problem.arrays.items()}
         return host.Job(
             outputs=outputs,
-            arrays={name: np.asarray(x) for name, x in problem.arrays.items()},
-            numbers=problem.numbers,
+            arrays=arrays,
+            numbers=kernel_numbers(problem, arrays),
             axis=problem.axis,
             shape=problem.shape,
             unit_shape=problem.unit_shape,
@@ -149,6 +151,16 @@ class NumpyBackend(Backend):
             return np.float64(0.0)
         with np.errstate(all="ignore"):
             return np.float64(sum_) / np.float64(denominator)
+
+
+def kernel_numbers(problem: Problem, arrays: Mapping[str, Array]) -> dict[str, float]:
+    """Return the numbers for a kernel, which reads labels as int64: uint64 wraps round there."""
+    numbers = {name: float(number) for name, number in problem.numbers.items()}
+    ignored = problem.request.ignore_index
+    if ignored is not None and ignored >= 2**63:
+        wraps = arrays["targets"].dtype == np.uint64
+        numbers["ignore_index"] = float(int(ignored) - 2**64) if wraps else math.nan
+    return numbers
 
 
 def _has_masks(given: Any) -> bool:

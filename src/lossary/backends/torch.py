@@ -12,7 +12,7 @@ import torch
 from array_api_compat import torch as namespace
 
 from lossary.backends.base import _PYTHON, ArrayOperations, Backend
-from lossary.backends.numpy import has_numba, quiet
+from lossary.backends.numpy import has_numba, kernel_numbers, quiet
 from lossary.backends.torch_autograd import Differentiable, fused_with_gradients
 from lossary.backends.torch_tracking import (
     PLAIN,
@@ -140,10 +140,11 @@ class TorchBackend(Backend):
         """Return what a kernel has to do, in terms of host memory."""
         from lossary.kernels import host
 
+        arrays = {name: self.host_viewer(x)(x) for name, x in problem.arrays.items()}
         return host.Job(
             outputs=outputs,
-            arrays={name: self.host_viewer(x)(x) for name, x in problem.arrays.items()},
-            numbers={name: float(number) for name, number in problem.numbers.items()},
+            arrays=arrays,
+            numbers=kernel_numbers(problem, arrays),
             axis=problem.axis,
             shape=problem.shape,
             unit_shape=problem.unit_shape,

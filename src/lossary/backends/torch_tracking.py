@@ -83,4 +83,6 @@ def describe(x: torch.Tensor) -> tuple[Any, ...]:
     if _is_observed() or x.layout is not _strided or x.is_neg():
         raise KeyError(type(x))
     tracked = x.requires_grad and _grad_enabled()
-    return (x.dtype, x.shape, x.is_contiguous(), x.is_cpu or x.device, tracked)
+    # Integers are computed in the default dtype, which may change between calls.
+    dtype = x.dtype if x.is_floating_point() else (x.dtype, torch.get_default_dtype())
+    return (dtype, x.shape, x.is_contiguous(), x.is_cpu or x.device, tracked)

@@ -362,7 +362,7 @@ def _put(target: Array, block: tuple[Any, ...], piece: Array, dtype: str) -> Non
     """Store a block of results, rounded once to their dtype."""
     if dtype == "bfloat16" and target.dtype == np.uint16:
         piece = bfloat16.narrow(piece)
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         target[block] = piece.reshape(target[block].shape)
 
 
