@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
+import lossary
 from lossary import LossaryError, adapters, loss
 from lossary.domains import PLUS_MINUS_ONE
 from lossary.formula import maximum
@@ -174,6 +178,84 @@ def test_metric_is_the_weighted_mean() -> None:
     assert (name, value) == ("l1_loss", 2.5)
     data = lgb.Dataset(t[:, None], t, weight=w)
     assert adapters.lightgbm.metric("l1_loss")(np.zeros(2), data) == ("l1_loss", 2.5, False)
+
+
+def test_rows_of_several_targets_are_weighted() -> None:
+    xgb = pytest.importorskip("xgboost")
+    predictions = np.array([[1.0, 2.0], [3.0, 4.0]], "f4")
+    data = xgb.DMatrix(np.zeros((2, 1)), np.zeros((2, 2)), weight=[1.0, 2.0])
+    gradient, hessian = objective("xgboost", "mse_loss", scale=0.5)(predictions, data)
+    np.testing.assert_array_equal(gradient, [[1, 2], [6, 8]])
+    np.testing.assert_array_equal(hessian, [[1, 1], [2, 2]])
+    for policy in ("gauss-newton", "expected", 0.1):
+        chosen = objective("xgboost", "mse_loss", scale=0.5, hessian=policy)
+        np.testing.assert_allclose(chosen(predictions, data)[1], [[1, 1], [2, 2]], rtol=1e-3)
+    _, value = adapters.xgboost.metric("mse_loss")(predictions, data)
+    assert value == pytest.approx((1 + 4 + 2 * (9 + 16)) / 6)
+
+
+def test_several_targets_train_as_the_built_in_objective_does() -> None:
+    xgb = pytest.importorskip("xgboost")
+    x, t = load_diabetes(return_X_y=True)
+    both, w = np.stack([t, -t], axis=1), _weights(len(t), True)
+    given = {"n_estimators": 5, "base_score": 0.0, "n_jobs": 1}
+    score = adapters.xgboost.metric("mse_loss", interface="sklearn")
+    chosen = objective("xgboost", "mse_loss", scale=0.5, interface="sklearn")
+    ours = xgb.XGBRegressor(objective=chosen, eval_metric=score, **given)
+    sets = {"eval_set": [(x, both)], "sample_weight_eval_set": [w], "verbose": False}
+    ours.fit(x, both, sample_weight=w, **sets)
+    theirs = xgb.XGBRegressor(**given).fit(x, both, sample_weight=w)
+    np.testing.assert_allclose(ours.predict(x), theirs.predict(x), rtol=1e-5)
+    expected = np.average((ours.predict(x) - both) ** 2, axis=0, weights=w).mean()
+    assert ours.evals_result()["validation_0"]["mse_loss"][-1] == pytest.approx(expected, rel=1e-5)
+
+
+SAID = [
+    ("xgboost", "objective", ("mse_loss",), {"scale": 0.5}, "mse_loss, scale=0.5, hessian=1e-06"),
+    ("lightgbm", "objective", ("huber_loss",), {"interface": "sklearn", "delta": 2.0},
+     "huber_loss, interface='sklearn', hessian='gauss-newton', delta=2.0"),
+    ("catboost", "objective", ("hinge_loss",), {"positive": 1, "hessian": "exact"},
+     "hinge_loss, positive=1, hessian='exact'"),
+    ("xgboost", "objective", ("cross_entropy",),
+     {"hessian": 0.5, "hessian_factor": 2.0, "class_weights": np.ones(3)},
+     "cross_entropy, hessian=0.5, hessian_factor=2.0, class_weights=ndarray of shape (3,)"),
+    ("lightgbm", "metric", ("l1_loss",), {}, "l1_loss"),
+    ("sklearn", "boosting_loss", ("l1_loss",), {}, "l1_loss, hessian='gauss-newton'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("library", "name", "given", "choices", "said"), SAID)
+def test_objectives_say_what_they_are_and_are_pickled(
+    library: str, name: str, given: Any, choices: dict[str, Any], said: str
+) -> None:
+    pytest.importorskip(library)
+    made = getattr(getattr(adapters, library), name)(*given, **choices)
+    for one in (made, pickle.loads(pickle.dumps(made)), copy.deepcopy(made)):
+        assert repr(one) == f"adapters.{library}.{name}({said})"
+
+
+@pytest.mark.filterwarnings("ignore")  # of the libraries: eval sets, methods that numba compiles
+@pytest.mark.parametrize("library", BOOSTERS)
+def test_fitted_boosters_are_copied_and_pickled(library: str) -> None:
+    x, t = load_diabetes(return_X_y=True)
+    estimator = _estimator(library, lossary.huber_loss).fit(x, t)
+    expected = estimator.predict(x)
+    for again in (pickle.loads(pickle.dumps(estimator)), copy.deepcopy(estimator)):
+        np.testing.assert_array_equal(again.predict(x), expected)
+    np.testing.assert_array_equal(clone(estimator).fit(x, t).predict(x), expected)
+
+
+def _estimator(library: str, function: Any) -> Any:
+    module = pytest.importorskip(library)
+    if library == "catboost":
+        chosen = adapters.catboost.objective(function)
+        given = {"iterations": 3, "verbose": 0, "thread_count": 1, "allow_writing_files": False}
+        return module.CatBoostRegressor(loss_function=chosen, eval_metric="RMSE", **given)
+    chosen = getattr(adapters, library).objective(function, interface="sklearn")
+    if library == "xgboost":
+        score = adapters.xgboost.metric(function, interface="sklearn")
+        return module.XGBRegressor(objective=chosen, eval_metric=score, n_estimators=3, n_jobs=1)
+    return module.LGBMRegressor(objective=chosen, n_estimators=3, n_jobs=1, verbose=-1)
 
 
 def test_initial_score_minimises() -> None:

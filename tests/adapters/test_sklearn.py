@@ -11,7 +11,9 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -34,6 +36,46 @@ def test_entropies_are_log_loss(load: Any, name: str) -> None:
     ours = cross_val_score(_classifier(), x, t, scoring=scorer(name))
     theirs = cross_val_score(_classifier(), x, t, scoring="neg_log_loss")
     np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+
+
+@pytest.mark.parametrize("method", ["predict_proba", "decision_function"])
+def test_class_losses_score_two_classes(method: str) -> None:
+    x, t = load_breast_cancer(return_X_y=True)
+    names = np.array(["malignant", "benign"])[t]
+    model = _classifier().fit(x, names)
+    w = np.random.default_rng(0).uniform(0.1, 3, len(t))
+    score = scorer("cross_entropy", response_method=method)
+    for weights in (None, w):
+        expected = -log_loss(names, model.predict_proba(x), sample_weight=weights)
+        found = score(model, x, names, sample_weight=weights)
+        assert found == pytest.approx(expected, rel=1e-9)
+    benign = names == "benign"
+    with pytest.raises(LossaryError, match="labels must be as many as the model's columns"):
+        score(model, x[benign], names[benign])
+    part = scorer("cross_entropy", response_method=method, labels=model.classes_)
+    expected = np.log(model.predict_proba(x)[benign, 0]).mean()
+    assert part(model, x[benign], names[benign]) == pytest.approx(expected)
+
+
+def test_rows_of_several_targets_are_weighted() -> None:
+    """Weights of rows beside a loss that has a value for every target."""
+    x, t = load_wine(return_X_y=True)
+    many = np.eye(3)[t]
+    w = np.random.default_rng(0).uniform(0.1, 3, len(t))
+    model = OneVsRestClassifier(_classifier()).fit(x, many)
+    p = model.predict_proba(x)
+    each = -(many * np.log(p) + (1 - many) * np.log(1 - p)).mean(axis=1)
+    found = scorer("binary_cross_entropy")(model, x, many, sample_weight=w)
+    assert found == pytest.approx(-np.average(each, weights=w))
+    with pytest.raises(LossaryError, match=r"weights must .*got shape \(1,\)"):
+        scorer("l1_loss")(LinearRegression().fit(x, many), x, many, sample_weight=[1.0])
+
+
+def test_choices_that_do_not_fit_a_scorer() -> None:
+    with pytest.raises(LossaryError, match="loss must take class labels, got kl_div_loss"):
+        scorer("kl_div_loss")
+    with pytest.raises(LossaryError, match="response_method must be None or 'predict' or"):
+        scorer("cross_entropy", response_method=["decision_function", "predict_proba"])
 
 
 def test_regression_losses_are_given_predictions() -> None:

@@ -39,6 +39,11 @@ class Curvature(NamedTuple):
     floor: float
     constant: float | None = None
 
+    @property
+    def choice(self) -> str | float:
+        """What ``hessian=`` chooses it."""
+        return self.policy if self.floor == _LEAST else self.floor
+
 
 def choose(
     function: str, loss: Loss, parameters: dict[str, Any], hessian: str | float | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,23 @@ def real_numbers(function: str, name: str, given: Any) -> Array:
     return array.astype(np.float64, copy=False)
 
 
+def row_weights(loss: Loss, weights: Any, shape: tuple[int, ...]) -> Any:
+    """Return weights of rows as those of elements, where a loss of elements has several a row.
+
+    Weights that do not fit are returned as they are: the loss says what is wrong with them.
+    """
+    if loss.axis is not None or np.shape(weights) != shape[:1] or len(shape) < 2:
+        return weights
+    column = np.asarray(weights).reshape(-1, *[1] * (len(shape) - 1))
+    return np.broadcast_to(column, shape)
+
+
 def weighted_mean(
-    function: Callable[..., Any], predictions: Any, targets: Any, weights: Any, **parameters: Any
+    loss: Loss, predictions: Any, targets: Any, weights: Any, **parameters: Any
 ) -> float:
     """Return a loss's mean; with weights, divided by their sum."""
-    weighted = {} if weights is None else {"weights": weights, "denominator": "weights"}
-    return float(function(predictions, targets, reduction="mean", **parameters, **weighted))
+    weighted = {}
+    if weights is not None:
+        weights = row_weights(loss, weights, np.shape(predictions))
+        weighted = {"weights": weights, "denominator": "weights"}
+    return float(loss.function(predictions, targets, reduction="mean", **parameters, **weighted))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from lossary.adapters._hessian import Curvature, choose, expected, gauss_newton
-from lossary.adapters._loss import check_pair, check_parameters, weighted_mean
+from lossary.adapters._loss import check_pair, check_parameters, row_weights, weighted_mean
 from lossary.adapters._two_classes import check_positive, encoded, negative
 from lossary.checks import number
 from lossary.derivatives import value_grad_hess
 from lossary.domains import POSITIVE
-from lossary.errors import choices, type_error, value_error
+from lossary.errors import choices, shown, type_error, value_error
 from lossary.optional import require
 from lossary.record import Loss
 from lossary.registry import get_loss
@@ -23,16 +24,72 @@ Interface = Literal["native", "sklearn"]
 Policy = str | float | None
 
 
-class Objective(NamedTuple):
-    """A loss, its parameters, and how its derivatives are passed on."""
+@dataclass(frozen=True, eq=False, repr=False)
+class BoosterLoss:
+    """A loss with the choices that belong to its use in a booster."""
 
     function: str
     loss: Loss
     parameters: dict[str, Any]
-    curvature: Curvature
-    hessian_factor: float
     scale: float
     positive: Any
+    interface: Interface
+
+    def __repr__(self) -> str:
+        """Spell the call that makes it, without the choices that are the defaults."""
+        chosen = {**self._choices(), **self.parameters}
+        spelled = [self.loss.name, *(f"{name}={shown(value)}" for name, value in chosen.items())]
+        return f"{self.function}({', '.join(spelled)})"
+
+    def _choices(self) -> dict[str, Any]:
+        choices: dict[str, Any] = {}
+        if self.interface != "native":
+            choices["interface"] = self.interface
+        if self.scale != 1.0:
+            choices["scale"] = self.scale
+        if self.positive is not None:
+            choices["positive"] = self.positive
+        return choices
+
+    def mean(self, predictions: Array, targets: Array, weights: Any) -> float:
+        """Return the loss's weighted mean."""
+        targets, weights = self._targets(targets, predictions), _present(weights)
+        mean = weighted_mean(self.loss, predictions, targets, weights, **self.parameters)
+        return mean * self.scale
+
+    def named_mean(self, predictions: Array, targets: Array, weights: Any) -> tuple[str, float]:
+        """Return the loss's name and weighted mean."""
+        return self.loss.name, self.mean(predictions, targets, weights)
+
+    def _targets(self, targets: Array, predictions: Array) -> Array:
+        targets = np.asarray(targets)
+        if self.positive is not None:
+            return encoded(targets, self.positive, negative(self.loss)).astype(predictions.dtype)
+        return targets if self.loss.axis is None else self._labels(targets)
+
+    def _labels(self, targets: Array) -> Array:
+        """Return class labels as the integers that they are: boosters pass them as floats."""
+        with np.errstate(invalid="ignore"):
+            labels = targets.astype(np.int64)
+        (wrong,) = np.nonzero(labels != targets)
+        if wrong.size:
+            given = f"{targets[wrong[0]]} at ({wrong[0]},)"
+            raise value_error(self.function, "targets", "must be integers from 0 to C-1", given)
+        return labels
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Objective(BoosterLoss):
+    """A loss, and how its derivatives are passed on."""
+
+    curvature: Curvature
+    hessian_factor: float
+
+    def _choices(self) -> dict[str, Any]:
+        choices = {**super()._choices(), "hessian": self.curvature.choice}
+        if self.hessian_factor != 1.0:
+            choices["hessian_factor"] = self.hessian_factor
+        return choices
 
     def derivatives(self, predictions: Array, targets: Array, weights: Any) -> tuple[Array, Array]:
         """Return gradient and Hessian per prediction, weights applied, both times the scale."""
@@ -43,10 +100,10 @@ class Objective(NamedTuple):
             predictions,
             self._targets(targets, predictions),
             reduction="none" if policy == "gauss-newton" else "sum",
-            weights=weights,
+            weights=row_weights(self.loss, weights, predictions.shape),
             **self.parameters,
         )
-        if np.ndim(weights):
+        if np.ndim(weights) == 1:
             weights = weights.reshape(-1, *[1] * (gradient.ndim - 1))
         if constant is not None:
             hessian[...] = constant * weights
@@ -66,41 +123,16 @@ class Objective(NamedTuple):
         weights = np.asarray(weights, predictions.dtype)
         return weights if self.scale == 1.0 else weights * predictions.dtype.type(self.scale)
 
-    def mean(self, predictions: Array, targets: Array, weights: Any) -> float:
-        """Return the loss's weighted mean."""
-        targets = self._targets(targets, predictions)
-        function, weights = self.loss.function, _present(weights)
-        mean = weighted_mean(function, predictions, targets, weights, **self.parameters)
-        return mean * self.scale
 
-    def _targets(self, targets: Array, predictions: Array) -> Array:
-        targets = np.asarray(targets)
-        if self.positive is not None:
-            return encoded(targets, self.positive, negative(self.loss)).astype(predictions.dtype)
-        return targets if self.loss.axis is None else self._labels(targets)
-
-    def _labels(self, targets: Array) -> Array:
-        """Return class labels as the integers that they are: boosters pass them as floats."""
-        with np.errstate(invalid="ignore"):
-            labels = targets.astype(np.int64)
-        (wrong,) = np.nonzero(labels != targets)
-        if wrong.size:
-            given = f"{targets[wrong[0]]} at ({wrong[0]},)"
-            raise value_error(self.function, "targets", "must be integers from 0 to C-1", given)
-        return labels
-
-
-def make_objective(
+def make_metric(
     function: str,
     loss: str | Callable[..., Any],
     parameters: dict[str, Any],
     *,
-    hessian: Policy = None,
-    hessian_factor: float = 1.0,
     scale: float = 1.0,
     positive: Any = None,
     interface: Interface = "native",
-) -> Objective:
+) -> BoosterLoss:
     """Check the choices and bring them together.
 
     ``function`` is "adapters.library.name": messages begin with it, and the library must be there.
@@ -116,34 +148,55 @@ def make_objective(
     if record.axis is not None and not record.takes_labels:
         remedy = "Boosters pass class labels."
         raise type_error(function, "loss", "must take class labels", record.name, remedy)
+    scale = number(function, "scale", scale, POSITIVE)
+    return BoosterLoss(function, record, parameters, scale, positive, interface)
+
+
+def make_objective(
+    function: str,
+    loss: str | Callable[..., Any],
+    parameters: dict[str, Any],
+    *,
+    hessian: Policy = None,
+    hessian_factor: float = 1.0,
+    **given: Any,
+) -> Objective:
+    """Check the choices, those of :func:`make_metric` too, and bring them together."""
+    made = make_metric(function, loss, parameters, **given)
     return Objective(
-        function,
-        record,
-        parameters,
-        choose(function, record, parameters, hessian),
-        number(function, "hessian_factor", hessian_factor, POSITIVE),
-        number(function, "scale", scale, POSITIVE),
-        positive,
+        **vars(made),
+        curvature=choose(function, made.loss, parameters, hessian),
+        hessian_factor=number(function, "hessian_factor", hessian_factor, POSITIVE),
     )
 
 
-def called(
-    chosen: Objective, interface: Interface, compute: Callable[..., Any]
-) -> Callable[..., Any]:
-    """Return the function that XGBoost and LightGBM call, named after its loss.
+def called(chosen: BoosterLoss, compute: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function that XGBoost and LightGBM call."""
+    return (_Native if chosen.interface == "native" else _Sklearn)(chosen, compute)
 
-    It is called by position, or by these names; LightGBM counts the parameters.
+
+class _Function:
+    """A function that is named after its loss and can be pickled.
+
+    Boosters call it by position, or by the names of its parameters; LightGBM counts them.
     """
 
-    def native(predictions: Any, data: Any) -> Any:
-        return compute(predictions, _on_host(data.get_label()), data.get_weight())
+    def __init__(self, chosen: BoosterLoss, compute: Callable[..., Any]) -> None:
+        self._chosen, self._compute = chosen, compute
+        self.__name__ = self.__qualname__ = chosen.loss.name
 
-    def sklearn(targets: Any, predictions: Any, sample_weight: Any = None) -> Any:
-        return compute(predictions, targets, sample_weight)
+    def __repr__(self) -> str:
+        return repr(self._chosen)
 
-    function = native if interface == "native" else sklearn
-    function.__name__ = function.__qualname__ = chosen.loss.name
-    return function
+
+class _Native(_Function):
+    def __call__(self, predictions: Any, data: Any) -> Any:
+        return self._compute(predictions, _on_host(data.get_label()), data.get_weight())
+
+
+class _Sklearn(_Function):
+    def __call__(self, targets: Any, predictions: Any, sample_weight: Any = None) -> Any:
+        return self._compute(predictions, targets, sample_weight)
 
 
 def _on_host(labels: Any) -> Any:

@@ -42,6 +42,9 @@ class BoostingLoss(BaseLoss):
         residual = depends_on_residual(chosen.loss, chosen.parameters)
         self.differentiable = not (residual and chosen.curvature.policy == "gauss-newton")
 
+    def __repr__(self) -> str:
+        return repr(self._chosen)
+
     def loss(
         self,
         y_true: Array,

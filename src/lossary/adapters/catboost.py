@@ -77,6 +77,13 @@ class RangeObjective:
     def __init__(self, chosen: Objective) -> None:
         self._chosen = chosen
 
+    def __repr__(self) -> str:
+        return repr(self._chosen)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RangeObjective:
+        """Return itself: it never changes, and clone() refuses what CatBoost has copied."""
+        return self
+
     def calc_ders_range(
         self, approxes: Sequence[Any], targets: Any, weights: Any
     ) -> np.ndarray[Any, np.dtype[np.float64]]:

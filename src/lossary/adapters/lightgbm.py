@@ -11,10 +11,18 @@ has an ``init_score`` (see :func:`lossary.adapters.initial_score`)::
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
-from lossary.adapters._objective import Interface, Policy, called, make_objective
+from lossary.adapters._objective import (
+    BoosterLoss,
+    Interface,
+    Policy,
+    called,
+    make_metric,
+    make_objective,
+)
 
 __all__ = ["metric", "objective"]
 
@@ -77,7 +85,7 @@ def objective(
         positive=positive,
         interface=interface,
     )
-    return called(chosen, interface, chosen.derivatives)
+    return called(chosen, chosen.derivatives)
 
 
 def metric(
@@ -115,7 +123,7 @@ def metric(
     ValueError, TypeError, ImportError
         As for :func:`objective`.
     """
-    chosen = make_objective(
+    chosen = make_metric(
         "adapters.lightgbm.metric",
         loss,
         parameters,
@@ -124,7 +132,11 @@ def metric(
         interface=interface,
     )
 
-    def with_name(predictions: Any, targets: Any, weights: Any) -> tuple[str, float, bool]:
-        return chosen.loss.name, chosen.mean(predictions, targets, weights), False
+    return called(chosen, functools.partial(_evaluated, chosen))
 
-    return called(chosen, interface, with_name)
+
+def _evaluated(
+    chosen: BoosterLoss, predictions: Any, targets: Any, weights: Any
+) -> tuple[str, float, bool]:
+    """Return name, weighted mean, and that less is better."""
+    return *chosen.named_mean(predictions, targets, weights), False

@@ -11,14 +11,14 @@ scikit-learn passes targets first and wants larger to be better; the scorer turn
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from lossary.adapters._loss import check_pair, check_parameters, weighted_mean
 from lossary.adapters._two_classes import encoded, has_two_classes, negative
 from lossary.domains import REAL
-from lossary.errors import value_error
+from lossary.errors import choices, shown, type_error, value_error
 from lossary.optional import require
 from lossary.record import Loss
 from lossary.registry import get_loss
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["boosting_loss", "scorer"]
 
 Method = Literal["predict", "predict_proba", "decision_function"]
+_METHODS = get_args(Method)
 _SCORER = "adapters.sklearn.scorer"
 
 
@@ -53,8 +54,8 @@ def scorer(
     positive : label
         For losses of two classes: the label that becomes +1 (or 1); the other becomes -1 (or 0).
     labels : sequence, optional
-        For losses along the class axis: the classes in the order of the model's columns. Needed
-        where not every class is among the targets that are scored.
+        For losses along the class axis: the classes in the order of the model's columns
+        (``model.classes_``). Needed where not every class is among the targets that are scored.
     **parameters
         Parameters of the loss.
 
@@ -84,18 +85,24 @@ def scorer(
     record = get_loss(loss)
     check_pair(_SCORER, record)
     check_parameters(_SCORER, record, parameters, ("ignore_index", "class_weights"))
+    if record.axis is not None and not record.takes_labels:
+        remedy = "scikit-learn passes class labels."
+        raise type_error(_SCORER, "loss", "must take class labels", record.name, remedy)
+    if response_method not in (None, *_METHODS):
+        wanted = f"must be {choices((None, *_METHODS))}"
+        raise value_error(_SCORER, "response_method", wanted, shown(response_method))
     method = response_method or _method(record)
     if record.axis is None and has_two_classes(record):
         score: Callable[..., float] = _TwoClasses(record, parameters, method)
-        choices: dict[str, Any] = {"pos_label": positive}
+        label: dict[str, Any] = {"pos_label": positive}
     else:
         score = _Classes(record, parameters, method, labels)
-        choices = {}
+        label = {}
     return metrics.make_scorer(
         score,
         greater_is_better=record.family == "similarity",
         response_method=method,
-        **choices,
+        **label,
     )
 
 
@@ -109,13 +116,12 @@ class _Score:
     """What ``make_scorer`` is given: the mean of a loss, targets first."""
 
     def __init__(self, loss: Loss, parameters: dict[str, Any], method: str) -> None:
-        # The function, not the record: joblib pickles scorers.
-        self._function, self._axis, self._method = loss.function, loss.axis, method
+        self._loss, self._method = loss, method
         self._parameters = parameters
         self.__name__ = loss.name
 
     def _mean(self, predictions: Any, targets: Any, weights: Any) -> float:
-        return weighted_mean(self._function, predictions, targets, weights, **self._parameters)
+        return weighted_mean(self._loss, predictions, targets, weights, **self._parameters)
 
 
 class _TwoClasses(_Score):
@@ -143,14 +149,23 @@ class _Classes(_Score):
 
     def __call__(self, y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
         y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-        if self._axis is not None:
+        if self._loss.axis is not None:
+            y_pred = self._scores(y_pred)
             y_true = self._columns(y_true, y_pred)
-            if self._method == "predict_proba":
-                with np.errstate(divide="ignore"):
-                    y_pred = np.log(y_pred)
-        elif y_true.ndim == 2 and sample_weight is not None:
-            sample_weight = np.broadcast_to(np.asarray(sample_weight)[:, None], y_true.shape)
         return self._mean(y_pred, y_true, sample_weight)
+
+    def _scores(self, y_pred: Any) -> Any:
+        """Return a column of scores for each class, the logarithms of probabilities.
+
+        scikit-learn passes the second class's column alone where there are two.
+        """
+        probabilities = self._method == "predict_proba"
+        with np.errstate(divide="ignore"):
+            scores = np.log(y_pred) if probabilities else y_pred
+            if y_pred.ndim != 1 or self._method == "predict":
+                return scores
+            first = np.log1p(-y_pred) if probabilities else np.zeros_like(y_pred)
+        return np.stack([first, scores], axis=1)
 
     def _columns(self, y_true: Any, y_pred: Any) -> Any:
         """Return each label's column."""

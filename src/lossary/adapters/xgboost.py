@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lossary.adapters._objective import Interface, Policy, called, make_objective
+from lossary.adapters._objective import Interface, Policy, called, make_metric, make_objective
 
 __all__ = ["metric", "objective"]
 
@@ -76,7 +76,7 @@ def objective(
         positive=positive,
         interface=interface,
     )
-    return called(chosen, interface, chosen.derivatives)
+    return called(chosen, chosen.derivatives)
 
 
 def metric(
@@ -113,7 +113,7 @@ def metric(
     ValueError, TypeError, ImportError
         As for :func:`objective`.
     """
-    chosen = make_objective(
+    chosen = make_metric(
         "adapters.xgboost.metric",
         loss,
         parameters,
@@ -122,7 +122,4 @@ def metric(
         interface=interface,
     )
 
-    def with_name(predictions: Any, targets: Any, weights: Any) -> tuple[str, float]:
-        return chosen.loss.name, chosen.mean(predictions, targets, weights)
-
-    return called(chosen, interface, with_name if interface == "native" else chosen.mean)
+    return called(chosen, chosen.named_mean if interface == "native" else chosen.mean)
