@@ -139,7 +139,7 @@ def test_groups(tmp_path, suffix):
     result = score(Job([file], [spec("hinge_loss")], "margin", "label", by=["kind", "label"]))
     assert len(result.groups) == 4
     for place, (kind, label) in enumerate(result.groups):
-        mine = (KIND == kind) & (int(label) == LABEL)
+        mine = (KIND == kind) & (LABEL == float(label))
         expected = lossary.hinge_loss(MARGIN, LABEL, where=mine, reduction="mean")
         assert figures(result, group=place)["mean"] == pytest.approx(float(expected), rel=1e-12)
         assert figures(result, group=place)["count"] == mine.sum()

@@ -60,9 +60,6 @@ def _limited(
             continue
         name, limit = f"the {mean_title(job)} {spec.title}", limits[spec.title]
         yield name, limit, totals.whole().record(0, job.denominator)
-        for place, key in enumerate(result.groups if job.by else []):
-            yield (
-                f"{name} where {group_name(job, key)}",
-                limit,
-                totals.record(place, job.denominator),
-            )
+        if job.by:
+            for key, record in zip(result.groups, totals.records(job.denominator), strict=True):
+                yield f"{name} where {group_name(job, key)}", limit, record

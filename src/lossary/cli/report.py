@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -120,19 +119,4 @@ def _rows(job: Job, result: Score) -> list[list[Any]]:
 def _groups(job: Job, result: Score, totals: Totals) -> Iterator[tuple[Any, Any]]:
     """Yield the groups in order, with their figures."""
     if job.by:
-        for place in sorted(range(len(result.groups)), key=lambda i: _order(result.groups[i])):
-            yield result.groups[place], totals.record(place, job.denominator)
-
-
-def _order(key: tuple[Any, ...]) -> list[tuple[bool, bool, float, str]]:
-    """Sort key: numbers by value, also where they are text, then text, then no value."""
-    return [(item is None, *_place(item), str(item)) for item in key]
-
-
-def _place(item: Any) -> tuple[bool, float]:
-    """Return whether a value is no number, and the number."""
-    try:
-        number = float(item)
-    except (TypeError, ValueError):
-        return True, 0.0
-    return (False, number) if math.isfinite(number) else (True, 0.0)
+        yield from zip(result.groups, totals.records(job.denominator), strict=True)

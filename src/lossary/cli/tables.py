@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Literal
 
 from lossary.cli.streams import shows
 
 _GAP = 3
 _LEAST = 20
+_DEPTH = 4
+_DRAWN = 2000  # more rows than that take seconds to draw
 
 
 def print_table(
@@ -30,9 +32,9 @@ def print_table(
     from rich.table import Table
 
     console = Console()
-    if not console.is_terminal:
-        for row in [header, *rows]:
-            print("\t".join(_field(item) for item in row))
+    if not console.is_terminal or len(rows) > _DRAWN:
+        # One write: a call for every line takes longer than what it writes.
+        print("\n".join("\t".join(map(_field, row)) for row in [header, *rows]))
         return
     places = [place for place, name in enumerate(header) if name not in minor]
     header, rows = [header[i] for i in places], [[row[i] for i in places] for row in rows]
@@ -51,10 +53,33 @@ def print_table(
 
 
 def print_json(data: Any) -> None:
-    """Print JSON; what it has no number for is null."""
+    """Print JSON; what it has no number for is null. Records of a list take a line each."""
+    text = "".join(_laid_out(data))
     # The escapes that a stream puts for what it cannot show are not all JSON's.
-    text = json.dumps(_plain(data), indent=2, allow_nan=False, ensure_ascii=False)
-    print(text if shows(text) else json.dumps(json.loads(text), indent=2))
+    print(text if shows(text) else "".join(_laid_out(data, ensure_ascii=True)))
+
+
+def _laid_out(data: Any, depth: int = 0, *, ensure_ascii: bool = False) -> Iterator[str]:
+    """Yield JSON, indented down to a depth; what is deeper the faster encoder writes in a line."""
+    if depth == _DEPTH or not data or not isinstance(data, (dict, list, tuple)):
+        yield _encoded(data, ensure_ascii)
+        return
+    separator = "\n" + "  " * (depth + 1)
+    yield "{" if isinstance(data, dict) else "["
+    for place, item in enumerate(data):
+        yield ("," if place else "") + separator
+        if isinstance(data, dict):
+            yield _encoded(item, ensure_ascii) + ": "
+            item = data[item]
+        yield from _laid_out(item, depth + 1, ensure_ascii=ensure_ascii)
+    yield separator[:-2] + ("}" if isinstance(data, dict) else "]")
+
+
+def _encoded(data: Any, ensure_ascii: bool) -> str:
+    try:
+        return json.dumps(data, allow_nan=False, ensure_ascii=ensure_ascii, default=str)
+    except ValueError:  # a number that JSON does not have
+        return json.dumps(_finite(data), ensure_ascii=ensure_ascii, default=str)
 
 
 def _shortened(
@@ -72,7 +97,8 @@ def _shortened(
 
 def _field(item: Any) -> str:
     """Return a field of tab-separated text; tabs and line ends would break the table."""
-    return "" if item is None else " ".join(str(item).splitlines()).replace("\t", " ")
+    text = "" if item is None else str(item)
+    return text if text.isprintable() else " ".join(text.splitlines()).replace("\t", " ")
 
 
 def _rounded(item: Any) -> str:
@@ -81,11 +107,10 @@ def _rounded(item: Any) -> str:
     return "" if item is None else str(item)
 
 
-def _plain(data: Any) -> Any:
+def _finite(data: Any) -> Any:
+    """Return data with None for numbers that are not finite."""
     if isinstance(data, dict):
-        return {str(key): _plain(value) for key, value in data.items()}
+        return {key: _finite(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
-        return [_plain(item) for item in data]
-    if isinstance(data, float):
-        return data if math.isfinite(data) else None
-    return data if isinstance(data, (bool, int, str, type(None))) else str(data)
+        return [_finite(item) for item in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,17 @@ class Totals:
         np.minimum(self.minimum, other.minimum, out=self.minimum)
         np.maximum(self.maximum, other.maximum, out=self.maximum)
 
+    def taken(self, groups: Array) -> Totals:
+        """Return the totals of some groups, in a given order."""
+        totals = Totals()
+        totals.count = self.count[groups]
+        totals.nonfinite = self.nonfinite[groups]
+        totals.weight = self.weight.taken(groups)
+        totals.sum = self.sum.taken(groups)
+        totals.minimum = self.minimum[groups]
+        totals.maximum = self.maximum[groups]
+        return totals
+
     def whole(self) -> Totals:
         """Return the totals of all groups together."""
         total = Totals(1)
@@ -72,18 +84,33 @@ class Totals:
         total.maximum[0] = self.maximum.max(initial=-math.inf)
         return total
 
-    def record(self, group: int, denominator: str) -> Record:
-        """Return one group's figures. Where no row takes part the mean is 0, as of the losses."""
-        count, weight, total = int(self.count[group]), self.weight[group], self.sum[group]
+    def figures(self, denominator: str) -> dict[str, Array]:
+        """Return the figures of all groups. A mean over nothing is 0, as the losses' own is."""
+        weight, total = self.weight.values(), self.sum.values()
+        divisor = self.count if denominator == "count" else weight
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # Where weights cancel the sign is that of the sum, not of the zero.
+            mean = np.where(divisor == 0, total * math.inf, total / divisor)
+        mean = np.where((divisor == 0) & (total == 0), 0.0, mean)
         return {
-            "mean": _ratio(total, count if denominator == "count" else weight),
+            "mean": mean,
             "sum": total,
             "weight": weight,
-            "count": count,
-            "minimum": float(self.minimum[group]) if count else math.nan,
-            "maximum": float(self.maximum[group]) if count else math.nan,
-            "nonfinite": int(self.nonfinite[group]),
+            "count": self.count,
+            "minimum": np.where(self.count, self.minimum, math.nan),
+            "maximum": np.where(self.count, self.maximum, math.nan),
+            "nonfinite": self.nonfinite,
         }
+
+    def records(self, denominator: str) -> Iterator[Record]:
+        """Yield the figures of the groups as plain numbers."""
+        figures = self.figures(denominator)
+        for row in zip(*(values.tolist() for values in figures.values()), strict=True):
+            yield dict(zip(figures, row, strict=True))
+
+    def record(self, group: int, denominator: str) -> Record:
+        """Return the figures of one group as plain numbers."""
+        return next(self.taken(np.array([group])).records(denominator))
 
     def _grow(self, size: int) -> None:
         missing = size - len(self)
@@ -103,8 +130,13 @@ class _Sums:
         self._high = values
         self._low = np.zeros(len(values))
 
-    def __getitem__(self, group: int) -> float:
-        return float(self._high[group] + self._low[group])
+    def values(self) -> Array:
+        return self._high + self._low
+
+    def taken(self, places: Array) -> _Sums:
+        sums = _Sums(self._high[places])
+        sums._low = self._low[places]
+        return sums
 
     def grow(self, missing: int) -> None:
         self._high = np.pad(self._high, (0, missing))
@@ -128,9 +160,3 @@ def _by_group(groups: Array, values: Array, size: int) -> Array:
     if size == 1:
         return np.array([values.sum()])
     return np.bincount(groups, values, size)
-
-
-def _ratio(total: float, divisor: float) -> float:
-    if divisor:
-        return total / divisor
-    return 0.0 if total == 0.0 else total * math.inf

@@ -121,20 +121,25 @@ class Batch:
 
     def coded(self, name: str) -> tuple[Array, list[Any]]:
         """Return a column as codes and the values they stand for; None where there is none."""
-        import pyarrow as pa
-
-        column = self._value(name)
-        try:
-            column = column.dictionary_encode()
-        except pa.ArrowNotImplementedError:
-            bad = np.ones(len(self), dtype=bool)
-            raise self.wrong(name, "numbers or text", bad, column) from None
+        column = self.grouping(name).dictionary_encode()
         values = [_canonical(value) for value in column.dictionary.to_pylist()]
         indices = column.indices
         if indices.null_count:
             indices = indices.fill_null(len(values))
             values.append(None)
         return np.asarray(indices).astype(np.int64, copy=False), values
+
+    def grouping(self, name: str) -> Any:
+        """Return a column of values that can be told apart, as an Arrow array."""
+        import pyarrow as pa
+
+        column = _decoded(self._value(name))
+        try:
+            column[:0].dictionary_encode()
+        except pa.ArrowNotImplementedError:
+            bad = np.ones(len(self), dtype=bool)
+            raise self.wrong(name, "numbers or text", bad, column) from None
+        return column
 
     def is_list(self, name: str) -> bool:
         """Tell whether a column to compute with holds lists."""

@@ -16,7 +16,8 @@ from lossary.score.arguments import Arguments, TwoLabels
 from lossary.score.binding import Binding, bind
 from lossary.score.columns import Array, Batch
 from lossary.score.faults import DataError, OutOfDomain, data_error
-from lossary.score.groups import Groups, Key
+from lossary.score.grouped import GroupedTotals, Losses
+from lossary.score.groups import Key
 from lossary.score.job import Job, LossSpec
 from lossary.score.output import Output, open_output
 from lossary.score.readers import data_errors, find_files, open_source, output_types, same_file
@@ -37,7 +38,7 @@ class Score:
     rows, scored, skipped, excluded : int
         How many rows were read, took part, were left out for nulls, and by ``where``.
     groups : list of tuple
-        Values of the grouping columns, a group each.
+        Values of the grouping columns, a group each, in order.
     totals, worst : list
         Sums by group, and the rows with the largest loss, for every loss.
     notes : list of str
@@ -97,13 +98,9 @@ class _Scorer:
 
     def __init__(self, job: Job, files: list[str], output: Output | None) -> None:
         self.job = job
-        self.result = Score(
-            files,
-            totals=[Totals() for _ in job.losses],
-            worst=[Worst(job.worst) for _ in job.losses],
-        )
+        self.result = Score(files, worst=[Worst(job.worst) for _ in job.losses])
         self._output = output
-        self._groups = Groups()
+        self._totals = GroupedTotals(len(job.losses), len(job.by))
         self._labels: dict[str, TwoLabels] = {}
         self._faults: dict[tuple[str, str], OutOfDomain] = {}
 
@@ -152,7 +149,7 @@ class _Scorer:
             reasons += [f"{result.excluded} are excluded by --where"] if result.excluded else []
             problem = f"none of the {result.rows} rows takes part: {' and '.join(reasons)}"
             raise data_error(", ".join(result.files), problem)
-        result.groups = self._groups.keys()
+        result.groups, result.totals = self._totals.finished()
         result.notes += [found.warning() for found in self._faults.values()]
         return result
 
@@ -165,7 +162,7 @@ class _Scorer:
         columns = self._scored(chosen, binding)
         if self._output is not None:
             titles = [spec.title for spec in self.job.losses]
-            self._output.write(batch, titles, [_spread(keep, *column) for column in columns])
+            self._output.write(batch, titles, [_spread(keep, column) for column in columns])
 
     def _taking_part(self, batch: Batch, binding: Binding) -> Array:
         """Return which rows take part: chosen by ``where``, with a value in every used column."""
@@ -191,29 +188,21 @@ class _Scorer:
         self.result.skipped += int(skipped.sum())
         return np.asarray(wanted & ~skipped)
 
-    def _scored(self, batch: Batch, binding: Binding) -> list[tuple[Array, Array]]:
+    def _scored(self, batch: Batch, binding: Binding) -> list[Losses]:
         """Add the losses of rows that take part to the result; return them."""
         job = self.job
         if not len(batch):
-            return [(np.empty(0), np.empty(0, dtype=bool))] * len(job.losses)
-        codes = self._groups.codes(batch, [binding.column(use) for use in job.by_uses])
-        size = max(1, len(self._groups))
+            return [Losses(np.empty(0), np.empty(0, dtype=bool)) for _ in job.losses]
+        by = [batch.grouping(binding.column(use)) for use in job.by_uses]
         weights = self._weights(batch, binding)
         arguments = Arguments(batch, binding, job, self._labels)
+        columns = [self._losses(batch, spec, arguments, weights) for spec in job.losses]
+        self._totals.add(by, columns)
         shown = [name for use in job.shown_uses for name in binding.names[use]]
-        columns = []
-        for place, spec in enumerate(job.losses):
-            losses, part = self._losses(batch, spec, arguments)
-            columns.append((losses, part))
-            if not part.all():
-                losses = losses[part]
-            chosen = np.flatnonzero(part)
-            totals = Totals.of(
-                codes[chosen], size, losses, None if weights is None else weights[chosen]
-            )
-            self.result.totals[place].merge(totals)
-            describe = _describer(batch, chosen, losses, list(dict.fromkeys(shown)))
-            self.result.worst[place].add(losses, describe)
+        for worst, column in zip(self.result.worst, columns, strict=True):
+            chosen = np.flatnonzero(column.part)
+            losses = column.values[chosen]
+            worst.add(losses, _describer(batch, chosen, losses, list(dict.fromkeys(shown))))
         return columns
 
     def _weights(self, batch: Batch, binding: Binding) -> Array | None:
@@ -229,7 +218,9 @@ class _Scorer:
             raise batch.wrong(name, "finite weights", bad)
         return weights
 
-    def _losses(self, batch: Batch, spec: LossSpec, arguments: Arguments) -> tuple[Array, Array]:
+    def _losses(
+        self, batch: Batch, spec: LossSpec, arguments: Arguments, weights: Array | None
+    ) -> Losses:
         """Return the losses of the rows, and which rows take part."""
         arrays = [arguments.array(spec, name) for name in spec.loss.arguments]
         part = np.ones(len(batch), dtype=bool)
@@ -247,7 +238,7 @@ class _Scorer:
             raise _located(batch, spec, error.fault).error() from None
         for warning in caught:
             self._note(batch, spec, warning.message)
-        return np.asarray(losses, dtype=np.float64), part
+        return Losses(np.asarray(losses, dtype=np.float64), part, weights)
 
     def _note(self, batch: Batch, spec: LossSpec, message: Warning | str) -> None:
         if not isinstance(message, DomainWarning):
@@ -288,11 +279,11 @@ def _describer(
     return describe
 
 
-def _spread(keep: Array, losses: Array, part: Array) -> tuple[Array, Array]:
+def _spread(keep: Array, losses: Losses) -> tuple[Array, Array]:
     """Return losses for all rows of a batch, and which rows have none."""
     values = np.zeros(len(keep))
     places = np.flatnonzero(keep)
-    values[places] = losses
+    values[places] = losses.values
     empty = np.ones(len(keep), dtype=bool)
-    empty[places[part]] = False
+    empty[places[losses.part]] = False
     return values, empty
