@@ -22,8 +22,10 @@ extensions = [
     "sphinx_design",
     "adapter_page",
     "command_help",
+    "loss_curves",
     "loss_pages",
     "mathml",
+    "narrow_tables",
 ]
 html_math_renderer = "mathml"  # no script and no request: browsers lay MathML out themselves
 
@@ -54,4 +56,5 @@ html_theme_options = {
     "show_toc_level": 2,
     "home_page_in_toc": True,
     "show_navbar_depth": 2,
+    "navbar_persistent": [],  # the search box stands in the sidebar
 }

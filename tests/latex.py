@@ -1,7 +1,8 @@
 r"""A reader of the LaTeX that formulas are printed in: it returns Python source.
 
 Binding, from loose to tight: ``\vee``, ``\wedge``, ``\neg``, comparisons, sums, products and
-negation, powers. ``\sum_k`` and ``\max_k`` take the product that follows them.
+negation, powers. ``\sum_k`` and ``\max_k`` take the product that follows them. The index of a class
+is part of a name: ``z_{k}`` is read as ``z_k``, ``x_{1,k}`` as ``x1_k``.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import re
 
 _TOKEN = re.compile(
-    r"\s*(\\mathrm\{[^}]*\}|\\operatorname\{[^}]*\}|\\text\{[^}]*\}|\\begin\{cases\}|\\end\{cases\}"
+    r"\s*(\\mathrm\{[^}]*\}|\\mathbf\{[^}]*\}|\\operatorname\{[^}]*\}|\\text\{[^}]*\}|\\begin\{cases\}|\\end\{cases\}"
     r"|\\left\\lVert|\\right\\rVert|\\left\W|\\right\W|\\[a-zA-Z]+|\\.|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\S)"
 )
-_GREEK = {"delta", "beta", "pi"}
+_GREEK = {"delta", "beta", "epsilon", "pi"}
 _UNARY = {r"\tanh": "tanh", r"\sigma": "sigmoid", r"\log\cosh": "log_cosh", r"\log": "log"}
 
 
@@ -107,10 +108,13 @@ class _Reader:
 
     # --- atoms --------------------------------------------------------------------------------
     def atom(self) -> str:
-        if self.skip(r"\sum", "_", "k"):
-            return f"sum({self.product()})"
-        if self.skip(r"\max", "_", "k"):
-            return f"max({self.product()})"
+        for index in ("k", "j"):
+            if self.skip(r"\sum", "_", index):
+                return f"sum({self.product()})"
+            if self.skip(r"\max", "_", index):
+                return f"max({self.product()})"
+        if self.skip(r"\mathbf{1}", "_"):
+            return f"where({self.group()}, 1, 0)"
         if self.skip(r"\left("):
             found = self.either()
             self.expect(r"\right)")
@@ -159,8 +163,10 @@ class _Reader:
             return _UNARY[self.take()] + self.arguments()
         if token.startswith(r"\operatorname"):
             name = self.take()[len(r"\operatorname{") : -1].replace(" ", "_")
-            self.skip("_", "k")
-            return name + self.arguments()
+            if self.skip("_", "k") or self.skip("_", "j") or not self.skip("_"):
+                return name + self.arguments()
+            place = self.group()
+            return f"({name + self.arguments()})[{place}]"
         return None
 
     def arguments(self) -> str:
@@ -178,6 +184,16 @@ class _Reader:
         if token.startswith(r"\mathrm"):
             return token[len(r"\mathrm{") : -1].replace(r"\_", "_").replace("NaN", "nan")
         if re.fullmatch(r"\d.*|[a-zA-Z]", token) or token[1:] in _GREEK:
-            return token.lstrip("\\")
+            return token.lstrip("\\") + self.subscript()
         message = f"unexpected {token!r}"
         raise SyntaxError(message)
+
+    def subscript(self) -> str:
+        """Return the end of a name: a number, and the index of a class."""
+        if not self.skip("_", "{"):
+            return ""
+        found = []
+        while not self.skip("}"):
+            token = self.take()
+            found += [] if token == "," else [token if token.isdigit() else f"_{token}"]
+        return "".join(found)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import math
 from typing import Any
 
 import mpmath as mp
 import numpy as np
 import pytest
-from exact import ExactOperations, evaluate, exact
+from exact import evaluate, exact
 from hypothesis import given
 from hypothesis import strategies as st
-from latex import to_python
+from printed import (
+    CLASSES,
+    FOLDED,
+    ROWS,
+    VALUES,
+    assert_named_reads_back,
+    assert_reads_back,
+)
 
 import lossary
 from lossary.composite import Variant, composite
@@ -28,125 +34,10 @@ from lossary.formula.expression import (
     walk,
 )
 from lossary.formula.gradient import gradient
-from lossary.formula.parts import name_parts, named_latex, named_text
+from lossary.formula.parts import name_parts, named_text
 from lossary.formula.printing import to_latex, to_text
 from lossary.formula.rewrite import expand
 from lossary.formula.tidy import tidy
-
-ROWS, CLASSES = 3, 4
-FOLDED = 1e-13  # tidying multiplies a formula's numbers in float64
-_RNG = np.random.default_rng(0)
-_LABELS = _RNG.integers(0, CLASSES, (ROWS, 1))
-VALUES: dict[str, Any] = {
-    "x": exact(_RNG.normal(size=(ROWS, CLASSES))),
-    "y_2": exact(_RNG.uniform(0.1, 0.9, size=(ROWS, CLASSES))),
-    "labels": exact(_LABELS),
-    "delta": exact(0.75),
-}
-
-
-class _Words(dict[str, Any]):
-    """The words that may stand in a printed formula."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        xp = ExactOperations(CLASSES)
-        super().__init__(values)
-        self |= {"inf": exact(np.inf), "nan": exact(np.nan), "pi": +mp.pi, "__builtins__": {}}
-        self |= {name: getattr(xp, name) for name in _SAME}
-        self |= {name: _primitive(name, xp) for name in _FROM_TABLE}
-        self |= {"k": xp.index(), "C": xp.class_count(), "where": xp.where}
-        self["sum"], self["at_label"] = xp.sum_classes, _primitive("at_label", xp)
-        self["max"] = lambda *a: xp.maximum(*a) if len(a) == 2 else xp.max_classes(*a)
-        self["min"] = xp.minimum
-        self["is_finite"] = xp.isfinite
-        self["softmax"] = lambda z: xp.exp(z) / xp.sum_classes(xp.exp(z))
-        self["negative_log_softmax"] = lambda z: -xp.log(self["softmax"](z))
-        self["norm"] = lambda z: xp.sqrt(xp.sum_classes(z * z))
-        self["logsumexp"] = lambda z: xp.log(xp.sum_classes(xp.exp(z)))
-
-
-_SAME = ("abs", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "sign")
-_FROM_TABLE = ("sigmoid", "softplus", "log_cosh", "logical_not")
-
-
-def _primitive(name: str, xp: Any) -> Any:
-    return lambda *a: primitives.PRIMITIVES[name].array(xp, *a)
-
-
-class _Arrays(ast.NodeTransformer):
-    """Give Python's words the meaning that they have for arrays."""
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
-        self.generic_visit(node)
-        sign = ast.BitAnd() if isinstance(node.op, ast.And) else ast.BitOr()
-        found = node.values[0]
-        for other in node.values[1:]:
-            found = ast.BinOp(found, sign, other)
-        return found
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
-        self.generic_visit(node)
-        if not isinstance(node.op, (ast.Not, ast.Invert)):
-            return node
-        return ast.Call(ast.Name("logical_not", ast.Load()), [node.operand], [])
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        self.generic_visit(node)
-        return ast.Call(ast.Name("at_label", ast.Load()), [node.value, node.slice], [])
-
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        return ast.Call(ast.Name("number", ast.Load()), [node], [])
-
-
-def _read(source: str, values: dict[str, Any]) -> Any:
-    tree = ast.fix_missing_locations(_Arrays().visit(ast.parse(source, mode="eval")))
-    with np.errstate(all="ignore"):
-        return eval(compile(tree, source, "eval"), _Words(values) | {"number": exact})
-
-
-def assert_reads_back(
-    expression: Expression, values: dict[str, Any] = VALUES, within: float = 1e-40
-) -> None:
-    text, latex = to_text(expression), to_latex(expression)
-    found = [(text, _read(text, values)), (latex, _read(to_python(latex), values))]
-    assert_same_values(found, evaluate(expression, values, CLASSES), within)
-
-
-def assert_named_reads_back(
-    shown: Expression,
-    meant: Expression,
-    values: dict[str, Any] = VALUES,
-    within: float = 1e-40,
-) -> None:
-    """Read a printed formula with named parts, as a reader would, from the parts to the body."""
-    text, latex = named_text(shown), named_latex(shown)
-    found = [
-        (text, _read_named(text, ", with ", "; ", str, values)),
-        (latex, _read_named(latex, r" \quad\text{with } ", r";\; ", to_python, values)),
-    ]
-    assert_same_values(found, evaluate(meant, values, CLASSES), within)
-
-
-def _read_named(
-    printed: str, opening: str, between: str, spelled: Any, values: dict[str, Any]
-) -> Any:
-    body, _, parts = printed.partition(opening)
-    known = dict(values)
-    for part in filter(None, parts.split(between)):
-        name, _, meaning = part.partition(" = ")
-        assert name not in known
-        known[name] = _read(spelled(meaning), known)
-    return _read(spelled(body), known)
-
-
-def assert_same_values(found: list[tuple[str, Any]], expected: Any, within: float = 1e-40) -> None:
-    for printed, read in found:
-        pairs = np.broadcast_arrays(np.asarray(read), expected)
-        for ours, theirs in zip(*map(np.ravel, pairs), strict=True):
-            same = ours == theirs or (ours != ours and theirs != theirs)
-            # Numbers alone are folded in float64, as the simplifier does; all else has 60 digits.
-            bound = abs(theirs) * 1e-15 if isinstance(theirs, np.float64) else within
-            assert same or abs(ours - theirs) <= bound, (printed, ours, theirs)
 
 
 # --- every formula that is shown --------------------------------------------------------------

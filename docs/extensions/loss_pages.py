@@ -11,18 +11,15 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from formula_lines import Lines, computed_lines, textbook_lines, value_lines
+
 import lossary
 from lossary import Loss
-from lossary.documentation import shown_formula, shown_gradient
-from lossary.formula import Expression
-from lossary.formula.parts import name_parts
-from lossary.formula.printing import to_latex
-from lossary.plotting import save
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -32,17 +29,16 @@ _FORMULA = re.compile(r"^Formula::\n\n(?:    .*\n)+\n?", re.MULTILINE)
 
 
 def write_pages(folder: Path) -> None:
-    """Write the index, the pages and the plots; files that need no change are left alone."""
+    """Write the index and the pages; files that need no change are left alone."""
     folder.mkdir(parents=True, exist_ok=True)
     losses = lossary.list_losses()
-    expected = {"index.rst", *(f"{loss.name}{end}" for loss in losses for end in (".rst", ".svg"))}
+    expected = {"index.rst", *(f"{loss.name}.rst" for loss in losses)}
     for path in folder.iterdir():
         if path.name not in expected:
             path.unlink()
     _write(folder / "index.rst", index(losses))
     for loss in losses:
         _write(folder / f"{loss.name}.rst", page(loss))
-        _draw(loss, folder / f"{loss.name}.svg")
 
 
 def _write(path: Path, text: str) -> None:
@@ -50,25 +46,26 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _draw(loss: Loss, path: Path) -> None:
-    fresh = path.with_suffix(".new")
-    save(lossary.plot(loss), fresh, "svg")
-    if path.exists() and path.read_bytes() == fresh.read_bytes():
-        fresh.unlink()
-    else:
-        fresh.replace(path)
-
-
 # --- the index --------------------------------------------------------------------------------
 def index(losses: tuple[Loss, ...]) -> str:
     """Return the list of all losses, by family."""
     parts = [_heading("Losses", "="), "All losses, by family.\n"]
     for family, members in groupby(losses, key=lambda loss: loss.family):
-        rows = [[f":doc:`{loss.name}`", loss.targets.text, loss.summary] for loss in members]
-        parts += [_heading(family.capitalize(), "-"), _table(["loss", "targets", ""], rows)]
+        parts += [_heading(family.capitalize(), "-"), _listed(members)]
     names = "\n".join(f"   {loss.name}" for loss in losses)
     parts.append(f".. toctree::\n   :hidden:\n\n{names}\n")
     return "\n".join(parts)
+
+
+def _listed(losses: Iterable[Loss]) -> str:
+    """Return the table of some losses: name and meaning, formula, curve."""
+    rows = []
+    for loss in losses:
+        structure = next(iter(variants(loss).values()))
+        formula = _math(value_lines(loss, structure))
+        rows.append([f":doc:`{loss.name}`\n\n{loss.summary}", formula,
+                     f".. small-curve:: {loss.name}"])  # fmt: skip
+    return _table([], rows, "losses", widths="34 50 16")
 
 
 # --- a page -----------------------------------------------------------------------------------
@@ -79,7 +76,7 @@ def page(loss: Loss) -> str:
             _heading(loss.name, "="),
             f"{loss.summary}\n",
             "\n".join(_formulas(loss)),
-            _picture(loss),
+            f".. loss-curves:: {loss.name}\n",
             _heading("Facts", "-"),
             _table([], _facts(loss), "facts"),
             _heading("Function", "-"),
@@ -120,32 +117,33 @@ def _and(title: str, choice: str) -> str:
 def _formulas(loss: Loss) -> Iterator[str]:
     for title, structure in variants(loss).items():
         yield f"**{title}**\n" if title else ""
-        yield f".. math::\n\n   {aligned(shown_formula(loss, structure))}\n"
-        yield f"Derivative with respect to ``{loss.arguments[0]}``:\n"
-        yield f".. math::\n\n   {aligned(shown_gradient(loss, structure))}\n"
+        yield from _shown(textbook_lines(loss, structure))
+        computed = computed_lines(loss, structure)
+        if computed:
+            inner = "\n".join(f"{_math(lines)}\n" for lines in computed)
+            yield f".. dropdown:: How it is computed\n\n   {_COMPUTED}\n"
+            yield textwrap.indent(inner, "   ")
 
 
-def aligned(expression: Expression) -> str:
-    r"""Return LaTeX with each named part on a line of its own.
-
-    Examples
-    --------
-    >>> from lossary.formula.expression import argument
-    >>> aligned(argument("x") + 1)
-    'x + 1'
-    """
-    body, parts = name_parts(expression)
-    lines = [to_latex(body)]
-    lines += [rf"{letter} = {to_latex(part)}" for letter, part in parts]
-    # Blank lines separate formulas of one block; the first part says that these are names.
-    if len(lines) > 1:
-        lines[1] = rf"\text{{with }} {lines[1]}"
-    return "\n\n   ".join(lines)
+_COMPUTED = (
+    "The same numbers, in the form that keeps their digits: nothing cancels, overflows or is "
+    "divided by zero."
+)
 
 
-def _picture(loss: Loss) -> str:
-    alternative = f"{loss.name} and its derivative, drawn by the function itself"
-    return f".. image:: {loss.name}.svg\n   :alt: {alternative}\n   :class: curves\n"
+def _shown(lines: Lines) -> Iterator[str]:
+    """Return formulas, and the sentence that says what their symbols are."""
+    yield f"{_math(lines)}\n"
+    if lines.symbols:
+        meanings = ", ".join(f":math:`{symbol}` = ``{name}``" for symbol, name in lines.symbols)
+        yield f"Here {meanings}.\n"
+
+
+def _math(lines: Lines) -> str:
+    """Return formulas as a block, what abbreviates their parts after them."""
+    words = ["with", *["and"] * len(lines.parts)]
+    parts = [rf"\text{{{word} }} {part}" for word, part in zip(words, lines.parts, strict=False)]
+    return ".. math::\n\n" + "\n\n".join(f"   {line}" for line in (*lines.formulas, *parts))
 
 
 def _facts(loss: Loss) -> list[list[str]]:
@@ -200,13 +198,18 @@ def _heading(text: str, line: str) -> str:
     return f"{text}\n{line * len(text)}\n"
 
 
-def _table(head: list[str], rows: list[list[str]], name: str = "") -> str:
-    lines = [".. list-table::", "   :widths: auto"]
+def _table(head: list[str], rows: list[list[str]], name: str = "", widths: str = "auto") -> str:
+    lines = [".. list-table::", f"   :widths: {widths}"]
     lines += [f"   :class: {name}"] if name else []
     lines += ["   :header-rows: 1"] if head else []
     for row in [head, *rows] if head else rows:
-        cells = [f"     - {cell}" for cell in row]
-        lines += ["", cells[0].replace("     - ", "   * - ", 1), *cells[1:]]
+        lines.append("")
+        for bullet, cell in zip(["* -", *["  -"] * (len(row) - 1)], row, strict=True):
+            first, *rest = cell.splitlines() or [""]
+            lines += [
+                f"   {bullet} {first}".rstrip(),
+                *(f"       {line}" if line else "" for line in rest),
+            ]
     return "\n".join(lines) + "\n"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from lossary.formula.expression import Expression, argument, walk
@@ -22,11 +22,16 @@ class Named(NamedTuple):
     parts: tuple[tuple[str, Expression], ...]
 
 
-def name_parts(expression: Expression, taken: Collection[str] = ()) -> Named:
+def name_parts(
+    expression: Expression,
+    taken: Collection[str] = (),
+    worth: Callable[[Expression, str], bool] | None = None,
+) -> Named:
     """Give a letter to every part that is repeated and long.
 
     Later parts may be written with the letters of earlier ones. A letter that is taken, or the
-    name of an argument or a parameter, is left out.
+    name of an argument or a parameter, is left out. ``worth`` says whether a repeated part gets a
+    name; it is asked with the part and with the text that the name would replace.
     """
     taken = {*taken, *(str(item.value) for item in walk(expression) if item.value is not None)}
     letters = [letter for letter in _LETTERS if letter not in taken]
@@ -39,7 +44,8 @@ def name_parts(expression: Expression, taken: Collection[str] = ()) -> Named:
         if len(parts) == len(letters):
             break
         written = replace(item, names)
-        if len(to_text(written)) > _SHORT:
+        text = to_text(written)
+        if worth(item, text) if worth else len(text) > _SHORT:
             letter = letters[len(parts)]
             parts.append((letter, written))
             names[id(item)] = argument(letter, item.kind)

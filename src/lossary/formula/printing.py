@@ -152,6 +152,34 @@ def _logsumexp(item: Expression, style: Style) -> _Printed | None:
     return _Printed(rf"\log \sum_k e^{{{inner}}}", BINDING["sum over classes"], style)
 
 
+def _negative_log_softmax_at(item: Expression, style: Style) -> _Printed | None:
+    """Print the label as the index of the softmax."""
+    if style.kind == "text":
+        return None
+    values, labels = (_print(one, style) for one in item.arguments)
+    share = rf"\operatorname{{softmax}}_{{{labels}}}\left({values}\right)"
+    return _Printed(rf"-\log{share}", _SUM, style)
+
+
+def _at_label(item: Expression, style: Style) -> _Printed | None:
+    """Print the softmax at a label with the label as its index."""
+    values, labels = item.arguments
+    if style.kind == "text" or values.operation != "softmax":
+        return None
+    logits, place = _print(values.arguments[0], style), _print(labels, style)
+    share = rf"\operatorname{{softmax}}_{{{place}}}\left({logits}\right)"
+    return _Printed(share, BINDING["function"], style)
+
+
+def _log(item: Expression, style: Style) -> _Printed | None:
+    """Print the logarithm of a softmax, at a label too, without parentheses."""
+    of = item.arguments[0]
+    share = of.arguments[0] if of.operation == "at_label" else of
+    if style.kind == "text" or share.operation != "softmax":
+        return None
+    return _Printed(rf"\log{_print(of, style)}", BINDING["function"], style)
+
+
 def _stop(item: Expression, style: Style) -> _Printed:
     """Print what is held constant: only the derivative passes it by."""
     return _print(item.arguments[0], style)
@@ -201,6 +229,9 @@ def _log1p(item: Expression, style: Style) -> _Printed | None:
 _SPECIAL: dict[str, Callable[[Expression, Style], _Printed | None]] = {
     "where": _where,
     "logsumexp": _logsumexp,
+    "negative_log_softmax_at": _negative_log_softmax_at,
+    "at_label": _at_label,
+    "log": _log,
     "stop": _stop,
     "add": _add,
     "subtract": _subtract,

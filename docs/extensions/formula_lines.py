@@ -1,0 +1,251 @@
+r"""Formulas of a loss's page: lines of LaTeX in short symbols, and what the symbols stand for.
+
+Arguments are printed as letters (``logits`` as z), and for losses of classes with the index of
+the class: z_k in a sum over k, z_y at the label y. In a derivative, which varies with the class k,
+sums run over j.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from textbook import HIT, in_order, textbook, variant, with_label, with_log_softmax
+
+from lossary import Loss
+from lossary.documentation import shown_gradient
+from lossary.formula.expression import (
+    Expression,
+    Kind,
+    argument,
+    label,
+    node,
+    number,
+    parameter,
+    walk,
+)
+from lossary.formula.parts import name_parts
+from lossary.formula.primitives import PRIMITIVES
+from lossary.formula.printing import to_latex
+from lossary.formula.rewrite import replace, rewrite
+from lossary.formula.tidy import tidy
+
+#: What is printed for the names of arguments and parameters; the rest are printed as they are.
+SYMBOLS = {
+    "inputs": "z", "logits": "z", "predictions": "z", "targets": "y", "vars": "v",
+    "inputs1": "z1", "inputs2": "z2", "anchors": "a", "positives": "p", "negatives": "n",
+    "eps": "epsilon", "margin": "m", "label_smoothing": "s", "class_weights": "c",
+}  # fmt: skip
+_WHOLE_ROWS = {"softmax", "negative_log_softmax", "negative_log_softmax_at", "norm"}
+_WITH_INDEX = {"index", "softmax", "negative_log_softmax"}
+_ELEMENTWISE_FORMS = {"softplus", "sigmoid"}  # those of others are long series
+_SHORT = {"absolute", "softmax", "norm"}  # they are printed with one sign
+_WORTH = 16  # printed characters that a name must save
+
+VALUE = r"\ell"
+SLOPE = r"\frac{\partial \ell}{\partial FIRST}"
+
+
+class Lines(NamedTuple):
+    """Formulas, what abbreviates parts of them, and the names that the symbols stand for."""
+
+    formulas: tuple[str, ...]
+    parts: tuple[str, ...]
+    symbols: tuple[tuple[str, str], ...] = ()
+
+
+def textbook_lines(loss: Loss, structure: Mapping[str, object]) -> Lines:
+    """Return a loss and its derivative as a textbook has them."""
+    formula, gradient = textbook(loss, structure)
+    return _lines(loss, {VALUE: formula, SLOPE: gradient})
+
+
+def value_lines(loss: Loss, structure: Mapping[str, object]) -> Lines:
+    """Return a loss alone as a textbook has it."""
+    return _lines(loss, {VALUE: textbook(loss, structure).formula})
+
+
+def computed_lines(loss: Loss, structure: Mapping[str, object]) -> list[Lines]:
+    """Return what the code computes where it is not the textbook's form.
+
+    First formula and derivative, then each function that is computed by a form of its own.
+    """
+    plain = textbook(loss, structure)
+    labels = variant(loss, structure).symbols.get("targets")
+    written = tidy(variant(loss, structure).written)
+    slope = shown_gradient(loss, structure)
+    differing = {}
+    if in_order(with_log_softmax(written)) is not plain.formula:
+        differing[VALUE] = written
+    if in_order(slope) is not in_order(tidy(with_label(plain.gradient, labels))):
+        differing[SLOPE] = slope
+    found = [_lines(loss, differing)] if differing else []
+    return found + [_identity(item) for item in _own_forms(written, slope)]
+
+
+# --- lines ------------------------------------------------------------------------------------
+def _lines(loss: Loss, outputs: Mapping[str, Expression]) -> Lines:
+    known = _symbols(loss)
+    printer = _Printer(known.get("targets", ""), rows=loss.axis is not None)
+    first = printer.latex(argument(known[loss.arguments[0]], Kind.ELEMENT))
+    titles = [title.replace("FIRST", first) for title in outputs]
+    found = printer.lines(titles, [_renamed(item, known) for item in outputs.values()])
+    used = {str(item.value) for item in walk(*outputs.values())}
+    meanings = ((spelled(symbol), name) for name, symbol in known.items() if name in used)
+    return found._replace(symbols=tuple(pair for pair in meanings if pair[0] != pair[1]))
+
+
+def _identity(operation: str) -> Lines:
+    """Return how the package computes a function: of x, of the label y, of the number c."""
+    row = PRIMITIVES[operation]
+    last = label("y") if operation.endswith("_at") else parameter("c")
+    operands = (argument("x"), last)[: row.arity]
+    form = row.expand(*operands) if row.expand else row.array(_SymbolicOperations(), *operands)
+    (form,) = rewrite((form,), _ZEROS)
+    printer = _Printer("y", rows=row.expand is not None)
+    return printer.lines([printer.latex(node(operation, *operands))], [form])
+
+
+_ZEROS: dict[str, Callable[..., Expression]] = {
+    "divide": lambda a, b: a if number(a) == 0.0 else a / b,
+    "multiply": lambda a, b: a if number(a) == 0.0 else a * b,
+}
+
+
+def _own_forms(*outputs: Expression) -> list[str]:
+    """Return the functions in formulas that have a form of their own, those of classes first."""
+    used = {item.operation for item in walk(*outputs)}
+    return [name for name, row in PRIMITIVES.items() if name in used
+            and (row.expand is not None or name in _ELEMENTWISE_FORMS)]  # fmt: skip
+
+
+class _SymbolicOperations:
+    """The array library that a primitive's spelling is printed with."""
+
+    def __getattr__(self, name: str) -> Callable[..., Expression]:
+        operation = {"abs": "absolute"}.get(name, name)
+        return lambda *operands: node(operation, *operands)
+
+
+def _symbols(loss: Loss) -> dict[str, str]:
+    """Return a symbol for every name; none stands for two of them."""
+    found: dict[str, str] = {}
+    for name in (*loss.arguments, *loss.parameters, "class_weights"):
+        symbol = SYMBOLS.get(name, name)
+        found[name] = name if symbol in found.values() else symbol
+    return found
+
+
+def _renamed(expression: Expression, symbols: Mapping[str, str]) -> Expression:
+    leaves = {
+        id(item): _LEAVES[item.operation](symbols[str(item.value)], item.kind)
+        for item in walk(expression)
+        if item.operation in _LEAVES and str(item.value) in symbols
+    }
+    return replace(expression, leaves)
+
+
+_LEAVES: dict[str, Callable[[str, Kind], Expression]] = {
+    "argument": argument,
+    "label": label,
+    "parameter": lambda name, _: parameter(name),
+}
+
+
+def spelled(symbol: str, index: str = "") -> str:
+    r"""Return the LaTeX of a symbol, with the index of a class.
+
+    Examples
+    --------
+    >>> spelled("z"), spelled("z", "k"), spelled("x1", "k"), spelled("epsilon")
+    ('z', 'z_{k}', 'x_{1,k}', '\\epsilon')
+    """
+    found = re.fullmatch(r"([a-zA-Z])(\d+)", symbol)
+    base, number = found.groups() if found else (to_latex(argument(symbol)), "")
+    subscript = ",".join(filter(None, (number, index)))
+    return f"{base}_{{{subscript}}}" if subscript else base
+
+
+class _Printer:
+    """Prints expressions; those of a loss of rows with the index of the class."""
+
+    def __init__(self, targets: str, *, rows: bool) -> None:
+        self.targets = targets
+        self.rows = rows
+        self.names: dict[str, str] = {}
+
+    def lines(self, titles: Sequence[str], outputs: Sequence[Expression]) -> Lines:
+        """Return a line for each output, and one for each part that has a name."""
+        # One expression, so that what they share has one name.
+        whole = outputs[0] if len(outputs) == 1 else node("equal", *outputs)
+        taken = {str(item.value) for item in walk(whole) if item.value is not None}
+        occurrences = _occurrences(whole)
+
+        def worth(item: Expression, text: str) -> bool:
+            saved = (occurrences[id(item)] - 1) * len(text)
+            return item.operation not in _SHORT and saved >= _WORTH
+
+        body, parts = name_parts(whole, taken, worth)
+        bodies = [body] if len(outputs) == 1 else body.arguments
+        titled = zip(titles, bodies, strict=True)
+        letters = (argument(letter, part.kind) for letter, part in parts)
+        return Lines(
+            tuple(f"{title} = {self.latex(item)}" for title, item in titled),
+            tuple(
+                f"{self.latex(letter)} = {self.latex(part)}"
+                for letter, (_, part) in zip(letters, parts, strict=True)
+            ),
+        )
+
+    def latex(self, expression: Expression) -> str:
+        """Return the LaTeX of an expression of symbols."""
+        for item in walk(expression):
+            if item.operation in _LEAVES:
+                self.names[str(item.value)] = spelled(str(item.value))
+        if not self.rows:
+            return to_latex(expression, self.names)
+        inner = "j" if expression.kind is Kind.ELEMENT and _runs_over_j(expression) else "k"
+        printed = to_latex(self._indexed(expression, "k", inner), self.names)
+        return re.sub(r"(\\sum|\\max)_k", rf"\1_{inner}", printed)
+
+    def _indexed(self, item: Expression, index: str, inner: str) -> Expression:
+        """Give elements the index that they have at their place."""
+        if item.operation == "argument" and item.kind is Kind.ELEMENT:
+            name = str(item.value)
+            hit = rf"\mathbf{{1}}_{{{index} = {self.targets}}}"
+            return self._named(f"{name}_{index}", Kind.ELEMENT,
+                               hit if name == HIT else spelled(name, index))  # fmt: skip
+        if not item.arguments or item.operation in _WHOLE_ROWS:
+            return item
+        first = item.arguments[0]
+        if item.operation == "at_label" and first.operation == "argument":
+            place = spelled(self.targets)
+            return self._named(f"{first.value}_y", Kind.ROW, spelled(str(first.value), place))
+        below = inner if _reduces(item) else index
+        return node(item.operation, *(self._indexed(one, below, inner) for one in item.arguments))
+
+    def _named(self, name: str, kind: Kind, latex: str) -> Expression:
+        self.names[name] = latex
+        return argument(name, kind)
+
+
+def _occurrences(output: Expression) -> Counter[int]:
+    """Return how often each node is read where nothing has a name."""
+    found = Counter({id(output): 1})
+    for item in reversed(list(walk(output))):
+        for child in item.arguments:
+            found[id(child)] += found[id(item)]
+    return found
+
+
+def _runs_over_j(expression: Expression) -> bool:
+    """Return whether nothing inside a sum has an index of its own."""
+    reduced = [item.arguments[0] for item in walk(expression) if _reduces(item)]
+    return not any(item.operation in _WITH_INDEX for item in walk(*reduced))
+
+
+def _reduces(item: Expression) -> bool:
+    row = PRIMITIVES.get(item.operation)
+    return row is not None and row.reduces

@@ -1,0 +1,158 @@
+"""The pages' formulas, read back and evaluated in 60 digits: they are the losses themselves."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from exact import evaluate, exact
+from latex import to_python
+from printed import CLASSES, FOLDED, ROWS, assert_same_values, read
+
+import lossary
+from lossary.formula.gradient import gradient
+
+EXTENSIONS = Path(__file__).resolve().parent.parent / "docs" / "extensions"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _extensions() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(EXTENSIONS))
+        yield
+
+
+def _variants() -> list[Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(EXTENSIONS))
+        variants = importlib.import_module("loss_pages").variants
+    return [
+        pytest.param(loss, structure, id=f"{loss.name}-{title}")
+        for loss in lossary.list_losses()
+        for title, structure in variants(loss).items()
+    ]
+
+
+def _values(loss: lossary.Loss, structure: dict[str, Any], scale: float) -> dict[str, Any]:
+    rng = np.random.default_rng(7)
+    values: dict[str, Any] = {name: exact(rng.uniform(0.1, 0.9)) for name in loss.numbers}
+    shape = (ROWS, CLASSES)
+    values |= {name: exact(scale * rng.uniform(0.1, 0.9, shape)) for name in loss.arguments}
+    if structure.get("labels", loss.takes_labels):
+        values["targets"] = exact(rng.integers(0, CLASSES, (ROWS, 1)))
+    return values
+
+
+@pytest.mark.parametrize("scale", [1.0, 5.0])
+@pytest.mark.parametrize(("loss", "structure"), _variants())
+def test_shown_formulas_are_those_of_the_loss(
+    loss: lossary.Loss, structure: dict[str, Any], scale: float
+) -> None:
+    lines = importlib.import_module("formula_lines")
+    chosen = importlib.import_module("textbook").variant(loss, structure)
+    values = _values(loss, structure, scale)
+    expected = [
+        evaluate(item, values, CLASSES)
+        for item in (chosen.raw, gradient(chosen.raw, chosen.symbols[loss.arguments[0]]))
+    ]
+    shown = lines.textbook_lines(loss, structure)
+    known = _known(shown.symbols, values)
+    for text, found, meant in zip(*_read(shown, known), expected, strict=True):
+        _assert_same(text, found, meant)
+    for computed in lines.computed_lines(loss, structure):
+        own = known if computed.symbols else _OPERANDS
+        for text, found in zip(*_read(computed, own), strict=True):
+            left = _sides(text)[0]
+            if not computed.symbols:  # a function and how it is computed
+                meant = read(to_python(left), _OPERANDS)
+            else:
+                meant = expected[0 if left == r"\ell" else 1]
+            _assert_same(text, found, meant)
+
+
+def _assert_same(text: str, found: Any, meant: Any) -> None:
+    inside = np.where(meant != meant, meant, found)  # a logarithm outside its domain is NaN
+    assert_same_values([(text, inside)], meant, FOLDED)
+
+
+# What the functions are computed for.
+_OPERANDS: dict[str, Any] = {
+    "x": exact(np.random.default_rng(1).normal(size=(ROWS, CLASSES))),
+    "c": exact(0.25),
+    "y": exact(np.array([[0], [2], [1]])),
+}
+_OPERANDS |= {f"x_{index}": _OPERANDS["x"] for index in "kj"}
+_OPERANDS["x_y"] = np.take_along_axis(_OPERANDS["x"], _OPERANDS["y"].astype(int), 1)
+
+
+def _known(symbols: tuple[tuple[str, str], ...], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values by the symbols that stand for them, at every index."""
+    known = dict(values)
+    for symbol, name in symbols:
+        known[re.sub(r"[\\_{}]", "", symbol)] = values[name]
+    for name, value in list(known.items()):
+        if np.shape(value) == (ROWS, CLASSES):
+            known |= {f"{name}_k": value, f"{name}_j": value}
+            if "targets" in values and np.shape(values["targets"]) == (ROWS, 1):
+                picked = np.take_along_axis(value, values["targets"].astype(int), 1)
+                known[f"{name}_y"] = picked
+    return known
+
+
+def _read(lines: Any, values: dict[str, Any]) -> tuple[list[str], list[Any]]:
+    """Return formulas and their values, as a reader finds them: from the parts to the whole."""
+    known = dict(values)
+    for part in lines.parts:
+        name, meaning = _sides(part)
+        name = re.sub(r"[_{}]|k$", "", name.replace("_{k}", ""))
+        value = read(to_python(meaning), known)
+        known |= {end: value for end in (name, f"{name}_k", f"{name}_j")}
+    found = [read(to_python(_sides(formula)[1]), known) for formula in lines.formulas]
+    return list(lines.formulas), found
+
+
+def _sides(formula: str) -> tuple[str, str]:
+    left, _, right = formula.partition(" = ")
+    return left, right
+
+
+def test_the_label_and_the_index_of_a_class_are_printed() -> None:
+    lines = importlib.import_module("formula_lines")
+    found = lines.textbook_lines(lossary.get_loss("cross_entropy"), {"labels": True})
+    assert r"\log\operatorname{softmax}_{y}\left(z\right)" in found.formulas[0]
+    assert r"\mathbf{1}_{k = y}" in found.formulas[1]
+    assert ("z", "logits") in found.symbols
+
+
+def test_sums_in_a_derivative_do_not_run_over_its_own_class() -> None:
+    lines = importlib.import_module("formula_lines")
+    found = lines.textbook_lines(lossary.get_loss("cosine_similarity_loss"), {})
+    assert r"\sum_k x_{1,k} \, x_{2,k}" in found.formulas[0]
+    assert r"\sum_j x_{1,j} \, x_{2,j}" in found.formulas[1]
+
+
+def test_textbook_forms_are_the_known_ones() -> None:
+    textbook = importlib.import_module("formula_lines").textbook_lines
+    for name, structure, known in (
+        ("binary_cross_entropy", {}, r"\sigma\left(z\right) - y"),
+        ("mse_loss", {}, r"2 \, \left(z - y\right)"),
+        ("log_cosh_loss", {}, r"\tanh\left(z - y\right)"),
+        ("nll_loss", {}, r"-\mathbf{1}_{k = y}"),
+    ):
+        formulas = textbook(lossary.get_loss(name), structure).formulas
+        assert formulas[1].partition(" = ")[2] == known
+    huber = textbook(lossary.get_loss("huber_loss"), {})
+    assert huber.parts == ("r = z - y",)
+    assert r"\frac{1}{2} \, r^{2} & \text{if } \left|r\right| \le \delta" in huber.formulas[0]
+
+
+def test_a_form_that_is_computed_as_it_is_printed_is_not_printed_twice() -> None:
+    computed = importlib.import_module("formula_lines").computed_lines
+    for name in ("hinge_loss", "mse_loss", "l1_loss", "huber_loss", "margin_ranking_loss"):
+        assert computed(lossary.get_loss(name), {}) == []
+    assert computed(lossary.get_loss("binary_cross_entropy"), {})
+    assert computed(lossary.get_loss("smooth_l1_loss"), {})
