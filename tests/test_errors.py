@@ -129,13 +129,6 @@ def test_message(call: Any, kind: type[Exception], pattern: str) -> None:
     assert isinstance(caught.value, lossary.LossaryError)
 
 
-def test_two_libraries_are_named() -> None:
-    torch = pytest.importorskip("torch")
-    with pytest.raises(TypeError, match="inputs and targets must be arrays of one library, got "):
-        hinge_loss(torch.ones(3), ONE)
-    assert hinge_loss(torch.ones(3), 1.0).shape == (3,)
-
-
 def test_sparse_arrays_are_refused() -> None:
     sparse = pytest.importorskip("scipy.sparse")
     with pytest.raises(TypeError, match=r"must be a dense array, got csr_array. Pass .toarray\(\)"):

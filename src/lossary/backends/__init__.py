@@ -29,33 +29,62 @@ def find_backend(request: Request) -> Backend:
     """Return the backend of the one library that all array arguments belong to.
 
     Beside arrays of another library NumPy's scalars, and what is derived from Python's numbers,
-    become the Python numbers that they stand for; as a denominator they always do.
+    become the Python numbers that they stand for; as a denominator they always do. NumPy's arrays
+    become constants of a library that itself takes them beside its own.
     """
-    found: dict[str, str] = {}
-    example: Any = None
+    found: dict[str, tuple[str, Any]] = {}
     for name, value in request.named_arrays():
         library = _library(type(value), value, request.function, name)
-        if isinstance(value, _SCALARS):
-            continue  # at home among NumPy's arrays, a number among others
-        if library is not None and library not in found:
-            found[library] = name
-            example = value
-    if len(found) > 1:
-        (one, first), (other, second) = list(found.items())[:2]
-        raise type_error(
-            request.function,
-            f"{first} and {second}",
-            "must be arrays of one library",
-            f"{one} and {other}",
-            "Convert one of them.",
-        )
-    library = next(iter(found), "numpy")
+        # NumPy's scalars are at home among NumPy's arrays, numbers among others.
+        if library is not None and not isinstance(value, _SCALARS):
+            found.setdefault(library, (name, value))
+    library = next((name for name in found if name != "numpy"), "numpy")
+    backend = backend_named(library, found[library][1] if library in found else None)
+    others = [name for name in found if name != library]
+    if backend.takes_numpy:
+        others = [name for name in others if name != "numpy"]
+    if others:
+        raise _mixed(request.function, found, library, others[0])
     if type(request.denominator) not in _AS_THEY_ARE:
         request.denominator = _number(request.denominator)
     if library != "numpy":
-        request.arrays = tuple(map(_number, request.arrays))
-        request.weights, request.where = _number(request.weights), _number(request.where)
-    return backend_named(library, example)
+        _adopt(request, backend)
+    return backend
+
+
+def _mixed(
+    function: str, found: dict[str, tuple[str, Any]], library: str, other: str
+) -> LossaryTypeError:
+    """Return the error for arrays of two libraries, with the conversion to one of them."""
+    given = [one for one in found if one in {library, other}]
+    names = [found[one][0] for one in given]
+    guest = found[other][0] + (".compute()" if other == "dask" else "")
+    conversion = backend_named(library, found[library][1]).conversion
+    call = conversion.format(guest, found[library][0])
+    remedy = f"Pass {call}." if call else "Convert one of them."
+    requirement = "must be arrays of one library"
+    return type_error(function, " and ".join(names), requirement, " and ".join(given), remedy)
+
+
+def _adopt(request: Request, backend: Backend) -> None:
+    """Bring what is no array of the backend's library into a form that it computes with."""
+
+    def adopted(name: str, given: Any) -> Any:
+        x = _number(given)
+        if x is None or _library(type(x), x, request.function, name) != "numpy":
+            return x
+        x = _load("numpy").asarray(x, request.function, name)
+        return backend.from_numpy(x, request.function, name) if _is_numeric(x.dtype) else x
+
+    request.arrays = tuple(map(adopted, request.loss.arguments, request.arrays))
+    request.weights = adopted("weights", request.weights)
+    request.where = adopted("where", request.where)
+    request.class_weights = adopted("class_weights", request.class_weights)
+
+
+def _is_numeric(dtype: np.dtype[Any]) -> bool:
+    """Return whether other libraries can be given arrays of this dtype; checks refuse the rest."""
+    return dtype.kind in "biu" or dtype.name in {"bfloat16", "float16", "float32", "float64"}
 
 
 def _number(x: Any) -> Any:

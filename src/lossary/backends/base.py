@@ -99,6 +99,10 @@ class Backend:
     operations: ClassVar[type[ArrayOperations]] = ArrayOperations
     #: Whether a call may read values without waiting for a device or breaking a trace.
     host = False
+    #: Whether the library itself takes NumPy's arrays beside its own.
+    takes_numpy = False
+    #: How a user converts an array ``{0}`` to this library, for the device of ``{1}``.
+    conversion = ""
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
@@ -107,6 +111,10 @@ class Backend:
     def asarray(self, given: Any, function: str, name: str) -> Any:
         """Return an array of this library; Python numbers stay as they are."""
         return given
+
+    def from_numpy(self, x: Any, function: str, name: str) -> Any:
+        """Return an array of NumPy as a constant of this library, if it takes such."""
+        return x
 
     def dtype_name(self, x: Any) -> str:
         """Return the name of an array's dtype, such as "float32"."""

@@ -15,6 +15,7 @@ class CupyBackend(Backend):
     """Arrays of CuPy."""
 
     name = "CuPy"
+    conversion = "cupy.asarray({0})"
 
     def dtype_name_of(self, dtype: Any) -> str:
         """Return the name of a dtype."""

@@ -17,6 +17,8 @@ class DaskBackend(Backend):
     """Arrays of Dask."""
 
     name = "Dask"
+    takes_numpy = True
+    conversion = "dask.array.from_array({0})"
 
     def asarray(self, given: Any, function: str, name: str) -> Any:
         """Return the array; refuse masked ones, whose mask operations would half forget."""
@@ -29,6 +31,10 @@ class DaskBackend(Backend):
                 "Pass its data (dask.array.ma.getdata), and where=~dask.array.ma.getmaskarray(x).",
             )
         return given
+
+    def from_numpy(self, x: Any, function: str, name: str) -> Any:
+        """Return an array of NumPy as one of Dask."""
+        return namespace.asarray(x)
 
     def has_dtype(self, name: str) -> bool:
         """Tell whether NumPy, which computes the chunks, knows a dtype of this name."""

@@ -7,9 +7,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
 from lossary.backends.base import _PYTHON, ArrayOperations, Backend
+from lossary.errors import value_error
 from lossary.formula.expression import literal
 from lossary.formula.plan import Output
 from lossary.problem import Problem, stored
@@ -33,7 +35,15 @@ class JaxBackend(Backend):
     """Arrays and tracers of JAX."""
 
     name = "JAX"
+    takes_numpy = True
+    conversion = "jax.numpy.asarray({0})"
     operations = JaxOperations
+
+    def from_numpy(self, x: Any, function: str, name: str) -> Any:
+        """Return an array of NumPy as a constant, copied: JAX may read it later."""
+        if x.dtype.kind in "iu" and x.dtype.itemsize == 8 and not jax.config.jax_enable_x64:
+            _check_range(x, function, name)
+        return jnp.array(x.astype(x.dtype.newbyteorder("="), copy=False))
 
     def has_dtype(self, name: str) -> bool:
         """Tell whether JAX computes in this dtype (float64 needs ``jax_enable_x64``)."""
@@ -142,6 +152,16 @@ class JaxBackend(Backend):
         if role in {"sum", "count"}:
             return self.sum(x.astype(self.default_float()))
         return super().reduce(role, x)
+
+
+def _check_range(x: Any, function: str, name: str) -> None:
+    """Raise if JAX would wrap an integer round to another of 32 bits."""
+    limits = np.iinfo(np.int32 if x.dtype.kind == "i" else np.uint32)
+    outside = (x < limits.min) | (x > limits.max)
+    if outside.any():
+        requirement = "must hold integers of 32 bits beside JAX arrays"
+        remedy = "Set jax_enable_x64 for larger ones."
+        raise value_error(function, name, requirement, int(x[outside][0]), remedy)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 
 from lossary.backends.base import _PYTHON, ArrayOperations, Backend
 from lossary.formula.expression import argument
@@ -26,10 +27,18 @@ class MlxBackend(Backend):
     """Arrays of MLX."""
 
     name = "MLX"
+    takes_numpy = True
+    conversion = "mlx.core.array({0})"
     operations = MlxOperations
+
+    def from_numpy(self, x: Any, function: str, name: str) -> Any:
+        """Return an array of NumPy as a constant; MLX takes no negative strides or byte orders."""
+        return mx.array(np.asarray(x, x.dtype.newbyteorder("="), order="C"))
 
     def dtype_name_of(self, dtype: Any) -> str:
         """Return the name of a dtype; MLX calls booleans ``bool_``."""
+        if isinstance(dtype, np.dtype):  # of an array that MLX cannot hold
+            return dtype.name
         name = dtype if isinstance(dtype, str) else str(dtype).rpartition(".")[2]
         return name.rstrip("_")
 
@@ -64,8 +73,6 @@ class MlxBackend(Backend):
 
     def to_numpy(self, x: Any) -> Any:
         """Return the values on the host (this evaluates them)."""
-        import numpy as np
-
         if isinstance(x, mx.array) and x.dtype == mx.bfloat16:
             x = x.astype(mx.float32)
         return np.asarray(x)

@@ -48,6 +48,7 @@ class TorchBackend(Backend):
     """Tensors of PyTorch, on any device."""
 
     name = "PyTorch"
+    conversion = "torch.as_tensor({0}, device={1}.device)"
     operations = TorchOperations
     host = True
 
