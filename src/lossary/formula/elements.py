@@ -31,7 +31,7 @@ def named_index(item: Expression) -> Expression | None:
     """Return the row value that a node compares the class index with, if it does that."""
     if item.operation == "equal":
         for one, other in (item.arguments, item.arguments[::-1]):
-            if one.operation == "index":
+            if one.operation == "index" and other.kind < Kind.ELEMENT:
                 return other
     return None
 

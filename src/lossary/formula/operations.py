@@ -5,7 +5,7 @@ Every function takes symbols and Python numbers and returns a symbol.
 
 from __future__ import annotations
 
-from lossary.formula.expression import Expression, Number, node
+from lossary.formula.expression import Expression, Number, TracingError, node
 
 Operand = Expression | Number
 
@@ -105,13 +105,22 @@ def class_count() -> Expression:
     return node("class_count")
 
 
-def is_label(labels: Expression) -> Expression:
-    """Tell which class it is: true at the label's."""
+def is_label(labels: Operand) -> Expression:
+    """Tell which class it is: true at the label's, or at that of this number."""
     return node("equal", class_index(), labels)
 
 
-def at_label(values: Expression, labels: Expression) -> Expression:
-    """Pick the value at the class that the label names: one per row."""
+def at_label(values: Expression, labels: Operand) -> Expression:
+    """Pick the value at the class that the label names, or at a class's number: one per row.
+
+    It is 0 where there is no such class; a loss with labels is NaN there.
+    """
+    if isinstance(labels, (int, float)) and not (labels >= 0 and float(labels).is_integer()):
+        message = (
+            "formula: labels of at_label() must be class labels or the number of a class, a whole "
+            f"number from 0, got {labels}. Write class_count() - 1 for the last class."
+        )
+        raise TracingError(message)
     return node("at_label", values, labels)
 
 

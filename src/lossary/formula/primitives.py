@@ -90,9 +90,11 @@ def _steps(one: Expression, zero: Expression) -> Expression:
 
 
 def _power_partials(a: Expression, b: Expression) -> tuple[Expression, Expression]:
-    value = node("power", a, b)
-    logarithm = node("where", node("equal", a, 0), 0, node("log", a))
-    return b * node("power", a, b - 1), value * logarithm
+    # With a zero exponent it is 1, at base 0 too. Along the exponent the derivative is 0 at bases
+    # where other exponents near by have no power (below 0) or the same one (0).
+    logarithm = node("where", 0 < a, node("log", a), 0)
+    to_exponent = node("join", node("power", a, b), logarithm)
+    return node("join", b, node("power", a, b - 1)), to_exponent
 
 
 def _first_of_maximum(values: Expression) -> tuple[Expression]:

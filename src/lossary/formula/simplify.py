@@ -1,4 +1,8 @@
-"""Simplifications that lose nothing in floating-point arithmetic, made while nodes are built."""
+"""Simplifications that lose nothing in floating-point arithmetic, made while nodes are built.
+
+Numbers fold to what IEEE 754 says, NaN, infinities and signs of zeros included. Where symbols take
+part the sign of a zero may change: ``x + 0`` is ``x``, ``-(x - y)`` is ``y - x``.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,37 @@ _COMPARED: dict[str, Callable[..., bool]] = {
     "equal": operator.eq,
 }
 
+
+def _quotient(a: float, b: float) -> float:
+    if b != 0.0:
+        return a / b
+    return math.nan if a == 0.0 or math.isnan(a) else a * math.copysign(math.inf, b)
+
+
+def _larger(a: float, b: float) -> float:
+    """Return the maximum; NaN if either is NaN, +0 of two zeros."""
+    if math.isnan(a) or math.isnan(b):
+        return math.nan
+    return max(a, b, key=lambda x: (x, math.copysign(1.0, x)))
+
+
+def _sign(a: float) -> float:
+    return a if a == 0.0 or math.isnan(a) else math.copysign(1.0, a)
+
+
+# What IEEE 754 defines to the last bit; exp(2) depends on the platform, so it is no literal.
 _FOLDED: dict[str, Callable[..., float]] = {
-    "add": lambda a, b: a + b,
-    "subtract": lambda a, b: a - b,
-    "multiply": lambda a, b: a * b,
-    "negative": lambda a: -a,
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": _quotient,
+    "negative": operator.neg,
     "absolute": abs,
-    "maximum": max,
-    "minimum": min,
+    "sign": _sign,
+    "sqrt": lambda a: math.nan if a < 0.0 else math.sqrt(a),
+    "square_over": lambda a, b: a * _quotient(a, b),
+    "maximum": _larger,
+    "minimum": lambda a, b: -_larger(-a, -b),
 }
 
 
@@ -124,6 +151,12 @@ def _divide(a: Expression, b: Expression) -> Expression | None:
     return a if is_number(b, 1.0) else None
 
 
+def _power(a: Expression, b: Expression) -> Expression | None:
+    if is_number(b, 0.0):
+        return literal(1)
+    return a if is_number(b, 1.0) else None
+
+
 def _negative(a: Expression) -> Expression | None:
     if a.operation == "negative":
         return a.arguments[0]
@@ -153,6 +186,7 @@ _RULES: dict[str, Callable[..., Expression | None]] = {
     "scale": _scale,
     "join": _join,
     "divide": _divide,
+    "power": _power,
     "negative": _negative,
     "where": _where,
     "logical_not": _logical_not,

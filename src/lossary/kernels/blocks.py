@@ -119,11 +119,11 @@ class BlockWriter(Writer):
         """Return the name of a row value or constant in the working precision."""
         return super().rounded_reference(item) + (f"[{self.at}]" if self._varies(item) else "")
 
-    def index_reference(self, item: Expression) -> str:
-        """Return a row's label where elements compare their index with it, in 32 bits."""
-        if item.operation == "label" and self._varies(item):
-            return f"e{self.place(item)}[{self.at}]"
-        return super().index_reference(item)
+    def is_named(self, index: str, named: Expression) -> str:
+        """Compare a class index with a row's label or another row value."""
+        if named.operation == "label" and self._varies(named):
+            return f"(i32({index}) == e{self.place(named)}[{self.at}])"
+        return super().is_named(index, named)
 
     def open_rows(self) -> None:
         """Begin a loop over the block's rows."""

@@ -145,7 +145,7 @@ class ColumnsWriter(BlockWriter):
         """Compute the values of sums, and the outputs, of a class of all rows."""
         self.lines.open("for i in range(width):")
         site = Site(self.load)
-        self.sweep_elements(sweep, site, self.store_place)
+        self.elements(sweep.wanted, site)
         for block, item in enumerate(sweep.sums):
             self.lines.add(f"b{block}[k, i] = {self.element(item.arguments[0], site)}")
         for output in sweep.outputs:

@@ -122,8 +122,9 @@ class RowsWriter(LastAxisWriter):
                 self._add(place)
             lines.close()
         if apart:
-            lines.add(f"i = np.int64({self.reference(named[0])}) - base")
-            lines.open("if i >= 0 and i < span:")
+            reference = self.row(named[0])
+            lines.add(f"i = np.int64({reference}) - base")
+            lines.open(f"if i >= 0 and i < span and base + i == {reference}:")
             self._values(sweep, sweep.of_named_class, replace(site, hit="HERE", prefix="h"))
             lines.close()
         for number, item in enumerate(by_way):
@@ -156,7 +157,7 @@ class RowsWriter(LastAxisWriter):
 
     def _values(self, sweep: Pass, part: Pass, site: Site) -> None:
         """Compute one element for a pass, or for the part of it that asks for the named class."""
-        self.sweep_elements(part, site, lambda output: f"w_{output.name}[i]")
+        self.elements(part.wanted, site)
         places = {id(item): place for place, item in enumerate(self._by_way(sweep))}
         for item in part.reductions:
             value = self.element(item.arguments[0], site)

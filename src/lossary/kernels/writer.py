@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from lossary.formula.elements import named_index, walk_elements
 from lossary.formula.expression import LEAVES, Expression, Kind
-from lossary.formula.plan import Output, Pass, Plan
+from lossary.formula.plan import Output, Plan
 from lossary.formula.primitives import PRIMITIVES
 
 Precision = Literal["f32", "f64"]
@@ -218,44 +217,30 @@ class Writer:
             self.round(leaf)
 
     # --- elements -----------------------------------------------------------------------------
-    def elements(
-        self,
-        outputs: Iterable[Expression],
-        site: Site,
-        found: Mapping[int, str] = MappingProxyType({}),
-    ) -> None:
-        """Write what the outputs need per element, each node once.
-
-        ``found`` tells by a node's id where an earlier pass has left its value.
-        """
-        for item in walk_elements(outputs, found):
+    def elements(self, outputs: Iterable[Expression], site: Site) -> None:
+        """Write what the outputs need per element, each node once."""
+        for item in walk_elements(outputs):
             if item.operation == "index":
                 continue
             name = f"{site.prefix}{self.place(item)}"
-            if id(item) in found:
-                self.lines.add(f"{name} = {found[id(item)]}")
-            elif item.operation not in LEAVES:
+            if item.operation not in LEAVES:
                 self.lines.add(f"{name} = {self._element_value(item, site)}")
             elif str(item.value) not in self.scalars:
                 mask = " != 0" if item.operation == "mask" else ""
                 self.lines.add(f"{name} = {site.load(item)}{mask}")
 
-    def sweep_elements(self, sweep: Pass, site: Site, place: Callable[[Output], str]) -> None:
-        """Write the elements of a pass; keep those that a later pass needs again."""
-        self.elements(sweep.wanted, site, {id(x): place(output) for x, output in sweep.finds})
-        for item, output in sweep.keeps:
-            self.lines.add(f"{place(output)} = {self.element(item, site)}")
-
     def _element_value(self, item: Expression, site: Site) -> str:
         named = named_index(item)
         if named is not None:
-            return site.hit or f"(i32({site.index}) == {self.index_reference(named)})"
+            return site.hit or self.is_named(site.index, named)
         arguments = [self.element(child, site) for child in item.arguments]
         return self.spell(item, arguments, self.precision)
 
-    def index_reference(self, item: Expression) -> str:
-        """Return a row's label where elements compare their index with it, in 32 bits."""
-        return f"i32({self.reference(item)})"
+    def is_named(self, index: str, named: Expression) -> str:
+        """Compare a class index with a row's label or another row value."""
+        if named.operation == "label":
+            return f"(i32({index}) == i32({self.reference(named)}))"
+        return f"(f64({index}) == {self.row(named)})"
 
     def element(self, item: Expression, site: Site) -> str:
         """Return the name of a node where elements are computed."""
@@ -300,17 +285,19 @@ class Writer:
         ]
 
     def at_label(self, item: Expression, name: str) -> None:
-        """Evaluate an element expression at the label; an invalid label reads class 0."""
+        """Evaluate an element expression at the label; where that is no class, 0."""
         values, label = item.arguments
         index = f"l{self.place(item)}"
-        given = self.reference(label)
+        given = self.row(label)
         self.lines.add(f"{index} = np.int64({given})")
-        self.lines.open(f"if {index} < 0 or {index} >= classes:")
+        self.lines.add(f"{index}_valid = 0 <= {index} < classes and {index} == {given}")
+        self.lines.open(f"if not {index}_valid:")
         self.lines.add(f"{index} = 0")
         self.lines.close()
         site = Site(lambda leaf: self.load_at_label(leaf, index), index, f"{index}_")
         self.elements([values], site)
-        self.lines.add(f"{name} = f64({self.element(values, site)})")
+        value = self.element(values, site)
+        self.lines.add(f"{name} = ops.select({index}_valid, f64({value}), 0.0)")
 
     def load_at_label(self, leaf: Expression, index: str) -> str:
         """Return how a leaf is read at one class of the row at hand."""
