@@ -69,7 +69,7 @@ def signature(request: Request, *extra: Any) -> tuple[Any, ...] | None:
             domain_policy(),
             *extra,
         )
-    except KeyError:
+    except (KeyError, RuntimeError):  # of another type, or a nested tensor, which has no shape
         return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +21,7 @@ from lossary.problem import Request
 _ROOTS = {"jaxlib": "jax", "ml_dtypes": "numpy"}
 _NEUTRAL = (bool, int, float)
 _SCALARS = (np.bool_, np.integer, np.floating)
+_SEQUENCES = (list, tuple)
 _KINDS = {bool: (bool, np.bool_), int: (int, np.integer), float: (float, np.floating)}
 _AS_THEY_ARE = {bool, int, float, str, type(None)}
 _by_type: dict[type, str | None] = {}
@@ -34,6 +36,8 @@ def find_backend(request: Request) -> Backend:
     """
     found: dict[str, tuple[str, Any]] = {}
     for name, value in request.named_arrays():
+        if type(value) in _SEQUENCES:
+            _check_sequence(value, request.function, name)
         library = _library(type(value), value, request.function, name)
         # NumPy's scalars are at home among NumPy's arrays, numbers among others.
         if library is not None and not isinstance(value, _SCALARS):
@@ -50,6 +54,19 @@ def find_backend(request: Request) -> Backend:
     if library != "numpy":
         _adopt(request, backend)
     return backend
+
+
+def _check_sequence(given: Sequence[Any], function: str, name: str) -> None:
+    """Refuse arrays of other libraries in a sequence: NumPy would cut them off from their graph."""
+    for kind in set(map(type, given)):
+        if kind in _SEQUENCES:
+            for inner in given:
+                if type(inner) is kind:
+                    _check_sequence(inner, function, name)
+        elif kind not in _AS_THEY_ARE and (library := _root(kind)) not in {None, "numpy"}:
+            what = f"a {type(given).__name__} of {kind.__name__}"
+            remedy = f"Pass {backend_named(library).module}.stack({name})."
+            raise type_error(function, name, "must be one array", what, remedy)
 
 
 def _mixed(
@@ -111,11 +128,9 @@ def _library(kind: type, value: Any, function: str, name: str) -> str | None:
 def _look_up(kind: type, value: Any, function: str, name: str) -> str | None:
     if issubclass(kind, _NEUTRAL):
         return None
-    for base in kind.__mro__:
-        root = base.__module__.partition(".")[0]
-        root = _ROOTS.get(root, root)
-        if root.isidentifier() and root not in {"base", "array_api"} and _has_module(root):
-            return root
+    root = _root(kind)
+    if root is not None:
+        return root
     if hasattr(value, "todense") or hasattr(value, "toarray"):
         raise type_error(function, name, "must be a dense array", kind.__name__, "Pass .toarray().")
     if hasattr(value, "__array_namespace__"):
@@ -129,6 +144,16 @@ def _look_up(kind: type, value: Any, function: str, name: str) -> str | None:
         kind.__name__,
         "Arrays of NumPy, PyTorch, JAX, MLX, CuPy, Dask and of the array API standard work.",
     )
+
+
+def _root(kind: type) -> str | None:
+    """Return the library whose package defines a type or one of its bases, if there is a file."""
+    for base in kind.__mro__:
+        root = base.__module__.partition(".")[0]
+        root = _ROOTS.get(root, root)
+        if root.isidentifier() and root not in {"base", "array_api"} and _has_module(root):
+            return root
+    return None
 
 
 @lru_cache(maxsize=256)

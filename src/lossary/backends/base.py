@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lossary import faults
+from lossary.errors import type_error
 from lossary.formula.evaluate import tape
 from lossary.formula.expression import Kind
 from lossary.formula.plan import Output
@@ -97,6 +98,10 @@ class Backend:
 
     name = "array API"
     operations: ClassVar[type[ArrayOperations]] = ArrayOperations
+    #: The types of its arrays.
+    arrays: type = object
+    #: What its functions are called by: the module that has ``stack``.
+    module = "its module"
     #: Whether a call may read values without waiting for a device or breaking a trace.
     host = False
     #: Whether the library itself takes NumPy's arrays beside its own.
@@ -110,7 +115,17 @@ class Backend:
     # --- what an array is ---------------------------------------------------------------------
     def asarray(self, given: Any, function: str, name: str) -> Any:
         """Return an array of this library; Python numbers stay as they are."""
-        return given
+        if type(given) in _PYTHON or isinstance(given, (np.ndarray, self.arrays)):
+            return given
+        kind = f"{type(given).__module__}.{type(given).__qualname__}"
+        remedy = self.remedy(given)
+        raise type_error(function, name, "must be an array of numbers", kind, remedy)
+
+    def remedy(self, given: Any) -> str:
+        """Say what to pass instead of something of this library that is no array."""
+        if isinstance(given, tuple):
+            return "Pass one of its elements."
+        return "Pass what it returns." if callable(given) else f"Pass an array of {self.name}."
 
     def from_numpy(self, x: Any, function: str, name: str) -> Any:
         """Return an array of NumPy as a constant of this library, if it takes such."""

@@ -15,6 +15,8 @@ class CupyBackend(Backend):
     """Arrays of CuPy."""
 
     name = "CuPy"
+    arrays = cupy.ndarray
+    module = "cupy"
     conversion = "cupy.asarray({0})"
 
     def dtype_name_of(self, dtype: Any) -> str:

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import dask.array as da
 import numpy as np
 from array_api_compat.dask import array as namespace
+from dask.delayed import Delayed
 
 from lossary.backends.base import Backend, sum_in_pairs
 from lossary.backends.numpy import BACKEND as HOST
-from lossary.errors import type_error
+from lossary.errors import shown, type_error, value_error
 
 
 class DaskBackend(Backend):
     """Arrays of Dask."""
 
     name = "Dask"
+    arrays = da.Array
+    module = "dask.array"
     takes_numpy = True
     conversion = "dask.array.from_array({0})"
 
     def asarray(self, given: Any, function: str, name: str) -> Any:
-        """Return the array; refuse masked ones, whose mask operations would half forget."""
-        if isinstance(getattr(given, "_meta", None), np.ma.MaskedArray):
+        """Return the array; refuse masked ones, whose mask operations would half forget.
+
+        Arrays of unknown size are refused too: nothing could tell that shapes are equal.
+        """
+        x = super().asarray(given, function, name)
+        if isinstance(x, da.Array) and any(map(math.isnan, x.shape)):
+            remedy = (
+                "Call .compute_chunk_sizes() on it, or make it with .to_dask_array(lengths=True)."
+            )
+            raise value_error(function, name, "must have known chunk sizes", shown(x), remedy)
+        if isinstance(getattr(x, "_meta", None), np.ma.MaskedArray):
             raise type_error(
                 function,
                 name,
@@ -30,7 +43,15 @@ class DaskBackend(Backend):
                 "a masked array",
                 "Pass its data (dask.array.ma.getdata), and where=~dask.array.ma.getmaskarray(x).",
             )
-        return given
+        return x
+
+    def remedy(self, given: Any) -> str:
+        """Say what to pass instead of a data frame's column."""
+        if hasattr(type(given), "to_dask_array"):
+            return "Pass .to_dask_array(lengths=True) of it."
+        if isinstance(given, Delayed):
+            return "Pass dask.array.from_delayed(...) of it."
+        return super().remedy(given)
 
     def from_numpy(self, x: Any, function: str, name: str) -> Any:
         """Return an array of NumPy as one of Dask."""

@@ -35,6 +35,8 @@ class JaxBackend(Backend):
     """Arrays and tracers of JAX."""
 
     name = "JAX"
+    arrays = jax.Array
+    module = "jax.numpy"
     takes_numpy = True
     conversion = "jax.numpy.asarray({0})"
     operations = JaxOperations

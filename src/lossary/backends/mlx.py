@@ -27,6 +27,8 @@ class MlxBackend(Backend):
     """Arrays of MLX."""
 
     name = "MLX"
+    arrays = mx.array
+    module = "mlx.core"
     takes_numpy = True
     conversion = "mlx.core.array({0})"
     operations = MlxOperations

@@ -48,17 +48,27 @@ class TorchBackend(Backend):
     """Tensors of PyTorch, on any device."""
 
     name = "PyTorch"
+    arrays = torch.Tensor
+    module = "torch"
     conversion = "torch.as_tensor({0}, device={1}.device)"
     operations = TorchOperations
     host = True
 
     def asarray(self, given: Any, function: str, name: str) -> Any:
-        """Return the tensor; refuse sparse ones."""
-        if type(given) not in _PYTHON and given.layout is not torch.strided:
-            raise type_error(
-                function, name, "must be a dense tensor", str(given.layout), "Pass .to_dense()."
-            )
-        return given
+        """Return the tensor; refuse sparse, nested and masked ones."""
+        x = super().asarray(given, function, name)
+        if not isinstance(x, torch.Tensor):
+            return x
+        if x.is_nested:
+            remedy = "Pass torch.nested.to_padded_tensor(x, 0.0), and a mask as where=."
+            raise type_error(function, name, "must be a dense tensor", "a nested tensor", remedy)
+        if x.layout is not torch.strided:
+            remedy = "Pass .to_dense()."
+            raise type_error(function, name, "must be a dense tensor", str(x.layout), remedy)
+        if isinstance(x, torch.masked.MaskedTensor):
+            remedy = "Pass .get_data(), and where=.get_mask()."
+            raise type_error(function, name, "must be a plain tensor", "a MaskedTensor", remedy)
+        return x
 
     def dtype_name_of(self, dtype: Any) -> str:
         """Return the name of a dtype."""
