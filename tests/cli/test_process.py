@@ -268,16 +268,17 @@ def test_memory_does_not_grow_with_the_data(environment, tmp_path):
     assert peak_memory(environment, large) < peak_memory(environment, small) + 80
 
 
-@posix
-@pytest.mark.parametrize("quiet", [False, True])
-def test_progress_on_a_terminal_beside_plain_data_in_a_pipe(environment, predictions, quiet):
+def shown_on_a_terminal(environment, *arguments):
+    """Return what a command writes to a terminal, and to a pipe as its output."""
     import pty
 
     ours, theirs = pty.openpty()
-    command = [*COMMAND, "score", str(predictions()), *HINGE, *(["--quiet"] if quiet else [])]
     shown = b""
     with subprocess.Popen(
-        command, env={**environment, "TERM": "xterm"}, stdout=subprocess.PIPE, stderr=theirs
+        [*COMMAND, *map(str, arguments)],
+        env={**environment, "TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
     ) as process:
         os.close(theirs)
         with contextlib.suppress(OSError):  # how Linux tells that the other side has closed
@@ -286,6 +287,23 @@ def test_progress_on_a_terminal_beside_plain_data_in_a_pipe(environment, predict
         out = process.stdout.read().decode()
     os.close(ours)
     assert process.returncode == 0
+    return shown.decode(), out
+
+
+@posix
+@pytest.mark.parametrize("quiet", [False, True])
+def test_progress_on_a_terminal_beside_plain_data_in_a_pipe(environment, predictions, quiet):
+    options = ["--quiet"] if quiet else []
+    shown, out = shown_on_a_terminal(environment, "score", predictions(), *HINGE, *options)
     assert out.splitlines()[1].startswith("hinge_loss\t1.8333333333333333\t")
-    assert (b"3 rows" in shown) != quiet
+    assert ("3 rows" in shown) != quiet
+    assert "%" not in shown
     assert bool(shown) != quiet
+
+
+@posix
+def test_progress_knows_the_rows_of_parquet(environment, tmp_path):
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"margin": [0.5] * 1200, "label": [1] * 1200}), path)
+    shown, _ = shown_on_a_terminal(environment, "score", path, path, *HINGE)
+    assert "1,200 of 1,200 rows (100%)" in shown

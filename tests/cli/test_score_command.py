@@ -6,6 +6,7 @@ import json
 import math
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -264,6 +265,68 @@ def test_positive_that_does_not_fit(run, predictions, labels, positive, message)
     assert message in outcome.err
 
 
+CLASSES = ("--inputs", "z_*", "--targets", "label", "--loss", "cross_entropy")
+
+
+def test_named_classes(run, predictions):
+    path = predictions('z_0,z_1,z_2,label\n0,0,0,cat\n3,0,0,"dog, big"\n0,0,0,cow\n')
+    options = ("--classes", '"dog, big",cat,cow', "--class-weights", "2,1,1")
+    outcome = run("score", path, *CLASSES, *options, "--json")
+    assert (outcome.status, outcome.err) == (0, "")
+    (loss,) = json.loads(outcome.out)["losses"]
+    losses = [math.log(3), 2 * math.log1p(2 * math.exp(-3)), math.log(3)]
+    assert loss["sum"] == pytest.approx(sum(losses))
+    assert loss["mean"] == pytest.approx(sum(losses) / 4)
+    assert loss["weight"] == 4.0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--classes cat,cow,ox", "must hold one of the classes 'cat', 'cow', 'ox', got 'dog' in"),
+        ("--classes cat,dog", "takes a column per class for logits, got 3. --classes names 2"),
+        ("--classes a,b,c --targets label,z_0", "--targets must name one column, got label, z_0"),
+        ("", "must hold numbers, got 'cat' in row 1. Name all labels in the order"),
+    ],
+)
+def test_classes_that_do_not_fit(run, predictions, options, message):
+    path = predictions("z_0,z_1,z_2,label\n0,0,0,cat\n3,0,0,dog\n0,0,0,cow\n")
+    outcome = run("score", path, *CLASSES, *options.split())
+    assert (outcome.status, outcome.out) == (3, "")
+    assert message in outcome.err
+    if not options:
+        assert "--classes cat,..." in outcome.err
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+@pytest.mark.parametrize(
+    ("labels", "advice"),
+    [
+        (["yes", "no"], "got 'yes' in row 1. For two labels of any kind pass the positive one"),
+        (["it's", "no"], """e.g. --positive 'it'"'"'s'."""),
+        ([True, False], "pass --positive true."),
+    ],
+)
+def test_positive_is_suggested_where_targets_are_text_or_flags(
+    run, tmp_path, suffix, labels, advice
+):
+    data = pa.table({"margin": [0.5, -1.0], "label": labels})
+    path = tmp_path / f"data.{suffix}"
+    if suffix == "parquet":
+        pq.write_table(data, path)
+    elif suffix == "csv":
+        pa.csv.write_csv(data, path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in data.to_pylist()))
+    outcome = run("score", path, *HINGE)
+    if suffix == "csv" and labels[0] is True:
+        advice = "got 'true' in row 1. For two labels of any kind pass the positive one"
+    assert advice in outcome.err
+    label = "true" if labels[0] is True else labels[0]
+    outcome = run("score", path, *HINGE, "--positive", label)
+    assert (outcome.status, table(outcome.out)[0]["sum"]) == (0, "0.5")
+
+
 @pytest.mark.parametrize(
     ("limits", "status", "message"),
     [
@@ -370,6 +433,16 @@ def test_a_loss_of_your_own(run, predictions, tmp_path):
         (["--loss", f"{__file__}:table"], "is no loss. Write @loss above it"),
         (["--column", "vars"], "write NAME=VALUE"),
         (["--column", "vars=x"], "--column vars: the losses take inputs, targets"),
+        (["--classes", "a,b"], "--classes needs a loss of class labels, got hinge_loss"),
+        (["--classes", "a,b,a"], "the labels must differ, got 'a' twice"),
+        (["--classes", "a"], "must be two labels at least, with commas between them, got 'a'"),
+        (["--class-weights", "1,2"], "--class-weights needs a loss of class labels"),
+        (["--class-weights", "1,x"], "must be finite numbers with commas between them, got 'x'"),
+        (["--class-weights", "1,inf"], "must be finite numbers with commas between"),
+        (
+            ["--loss", "nll_loss", "--classes", "a,b", "--class-weights", "1,2,3"],
+            "--class-weights must be 2 numbers, one for each class, got 3",
+        ),
         (["--fail-above", "x"], "'x' is not a number"),
         (["--fail-above", "nan"], "--fail-above nan: 'nan' is not a number"),
         (["--fail-above", "hinge_loss=NaN"], "'NaN' is not a number"),

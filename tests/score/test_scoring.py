@@ -232,7 +232,77 @@ def test_batches_are_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr("lossary.score.source.BATCH_ROWS", 64)
     for suffix in ("parquet", "arrow", "feather"):
         file = write(tmp_path / f"data.{suffix}", table())
-        sizes = []
-        score(Job([file], [spec("hinge_loss")], "margin", "label"), sizes.append)
-        assert sum(sizes) == ROWS
-        assert max(sizes) <= 64
+        seen = []
+        job = Job([file], [spec("hinge_loss")], "margin", "label")
+        score(job, lambda *numbers, seen=seen: seen.append(numbers[0]))
+        assert seen[-1] == ROWS
+        assert max(np.diff([0, *seen])) <= 64
+
+
+@pytest.mark.parametrize(
+    ("suffixes", "total"),
+    [(["parquet"], ROWS), (["parquet", "parquet"], 2 * ROWS), (["parquet", "csv"], None)],
+)
+def test_how_many_rows_there_are(tmp_path, suffixes, total):
+    files = [write(tmp_path / f"{i}.{name}", table()) for i, name in enumerate(suffixes)]
+    seen = []
+    job = Job(files, [spec("hinge_loss")], "margin", "label")
+    score(job, lambda *numbers: seen.append(numbers))
+    assert seen[-1] == (ROWS * len(files), total)
+    assert {item[1] for item in seen} == {total}
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+@pytest.mark.parametrize(
+    "names", [list("cadbefghijkl"), [str(7 * i) for i in range(12)], list(range(12, 0, -1))]
+)
+def test_classes_of_any_name(tmp_path, suffix, names):
+    column = pa.array([names[label] for label in CLASS])
+    data = table().append_column("name", column)
+    file = write(tmp_path / f"data.{suffix}", data)
+    classes = [str(name) for name in names]
+    losses = [spec("cross_entropy"), spec("nll_loss")]
+    result = score(Job([file], losses, "z_*", "name", classes=classes, domain="ignore"))
+    for place, function in enumerate([lossary.cross_entropy, lossary.nll_loss]):
+        expected = function(LOGITS, CLASS, reduction="mean")
+        assert figures(result, place)["mean"] == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_named_classes_beside_ignored_labels(tmp_path):
+    names = np.array(list("abcdefghijkl"))[CLASS].astype(object)
+    names[::3] = "-1"
+    file = write(tmp_path / "data.parquet", table().append_column("name", pa.array(names)))
+    losses = [spec("cross_entropy", ignore_index=-1)]
+    result = score(Job([file], losses, "z_*", "name", classes="abcdefghijkl"))
+    labels = np.where(np.arange(ROWS) % 3, CLASS, -1)
+    expected = lossary.cross_entropy(LOGITS, labels, ignore_index=-1, reduction="mean")
+    assert figures(result)["mean"] == pytest.approx(float(expected), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+@pytest.mark.parametrize("weights", [None, "w"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_class_weights(tmp_path, kind, weights, smoothing):
+    class_weights = tuple(RANDOM.random(12))
+    targets, columns, extra = CLASS.copy(), "class", {}
+    data = table()
+    if kind == "labels":
+        targets[:50] = -100
+        extra = {"ignore_index": -100}
+        data = data.drop_columns("class").append_column("class", pa.array(targets))
+    else:
+        targets, columns = RANDOM.dirichlet(np.ones(12), ROWS), "p_*"
+        for i in range(12):
+            data = data.append_column(f"p_{i}", pa.array(targets[:, i]))
+    file = write(tmp_path / "data.parquet", data)
+    loss = spec("cross_entropy", label_smoothing=smoothing, **extra)
+    job = Job([file], [loss], "z_*", columns, weights=weights, class_weights=class_weights)
+    found = score(job)
+    options = {"class_weights": class_weights, "label_smoothing": smoothing, **extra}
+    options |= {} if weights is None else {"weights": WEIGHT}
+    for denominator in ("weights", "count"):
+        expected = lossary.cross_entropy(
+            LOGITS, targets, reduction="mean", denominator=denominator, **options
+        )
+        mean = figures(found, denominator=denominator)["mean"]
+        assert mean == pytest.approx(float(expected), rel=1e-12)

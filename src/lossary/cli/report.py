@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from lossary.cli.tables import print_json, print_table
-from lossary.score import Job, Score, Totals
+from lossary.score import Job, Progress, Score, Totals
 
 _FIGURES = ("mean", "sum", "weight", "count", "minimum", "maximum", "nonfinite")
 _ALL = "(all)"
@@ -22,22 +22,24 @@ class Report:
         self._quiet = quiet
 
     @contextmanager
-    def progress(self) -> Iterator[Callable[[int], None]]:
-        """Show how many rows were read, on a terminal only."""
+    def progress(self) -> Iterator[Progress | None]:
+        """Show how many rows were read, and the share of all where known, on a terminal only."""
         if self._quiet or not sys.stderr.isatty():
-            yield lambda rows: None
+            yield None
             return
         from rich.console import Console
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-        columns = (
-            SpinnerColumn("line"),
-            TextColumn("{task.completed:,} rows"),
-            TimeElapsedColumn(),
-        )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("", total=None)
-            yield lambda rows: bar.advance(task, rows)
+        columns = SpinnerColumn("line"), TextColumn("{task.description}"), TimeElapsedColumn()
+        with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("")
+
+            def show(done: int, total: int | None) -> None:
+                share = f" of {total:,} rows ({done / total:.0%})" if total else " rows"
+                bar.update(task, description=f"{done:,}{share}")
+
+            yield show
 
     def show(self, job: Job, result: Score) -> None:
         """Print the result."""
@@ -50,7 +52,7 @@ class Report:
         if self._as_json:
             print_json(as_data(job, result))
             return
-        minor = [] if job.weights else ["weight"]
+        minor = [] if job.is_weighted else ["weight"]
         minor += [] if any(totals.nonfinite.any() for totals in result.totals) else ["nonfinite"]
         figures = [mean_title(job) if name == "mean" else name for name in _FIGURES]
         print_table(["loss", *job.by, *figures], _rows(job, result), minor=minor)
@@ -95,7 +97,7 @@ def as_data(job: Job, result: Score) -> dict[str, Any]:
 
 def mean_title(job: Job) -> str:
     """Return what a job's means are: of rows that count the same, or of weighted ones."""
-    if job.weights is None:
+    if not job.is_weighted:
         return "mean"
     return "weighted mean" if job.denominator == "weights" else "sum/count"
 

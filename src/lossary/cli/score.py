@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from lossary import LossaryError
+from lossary.cli.class_options import parse_class_weights, parse_classes
 from lossary.cli.limits import check_limits, parse_limits
 from lossary.cli.losses import complete_losses, parse_losses
 from lossary.cli.report import Report
@@ -87,6 +88,18 @@ def _check_delimiter(ctx: click.Context, param: click.Parameter, text: str | Non
     help="Target that counts as +1 (or 1); the only other one counts as -1 (or 0).",
 )
 @click.option(
+    "--classes",
+    callback=parse_classes,
+    metavar="LABEL,LABEL,...",
+    help="Class labels in the order of the classes, where targets are text or do not count from 0.",
+)
+@click.option(
+    "--class-weights",
+    callback=parse_class_weights,
+    metavar="X,X,...",
+    help="Weights of the classes, in their order, for losses of class labels.",
+)
+@click.option(
     "--nulls",
     type=click.Choice(["error", "skip"]),
     default="error",
@@ -106,7 +119,7 @@ def _check_delimiter(ctx: click.Context, param: click.Parameter, text: str | Non
     default="weights",
     show_default=True,
     help="What means divide by: the number of rows, or the sum of their weights (1 without "
-    "--weights).",
+    "--weights and --class-weights).",
 )
 @click.option(
     "--output",
@@ -149,8 +162,8 @@ def score_command(**given: Any) -> int:
     limits = parse_limits(given.pop("limits"), given["losses"])
     job = _job(given)
     report = Report(as_json=as_json, quiet=quiet)
-    with report.progress() as advance:
-        result = score(job, advance)
+    with report.progress() as progress:
+        result = score(job, progress)
     report.show(job, result)
     return check_limits(job, result, limits)
 

@@ -29,15 +29,27 @@ class Totals:
         self.maximum = np.full(size, -math.inf)
 
     @classmethod
-    def of(cls, groups: Array, size: int, losses: Array, weights: Array | None = None) -> Totals:
-        """Return the totals of some losses; ``groups`` gives each one's group among ``size``."""
+    def of(
+        cls,
+        groups: Array,
+        size: int,
+        losses: Array,
+        weights: Array | None = None,
+        masses: Array | None = None,
+    ) -> Totals:
+        """Return the totals of some losses; ``groups`` gives each one's group among ``size``.
+
+        Losses are multiplied with ``weights``; ``masses`` is what they count for in a mean, if
+        that is not the weights.
+        """
+        masses = weights if masses is None else masses
         totals = cls(size)
         totals.count += np.bincount(groups, minlength=size)
         # As in the losses themselves: weight 0 adds exactly 0, whatever the loss is.
         weighted = losses if weights is None else np.where(weights == 0, 0.0, losses) * weights
         totals.sum = _Sums(_by_group(groups, weighted, size))
         totals.weight = _Sums(
-            totals.count.astype(float) if weights is None else _by_group(groups, weights, size)
+            totals.count.astype(float) if masses is None else _by_group(groups, masses, size)
         )
         bad = ~np.isfinite(losses)
         if bad.any():

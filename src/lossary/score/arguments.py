@@ -7,54 +7,10 @@ from typing import Any
 import numpy as np
 
 from lossary.score.binding import Binding
-from lossary.score.columns import Array, Batch, means, spelled
+from lossary.score.columns import Array, Batch
 from lossary.score.faults import data_error
 from lossary.score.job import Job, LossSpec
-
-_LISTED = 10
-
-
-class TwoLabels:
-    """A column of two labels, of which one is the positive one."""
-
-    def __init__(self, name: str, positive: str) -> None:
-        self._name = name
-        self._positive = positive
-        self._seen: set[str] = set()
-        self._found = False
-        self._path = ""
-
-    def positive(self, batch: Batch) -> Array:
-        """Return which rows have the positive label."""
-        codes, values = batch.coded(self._name)
-        labels = [spelled(value) for value in values]
-        occurs = np.bincount(codes, minlength=len(labels)) > 0
-        self._path = batch.path
-        known = set(self._seen)
-        self._seen |= {label for label, seen in zip(labels, occurs, strict=True) if seen}
-        self._found |= any(means(values[code], self._positive) for code in np.flatnonzero(occurs))
-        if len(self._seen) > 2:
-            # The first row with a label beyond the first two, in the order of the rows.
-            first = list(dict.fromkeys([*sorted(known), *(labels[c] for c in codes.tolist())]))
-            place = [labels[code] for code in codes.tolist()].index(first[2])
-            problem = (
-                f"column {self._name!r} must hold two labels for --positive, got a third, "
-                f"{first[2]!r}, in row {batch.rows[place]}"
-            )
-            raise data_error(batch.path, problem, f"The labels are {_listed(self._seen)}.")
-        return np.array([means(value, self._positive) for value in values], dtype=bool)[codes]
-
-    def check_seen(self) -> None:
-        """Raise if no row had the positive label."""
-        if self._seen and not self._found:
-            problem = f"no row of column {self._name!r} has the label {self._positive!r}"
-            remedy = f"Choose --positive among {_listed(self._seen)}."
-            raise data_error(self._path, problem, remedy)
-
-
-def _listed(labels: set[str]) -> str:
-    shown = [repr(label) for label in sorted(labels)[:_LISTED]]
-    return ", ".join(shown) + (", ..." if len(labels) > _LISTED else "")
+from lossary.score.labels import Classes, TwoLabels
 
 
 class Arguments:
@@ -73,6 +29,9 @@ class Arguments:
         """Return an argument of a loss, with one row per row of the batch."""
         use = self._job.argument(spec, name)
         names = self._binding.names[use]
+        if use.kind == "labels" and spec.loss.takes_labels:
+            key = ("named classes", names, spec.ignore_index)
+            return self._cached(key, lambda: self._named_classes(spec, names))
         if use.kind == "labels":
             negative = -1.0 if spec.loss.targets.name == "plus_minus_one" else 0.0
             return self._cached(("label", names, negative), lambda: self._two(names, negative))
@@ -81,6 +40,11 @@ class Arguments:
         if several or not self._are_labels(spec, name):
             return self._cached(("numbers", names), lambda: self._batch.numbers(names))
         return self._cached(("classes", names), lambda: self._batch.labels(names[0]))
+
+    def are_flags(self, spec: LossSpec, name: str) -> bool:
+        """Return whether an argument of a loss comes from a column of true and false."""
+        (first, *_) = self._binding.names[self._job.argument(spec, name)]
+        return self._batch.is_boolean(first)
 
     def _cached(self, key: tuple[Any, ...], make: Any) -> Array:
         if key not in self._arrays:
@@ -92,6 +56,16 @@ class Arguments:
         positive = self._job.positive
         labels = self._labels.setdefault(name, TwoLabels(name, str(positive)))
         return np.where(labels.positive(self._batch), 1.0, negative)
+
+    def _named_classes(self, spec: LossSpec, names: tuple[str, ...]) -> Array:
+        (name,) = names
+        classes = self._job.classes
+        first = spec.loss.arguments[0]
+        width = self.array(spec, first).shape[1]
+        if width != len(classes):
+            problem = f"{spec.title} takes a column per class for {first}, got {width}"
+            raise data_error(self._batch.path, problem, f"--classes names {len(classes)}.")
+        return Classes(name, classes, spec.ignore_index).numbers(self._batch)
 
     @staticmethod
     def _are_labels(spec: LossSpec, name: str) -> bool:

@@ -145,6 +145,12 @@ class Batch:
         """Tell whether a column to compute with holds lists."""
         return _is_list(self._number(name).type)
 
+    def is_boolean(self, name: str) -> bool:
+        """Return whether a column to compute with holds true and false."""
+        import pyarrow as pa
+
+        return bool(pa.types.is_boolean(self._numbers.column(name).type))
+
     def records(self, places: Array, names: Sequence[str]) -> list[dict[str, Any]]:
         """Return some rows as plain data."""
         import pyarrow as pa
@@ -159,7 +165,9 @@ class Batch:
         place = int(np.argmax(bad))
         value = (self._number(name) if column is None else column)[place].as_py()
         problem = f"column {name!r} must hold {requirement}, got {value!r}"
-        return data_error(self.path, f"{problem} in row {self.rows[place]}")
+        error = data_error(self.path, f"{problem} in row {self.rows[place]}")
+        error.column, error.value = name, value
+        return error
 
     # --- details ------------------------------------------------------------------------------
     def _value(self, name: str) -> Any:

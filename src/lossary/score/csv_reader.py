@@ -25,6 +25,7 @@ class Csv:
     """
 
     textual = True
+    rows: int | None = None
     schema = None
 
     def __init__(self, path: str, delimiter: str) -> None:

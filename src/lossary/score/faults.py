@@ -9,7 +9,13 @@ from lossary import LossaryValueError
 
 
 class DataError(LossaryValueError):
-    """A file cannot be read, scored or written; the message names file, column and row."""
+    """A file cannot be read, scored or written; the message names file, column and row.
+
+    ``column`` and ``value`` are those that are wrong, where it is one value.
+    """
+
+    column: str = ""
+    value: Any = None
 
 
 def data_error(path: str, problem: str, remedy: str = "") -> DataError:

@@ -21,11 +21,20 @@ _LEAST_ROWS = 1 << 17
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """A loss of some rows: the values, which rows take part, and their weights if they differ."""
+    """A loss of some rows.
+
+    Attributes
+    ----------
+    values, part : array
+        The losses, and which rows take part.
+    weights, masses : array, optional
+        What to multiply the losses with, and what rows count for in a mean, where these are not 1.
+    """
 
     values: Array
     part: Array
     weights: Array | None = None
+    masses: Array | None = None
 
 
 class GroupedTotals:
@@ -71,12 +80,11 @@ class GroupedTotals:
         for totals, losses in zip(self._totals, self._losses, strict=True):
             part = np.flatnonzero(np.concatenate([item.part for item in losses]))
             values = np.concatenate([item.values for item in losses])[part]
-            weights = [item.weights for item in losses if item.weights is not None]
-            totals.merge(
-                Totals.of(
-                    groups[part], size, values, np.concatenate(weights)[part] if weights else None
-                )
+            weights, masses = (
+                None if arrays[0] is None else np.concatenate(arrays)[part]
+                for arrays in zip(*((item.weights, item.masses) for item in losses), strict=True)
             )
+            totals.merge(Totals.of(groups[part], size, values, weights, masses))
         self._columns = [[] for _ in self._columns]
         self._losses = [[] for _ in self._losses]
         self._rows = 0

@@ -65,6 +65,10 @@ class Job:
         Further columns to keep of these rows.
     positive : str, optional
         Label that counts as +1 (1 where targets lie between 0 and 1); the other is -1 (0).
+    classes : sequence of str
+        Class labels in the order of the classes, where labels are not integers from 0.
+    class_weights : sequence of float
+        Weights of the classes, in their order; they multiply the losses of class labels.
     skip_nulls : bool
         Leave rows without a value in a used column out, instead of raising.
     domain : {"warn", "raise", "ignore"}
@@ -90,6 +94,8 @@ class Job:
     worst: int = 0
     show: Sequence[str] = ()
     positive: str | None = None
+    classes: Sequence[str] = ()
+    class_weights: Sequence[float] = ()
     skip_nulls: bool = False
     domain: Literal["warn", "raise", "ignore"] = "warn"
     denominator: Literal["weights", "count"] = "weights"
@@ -106,15 +112,24 @@ class Job:
         if self.positive is not None and not any(spec.two_labels for spec in self.losses):
             problem = "--positive needs a loss of two labels"
             raise LossaryValueError(_message(problem, ", ".join(titles)))
+        for option, given in (
+            ("--classes", self.classes),
+            ("--class-weights", self.class_weights),
+        ):
+            if given and not any(spec.loss.takes_labels for spec in self.losses):
+                problem = f"{option} needs a loss of class labels"
+                raise LossaryValueError(_message(problem, ", ".join(titles)))
+        if self.classes and self.class_weights and len(self.classes) != len(self.class_weights):
+            problem = f"--class-weights must be {len(self.classes)} numbers, one for each class"
+            raise LossaryValueError(_message(problem, str(len(self.class_weights))))
         for spec in self.losses:
             for name in spec.loss.arguments:
                 self.argument(spec, name)
 
     def argument(self, spec: LossSpec, name: str) -> Use:
         """Return the use of columns that an argument of a loss stands for."""
-        two_labels = name == "targets" and self.positive is not None and spec.two_labels
-        kind = "labels" if two_labels else "numbers"
-        single = "--positive chooses among the labels of one column." if two_labels else None
+        single = self._label_option(spec) if name == "targets" else None
+        kind = "labels" if single else "numbers"
         if name in self.columns:
             return Use(f"--column {name}=", self.columns[name], kind, single=single)
         if name == "targets" and self.targets is not None:
@@ -125,6 +140,19 @@ class Job:
         wanted = option.get(name, f"--column {name}=COLUMN")
         problem = f"{spec.loss.name} needs a column for {name}"
         raise LossaryValueError(_message(problem, "none", f"Pass {wanted}."))
+
+    def _label_option(self, spec: LossSpec) -> str | None:
+        """Return what to do about several columns where an option says what labels mean."""
+        if self.positive is not None and spec.two_labels:
+            return "--positive chooses among the labels of one column."
+        if self.classes and spec.loss.takes_labels:
+            return "--classes names the labels of one column."
+        return None
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether rows may count differently."""
+        return self.weights is not None or bool(self.class_weights)
 
     @property
     def weights_use(self) -> Use | None:

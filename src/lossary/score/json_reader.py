@@ -48,6 +48,7 @@ class JsonLines:
     """
 
     textual = False
+    rows: int | None = None
     schema = None
 
     def __init__(self, path: str) -> None:

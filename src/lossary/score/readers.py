@@ -27,6 +27,19 @@ def output_types(files: Sequence[str]) -> dict[str, Any]:
     return common_types(schemas)
 
 
+def count_rows(files: Sequence[str]) -> int | None:
+    """Return how many rows files have together; None where only reading them all would tell."""
+    total = 0
+    for path in files:
+        if suffix(path) not in TYPED:
+            return None
+        with open_source(path) as source:
+            if source.rows is None:
+                return None
+            total += source.rows
+    return total
+
+
 def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]:
     """Return the files that patterns name, each once: paths, globs, folders, ``-``.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,19 +12,28 @@ import numpy as np
 
 from lossary import DomainWarning, LossaryError, LossaryValueError, options
 from lossary.score.accumulate import Record, Totals
-from lossary.score.arguments import Arguments, TwoLabels
+from lossary.score.arguments import Arguments
 from lossary.score.binding import Binding, bind
 from lossary.score.columns import Array, Batch
 from lossary.score.faults import DataError, OutOfDomain, data_error
 from lossary.score.grouped import GroupedTotals, Losses
 from lossary.score.groups import Key
 from lossary.score.job import Job, LossSpec
+from lossary.score.labels import TwoLabels, label_advice
 from lossary.score.output import Output, open_output
-from lossary.score.readers import data_errors, find_files, open_source, output_types, same_file
+from lossary.score.readers import (
+    count_rows,
+    data_errors,
+    find_files,
+    open_source,
+    output_types,
+    same_file,
+)
 from lossary.score.source import Source
 from lossary.score.worst import Worst
 
-Progress = Callable[[int], None]
+#: Called with how many rows were read, and how many there are where that is known.
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass
@@ -56,7 +65,7 @@ class Score:
     notes: list[str] = field(default_factory=list)
 
 
-def score(job: Job, progress: Progress = lambda rows: None) -> Score:
+def score(job: Job, progress: Progress | None = None) -> Score:
     """Run a job: one pass over the files, in batches, so that memory stays flat.
 
     Parameters
@@ -64,7 +73,7 @@ def score(job: Job, progress: Progress = lambda rows: None) -> Score:
     job : Job
         What to compute.
     progress : callable, optional
-        Called with the number of rows after each batch.
+        Called after each batch.
 
     Returns
     -------
@@ -87,9 +96,12 @@ def score(job: Job, progress: Progress = lambda rows: None) -> Score:
         if job.output is not None:
             output = stack.enter_context(open_output(job.output, output_types(files)))
         scorer = _Scorer(job, files, output)
+        total = count_rows(files) if progress else None
         for path in files:
             with open_source(path, job.delimiter) as source:
-                scorer.read(path, source, progress)
+                for _ in scorer.read(path, source):
+                    if progress:
+                        progress(scorer.result.rows, total)
         return scorer.finished()
 
 
@@ -104,8 +116,8 @@ class _Scorer:
         self._labels: dict[str, TwoLabels] = {}
         self._faults: dict[tuple[str, str], OutOfDomain] = {}
 
-    def read(self, path: str, source: Source, progress: Progress) -> None:
-        """Score a file; one without a line is a part without rows."""
+    def read(self, path: str, source: Source) -> Iterator[None]:
+        """Score a file, a batch at a step; one without a line is a part without rows."""
         if not source.columns:
             return
         binding = self._bound(path, source)
@@ -123,7 +135,7 @@ class _Scorer:
             rows = np.arange(first_row, first_row + size)
             self._add(Batch(data.values, path, rows, source.textual, data.numbers), binding)
             first_row += size
-            progress(size)
+            yield
 
     def _bound(self, path: str, source: Source) -> Binding:
         """Find the columns of a file, beyond its beginning where they are not all there."""
@@ -155,6 +167,15 @@ class _Scorer:
 
     # --- a batch ------------------------------------------------------------------------------
     def _add(self, batch: Batch, binding: Binding) -> None:
+        try:
+            self._add_rows(batch, binding)
+        except DataError as error:
+            if advice := label_advice(self.job, binding, error):
+                msg = f"{error} {advice}"
+                raise DataError(msg) from None
+            raise
+
+    def _add_rows(self, batch: Batch, binding: Binding) -> None:
         keep = self._taking_part(batch, binding)
         chosen = batch.chosen(keep)
         self.result.rows += len(batch)
@@ -228,6 +249,8 @@ class _Scorer:
         if spec.ignore_index is not None:
             extra["ignore_index"] = spec.ignore_index
             part = arrays[spec.loss.arguments.index("targets")] != spec.ignore_index
+        if self.job.class_weights and spec.loss.takes_labels:
+            extra["class_weights"] = np.array(self.job.class_weights)
         try:
             with options(domain=self.job.domain), warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
@@ -235,12 +258,18 @@ class _Scorer:
         except LossaryError as error:
             if error.fault is None:
                 raise data_error(batch.path, str(error).removesuffix(".")) from None
-            raise _located(batch, spec, error.fault).error() from None
+            raise _located(batch, spec, arguments, error.fault).error() from None
         for warning in caught:
-            self._note(batch, spec, warning.message)
-        return Losses(np.asarray(losses, dtype=np.float64), part, weights)
+            self._note(batch, spec, arguments, warning.message)
+        masses = weights
+        if "class_weights" in extra:
+            masses = _class_masses(extra["class_weights"], arrays, spec, part)
+            masses = masses if weights is None else masses * weights
+        return Losses(np.asarray(losses, dtype=np.float64), part, weights, masses)
 
-    def _note(self, batch: Batch, spec: LossSpec, message: Warning | str) -> None:
+    def _note(
+        self, batch: Batch, spec: LossSpec, arguments: Arguments, message: Warning | str
+    ) -> None:
         if not isinstance(message, DomainWarning):
             self.result.notes.append(f"{spec.title}: {message}")
             return
@@ -249,14 +278,23 @@ class _Scorer:
             if key in self._faults:
                 self._faults[key].count += fault.count
             else:
-                self._faults[key] = _located(batch, spec, fault)
+                self._faults[key] = _located(batch, spec, arguments, fault)
 
 
-def _located(batch: Batch, spec: LossSpec, fault: Any) -> OutOfDomain:
+def _class_masses(class_weights: Array, arrays: list[Array], spec: LossSpec, part: Array) -> Array:
+    """Return what rows count for in a mean: the weights of their classes, by probability."""
+    targets = arrays[spec.loss.arguments.index("targets")]
+    if targets.ndim > 1:
+        return np.asarray(targets @ class_weights)
+    return class_weights[np.where(part, targets, 0)]
+
+
+def _located(batch: Batch, spec: LossSpec, arguments: Arguments, fault: Any) -> OutOfDomain:
     """Return a fault that a loss found in a batch, with its place in the file."""
     remedy = f"{fault.remedy}." if fault.remedy else ""
     if fault.argument == "targets" and spec.two_labels:
-        remedy = "For two labels of any kind pass --positive LABEL."
+        label = "true" if arguments.are_flags(spec, "targets") else "LABEL"
+        remedy = f"For two labels of any kind pass --positive {label}."
     row = int(batch.rows[fault.position[0]])
     return OutOfDomain(
         spec.title, fault.argument, fault.domain, fault.value, batch.path, row, fault.count, remedy

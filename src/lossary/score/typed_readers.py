@@ -21,6 +21,7 @@ class Parquet:
             path, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True
         )
         self.schema = self._file.schema_arrow
+        self.rows: int | None = self._file.metadata.num_rows
         self.columns = list(self.schema.names)
 
     def complete(self) -> None:
@@ -42,6 +43,7 @@ class Arrow:
     """An Arrow (Feather) file, in the file format or the streaming one."""
 
     textual = False
+    rows: int | None = None
 
     def __init__(self, path: str) -> None:
         import pyarrow as pa
