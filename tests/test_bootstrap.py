@@ -75,6 +75,7 @@ def bootstrap(project: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> Modul
     monkeypatch.setattr(module, "ensure_pip", lambda python: None)
     monkeypatch.setattr(module, "pip", pip)
     monkeypatch.setattr(module, "become", lambda python, arguments: 0)
+    monkeypatch.setattr(module, "attend", lambda python, arguments: 0)
     monkeypatch.setattr(module.os, "chdir", lambda folder: None)
     return module
 
@@ -309,7 +310,8 @@ def test_arguments_are_passed_on(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, arguments: list[str], started: list[str]
 ) -> None:
     seen: list[list[str]] = []
-    monkeypatch.setattr(bootstrap, "become", lambda python, rest: seen.append(rest))
+    for name in ("become", "attend"):
+        monkeypatch.setattr(bootstrap, name, lambda python, rest: seen.append(rest))
     bootstrap.main(arguments)
     folder = f"{bootstrap.ROOT}{os.sep}"
     assert [[word.removeprefix(folder) for word in seen[0]]] == [started]
@@ -326,6 +328,31 @@ def test_lint_runs_every_check(bootstrap: ModuleType, monkeypatch: pytest.Monkey
     monkeypatch.setattr(bootstrap.subprocess, "run", first_check_fails)
     assert bootstrap.lint(Path("python"), []) == 1
     assert seen == ["ruff", "ruff", "mypy"]
+
+
+@pytest.mark.parametrize("status", [0, 2])
+def test_documentation_says_what_it_does_and_where_the_result_lies(
+    bootstrap: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    status: int,
+) -> None:
+    monkeypatch.setattr(bootstrap, "attend", lambda python, arguments: status)
+    assert bootstrap.main(["docs"]) == status
+    first, last = capsys.readouterr().err.splitlines()[-2:]
+    site = bootstrap.ROOT / "build/docs"
+    assert f"building the documentation: {bootstrap.ROOT / 'docs'}" in first
+    assert str(site) in first
+    assert (f"open {site / 'index.html'}" in last) == (status == 0)
+    assert ("not built: Sphinx ended with status 2" in last) == (status == 2)
+
+
+def test_an_attended_program_gives_its_status(project: Path) -> None:
+    path = project / "tools" / "bootstrap.py"
+    specification = importlib.util.spec_from_file_location("bootstrap", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    assert module.attend(Path(sys.executable), ["-c", "raise SystemExit(3)"]) == 3
 
 
 # The shell scripts --------------------------------------------------------------------------------

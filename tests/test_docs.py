@@ -68,7 +68,10 @@ def written(loss_pages: ModuleType, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_every_loss_has_its_page_with_its_plot(written: Path) -> None:
     names = {loss.name for loss in LOSSES}
-    assert {path.name for path in written.iterdir()} == {f"{n}.rst" for n in names | {"index"}}
+    pages = {f"{name}.rst" for name in names | {"index"}}
+    assert {path.name for path in written.iterdir()} == pages | {"families.inc"}
+    families = (written / "families.inc").read_text("utf-8")
+    assert set(re.findall(r":doc:`/reference/losses/(\w+)`", families)) == names
     listed = (written / "index.rst").read_text("utf-8")
     for loss in LOSSES:
         page = (written / f"{loss.name}.rst").read_text("utf-8")
@@ -152,7 +155,7 @@ def test_a_new_loss_has_a_page(loss_pages: ModuleType) -> None:
     assert "Quartic loss: the fourth power of the error." in page
     assert r"\ell = \left(z - y\right)^{4}" in page
     assert ":math:`z` = ``inputs``, :math:`y` = ``targets``" in page
-    assert "**With robust=True**" in page
+    assert "**robust=True**" in page
 
 
 def test_the_page_of_the_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,6 +189,35 @@ def test_examples_of_the_drawings_and_the_formulas(
 ) -> None:
     assert_examples_run(loss_curves)
     assert_examples_run(mathml)
+
+
+def test_formulas_break_between_their_terms(mathml: ModuleType) -> None:
+    for latex, expected in (
+        (r"\ell = a + b", [r"\ell = a", "+ b"]),
+        (r"\frac{a + b}{c}", [r"\frac{a + b}{c}"]),
+        (r"e^{a - b} - c", ["e^{a - b}", "- c"]),
+        (r"\begin{cases} a + b & \text{if } c \\ 0 & d \end{cases} - e",
+         [r"\begin{cases} a + b & \text{if } c \\ 0 & d \end{cases}", "- e"]),
+        (r"\left(a - b\right) \, \left(c + d\right)",
+         [r"\left(a - b\right) \, \left(c + d\right)"]),
+    ):  # fmt: skip
+        assert mathml.terms(latex) == expected
+    wide = r"\ell = \log\left(" + " + ".join(["a_{1}"] * 12) + r"\right)"
+    pieces = mathml.terms(wide)
+    assert len(pieces) == 12
+    assert pieces[0] == r"\ell = \log\Big(a_{1}"
+    assert pieces[-1] == r"+ a_{1}\Big)"
+
+
+def test_every_formula_of_every_page_is_mathematics(
+    mathml: ModuleType, loss_pages: ModuleType
+) -> None:
+    for loss in LOSSES:
+        for formula_ in re.findall(r"^ +(\\.* = .*)$", loss_pages.page(loss), re.MULTILINE):
+            for piece in mathml.terms(formula_):
+                printed = mathml.to_mathml(piece, block=True)
+                ElementTree.fromstring(printed.replace("&nbsp;", " "))
+                assert "\\" not in printed, printed
 
 
 def assert_examples_run(module: ModuleType) -> None:
@@ -231,12 +263,22 @@ def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
         assert not _REQUEST.findall(page.read_text("utf-8")), f"{page.name} asks another host"
     for loss in LOSSES:
         _assert_built(site, loss)
+    home = (site / "index.html").read_text("utf-8")
+    assert home.count("<svg viewBox") == 2
+    assert set(re.findall(r'href="reference/losses/(\w+)\.html"', home)) >= {
+        loss.name for loss in LOSSES
+    }
+    assert (site / "_static" / "fonts" / "latin-modern-math.woff2").exists()
+    # Every cell of a table with titles repeats the title of its column.
+    deviations = (site / "deviations.html").read_text("utf-8")
+    assert deviations.count('<span class="column-title">MLX</span>') > 20
 
 
 def _assert_built(site: Path, loss: lossary.Loss) -> None:
     page = (site / "reference" / "losses" / f"{loss.name}.html").read_text("utf-8")
     assert page.count("<math ") >= 2, loss.name
     assert f'id="lossary.{loss.name}"' in page
+    assert page.count("search-button-field") == 1
     assert page.count("<svg viewBox") == 2
     # Children of this class are laid out in reverse order by the theme.
     assert 'class="math"' not in page

@@ -111,10 +111,23 @@ def lint(python: Path, arguments: list[str]) -> int:
 
 def docs(python: Path, arguments: list[str]) -> int:
     """Build the documentation; a warning is a failure. Arguments go to Sphinx."""
+    source, site = ROOT / "docs", ROOT / "build/docs"
+    say(f"building the documentation: {source} and a page for each loss, into {site}")
     options = ("-W", "-n", "--keep-going", "-q")
-    return become(
-        python, ["-m", "sphinx", *options, *arguments, str(ROOT / "docs"), str(ROOT / "build/docs")]
-    )
+    status = attend(python, ["-m", "sphinx", *options, *arguments, str(source), str(site)])
+    if status == 0:
+        say(f"the documentation is built: open {site / 'index.html'}")
+    else:
+        say(f"the documentation was not built: Sphinx ended with status {status}")
+    return status
+
+
+def attend(python: Path, arguments: list[str]) -> int:
+    """Run Python and return its exit status."""
+    try:
+        return subprocess.run([python, *arguments]).returncode
+    except KeyboardInterrupt:
+        return 130
 
 
 def become(python: Path, arguments: list[str]) -> NoReturn:

@@ -24,6 +24,7 @@ from lossary import Loss
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
+FAMILIES = "families.inc"
 _DOI = re.compile(r"doi:(\S+?)(?=[;,]?(?:\s|$))")
 _FORMULA = re.compile(r"^Formula::\n\n(?:    .*\n)+\n?", re.MULTILINE)
 
@@ -32,11 +33,12 @@ def write_pages(folder: Path) -> None:
     """Write the index and the pages; files that need no change are left alone."""
     folder.mkdir(parents=True, exist_ok=True)
     losses = lossary.list_losses()
-    expected = {"index.rst", *(f"{loss.name}.rst" for loss in losses)}
+    expected = {"index.rst", FAMILIES, *(f"{loss.name}.rst" for loss in losses)}
     for path in folder.iterdir():
         if path.name not in expected:
             path.unlink()
     _write(folder / "index.rst", index(losses))
+    _write(folder / FAMILIES, families(losses))
     for loss in losses:
         _write(folder / f"{loss.name}.rst", page(loss))
 
@@ -55,6 +57,19 @@ def index(losses: tuple[Loss, ...]) -> str:
     names = "\n".join(f"   {loss.name}" for loss in losses)
     parts.append(f".. toctree::\n   :hidden:\n\n{names}\n")
     return "\n".join(parts)
+
+
+def families(losses: tuple[Loss, ...]) -> str:
+    """Return the names of all losses by family, as the home page includes it."""
+    groups = groupby(losses, key=lambda loss: loss.family)
+    rows = [
+        [
+            family.capitalize(),
+            ", ".join(f":doc:`/reference/losses/{loss.name}`" for loss in members),
+        ]
+        for family, members in groups
+    ]
+    return _table([], rows, "families", widths="20 80")
 
 
 def _listed(losses: Iterable[Loss]) -> str:
@@ -111,7 +126,7 @@ def variants(loss: Loss) -> dict[str, dict[str, object]]:
 
 
 def _and(title: str, choice: str) -> str:
-    return f"{title}, {choice}" if title else f"With {choice}"
+    return f"{title}, {choice}" if title else choice
 
 
 def _formulas(loss: Loss) -> Iterator[str]:

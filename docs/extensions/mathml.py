@@ -23,7 +23,10 @@ _SCAN = re.compile(r"\\[{}]|\\(?:left|right)\b|\\(?:begin|end)\{|[{}]| [+-] ")
 _DEPTH = {r"\left": 1, r"\right": -1, r"\begin{": 2, r"\end{": 0, "{": 1, "}": -1}
 # Names of functions are no operators: these would be printed with a space on either side.
 _FUNCTION = re.compile(r"<mo>([a-z]{2,}(?: [a-z]+)*)</mo>")
-_SIGN_AFTER_EQUALS = re.compile(r"(<mo>&#x0003D;</mo>)<mo>(&#x02212;)</mo>")
+# A minus sign that stands before a term, not between two of them.
+_SIGN = re.compile(
+    r"(<mo>(?:&#x0003D;|&#x0002C;|&#x02264;|&#x0003C;)</mo>|</mtext>)<mo>(&#x02212;)</mo>"
+)
 _FIRST_SIGN = re.compile(r"^(<math[^>]*><mrow>)<mo>(&#x0002B;|&#x02212;)</mo>")
 
 
@@ -42,7 +45,7 @@ def to_mathml(latex: str, *, block: bool) -> str:
     found = convert(words, display="block" if block else "inline").replace(r"\_", "_")
     found = found.replace('<mn mathvariant="bold">1</mn>', "<mn>&#x1D7CF;</mn>")
     found = _FUNCTION.sub(r"<mi>\1</mi>", found)
-    found = _SIGN_AFTER_EQUALS.sub(r'\1<mo form="prefix">\2</mo>', found)
+    found = _SIGN.sub(r'\1<mo form="prefix">\2</mo>', found)
     return found.replace('<mtd columnalign="left">', '<mtd class="left">')
 
 
