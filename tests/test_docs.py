@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import importlib.util
 import os
 import re
 import subprocess
@@ -234,6 +235,42 @@ def test_every_public_name_is_in_the_reference() -> None:
     words = (DOCS / "reference" / "formula.md").read_text("utf-8")
     for name in set(formula.__all__) - {"Expression", "Kind"}:
         assert f".. autofunction:: {name}\n" in words
+
+
+@pytest.fixture(scope="module")
+def readme() -> ModuleType:
+    """Return the script that writes parts of the README."""
+    path = ROOT / "tools" / "readme.py"
+    specification = importlib.util.spec_from_file_location("readme", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_lists_every_loss(readme: ModuleType) -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert readme.losses() in text, "run python tools/readme.py"
+    listed = dict(re.findall(r"\[`(\w+)`\]\((src/[\w/]+\.py)\)", text))
+    assert set(listed) == {loss.name for loss in LOSSES}
+    for name, path in listed.items():
+        assert f"\ndef {name}(" in (ROOT / path).read_text("utf-8")
+
+
+def test_the_readme_shows_what_the_command_prints(readme: ModuleType) -> None:
+    for library in ("click", "rich", "pyarrow"):
+        pytest.importorskip(library, reason=f"{library} is not installed")
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert readme.completed(text) == text, "run python tools/readme.py"
+    with pytest.raises(ValueError, match="marks of 'losses'"):
+        readme.completed("# nothing")
+
+
+def test_links_of_the_readme_lead_to_files() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    links = {link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link}
+    assert len(links) > 10
+    for link in links:
+        assert (ROOT / link).exists(), link
 
 
 def test_every_code_block_with_a_prompt_ends_before_its_fence() -> None:
