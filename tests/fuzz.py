@@ -163,6 +163,9 @@ class Builder:
             lambda: Term(f.sigmoid(v), 1),
             lambda: Term(f.log_cosh(v), size),
             lambda: Term(f.sign(v), 1),
+            lambda: Term(f.erf(v), 1),
+            lambda: Term(f.log_gamma(0.5 + abs(v)), 1 + size * math.log1p(size)),
+            lambda: Term(f.clip(v, -1, self.parameters[1]), 2),
             lambda: Term((0.5 + abs(f.tanh(v))) ** exponent, 8),
         ]
         return self.random.choice(options)()

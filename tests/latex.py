@@ -87,7 +87,7 @@ class _Reader:
         return found
 
     def power(self) -> str:
-        plain = self.next() not in {"e", r"\frac", *_UNARY}
+        plain = self.next() not in {"e", r"\frac", r"\psi", *_UNARY}
         found = self.atom()
         while True:
             if plain and self.skip("^"):
@@ -155,10 +155,14 @@ class _Reader:
             self.take()
             if self.skip(r"\sum", "_", "k"):
                 return f"log(sum({self.product()}))"
+            if self.skip(r"\Gamma"):
+                return "log_gamma" + self.arguments()
             name = r"\log\cosh" if self.skip(r"\cosh") else r"\log"
             if name == r"\log" and self.next().startswith(r"\operatorname"):
                 return f"log({self.call()})"
             return _UNARY[name] + self.arguments()
+        if self.skip(r"\psi"):
+            return ("trigamma" if self.skip("'") else "digamma") + self.arguments()
         if token in _UNARY:
             return _UNARY[self.take()] + self.arguments()
         if token.startswith(r"\operatorname"):

@@ -11,7 +11,8 @@ from exact import ExactOperations, evaluate, exact
 from latex import to_python
 
 from lossary.formula import primitives
-from lossary.formula.expression import Expression
+from lossary.formula.evaluate import tape
+from lossary.formula.expression import Expression, argument, node
 from lossary.formula.parts import named_latex, named_text
 from lossary.formula.printing import to_latex, to_text
 
@@ -36,6 +37,7 @@ class _Words(dict[str, Any]):
         self |= {"inf": exact(np.inf), "nan": exact(np.nan), "pi": +mp.pi, "__builtins__": {}}
         self |= {name: getattr(xp, name) for name in _SAME}
         self |= {name: _primitive(name, xp) for name in _FROM_TABLE}
+        self |= {name: _spelled(name, xp) for name in SPELLED}
         self |= {"k": xp.index(), "C": xp.class_count(), "where": xp.where}
         self["sum"], self["at_label"] = xp.sum_classes, _primitive("at_label", xp)
         self["max"] = lambda *a: xp.maximum(*a) if len(a) == 2 else xp.max_classes(*a)
@@ -49,6 +51,12 @@ class _Words(dict[str, Any]):
 
 _SAME = ("abs", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "sign")
 _FROM_TABLE = ("sigmoid", "softplus", "log_cosh", "logical_not")
+SPELLED = ("erf", "log_gamma", "digamma", "trigamma")
+
+
+def _spelled(name: str, xp: Any) -> Any:
+    steps = tape(node(name, argument("x")))
+    return lambda x: steps.run({"x": x}, xp)[0]
 
 
 def _primitive(name: str, xp: Any) -> Any:

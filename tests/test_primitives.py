@@ -31,10 +31,17 @@ MEANINGS = {
     "expm1": lambda x: mp.exp(x) - 1,
     "log1p": lambda x: mp.log(1 + x),
     "log1p_unit": lambda x: mp.log(1 + x),
+    "erf": mp.erf,
+    "log_gamma": mp.loggamma,
+    "digamma": mp.digamma,
+    "trigamma": lambda x: mp.psi(1, x),
 }
+# Those that are defined above a bound alone.
+LOWEST = {"log1p": -1, "log1p_unit": -1, "log_gamma": 0, "digamma": 0, "trigamma": 0}
 
-# Array spellings that hold a series: as exact as float64 is, whatever the arithmetic.
-SERIES = {"log_cosh": 1e-17}
+# What holds a series or polynomials is as exact as float64 is, whatever the arithmetic; how far its
+# derivatives are from those of the polynomials.
+SERIES = {"log_cosh": 1e-17, "erf": 1e-13, "log_gamma": 1e-13, "digamma": 1e-13}
 
 
 def _expression(row: Primitive) -> Expression:
@@ -51,7 +58,7 @@ def _expression(row: Primitive) -> Expression:
 
 def _values(row: Primitive, seed: int = 0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
-    positive = row.name in {"log", "log1p", "log1p_unit", "sqrt", "power", "softened_norm"}
+    positive = row.name in LOWEST.keys() | {"log", "sqrt", "power", "softened_norm"}
     low = 0.1 if positive else -2.0
     values = {name: rng.uniform(low, 2.0, (ROWS, CLASSES)) for name in NAMES}
     if row.name == "surprise":
@@ -76,7 +83,8 @@ def test_derivatives_match_differences(row: Primitive) -> None:
             slope = 0 if constant else (high - low) / (2 * step)
             curvature = 0 if constant else (high - 2 * middle + low) / step**2
             assert abs(first[place] - slope) < SERIES.get(row.name, 1e-30), (name, place)
-            assert abs(second[place] - curvature) < 1e-15, (name, place)
+            limit = max(1e-15, 1e2 * SERIES.get(row.name, 0))
+            assert abs(second[place] - curvature) < limit, (name, place)
 
 
 def _own_value(
@@ -95,7 +103,7 @@ def _full(x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", MEANINGS)
 def test_functions_mean_what_they_are_called(name: str) -> None:
     for x in (-30.0, -1.0, -0.99, -1e-9, 0.0, 1e-9, 0.5, 1.0, 1.0001, 3.0, 40.0):
-        if name.startswith("log1p") and x <= -1:
+        if x <= LOWEST.get(name, -math.inf):
             continue
         (found,) = evaluate(node(name, argument("a")), {"a": exact([[x]])}).ravel()
         assert abs(found - MEANINGS[name](mp.mpf(x))) < 1e-16 * max(1, abs(found)), (name, x)

@@ -15,6 +15,7 @@ from printed import (
     CLASSES,
     FOLDED,
     ROWS,
+    SPELLED,
     VALUES,
     assert_named_reads_back,
     assert_reads_back,
@@ -199,6 +200,8 @@ def _applied(name: str, a: Expression, b: Expression) -> Expression:
         b = _row(b)
     if name == "softened_norm":
         b = abs(b)
+    if name in SPELLED and a.operation == "literal":
+        a = _element(a)  # polynomials of a number fold in float64
     if name == "power":
         a = abs(a)  # a real number to any power is real
     return node(name, *((a, b)[: row.arity]))

@@ -1,4 +1,4 @@
-"""Derive the constants of the host kernels' vector mathematics.
+"""Derive the polynomials of the package's own functions.
 
 Each polynomial stands for the part of a function that is left when its leading terms are taken
 off. Remez exchange in 50-digit arithmetic makes the largest relative error of the whole function
@@ -6,7 +6,8 @@ as small as it can be; the coefficients are then rounded to the format.
 
     python tools/minimax.py
 
-prints the constants as ``src/lossary/kernels/vector_math.py`` holds them, with the error of each
+prints the constants as ``src/lossary/kernels/vector_math.py`` holds them, and those of
+``src/lossary/formula/special.py`` (they have no format in their names), with the error of each
 polynomial before its coefficients are rounded.
 """
 
@@ -125,6 +126,90 @@ FITS = (
 )
 
 
+def plain(name: str, function: Function, low: mp.mpf, high: mp.mpf, length: int) -> Fit:
+    """Fit a polynomial to the whole function, in float64 alone."""
+    return Fit(
+        name, function, lambda x: ZERO, lambda x: mp.mpf(1), function(ZERO), low, high, {"": length}
+    )
+
+
+def positive(t: mp.mpf) -> mp.mpf:
+    """Return x of t = (x - 2) / (x + 2), a little beside the removable singularities."""
+    x = 2 * (1 + t) / (1 - t)
+    return x + mp.mpf("1e-18") if min(abs(x - 1), abs(x - 2)) < mp.mpf("1e-19") else x
+
+
+def beyond(derivative: int) -> Function:
+    """Return what Stirling's series, or a derivative of it, has beyond its leading terms.
+
+    It is taken as a function of z = 1 / x^2, by its own series where x is large.
+    """
+
+    def rest(z: mp.mpf) -> mp.mpf:
+        terms, x = 25, 1 / mp.sqrt(z) if z else mp.inf
+        if x < 12:
+            leading = (
+                lambda: (x - mp.mpf(1) / 2) * mp.log(x) - x + mp.log(2 * mp.pi) / 2,
+                lambda: mp.log(x) - 1 / (2 * x),
+                lambda: 1 / x + 1 / (2 * x**2),
+            )[derivative]()
+            function = mp.loggamma(x) if derivative == 0 else mp.psi(derivative - 1, x)
+            return (function - leading) * x ** (derivative + 1)
+        factor = (
+            lambda n: 1 / mp.mpf(2 * n * (2 * n - 1)),
+            lambda n: -1 / mp.mpf(2 * n),
+            lambda n: mp.mpf(1),
+        )[derivative]
+        return sum(mp.bernoulli(2 * n) * factor(n) * z ** (n - 1) for n in range(1, terms))
+
+    return rest
+
+
+ROOT = mp.findroot(mp.digamma, mp.mpf("1.4616"))  # where digamma is 0
+THIRD, SIXTEENTH = mp.mpf(1) / 3, mp.mpf(1) / 16
+FITS += (
+    # erf(x) = x + x p(x^2) up to 1; erfc(x) = exp(-x^2) q((2 - x) / (2 + x)) up to 6.
+    Fit(
+        "ERF",
+        lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) if z else 2 / mp.sqrt(mp.pi),
+        lambda z: mp.mpf(1),
+        lambda z: mp.mpf(1),
+        2 / mp.sqrt(mp.pi) - 1,
+        ZERO,
+        mp.mpf(1),
+        {"": 13},
+    ),
+    plain(
+        "ERFC",
+        lambda t: mp.exp((x := 2 * (1 - t) / (1 + t)) ** 2) * mp.erfc(x),
+        -mp.mpf(1) / 2,
+        THIRD,
+        17,
+    ),
+    # On [1, 4], of t = (x - 2) / (x + 2): log_gamma(x) / ((x - 1) (x - 2)); digamma(x) and
+    # trigamma(x) with factors that take away their root and their poles at 0 and infinity. From 4
+    # on, of 1 / x^2: what follows the leading terms of their series.
+    plain(
+        "LOG_GAMMA",
+        lambda t: mp.loggamma(x := positive(t)) / ((x - 1) * (x - 2)),
+        -THIRD,
+        THIRD,
+        22,
+    ),
+    plain(
+        "DIGAMMA",
+        lambda t: mp.digamma(x := positive(t)) * x / ((x - ROOT) * (x + 2)),
+        -THIRD,
+        THIRD,
+        20,
+    ),
+    plain("TRIGAMMA", lambda t: mp.psi(1, x := positive(t)) * x**2 / (x + 2), -THIRD, THIRD, 16),
+    plain("LOG_GAMMA_FAR", beyond(0), ZERO, SIXTEENTH, 9),
+    plain("DIGAMMA_FAR", beyond(1), ZERO, SIXTEENTH, 9),
+    plain("TRIGAMMA_FAR", beyond(2), ZERO, SIXTEENTH, 10),
+)
+
+
 def chebyshev(low: mp.mpf, high: mp.mpf, count: int, shift: mp.mpf = 0) -> list[mp.mpf]:
     """Return points of an interval, dense towards its ends."""
     middle, radius = (low + high) / 2, (high - low) / 2
@@ -193,8 +278,13 @@ def constants() -> Iterator[tuple[str, list[float], mp.mpf | None]]:
     for kind, real in FORMATS.items():
         yield f"_LN2_{kind}", rounded(split_of_log2(kind), real), None
         for fit in FITS:
-            coefficients, error = remez(fit, fit.lengths[kind])
-            yield f"_{fit.name}_{kind}", rounded(coefficients, real), error
+            if kind in fit.lengths:
+                coefficients, error = remez(fit, fit.lengths[kind])
+                yield f"_{fit.name}_{kind}", rounded(coefficients, real), error
+    for fit in FITS:
+        if "" in fit.lengths:
+            coefficients, error = remez(fit, fit.lengths[""])
+            yield f"_{fit.name}", rounded(coefficients, np.float64), error
 
 
 def rounded(values: list[mp.mpf], real: type) -> list[float]:

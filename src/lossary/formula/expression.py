@@ -324,8 +324,8 @@ _METHODS = {
     "abs": "abs(x)",
     "square": "x ** 2",
     "pow": "x ** n",
-    "clip": "minimum(maximum(x, low), high)",
-    "clamp": "minimum(maximum(x, low), high)",
+    "clip": "clip(x, low, high)",
+    "clamp": "clip(x, low, high)",
     "shape": "class_count() for the number of classes",
     "size": "class_count() for the number of classes",
 }

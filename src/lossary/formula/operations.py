@@ -20,6 +20,11 @@ def minimum(a: Operand, b: Operand) -> Expression:
     return node("minimum", a, b)
 
 
+def clip(x: Operand, low: Operand, high: Operand) -> Expression:
+    """Hold x between low and high; NaN if x is NaN. The derivative at the limits is 0."""
+    return minimum(maximum(x, low), high)
+
+
 def where(condition: Expression, a: Operand, b: Operand) -> Expression:
     """Value a where the condition holds, else b."""
     return node("where", condition, a, b)
@@ -73,6 +78,16 @@ def softplus(x: Operand) -> Expression:
 def log_cosh(x: Operand) -> Expression:
     """log(cosh(x)), accurate near 0 and for large x."""
     return node("log_cosh", x)
+
+
+def erf(x: Operand) -> Expression:
+    """Error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    return node("erf", x)
+
+
+def log_gamma(x: Operand) -> Expression:
+    """Logarithm of the gamma function, x > 0; infinite at 0, NaN below."""
+    return node("log_gamma", x)
 
 
 def sign(x: Operand) -> Expression:

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from lossary.formula import special
 from lossary.formula.expression import Expression, Kind, literal, node
 
 Partials = Callable[..., tuple[Expression | None, ...]]
@@ -438,6 +439,17 @@ _TABLE = (
         ),
         latex=r"\sqrt{{\sum_k {0:10}^{{2}} + {1:5}}}", text="sqrt(sum({0:9} ** 2) + {1:5})",
     ),
+    _composite(
+        "erf", 1, special.erf, bounded=True, latex_precedence=9,
+        partials=lambda x: (2 / math.sqrt(math.pi) * node("exp", -(x * x)),),
+    ),
+    _composite("log_gamma", 1, special.log_gamma, partials=lambda x: (node("digamma", x),),
+               latex=r"\log\Gamma\left({0}\right)", latex_precedence=9),
+    _composite("digamma", 1, special.digamma, partials=lambda x: (node("trigamma", x),),
+               latex=r"\psi\left({0}\right)", latex_precedence=9),
+    _composite("trigamma", 1, special.trigamma,
+               partials=lambda x: (special.slope_of_trigamma(x),),
+               latex=r"\psi'\left({0}\right)", latex_precedence=9),
     # words that are printed as such, and expanded before they are differentiated -----------------
     _composite("peak", 1, _peak, reduces=True, latex=r"\max_k {0:6}", text="max({0})",
                latex_precedence=6),
