@@ -496,6 +496,16 @@ def test_what_a_terminal_shows(run, predictions, monkeypatch):
     assert "nonfinite" not in outcome.out  # none
 
 
+@pytest.mark.parametrize("value", ["[/a]", "[bold]", "[link=x]y[/link]", ":smile:", "\\[x]"])
+def test_a_terminal_shows_values_as_they_are(run, predictions, monkeypatch, value):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "160")
+    path = predictions(f"margin,label,{value}\n0.1,1,{value}\n")
+    outcome = run("score", path, *HINGE, "--by", value, "--worst", "1")
+    assert outcome.status == 0
+    assert outcome.out.count(value) == 4
+
+
 def test_mean_of_infinite_losses(run, predictions):
     outcome = run("score", predictions("margin,label\n-inf,1\n1,1\n"), *HINGE)
     assert math.isinf(float(table(outcome.out)[0]["mean"]))
