@@ -151,6 +151,17 @@ def test_several_columns_where_one_is_meant(run, predictions, options, message):
     assert message in outcome.err
 
 
+def test_a_column_without_a_value_chooses_no_row(run, tmp_path):
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"margin": [0.5], "label": [1], "no": pa.nulls(1)}), path)
+    outcome = run("score", path, *HINGE, "--where", "no")
+    assert outcome.status == 3
+    assert "column 'no' has no value in row 1" in outcome.err
+    outcome = run("score", path, *HINGE, "--where", "no", "--nulls", "skip")
+    assert outcome.status == 3
+    assert "none of the 1 rows takes part: 1 lack a value" in outcome.err
+
+
 def test_a_name_with_a_comma_is_one_column(run, predictions):
     path = predictions('margin,label,"a,b"\n0.5,1,x\n')
     outcome = run("score", path, *HINGE, "--by", "a,b")
