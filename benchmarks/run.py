@@ -12,6 +12,7 @@ machine falls on all of them. Tables give ratios: how many times longer the fast
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import platform
@@ -72,8 +73,8 @@ def parse() -> argparse.Namespace:
 def machine() -> str:
     """Describe the machine and the versions."""
     import jax
+    import llvmlite
     import mlx.core as mx
-    import numba
     import numpy as np
     import torch
 
@@ -84,32 +85,37 @@ def machine() -> str:
         cpu = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), cpu)
     return (
         f"{cpu}, {os.cpu_count()} processors; Python {platform.python_version()}, NumPy "
-        f"{np.__version__}, Numba {numba.__version__}, PyTorch {torch.__version__}, JAX "
+        f"{np.__version__}, llvmlite {llvmlite.__version__}, PyTorch {torch.__version__}, JAX "
         f"{jax.__version__}, MLX {mx.__version__}"
     )
 
 
 def read_bandwidth() -> float:
     """Measure how fast memory can be read: a compiled sum over 1.6 x 10^8 bytes, all threads."""
-    import numba
     import numpy as np
 
-    from lossary.kernels import intrinsics, threads
+    from lossary.kernels import compile as compiler
+    from lossary.kernels import threads
+    from lossary.kernels.lanes import LANES, Code
 
-    @numba.njit(nogil=True)
-    def read(x: Any, out: Any, chunk: int) -> None:
-        total = np.float32(0)
-        for i in range(x.size):
-            total = intrinsics.accumulate(total, x[i])
-        out[chunk] = total
-
-    x = np.ones(4 * 10**7, np.float32)
-    parts = np.array_split(x, 64)
-    out = np.zeros(64)
+    code = Code("read", {"count": "i64", "x": "ptr", "out": "ptr"})
+    given = code.given
+    (total,) = code.loop(
+        given["count"],
+        LANES,
+        [code.constant(0, "f32")],
+        lambda i, total: [total[0] + code.load(code.at(given["x"], i, "f32"), "f32")],
+    )
+    code.store(total, given["out"])
+    prototype = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
+    read = compiler.load(code.text(), "read", code.text).function(prototype)
+    x = np.ones(64 * 625_008, np.float32)
+    parts = np.split(x, 64)
+    out = np.zeros((64, LANES), np.float32)
 
     def task(first: int, last: int) -> None:
         for k in range(first, last):
-            read(parts[k], out, k)
+            read(parts[k].size, parts[k].ctypes.data, out[k].ctypes.data)
 
     times = []
     for _ in range(15):

@@ -12,7 +12,7 @@ import pytest
 import lossary
 
 ROOT = Path(__file__).parent.parent
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 
 def _run(*arguments: object) -> subprocess.CompletedProcess[str]:

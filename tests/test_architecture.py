@@ -19,7 +19,18 @@ PACKAGE = Path(lossary.__file__).parent
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 
-HEAVY = ("torch", "jax", "mlx", "cupy", "dask", "numba", "pyarrow", "click", "rich", "matplotlib")
+HEAVY = (
+    "torch",
+    "jax",
+    "mlx",
+    "cupy",
+    "dask",
+    "llvmlite",
+    "pyarrow",
+    "click",
+    "rich",
+    "matplotlib",
+)
 
 
 def _imports(path: Path) -> set[str]:

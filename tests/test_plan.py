@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fuzz
 import pytest
 
 import lossary
@@ -29,14 +30,30 @@ def derivatives(name: str, labels: bool, hessian: bool = False) -> Plan:
 
 def costly(plan: Plan) -> list[str]:
     """Return the costly operations that all passes together compute."""
-    return [
-        item.operation
-        for sweep in plan.passes
-        for item in walk_elements(sweep.wanted, {id(x) for x, _ in sweep.finds})
-        if item.operation in PRIMITIVES
-        and PRIMITIVES[item.operation].costly
-        and id(item) not in {id(x) for x, _ in sweep.finds}
-    ]
+    found = []
+    for number, sweep in enumerate(plan.passes):
+        reloaded = {id(x.element) for x in plan.spills if x.first < number <= x.last}
+        found += [
+            item.operation
+            for item in walk_elements(sweep.wanted, reloaded)
+            if item.operation in PRIMITIVES
+            and PRIMITIVES[item.operation].costly
+            and id(item) not in reloaded
+        ]
+    return found
+
+
+def assert_spills_are_safe(plan: Plan) -> None:
+    """Raise if an element's memory could be written before it is read for the last time."""
+    written = {o.name: n for n, sweep in enumerate(plan.passes) for o in sweep.outputs}
+    places = [spill.output.name for spill in plan.spills]
+    assert len(set(places)) == len(places)  # one element at most in an output's memory
+    for spill in plan.spills:
+        assert spill.output.role == "store"
+        assert spill.first < spill.last == written[spill.output.name]
+        assert plan.stages[id(spill.element)] <= spill.first
+        sweep = plan.passes[spill.first]
+        assert any(item is spill.element for item in walk_elements(sweep.wanted))
 
 
 @pytest.mark.parametrize("hessian", [False, True])
@@ -44,39 +61,48 @@ def test_cross_entropy_computes_each_exponential_once(hessian: bool) -> None:
     plan = derivatives("cross_entropy", labels=True, hessian=hessian)
     assert len(plan.passes) == 3  # the maximum, the sum, the derivatives
     assert costly(plan) == ["exp_below"]
-    (kept,) = plan.passes[1].keeps
-    assert plan.passes[2].finds == (kept,)
-    assert kept[1].name == "gradient"
+    (spill,) = plan.spills
+    assert (spill.first, spill.last, spill.output.name) == (1, 2, "gradient")
 
 
-def test_a_reduced_result_keeps_nothing() -> None:
+def test_a_reduced_result_spills_nothing() -> None:
     expressions = composite(lossary.get_loss("cross_entropy"), Variant(labels=True))
     plan = make_plan((Output("value", expressions.value, "sum"),))
-    assert not any(sweep.keeps or sweep.finds for sweep in plan.passes)
+    assert plan.spills == ()
 
 
-def test_what_depends_on_the_named_class_is_not_kept() -> None:
+def test_what_depends_on_the_named_class_is_not_spilled() -> None:
     x, y = argument("x"), argument("y", Kind.ROW)
     apart = where(class_index() == y, 0, exp(x))
     plan = make_plan((Output("o", exp(apart) / sum_over_classes(exp(apart)), "store"),))
-    (kept,) = plan.passes[0].keeps
-    assert kept[0].operation == "exp"
-    assert kept[0].arguments[0] is x
+    (spill,) = plan.spills
+    assert spill.element.operation == "exp"
+    assert spill.element.arguments[0] is x
 
 
-def test_what_an_output_overwrites_is_kept_for_the_next_one_too() -> None:
+def test_each_output_has_one_element_until_it_is_written() -> None:
     x = argument("x")
-    wave = exp(exp(x))
-    share = wave / sum_over_classes(wave)
+    wave, second_wave = exp(exp(x)), exp(3 * x)
+    share = wave / sum_over_classes(wave + second_wave)
     first = Output("first", share, "store")
-    second = Output("second", wave * max_over_classes(share), "store")
+    second = Output("second", second_wave * max_over_classes(share), "store")
     plan = make_plan((first, second))
-    assert [(item is wave, output.name) for item, output in plan.passes[0].keeps] == [
-        (True, "first"),
-        (True, "second"),
+    assert_spills_are_safe(plan)
+    assert [(x.element, x.output.name) for x in plan.spills] == [
+        (plan.spills[0].element, "first"),
+        (plan.spills[1].element, "second"),
     ]
-    assert [[output.name for _, output in sweep.finds] for sweep in plan.passes] == [
-        [],
-        ["first", "second"],
-        ["second"],
-    ]
+
+
+def test_spills_of_random_formulas_are_safe() -> None:
+    for seed in range(60):
+        case = fuzz.Case(seed)
+        loss = lossary.get_loss(case.loss)
+        expressions = composite(loss, Variant(labels=case.has_labels))
+        first = loss.arguments[0]
+        outputs = (
+            Output("value", expressions.value, "store"),
+            Output("gradient", expressions.gradient(first, literal(1)), "store"),
+            Output("hessian", expressions.hessian(first, literal(1)), "store"),
+        )
+        assert_spills_are_safe(make_plan(outputs))

@@ -50,7 +50,7 @@ def test_scalars_keep_their_dtype() -> None:
 
 
 @EVERY_CASE
-def test_without_numba_the_results_are_the_same(
+def test_without_a_compiler_the_results_are_the_same(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = case(reduction="mean")
@@ -59,7 +59,7 @@ def test_without_numba_the_results_are_the_same(
     from lossary.recipe import Book
 
     monkeypatch.setattr(flow, "_recipes", Book())
-    monkeypatch.setattr(backend, "has_numba", lambda: False)
+    monkeypatch.setattr(backend, "has_compiler", lambda: False)
     assert_close(case(reduction="mean"), expected, rtol=1e-13)
 
 

@@ -6,9 +6,9 @@ as small as it can be; the coefficients are then rounded to the format.
 
     python tools/minimax.py
 
-prints the constants as ``src/lossary/kernels/vector_math.py`` holds them, and those of
-``src/lossary/formula/special.py`` (they have no format in their names), with the error of each
-polynomial before its coefficients are rounded.
+prints the constants as ``src/lossary/kernels/functions.py`` and ``power.py`` hold them, and
+those of ``src/lossary/formula/special.py`` (they have no format in their names), with the error of
+each polynomial before its coefficients are rounded.
 """
 
 from __future__ import annotations
@@ -100,6 +100,17 @@ FITS = (
         mp.mpf(1),
         {"F32": 10, "F64": 21},
         CENTER,
+    ),
+    # The same beyond the cubic term, for the logarithms in two parts that powers are made of.
+    Fit(
+        "POWER",
+        lambda z: 2 * mp.atanh(mp.sqrt(z)),
+        lambda z: mp.sqrt(z) * (2 + 2 * z / 3),
+        lambda z: z**2 * mp.sqrt(z),
+        mp.mpf(2) / 5,
+        mp.mpf(0),
+        mp.mpf(1) / 25,
+        {"F64": 8},
     ),
     # Of z = x^2, up to the argument from which the functions use an exponential.
     Fit(

@@ -20,7 +20,7 @@ from lossary.problem import Problem, Request, stored, total
 
 if TYPE_CHECKING:
     from lossary.backends.base import Backend
-    from lossary.kernels.host import Direct
+    from lossary.kernels.host import BoundKernel
     from lossary.record import Loss
 
 Run = Callable[[Sequence[Any]], tuple[Any, ...] | None]
@@ -35,7 +35,7 @@ DESCRIBE: dict[type, Callable[[Any], Any]] = {
     bool: lambda x: (bool, x),
     int: lambda x: (int, x),
     float: lambda x: (float, x or str(x)),
-    np.ndarray: lambda x: (x.dtype, x.shape, x.flags.c_contiguous),
+    np.ndarray: lambda x: (x.dtype, x.shape, x.strides),
     **dict.fromkeys((np.float32, np.float64), lambda x: (x.dtype, (), True)),
 }
 
@@ -120,13 +120,13 @@ class HostRecipe:
         self,
         backend: Backend,
         problem: Problem,
-        direct: Direct,
+        bound: BoundKernel,
         views: Sequence[Callable[[Any], Any] | None],
         gradients: Sequence[str],
     ) -> None:
-        stored, reduced = direct.stored, direct.reduced
-        self.leaves = tuple(direct.leaves)
-        self._direct = direct
+        stored, reduced = bound.stored, bound.reduced
+        self.leaves = tuple(bound.leaves)
+        self._bound = bound
         self._pick = picker(problem.request.loss, self.leaves)
         self._views = views if any(views) else None
         self._number, self._array = backend.finishers(problem.dtype)
@@ -149,7 +149,7 @@ class HostRecipe:
 
     def _shortest(self) -> Run | None:
         """Return the way of a value alone that one chunk gives: there each step is felt."""
-        totals, faults, total = self._direct.totals, self._faults, self._total
+        totals, faults, total = self._bound.totals, self._faults, self._total
         number, factor, views = self._number, self._factor, self._views
         view = None if views is None else views[0]
         uniform = views is None or all(item is view for item in views)
@@ -178,7 +178,7 @@ class HostRecipe:
                 arrays = [x if view is None else view(x) for view, x in pairs]
             except RuntimeError:
                 return None
-        stored, reduced = self._direct(arrays)
+        stored, reduced = self._bound(arrays)
         for place in self._faults:
             if reduced[place]:
                 return None
@@ -223,14 +223,19 @@ def host_recipe(
         outputs += problem.fault_outputs()
     job = backend.job(problem, outputs)
     plan = host.plan_of(outputs)
-    if not host.is_direct(plan, job):
+    geometry = host.geometry(plan, job)
+    if geometry is None:
         return None
-    arrays = [problem.arrays[str(leaf.value)] for leaf in plan.leaves]
+    # As they are given: a NumPy scalar is an array to the problem, and is none in the next call.
+    pick = picker(problem.request.loss, [str(leaf.value) for leaf in plan.leaves])
+    arrays = pick(problem.request)
     views = [backend.addresser(x) for x in arrays]
-    by_address = None not in views and host.is_plain(plan, job)
+    by_address = None not in views
     if not by_address:
         views = [backend.host_viewer(x) for x in arrays]
-    return HostRecipe(backend, problem, host.Direct(plan, job, by_address), views, gradients)
+    return HostRecipe(
+        backend, problem, host.BoundKernel(plan, job, geometry, by_address), views, gradients
+    )
 
 
 def value_outputs(backend: Backend, problem: Problem) -> tuple[Any, ...]:

@@ -212,7 +212,7 @@ def test_plot_without_matplotlib(environment, tmp_path):
 def test_nothing_is_imported_before_it_is_needed(environment):
     code = (
         "import sys, lossary.cli.app;"
-        "heavy = {'pyarrow', 'rich', 'matplotlib', 'numba', 'torch', 'jax', 'mlx', 'dask'};"
+        "heavy = {'pyarrow', 'rich', 'matplotlib', 'llvmlite', 'torch', 'jax', 'mlx', 'dask'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import gc
 import hashlib
 import os
-import pickle
 import subprocess
 import sys
 import textwrap
@@ -21,26 +22,33 @@ import numpy as np
 import pytest
 
 from lossary.kernels import cache
+from lossary.kernels import compile as compiler
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX owners and modes")
 
-SOURCE = """\
-import numba
-
-@numba.njit(nogil=True, error_model="numpy")
-def kernel(x, out):
-    for i in range(x.size):
-        out[i] = 2 * x[i]
+TEXT = """\
+define void @kernel(i64 %count, ptr %x, ptr %y) {
+  %value = load double, ptr %x
+  %twice = fmul double %value, 2.0
+  store double %twice, ptr %y
+  ret void
+}
 """
+PROTOTYPE = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
 
 
 @pytest.fixture(autouse=True)
-def nothing_loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_loaded() -> Iterator[None]:
     """Start without kernels in memory, as a process does, and check the folder anew."""
-    monkeypatch.setattr(cache, "_kernels", {})
+    forget()
     cache._checked.cache_clear()
     yield
     cache._checked.cache_clear()
+    forget()
+
+
+def forget() -> None:
+    compiler._compiled.clear()
 
 
 @pytest.fixture
@@ -51,32 +59,23 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def load_anew(source: str = SOURCE) -> Any:
-    """Load a kernel as a process does that has not loaded it before, and check what it does."""
-    cache._kernels.clear()
-    kernel = cache.load(source, "kernel")
-    assert_doubles(kernel, "float64")
-    return kernel
+def is_compiled(key: str = "key") -> bool:
+    """Load a kernel as a new process does, check what it does, and tell if it was compiled."""
+    forget()
+    written = []
+
+    def text() -> str:
+        written.append(key)
+        return TEXT
+
+    assert_doubles(compiler.load(key, "kernel", text))
+    return bool(written)
 
 
-def assert_doubles(kernel: Any, dtype: str) -> None:
-    x = np.arange(5, dtype=dtype)
-    out = np.empty_like(x)
-    kernel(x, out)
-    np.testing.assert_array_equal(out, 2 * x)
-
-
-def counts(kernel: Any) -> tuple[int, int]:
-    """Return how often the kernel was read from the cache, and how often compiled."""
-    return kernel.stats.cache_hits.total(), kernel.stats.cache_misses.total()
-
-
-def assert_read(kernel: Any) -> None:
-    assert counts(kernel) == (1, 0)
-
-
-def assert_compiled(kernel: Any) -> None:
-    assert counts(kernel) == (0, 1)
+def assert_doubles(kernel: compiler.Compiled) -> None:
+    x, out = np.array([1.5]), np.empty(1)
+    kernel.function(PROTOTYPE)(1, x.ctypes.data, out.ctypes.data)
+    assert out[0] == 3
 
 
 def only_file(place: Path) -> Path:
@@ -85,17 +84,14 @@ def only_file(place: Path) -> Path:
 
 
 _PROCESS = f"""
-    import json, sys
-    import numpy as np
-    from lossary.kernels import cache
+    import sys
+    from lossary.kernels import compile as compiler
 
     print("ready", flush=True)
     sys.stdin.readline()
-    kernel = cache.load({SOURCE!r}, "kernel")
-    x, out = np.arange(5.0), np.empty(5)
-    kernel(x, out)
-    assert out.tolist() == [0, 2, 4, 6, 8]
-    print(kernel.stats.cache_hits.total(), kernel.stats.cache_misses.total())
+    written = []
+    compiler.load("key", "kernel", lambda: written.append(0) or {TEXT!r})
+    print("compiled" if written else "read")
 """
 
 
@@ -120,60 +116,73 @@ def finish(process: subprocess.Popen[str]) -> str:
     return out.splitlines()[-1]
 
 
+# --- memory -----------------------------------------------------------------------------------
+def test_the_same_key_gives_the_same_code(place: Path) -> None:
+    kernel = compiler.load("key", "kernel", lambda: TEXT)
+    assert compiler.load("key", "kernel", lambda: TEXT) is kernel
+    assert compiler.load("another", "kernel", lambda: TEXT) is not kernel
+
+
+def test_a_kernel_that_is_found_is_not_written(place: Path) -> None:
+    assert is_compiled()
+    assert not is_compiled()
+    kept = compiler._compiled.copy()
+    compiler.load("key", "kernel", lambda: pytest.fail("written"))
+    assert compiler._compiled == kept
+
+
+def test_memory_is_bounded_and_the_last_used_stay(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiler, "KEPT", 3)
+    kernels = [compiler.load(str(k), "kernel", lambda: TEXT) for k in range(3)]
+    compiler.load("0", "kernel", lambda: TEXT)
+    compiler.load("3", "kernel", lambda: TEXT)
+    assert [key for key, *_ in compiler._compiled] == ["2", "0", "3"]
+    assert_doubles(kernels[1])  # dropped, but held here
+
+
+def test_dropped_code_is_freed_when_nothing_holds_its_function(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from llvmlite.binding.orcjit import ResourceTracker
+
+    freed = []
+    dispose = ResourceTracker._dispose
+    monkeypatch.setattr(
+        ResourceTracker, "_dispose", lambda self: (freed.append(self.name), dispose(self))
+    )
+    function = compiler.load("key", "kernel", lambda: TEXT).function(PROTOTYPE)
+    forget()
+    gc.collect()
+    assert freed == []
+    x, out = np.array([1.5]), np.empty(1)
+    function(1, x.ctypes.data, out.ctypes.data)
+    assert out[0] == 3
+    del function
+    gc.collect()
+    assert len(freed) == 1
+
+
+def test_what_is_no_module_raises(place: Path) -> None:
+    with pytest.raises(RuntimeError):
+        compiler.load("key", "kernel", lambda: "no module")
+    with pytest.raises(RuntimeError):
+        compiler.load("key", "another_name", lambda: TEXT)
+    assert is_compiled()
+
+
 # --- what is kept -----------------------------------------------------------------------------
-def test_the_same_source_gives_the_same_function(place: Path) -> None:
-    kernel = cache.load(SOURCE, "kernel")
-    assert cache.load(SOURCE, "kernel") is kernel
-    assert cache.load(SOURCE + "# another\n", "kernel") is not kernel
-
-
 def test_a_second_process_reads_what_the_first_compiled(place: Path) -> None:
-    assert finish(start(_PROCESS)) == "0 1"
-    assert finish(start(_PROCESS)) == "1 0"
-
-
-def test_a_second_process_reads_kernels_of_losses(place: Path) -> None:
-    # An elementwise loss, a reduction over rows, and one over columns with scratch memory.
-    script = """
-        import hashlib
-        import numpy as np
-        import lossary
-        from lossary.kernels import cache
-
-        x = np.linspace(-3, 3, 600, dtype=np.float32)
-        results = [
-            lossary.hinge_loss(x, np.sign(x), reduction="mean"),
-            lossary.nll_loss(-abs(x).reshape(100, 6), np.arange(100) % 6),
-            lossary.cosine_similarity_loss(*[x.reshape(2, 3, 100)] * 2, axis=1),
-        ]
-        kernels = cache._kernels.values()
-        print(
-            len(kernels),
-            sum(kernel.stats.cache_hits.total() for kernel in kernels),
-            sum(kernel.stats.cache_misses.total() for kernel in kernels),
-            hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in results)).hexdigest(),
-        )
-    """
-    first, second = finish(start(script)).split(), finish(start(script)).split()
-    assert first[:3] == ["3", "0", "3"]
-    assert second[:3] == ["3", "3", "0"]
-    assert first[3] == second[3]
-
-
-def test_a_kernel_of_several_signatures_has_a_file_for_each(place: Path) -> None:
-    kernel = load_anew()
-    assert_doubles(kernel, "float32")
-    assert len(list(place.iterdir())) == 2
-    again = load_anew()
-    assert_doubles(again, "float32")
-    assert counts(again) == (2, 0)
+    assert finish(start(_PROCESS)) == "compiled"
+    assert finish(start(_PROCESS)) == "read"
 
 
 @posix_only
 def test_folder_and_files_are_closed_to_others(place: Path) -> None:
     before = os.umask(0o002)
     try:
-        load_anew()
+        assert is_compiled()
     finally:
         os.umask(before)
     assert place.stat().st_mode & 0o777 == 0o700
@@ -187,54 +196,44 @@ def test_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: st
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("LOSSARY_CACHE_DIR", value)
     assert cache.folder() is None
-    assert_compiled_in_memory(load_anew())
+    assert_nothing_is_kept()
     assert list(tmp_path.iterdir()) == []
 
 
-def assert_compiled_in_memory(kernel: Any) -> None:
-    assert kernel.stats.cache_path is None
-    assert_doubles(kernel, "float64")
-
-
-def test_numbas_own_cache_stays_off(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "numba"))
-    assert Path(load_anew().stats.cache_path) == place
-    assert not (tmp_path / "numba").exists()
-
-
-def test_flush_forgets_the_files_of_one_kernel(place: Path) -> None:
-    load_anew(SOURCE + "# another\n")
-    kernel = load_anew()
-    kernel._cache.flush()
-    assert_compiled(load_anew())
-    assert_read(load_anew(SOURCE + "# another\n"))
+def assert_nothing_is_kept() -> None:
+    assert is_compiled()
+    assert is_compiled()
 
 
 # --- what a kernel depends on -----------------------------------------------------------------
-def test_another_source_or_environment_is_another_kernel(
+def test_another_key_or_environment_is_another_kernel(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert_compiled(load_anew())
-    assert_read(load_anew())
-    assert_compiled(load_anew(SOURCE + "# another\n"))
-    monkeypatch.setattr(cache, "_environment", lambda: "another processor")
-    assert_compiled(load_anew())
+    assert is_compiled()
+    assert not is_compiled()
+    assert is_compiled("another")
+    with monkeypatch.context() as patched:
+        patched.setattr(cache, "_sources", lambda: "another version of the package")
+        assert is_compiled()
+    with monkeypatch.context() as patched:
+        patched.setattr(compiler, "_version", lambda: "another llvmlite")
+        assert is_compiled()
+    cpu, features = compiler.processor()
+    for processor in ((cpu, ""), ("generic", features)):
+        monkeypatch.setattr(compiler, "processor", lambda given=processor: given)
+        assert is_compiled()
+        assert not is_compiled()
 
 
-def test_the_environment_is_all_that_machine_code_depends_on() -> None:
+def test_versions_are_told_apart() -> None:
     import llvmlite
-    import numba
-    from llvmlite import binding
 
-    found = cache._environment()
-    for part in (sys.version, numba.__version__, llvmlite.__version__):
-        assert part in found
-    assert binding.get_host_cpu_name() in found
-    assert binding.get_host_cpu_features().flatten() in found
-    for name in ("vector_math.py", "intrinsics.py", "cache.py"):
-        assert Path(cache.__file__).with_name(name).read_text(encoding="utf-8") in found
+    assert llvmlite.__version__ in compiler._version()
+    own = cache._sources()
+    for name in ("kernels/functions.py", "kernels/lanes.py", "formula/primitives.py"):
+        path = Path(cache.__file__).parents[1] / name
+        state = path.stat()
+        assert repr((str(path), state.st_size, state.st_mtime_ns)) in own
 
 
 def test_without_the_packages_own_files_nothing_is_kept(
@@ -243,8 +242,8 @@ def test_without_the_packages_own_files_nothing_is_kept(
     def fail() -> str:
         raise FileNotFoundError
 
-    monkeypatch.setattr(cache, "_environment", fail)
-    assert_compiled_in_memory(load_anew())
+    monkeypatch.setattr(cache, "_sources", fail)
+    assert_nothing_is_kept()
 
 
 # --- folders ----------------------------------------------------------------------------------
@@ -254,14 +253,13 @@ def test_a_folder_open_to_others_is_not_used(place: Path, mode: int) -> None:
     place.mkdir()
     place.chmod(mode)
     with pytest.warns(RuntimeWarning) as caught:
-        kernel = load_anew()
-    assert_compiled_in_memory(kernel)
+        assert is_compiled()
     assert [str(warning.message) for warning in caught] == [
         "lossary: the folder of LOSSARY_CACHE_DIR must be yours and closed to others, "
         f"got {str(place)!r}, which has mode {mode:04o}. "
         f"Run chmod 700 on a folder of your own. Until then nothing is kept in {place}."
     ]
-    load_anew(SOURCE + "# another\n")  # no second warning: it would be an error here
+    assert is_compiled()  # no second warning: it would be an error here
     assert list(place.iterdir()) == []
 
 
@@ -270,7 +268,7 @@ def test_a_folder_of_another_user_is_not_used(place: Path, monkeypatch: pytest.M
     place.mkdir(mode=0o700)
     monkeypatch.setattr(os, "getuid", lambda: place.stat().st_uid + 1)
     with pytest.warns(RuntimeWarning, match="belongs to another user"):
-        assert_compiled_in_memory(load_anew())
+        assert_nothing_is_kept()
 
 
 @posix_only
@@ -295,7 +293,7 @@ def test_a_folder_that_cannot_be_made_is_not_used(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("LOSSARY_CACHE_DIR", given.format(root=tmp_path))
     with pytest.warns(RuntimeWarning, match="cannot be used"):
-        assert_compiled_in_memory(load_anew())
+        assert_nothing_is_kept()
 
 
 @posix_only
@@ -305,7 +303,7 @@ def test_an_unsafe_default_folder_is_passed_over_in_silence(
     monkeypatch.delenv("LOSSARY_CACHE_DIR", raising=False)
     monkeypatch.setattr(cache, "_default", lambda: tmp_path)
     tmp_path.chmod(0o755)
-    assert_compiled_in_memory(load_anew())
+    assert_nothing_is_kept()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -316,7 +314,7 @@ def test_without_a_home_folder_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.delenv("LOSSARY_CACHE_DIR", raising=False)
     monkeypatch.setattr(Path, "home", fail)
-    assert_compiled_in_memory(load_anew())
+    assert_nothing_is_kept()
 
 
 def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -354,8 +352,8 @@ def test_default_folders(
 
 
 # --- files ------------------------------------------------------------------------------------
-def with_digest(content: bytes) -> bytes:
-    return hashlib.sha256(content).digest() + content
+def with_digest(path: Path, content: bytes) -> bytes:
+    return hashlib.sha256(path.name.encode() + content).digest() + content
 
 
 def flip(content: bytes, place: int) -> bytes:
@@ -365,67 +363,68 @@ def flip(content: bytes, place: int) -> bytes:
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda content: b"",
-        lambda content: content[:20],
-        lambda content: content[: len(content) // 2],
-        lambda content: content[:-1],
-        lambda content: content + b"\0",
-        lambda content: bytes(len(content)),
-        lambda content: content[:4096] + bytes(len(content) - 4096),
-        lambda content: flip(content, 0),
-        # Eight bytes of machine code: this would crash the process, not raise.
-        lambda content: (
-            flip(content, content.index(b"\x7fELF") + 70)
-            if b"\x7fELF" in content
-            else flip(content, len(content) // 2)
-        ),
-        lambda content: with_digest(b"no pickle"),
-        lambda content: with_digest(pickle.dumps("something else")),
-        lambda content: with_digest(pickle.dumps(tuple(range(9)))),
-        lambda content: with_digest(b"cno_such_module\nname\n."),
+        lambda path, content: b"",
+        lambda path, content: content[:20],
+        lambda path, content: content[: len(content) // 2],
+        lambda path, content: content[:-1],
+        lambda path, content: content + b"\0",
+        lambda path, content: bytes(len(content)),
+        lambda path, content: content[:100] + bytes(len(content) - 100),
+        lambda path, content: flip(content, 0),
+        lambda path, content: flip(content, len(content) // 2),
+        # Machine code: this would crash the process, not raise.
+        lambda path, content: flip(content, 32 + 64),
+        lambda path, content: with_digest(path, b""),
+        lambda path, content: with_digest(path, b"no object file"),
+        # Another kernel's file under this one's name.
+        lambda path, content: with_digest(path.with_name("kernel_0.o"), content[32:]),
+        lambda path, content: with_digest(path, object_of("another")),
     ],
 )
 def test_a_damaged_file_is_compiled_anew_and_mended(place: Path, damage: Any) -> None:
-    assert_compiled(load_anew())
+    assert is_compiled()
     path = only_file(place)
-    path.write_bytes(damage(path.read_bytes()))
-    assert_compiled(load_anew())
-    assert_read(load_anew())
+    path.write_bytes(damage(path, path.read_bytes()))
+    assert is_compiled()
+    assert not is_compiled()
+
+
+def object_of(name: str) -> bytes:
+    return compiler.object_code(TEXT.replace("@kernel", f"@{name}"))
 
 
 @posix_only
 @pytest.mark.parametrize("mode", [0o644, 0o660, 0o602])
 def test_a_file_open_to_others_is_not_read(place: Path, mode: int) -> None:
-    load_anew()
+    assert is_compiled()
     only_file(place).chmod(mode)
-    assert_compiled(load_anew())
+    assert is_compiled()
     assert only_file(place).stat().st_mode & 0o777 == 0o600
-    assert_read(load_anew())
+    assert not is_compiled()
 
 
 @posix_only
 def test_a_file_of_another_user_is_not_read(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    load_anew()
+    assert is_compiled()
     owner = place.stat().st_uid
     cache.folder()  # found safe; what is in it now belongs to somebody else
     monkeypatch.setattr(os, "getuid", lambda: owner + 1)
-    assert_compiled(load_anew())
+    assert is_compiled()
 
 
 def test_a_folder_in_the_place_of_a_file(place: Path) -> None:
-    load_anew()
+    assert is_compiled()
     path = only_file(place)
     path.unlink()
     path.mkdir()
-    assert_compiled(load_anew())
-    assert_compiled(load_anew())
+    assert_nothing_is_kept()
 
 
 def test_a_folder_that_is_gone(place: Path) -> None:
-    load_anew()
+    assert is_compiled()
     only_file(place).unlink()
     place.rmdir()
-    assert_compiled(load_anew())
+    assert is_compiled()
     assert not place.exists()
 
 
@@ -439,42 +438,77 @@ def test_what_cannot_be_written_is_compiled_in_memory(
 
     with monkeypatch.context() as patched:
         patched.setattr(step, fail)
-        assert_compiled(load_anew())
+        assert is_compiled()
     assert list(place.iterdir()) == []  # no temporary file is left either
-    assert_compiled(load_anew())
-    assert_read(load_anew())
+    assert is_compiled()
+    assert not is_compiled()
 
 
 @posix_only
 def test_a_read_only_folder_is_still_read(place: Path) -> None:
-    load_anew()
+    assert is_compiled()
     place.chmod(0o500)
     try:
         if os.access(place, os.W_OK):
             pytest.skip("this user may write anywhere")
-        assert_read(load_anew())
-        assert_compiled(load_anew(SOURCE + "# another\n"))
+        assert not is_compiled()
+        assert is_compiled("another")
     finally:
         place.chmod(0o700)
 
 
-# --- many at once -----------------------------------------------------------------------------
-def test_threads_that_ask_for_one_kernel_compile_it_once(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def make_slowly(source: str, name: str) -> Any:
-        time.sleep(0.2)
-        return make(source, name)
+# --- size -------------------------------------------------------------------------------------
+def test_what_was_used_longest_ago_goes_first(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.mkdir(mode=0o700)
+    now = time.time()
+    for k in range(6):
+        path = place / f"kernel_{k}.o"
+        path.write_bytes(bytes(1000))
+        os.utime(path, (now, now - 100 * k))
+    for name, age in (("old.tmp", 1e6), ("new.tmp", 0), ("notes.txt", 1e6)):
+        (place / name).write_bytes(bytes(5000))
+        os.utime(place / name, (now, now - age))
+    cache.prune(place)
+    assert len(list(place.glob("*.o"))) == 6
+    monkeypatch.setattr(cache, "MOST", 3500)
+    cache.prune(place)
+    left = sorted(path.name for path in place.iterdir())
+    assert left == ["kernel_0.o", "kernel_1.o", "kernel_2.o", "new.tmp", "notes.txt"]
 
-    make = cache._make
-    monkeypatch.setattr(cache, "_make", make_slowly)
+
+def test_the_folder_is_bounded_by_writing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MOST", 10_000)
+    place.mkdir(mode=0o700)
+    for k in range(300):
+        cache.file_of("kernel", str(k)).write(bytes(1000))  # type: ignore[union-attr]
+    # It is looked at after one write in sixteen or so.
+    assert len(list(place.iterdir())) < 10 + 150
+
+
+def test_reading_is_use(place: Path) -> None:
+    assert is_compiled()
+    path = only_file(place)
+    long_ago = time.time() - 10 * 86400
+    os.utime(path, (long_ago, long_ago))
+    assert not is_compiled()
+    assert path.stat().st_mtime > long_ago + 86400
+
+
+# --- many at once -----------------------------------------------------------------------------
+def test_threads_that_ask_for_one_kernel_compile_it_once(place: Path) -> None:
+    def text() -> str:
+        written.append(0)
+        time.sleep(0.2)
+        return TEXT
+
+    written: list[int] = []
     together = threading.Barrier(8, timeout=60)
     kernels: list[Any] = []
 
     def ask() -> None:
         together.wait()
-        kernel = cache.load(SOURCE, "kernel")
-        assert_doubles(kernel, "float64")
+        kernel = compiler.load("key", "kernel", text)
+        assert_doubles(kernel)
         kernels.append(kernel)
 
     askers = [threading.Thread(target=ask) for _ in range(8)]
@@ -484,7 +518,7 @@ def test_threads_that_ask_for_one_kernel_compile_it_once(
         asker.join(120)
     assert len(kernels) == 8
     assert len({id(kernel) for kernel in kernels}) == 1
-    assert_compiled(kernels[0])
+    assert written == [0]
 
 
 def test_processes_that_ask_for_one_kernel(place: Path) -> None:
@@ -496,33 +530,47 @@ def test_processes_that_ask_for_one_kernel(place: Path) -> None:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    assert {finish(process) for process in processes} <= {"0 1", "1 0"}
+    assert {finish(process) for process in processes} <= {"compiled", "read"}
     only_file(place)
-    assert finish(start(_PROCESS)) == "1 0"
+    assert finish(start(_PROCESS)) == "read"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_child_loads_kernels(place: Path) -> None:
-    script = """
-        import os, signal, warnings
+def test_a_child_forked_while_kernels_are_made_makes_its_own(place: Path) -> None:
+    script = f"""
+        import os, signal, threading, warnings
         warnings.simplefilter("ignore", DeprecationWarning)
-        from lossary.kernels import cache
+        from lossary.kernels import compile as compiler
 
-        cache._lock.acquire()  # as if another thread had been loading a kernel at the fork
-        child = os.fork()
-        if child == 0:
-            signal.alarm(60)  # a child that hangs must not stay behind
-            cache.load("def kernel(): pass", "kernel")
-            os._exit(7)
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status))
+        def make():
+            k = 0
+            while not stopped.is_set():
+                compiler.load(f"{{k}}", "kernel", lambda: {TEXT!r})
+                k += 1
+                compiler._compiled.clear()  # frees the code
+
+        stopped = threading.Event()
+        threads = [threading.Thread(target=make) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        codes = []
+        for k in range(20):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(60)  # a child that hangs must not stay behind
+                compiler.load(f"child {{k}}", "kernel", lambda: {TEXT!r})
+                os._exit(7)
+            _, status = os.waitpid(child, 0)
+            codes.append(os.waitstatus_to_exitcode(status))
+        stopped.set()
+        print(set(codes))
     """
-    assert finish(start(script)) == "7"
+    assert finish(start(script)) == "{7}"
 
 
 def test_nothing_is_said_about_it(place: Path) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        load_anew()
-        load_anew()
+        assert is_compiled()
+        assert not is_compiled()
     assert caught == []

@@ -21,7 +21,7 @@ from lossary.problem import Problem, total
 from lossary.recipe import HostRecipe, value_outputs
 
 if TYPE_CHECKING:
-    from lossary.kernels.host import Job
+    from lossary.kernels.memory import Job
 
 # So many numbers are added up as the library does it.
 _FEW = 8

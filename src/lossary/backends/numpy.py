@@ -1,4 +1,4 @@
-"""NumPy: fused kernels over host memory; plain NumPy operations where Numba is missing."""
+"""NumPy: fused kernels over host memory; plain NumPy operations where llvmlite is missing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lossary.problem import Problem
 from lossary.recipe import HostRecipe, host_recipe, value_outputs
 
 if TYPE_CHECKING:
-    from lossary.kernels.host import Job
+    from lossary.kernels.memory import Job
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -93,7 +93,7 @@ class NumpyBackend(Backend):
 
     def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Run the fused kernel."""
-        if not has_numba() or problem.has_no_classes:
+        if not has_compiler() or problem.has_no_classes:
             return super().run(problem, outputs)
         from lossary.kernels import host
 
@@ -106,10 +106,10 @@ class NumpyBackend(Backend):
 
     def job(self, problem: Problem, outputs: tuple[Output, ...]) -> Job:
         """Return what a kernel has to do, in terms of host memory."""
-        from lossary.kernels import host
+        from lossary.kernels.memory import Job
 
         arrays = {name: np.asarray(x) for name, x in problem.arrays.items()}
-        return host.Job(
+        return Job(
             outputs=outputs,
             arrays=arrays,
             numbers=kernel_numbers(problem, arrays),
@@ -127,7 +127,7 @@ class NumpyBackend(Backend):
         gradients: Sequence[str] = (),
     ) -> HostRecipe | None:
         """Return a recipe for calls of the same signature."""
-        if not has_numba():
+        if not has_compiler():
             return None
         return host_recipe(self, problem, outputs or value_outputs(self, problem), gradients)
 
@@ -137,7 +137,10 @@ class NumpyBackend(Backend):
 
     def finishers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         """Return what makes numbers, and what makes kernels' arrays, what the caller gets."""
-        return quiet(dtype, self.dtype(dtype).type), _unwrapped
+        number = self.dtype(dtype)
+        if dtype == "bfloat16":
+            return number.type, lambda x: x.view(number)
+        return quiet(dtype, number.type), _unwrapped
 
     def to_numpy(self, x: Any) -> Array:
         """Return the array itself."""
@@ -193,9 +196,9 @@ def quiet(dtype: str, make: Callable[[float], Any]) -> Callable[[float], Any]:
 
 
 @cache
-def has_numba() -> bool:
+def has_compiler() -> bool:
     """Tell whether kernels can be compiled here."""
-    return importlib.util.find_spec("numba") is not None
+    return importlib.util.find_spec("llvmlite") is not None
 
 
 BACKEND = NumpyBackend(np)

@@ -12,7 +12,7 @@ import torch
 from array_api_compat import torch as namespace
 
 from lossary.backends.base import _PYTHON, ArrayOperations, Backend
-from lossary.backends.numpy import has_numba, kernel_numbers, quiet
+from lossary.backends.numpy import has_compiler, kernel_numbers, quiet
 from lossary.backends.torch_autograd import Differentiable, fused_with_gradients
 from lossary.backends.torch_tracking import (
     PLAIN,
@@ -29,7 +29,7 @@ from lossary.problem import Problem, stored
 from lossary.recipe import DESCRIBE, host_recipe, value_outputs
 
 if TYPE_CHECKING:
-    from lossary.kernels.host import Job
+    from lossary.kernels.memory import Job
 
 
 class TorchOperations(ArrayOperations):
@@ -138,7 +138,7 @@ class TorchBackend(Backend):
         gradients: Sequence[str] = (),
     ) -> Any:
         """Return a recipe for calls of the same signature, differentiable where asked for."""
-        if not (has_numba() and self.readable(problem)):
+        if not (has_compiler() and self.readable(problem)):
             return None
         if outputs is not None or not any(map(is_followed, problem.arrays.values())):
             chosen = outputs or value_outputs(self, problem)
@@ -149,10 +149,10 @@ class TorchBackend(Backend):
 
     def job(self, problem: Problem, outputs: tuple[Output, ...]) -> Job:
         """Return what a kernel has to do, in terms of host memory."""
-        from lossary.kernels import host
+        from lossary.kernels.memory import Job
 
         arrays = {name: self.host_viewer(x)(x) for name, x in problem.arrays.items()}
-        return host.Job(
+        return Job(
             outputs=outputs,
             arrays=arrays,
             numbers=kernel_numbers(problem, arrays),
@@ -202,7 +202,7 @@ class TorchBackend(Backend):
 
     def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Run the fused kernel on host tensors, torch operations on others."""
-        if problem.has_no_classes or not (has_numba() and self.readable(problem)):
+        if problem.has_no_classes or not (has_compiler() and self.readable(problem)):
             return self.plain(problem, outputs)
         from lossary.kernels import host
 

@@ -85,4 +85,4 @@ def describe(x: torch.Tensor) -> tuple[Any, ...]:
     tracked = x.requires_grad and _grad_enabled()
     # Integers are computed in the default dtype, which may change between calls.
     dtype = x.dtype if x.is_floating_point() else (x.dtype, torch.get_default_dtype())
-    return (dtype, x.shape, x.is_contiguous(), x.is_cpu or x.device, tracked)
+    return (dtype, x.shape, x.stride(), x.is_cpu or x.device, tracked)

@@ -4,11 +4,15 @@ Every reduction along the class axis needs the results of the passes before it. 
 node is the number of passes that must be complete before it can be evaluated: a reduction is
 computed during the pass numbered by its argument's stage and is available one stage later. An
 element output (a gradient) is written during the pass numbered by its own stage.
+
+An element that costs more than memory does is computed in one pass only: that pass spills it into
+the memory of an element output that a later pass writes, and the passes from then on reload it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from lossary.formula.elements import asks, walk_elements
@@ -17,6 +21,7 @@ from lossary.formula.lower import lower
 from lossary.formula.primitives import PRIMITIVES
 
 Role = Literal["store", "sum", "count", "minimum", "maximum"]
+REDUCTIONS = ("sum", "max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +34,25 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
-    """One sweep over the classes of a row: reductions updated and outputs written in it.
+class Spill:
+    """An element that is kept in the memory of an output.
 
-    Elements that cost more than memory does are not computed in every pass that needs them: the
-    first one ``keeps`` them where an output will be written, the later ones ``find`` them there.
+    Pass ``first`` computes and writes it; later passes up to ``last`` read it; in pass ``last``
+    the output itself is written, after the element has been read.
     """
+
+    element: Expression
+    output: Output
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One sweep over the classes of a row: reductions updated and outputs written in it."""
 
     reductions: tuple[Expression, ...]
     outputs: tuple[Output, ...]
-    keeps: tuple[tuple[Expression, Output], ...] = ()
-    finds: tuple[tuple[Expression, Output], ...] = ()
-
-    @property
-    def sums(self) -> tuple[Expression, ...]:
-        """The reductions that are sums."""
-        return tuple(item for item in self.reductions if item.operation == "sum")
 
     @property
     def wanted(self) -> tuple[Expression, ...]:
@@ -52,22 +60,8 @@ class Pass:
         reduced = tuple(item.arguments[0] for item in self.reductions)
         return reduced + tuple(output.expression for output in self.outputs)
 
-    @property
-    def memory(self) -> tuple[Output, ...]:
-        """The outputs whose memory is written or read."""
-        kept = [output for _, output in (*self.keeps, *self.finds)]
-        return tuple({output.name: output for output in (*self.outputs, *kept)}.values())
 
-    @property
-    def of_named_class(self) -> Pass:
-        """The part that depends on which class a row names."""
-        return Pass(
-            tuple(item for item in self.reductions if asks(item.arguments[0])),
-            tuple(output for output in self.outputs if asks(output.expression)),
-        )
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """All that a kernel needs to know; ``stages`` maps the id of a node to its stage."""
 
@@ -77,11 +71,41 @@ class Plan:
     nodes: tuple[Expression, ...]
     stages: dict[int, int]
     passes: tuple[Pass, ...]
+    spills: tuple[Spill, ...]
+
+    @cached_property
+    def text(self) -> str:
+        """Everything that the plan says, as text: equal texts give equal kernels."""
+        places = {id(item): place for place, item in enumerate(self.nodes)}
+        nodes = [
+            f"{item.operation} {item.kind} {item.value!r} {[places[id(x)] for x in item.arguments]}"
+            for item in self.nodes
+        ]
+        outputs = [f"{o.name} {o.role} {places[id(o.expression)]}" for o in self.outputs]
+        return "\n".join([*nodes, *outputs])
 
     @property
-    def has_rows(self) -> bool:
-        """Whether the outputs depend on reductions along a class axis."""
-        return any(item.kind is Kind.ROW for item in self.nodes)
+    def stored(self) -> tuple[Output, ...]:
+        """The outputs that are kept per element or row."""
+        return tuple(output for output in self.outputs if output.role == "store")
+
+    @property
+    def reduced(self) -> tuple[Output, ...]:
+        """The outputs that are reduced over everything."""
+        return tuple(output for output in self.outputs if output.role != "store")
+
+    @cached_property
+    def row_values(self) -> tuple[Expression, ...]:
+        """The nodes that have one value per row, in the order of their computation."""
+        return tuple(item for item in self.nodes if item.kind is Kind.ROW)
+
+    @cached_property
+    def used_by_elements(self) -> frozenset[int]:
+        """The ids of the row values and constants that elements are computed from."""
+        users = [item for item in self.nodes if item.kind is Kind.ELEMENT]
+        return frozenset(
+            id(x) for item in users for x in item.arguments if x.kind is not Kind.ELEMENT
+        )
 
 
 def make_plan(outputs: tuple[Output, ...]) -> Plan:
@@ -93,18 +117,25 @@ def make_plan(outputs: tuple[Output, ...]) -> Plan:
     )
     nodes = tuple(walk(*lowered))
     stages = _stages(nodes)
-    count = 1 + max(
-        (_pass_of(item, stages) for item in nodes if item.operation in {"sum", "max"}), default=-1
-    )
     elements = [output for output in outputs if output.expression.kind is Kind.ELEMENT]
-    count = max([count, *(stages[id(output.expression)] + 1 for output in elements)])
+    reductions = [item for item in nodes if item.operation in REDUCTIONS]
+    ends = [stages[id(item)] for item in reductions]
+    ends += [stages[id(output.expression)] + 1 for output in elements]
+    passes = tuple(
+        Pass(
+            tuple(item for item in reductions if stages[id(item)] == number + 1),
+            tuple(o for o in elements if stages[id(o.expression)] == number),
+        )
+        for number in range(max(ends, default=0))
+    )
     return Plan(
         outputs=outputs,
         leaves=tuple(item for item in nodes if item.operation in LEAVES),
         parameters=tuple(str(item.value) for item in nodes if item.operation == "parameter"),
         nodes=nodes,
         stages=stages,
-        passes=_keeping([_pass(number, nodes, stages, elements) for number in range(count)]),
+        passes=passes,
+        spills=_spills(passes),
     )
 
 
@@ -112,57 +143,32 @@ def _stages(nodes: tuple[Expression, ...]) -> dict[int, int]:
     stages: dict[int, int] = {}
     for item in nodes:
         stage = max((stages[id(child)] for child in item.arguments), default=0)
-        stages[id(item)] = stage + (item.operation in {"sum", "max"})
+        stages[id(item)] = stage + (item.operation in REDUCTIONS)
     return stages
 
 
-def _pass_of(reduction: Expression, stages: dict[int, int]) -> int:
-    return stages[id(reduction)] - 1
+def _spills(passes: tuple[Pass, ...]) -> tuple[Spill, ...]:
+    """Find for each output that is written late a costly element that it needs from before.
 
-
-def _pass(
-    number: int,
-    nodes: tuple[Expression, ...],
-    stages: dict[int, int],
-    elements: list[Output],
-) -> Pass:
-    reductions = tuple(
-        item
-        for item in nodes
-        if item.operation in {"sum", "max"} and _pass_of(item, stages) == number
-    )
-    outputs = tuple(output for output in elements if stages[id(output.expression)] == number)
-    return Pass(reductions, outputs)
-
-
-def _keeping(passes: list[Pass]) -> tuple[Pass, ...]:
-    """Let passes keep what later ones need, where the outputs of these will be written."""
+    An output's memory holds one element at most, from the pass that computes the element first to
+    the one that writes the output; so nothing overwrites it before it is read for the last time.
+    """
     first: dict[int, int] = {}
-    keeps: list[list[tuple[Expression, Output]]] = [[] for _ in passes]
-    finds: list[list[tuple[Expression, Output]]] = [[] for _ in passes]
+    found: list[Spill] = []
     for number, sweep in enumerate(passes):
-        kept: set[int] = set()
         for output in sweep.outputs:
+            taken = {id(spill.element) for spill in found}
             known = [
                 item
-                for item in walk_elements([output.expression])
-                if id(item) in first and id(item) not in kept and _is_costly(item)
+                for item in walk_elements([output.expression], taken)
+                if item.operation in PRIMITIVES
+                and PRIMITIVES[item.operation].costly
+                and id(item) not in taken
+                and first.get(id(item), number) < number
+                and not asks(item)
             ]
             if output.role == "store" and known:
-                place = first[id(known[-1])]
-                kept.add(id(known[-1]))
-                keeps[place].append((known[-1], output))
-                for later in finds[place + 1 : number + 1]:
-                    later.append((known[-1], output))
+                found.append(Spill(known[-1], output, first[id(known[-1])], number))
         for item in walk_elements(sweep.wanted):
             first.setdefault(id(item), number)
-    return tuple(
-        replace(sweep, keeps=tuple(keep), finds=tuple(find))
-        for sweep, keep, find in zip(passes, keeps, finds, strict=True)
-    )
-
-
-def _is_costly(item: Expression) -> bool:
-    """Tell whether an element is the same for every label, and dearer than memory."""
-    row = PRIMITIVES.get(item.operation)
-    return row is not None and row.costly and not asks(item)
+    return tuple(found)

@@ -1,7 +1,7 @@
 """The table of primitives: one row each, with everything the package knows about it.
 
-A row gives the partial derivatives, the spelling for array libraries, the spelling in a compiled
-kernel, and the LaTeX and plain text. The conventions at kinks live here and nowhere else:
+A row gives the partial derivatives, the spelling, and the LaTeX and plain text. The conventions at
+kinks live here and nowhere else:
 
 * the derivative of ``max(0, z)`` is 0 at z = 0 (a tie goes to the constant, else to the first);
 * the derivative of ``|r|`` is 0 at r = 0;
@@ -9,11 +9,9 @@ kernel, and the LaTeX and plain text. The conventions at kinks live here and now
 * ``scale(c, x)`` is ``c * x`` with a zero c winning over an infinite x; ``join(c, x)``, which
   multiplies derivatives, lets a zero win on either side.
 
-In the array spelling ``xp`` is the array library, seen through its backend. In the kernel
-spelling ``{s}`` is the suffix of the precision at that place, ``{f}`` its type, ``{w}`` the suffix
-of the kernel's working precision, and ``vm`` and ``ops`` are the modules of vector mathematics and
-intrinsics. In text and LaTeX ``{0:6}`` is an operand that gets parentheses if it binds less tightly
-than 6 (see :data:`BINDING`); ``{0}`` needs none.
+A primitive is spelled once, with the operations of a machine ``xp``: an array library, seen through
+its backend, or the registers of a compiled kernel. In text and LaTeX ``{0:6}`` is an operand that
+gets parentheses if it binds less tightly than 6 (see :data:`BINDING`); ``{0}`` needs none.
 """
 
 from __future__ import annotations
@@ -45,12 +43,15 @@ BINDING = {
 
 @dataclass(frozen=True, slots=True)
 class Primitive:
-    """One row of the table; one for kernels alone has no derivative and no array spelling."""
+    """One row of the table.
+
+    One for kernels alone has no derivative, and registers have its only spelling. A kernel keeps
+    the value of one that is costly rather than computing it again.
+    """
 
     name: str
     arity: int
     array: Callable[..., Any]
-    kernel: str
     latex: str
     text: str
     partials: Partials | None = None
@@ -60,13 +61,9 @@ class Primitive:
     bounded: bool = False
     reduces: bool = False
     kernel_only: bool = False
+    costly: bool = False
     kind: Kind = field(default=Kind.CONSTANT)
     expand: Callable[..., Expression] | None = None
-
-    @property
-    def costly(self) -> bool:
-        """Whether a kernel had better keep its value than compute it again."""
-        return "vm." in self.kernel or self.name == "power"
 
     @property
     def early(self) -> bool:
@@ -161,13 +158,13 @@ def _operands(arity: int) -> str:
     return ", ".join(f"{{{i}}}" for i in range(arity))
 
 
-def _row(name: str, arity: int, array: Callable[..., Any], kernel: str, **rest: Any) -> Primitive:
+def _row(name: str, arity: int, array: Callable[..., Any], **rest: Any) -> Primitive:
     spelled = _operands(arity)
     rest.setdefault("text", f"{name}({spelled})")
     title = name.replace("_", " ")
     rest.setdefault("latex", rf"\operatorname{{{{{title}}}}}\left({spelled}\right)")
     rest.setdefault("latex_precedence", rest.get("precedence", BINDING["atom"]))
-    return Primitive(name=name, arity=arity, array=array, kernel=kernel, **rest)
+    return Primitive(name=name, arity=arity, array=array, **rest)
 
 
 def _comparison(name: str, array: Callable[..., Any], sign: str, latex: str) -> Primitive:
@@ -175,7 +172,6 @@ def _comparison(name: str, array: Callable[..., Any], sign: str, latex: str) -> 
         name,
         2,
         array,
-        f"({{0}} {sign} {{1}})",
         latex=f"{{0:4}} {latex} {{1:4}}",
         text=f"{{0:4}} {sign} {{1:4}}",
         precedence=3,
@@ -184,12 +180,11 @@ def _comparison(name: str, array: Callable[..., Any], sign: str, latex: str) -> 
 
 
 def _composite(name: str, arity: int, expand: Callable[..., Expression], **rest: Any) -> Primitive:
-    return _row(name, arity, _unexpanded, "", expand=expand, **rest)
+    return _row(name, arity, _unexpanded, expand=expand, **rest)
 
 
 def _prepared(name: str, arity: int) -> Primitive:
-    kernel = f"vm.{name}_{{w}}({_operands(arity)})"
-    return _row(name, arity, _unexpanded, kernel, kernel_only=True)
+    return _row(name, arity, _unexpanded, kernel_only=True, costly=True)
 
 
 def _unexpanded(*_: Any) -> Any:
@@ -255,85 +250,82 @@ def _call(
     name: str, partials: Partials, array: Callable[..., Any] | None = None, **rest: Any
 ) -> Any:
     spelled = array or (lambda xp, x: getattr(xp, name)(x))
-    return _row(name, 1, spelled, f"vm.{name}_{{s}}({{0}})", partials=partials, **rest)
+    return _row(name, 1, spelled, partials=partials, costly=True, **rest)
 
 
 # fmt: off
 _TABLE = (
     # leaves of their own kind -----------------------------------------------------------------
-    _row("index", 0, lambda xp: xp.index(), "{f}(j)", kind=Kind.ELEMENT, latex="k", text="k"),
-    _row("class_count", 0, lambda xp: xp.class_count(), "{f}(classes)", latex="C", text="C"),
+    _row("index", 0, lambda xp: xp.index(), kind=Kind.ELEMENT, latex="k", text="k"),
+    _row("class_count", 0, lambda xp: xp.class_count(), latex="C", text="C"),
     # arithmetic -------------------------------------------------------------------------------
     _row(
-        "add", 2, lambda xp, a, b: a + b, "({0} + {1})",
+        "add", 2, lambda xp, a, b: a + b,
         partials=lambda a, b: (literal(1), literal(1)),
         latex="{0:5} + {1:5}", text="{0:5} + {1:5}", precedence=5,
     ),
     _row(
-        "subtract", 2, lambda xp, a, b: a - b, "({0} - {1})",
+        "subtract", 2, lambda xp, a, b: a - b,
         partials=lambda a, b: (literal(1), literal(-1)),
         latex="{0:5} - {1:6}", text="{0:5} - {1:6}", precedence=5,
     ),
     _row(
-        "multiply", 2, lambda xp, a, b: a * b, "({0} * {1})",
+        "multiply", 2, lambda xp, a, b: a * b,
         partials=lambda a, b: (b, a),
         latex=r"{0:7} \, {1:7}", text="{0:7} * {1:7}", precedence=7,
     ),
     _row(
-        "divide", 2, lambda xp, a, b: a / b, "({0} / {1})",
+        "divide", 2, lambda xp, a, b: a / b,
         partials=lambda a, b: (1 / b, -(a / b) / b),
         latex=r"\frac{{{0}}}{{{1}}}", text="{0:7} / {1:8}", precedence=7,
     ),
     _row(
-        "negative", 1, lambda xp, a: -a, "(-{0})", partials=lambda a: (literal(-1),),
+        "negative", 1, lambda xp, a: -a, partials=lambda a: (literal(-1),),
         latex="-{0:6}", text="-{0:6}", precedence=5,
     ),
     _row(
-        "power", 2, lambda xp, a, b: a**b, "({0} ** {1})", partials=_power_partials,
+        "power", 2, lambda xp, a, b: a**b, partials=_power_partials, costly=True,
         latex="{0:10}^{{{1}}}", text="{0:9} ** {1:8}", precedence=8,
     ),
     _row(
-        "absolute", 1, lambda xp, a: xp.abs(a), "abs({0})",
+        "absolute", 1, lambda xp, a: xp.abs(a),
         partials=lambda a: (node("sign", a),), latex=r"\left|{0}\right|", text="abs({0})",
     ),
     _row(
         "sign", 1, lambda xp, a: xp.sign(a),
-        "ops.select({0} > 0, {f}(1), ops.select({0} < 0, {f}(-1), {0}))",
         partials=lambda a: (literal(0),), bounded=True,
     ),
     _row(
-        "sqrt", 1, lambda xp, a: xp.sqrt(a), "{f}(math.sqrt({0}))",
+        "sqrt", 1, lambda xp, a: xp.sqrt(a),
         partials=lambda a: (0.5 / node("sqrt", a),), latex=r"\sqrt{{{0}}}",
     ),
     _row(
         "scale", 2, _scale,
-        "({0} * ops.select(({0} == 0) & (not (abs({1}) < math.inf)), {f}(0), {1}))",
         partials=lambda c, x: (x, c),
         latex=r"{0:7} \, {1:7}", text="{0:7} * {1:7}", precedence=7,
     ),
     _row(
         "join", 2, _join,
-        "ops.select(({0} == 0) | ({1} == 0), {f}(0), {0} * {1})",
         partials=lambda c, x: (x, c),
         latex=r"{0:7} \, {1:7}", text="{0:7} * {1:7}", precedence=7,
     ),
     _row(
         # a^2 / b where a^2 may be beyond the dtype, or b^2 in the derivative.
-        "square_over", 2, lambda xp, a, b: a * (a / b), "({0} * ({0} / {1}))",
+        "square_over", 2, lambda xp, a, b: a * (a / b),
         partials=lambda a, b: (2 * (a / b), -(a / b) * (a / b)),
         latex=r"\frac{{{0:10}^{{2}}}}{{{1}}}", text="{0:9} ** 2 / {1:8}", precedence=7,
     ),
     # choices ----------------------------------------------------------------------------------
     _row(
-        "maximum", 2, lambda xp, a, b: xp.maximum(a, b), "ops.maximum({0}, {1})",
+        "maximum", 2, lambda xp, a, b: xp.maximum(a, b),
         partials=_slope_of_maximum, latex=r"\max\left({0}, {1}\right)", text="max({0}, {1})",
     ),
     _row(
-        "minimum", 2, lambda xp, a, b: xp.minimum(a, b), "ops.minimum({0}, {1})",
+        "minimum", 2, lambda xp, a, b: xp.minimum(a, b),
         partials=_slope_of_minimum, latex=r"\min\left({0}, {1}\right)", text="min({0}, {1})",
     ),
     _row(
-        "where", 3, lambda xp, c, a, b: xp.where(c, a, b), "ops.select({0}, {1}, {2})",
+        "where", 3, lambda xp, c, a, b: xp.where(c, a, b),
         partials=lambda c, a, b: (None, node("where", c, 1, 0), node("where", c, 0, 1)),
         latex=r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
         text="where({0}, {1}, {2})",
@@ -342,20 +334,20 @@ _TABLE = (
     _comparison("less_equal", lambda xp, a, b: a <= b, "<=", r"\le"),
     _comparison("equal", lambda xp, a, b: a == b, "==", "="),
     _row(
-        "logical_and", 2, lambda xp, a, b: a & b, "({0} & {1})",
+        "logical_and", 2, lambda xp, a, b: a & b,
         latex=r"{0:2} \wedge {1:2}", text="{0:2} and {1:2}", precedence=2, boolean=True,
     ),
     _row(
-        "logical_or", 2, lambda xp, a, b: a | b, "({0} | {1})",
+        "logical_or", 2, lambda xp, a, b: a | b,
         latex=r"{0:1} \vee {1:1}", text="{0:1} or {1:1}", precedence=1, boolean=True,
     ),
     _row(
         # A comparison of two parameters is a Python bool, and ~True is -2.
-        "logical_not", 1, lambda xp, a: not a if isinstance(a, bool) else ~a, "(not {0})",
+        "logical_not", 1, lambda xp, a: not a if isinstance(a, bool) else ~a,
         latex=r"\neg {0:4}", text="not {0:4}", precedence=4, boolean=True,
     ),
     _row(
-        "is_finite", 1, lambda xp, a: xp.isfinite(a), "(abs({0}) < math.inf)",
+        "is_finite", 1, lambda xp, a: xp.isfinite(a),
         latex=r"\left|{0}\right| < \infty", text="is_finite({0})", latex_precedence=3, boolean=True,
     ),
     # functions --------------------------------------------------------------------------------
@@ -364,7 +356,7 @@ _TABLE = (
     _call("log", lambda x: (1 / x,), latex=r"\log\left({0}\right)", latex_precedence=9),
     _call("log1p", lambda x: (1 / (1 + x),), latex=r"\log\left(1 + {0:5}\right)",
           latex_precedence=9),
-    _row("log1p_unit", 1, lambda xp, x: xp.log1p(x), "vm.log1p_unit_{s}({0})",
+    _row("log1p_unit", 1, lambda xp, x: xp.log1p(x), costly=True,
          partials=lambda x: (1 / (1 + x),), latex=r"\log\left(1 + {0:5}\right)", text="log1p({0})",
          latex_precedence=9),
     _call("tanh", lambda x: (4 * node("sigmoid", 2 * x) * node("sigmoid", -2 * x),), bounded=True,
@@ -376,26 +368,25 @@ _TABLE = (
     _call("log_cosh", lambda x: (node("tanh", x),), _log_cosh,
           latex=r"\log\cosh\left({0}\right)", latex_precedence=9),
     _row(
-        "exp_difference", 2, _exp_difference, "vm.exp_difference_{s}({0}, {1})",
+        "exp_difference", 2, _exp_difference, costly=True,
         partials=lambda a, b: (node("exp_difference", a, b), -node("exp_difference", a, b)),
         latex=r"e^{{{0:5} - {1:6}}}", text="exp({0:5} - {1:6})", latex_precedence=8,
     ),
     # distances from a largest value, 0 at that value itself even if it is infinite -----------
     _row(
-        "gap", 2, _gap, "ops.select({0} == {1}, {f}(0), {0} - {1})",
+        "gap", 2, _gap,
         partials=lambda a, b: (literal(1), literal(-1)),
         latex="{0:5} - {1:6}", text="{0:5} - {1:6}", precedence=5,
     ),
     _row(
-        "exp_gap", 2, _exp_gap,
-        "ops.select({0} == {1}, {f}(1), vm.exp_difference_{s}({0}, {1}))",
+        "exp_gap", 2, _exp_gap, costly=True,
         partials=lambda a, b: (node("exp_gap", a, b), -node("exp_gap", a, b)),
         latex=r"e^{{{0:5} - {1:6}}}", text="exp({0:5} - {1:6})", latex_precedence=8,
     ),
     _row(
         # exp(a - b) less the 1 that it is where a is b: the derivative does not know of that.
         "exp_tail", 2, lambda xp, a, b: _exp_gap(xp, a, b) - xp.where(a == b, 1.0, 0.0),
-        "ops.select({0} == {1}, {f}(0), vm.exp_difference_{s}({0}, {1}))",
+        costly=True,
         partials=lambda a, b: (node("exp_gap", a, b), -node("exp_gap", a, b)),
         latex=r"\left(e^{{{0:5} - {1:6}}} - \begin{{cases}} 1 & \text{{if }} {0:4} = {1:4} \\ 0 & "
         r"\text{{otherwise}} \end{{cases}}\right)",
@@ -404,7 +395,7 @@ _TABLE = (
     _row(
         # log((s + e^d) / e^d), where d <= 0, and s >= 1 unless d = 0: neither term is below 0.
         "surprise", 2, lambda xp, s, d: xp.log1p(s + xp.expm1(d)) - d,
-        "(vm.log1p_{s}({0} + vm.expm1_{s}({1})) - {1})", partials=_surprise_partials,
+        costly=True, partials=_surprise_partials,
         latex=r"\log\left({0:5} + e^{{{1:5}}}\right) - {1:6}",
         text="log({0:5} + exp({1:5})) - {1:6}", precedence=5,
     ),
@@ -415,15 +406,15 @@ _TABLE = (
     _prepared("below_factor", 1),
     _prepared("exp_below", 6),
     # what the derivative passes by ------------------------------------------------------------
-    _row("stop", 1, lambda xp, a: xp.stop(a), "{0}", partials=lambda a: (literal(0),),
+    _row("stop", 1, lambda xp, a: xp.stop(a), partials=lambda a: (literal(0),),
          latex="{0}", text="{0}"),
     # reductions along the class axis ----------------------------------------------------------
-    _row("sum", 1, lambda xp, a: xp.sum_classes(a), "", partials=lambda a: (literal(1),),
+    _row("sum", 1, lambda xp, a: xp.sum_classes(a), partials=lambda a: (literal(1),),
          reduces=True, latex=r"\sum_k {0:6}", latex_precedence=6),
-    _row("max", 1, lambda xp, a: xp.max_classes(a), "", partials=_first_of_maximum,
+    _row("max", 1, lambda xp, a: xp.max_classes(a), partials=_first_of_maximum,
          reduces=True, latex=r"\max_k {0:6}", latex_precedence=6),
     _row(
-        "at_label", 2, lambda xp, a, y: xp.sum_classes(xp.where(xp.index() == y, a, 0.0)), "",
+        "at_label", 2, lambda xp, a, y: xp.sum_classes(xp.where(xp.index() == y, a, 0.0)),
         partials=lambda a, y: (node("where", node("equal", node("index"), y), 1, 0), None),
         reduces=True, latex=r"{0:10}\big|_{{k = {1}}}", text="{0:10}[{1}]", latex_precedence=9,
     ),

@@ -1,13 +1,8 @@
-"""The disk cache of compiled kernels.
+"""The folder of compiled kernels: object files, so that a second process need not compile.
 
-Each compiled kernel is one file of the user's cache folder, so that a second process loads
-machine code instead of compiling it again. The files hold pickles. The folder is therefore used
-only if it belongs to the user and is closed to everybody else, and a file only if the same holds
-for it and the digest at its beginning fits the rest. Whatever goes wrong, the kernel is compiled
-in memory.
-
-Numba's own cache is not used: it raises where a file is damaged or the disk is full, trusts any
-folder that ``NUMBA_CACHE_DIR`` names, and hands damaged machine code to the linker.
+The folder is used only if it belongs to the user and is closed to everybody else, and a file only
+if the same holds for it and the digest at its beginning fits its name and the rest. Whatever goes
+wrong, kernels are compiled in memory.
 """
 
 from __future__ import annotations
@@ -15,138 +10,120 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import linecache
 import os
-import pickle
 import stat
 import sys
 import tempfile
-import threading
+import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 from lossary.errors import message
 
+#: Bytes that the folder may hold; what was used longest ago goes first.
+MOST = 64 << 20
 _VARIABLE = "LOSSARY_CACHE_DIR"
 _OFF = {"", "0", "off"}
+_SUFFIX = ".o"
 _DIGEST_SIZE = hashlib.sha256().digest_size
-
-Kernel = Callable[..., Any]
-
-_kernels: dict[tuple[str, str], Kernel] = {}
-_lock = threading.Lock()
+_DAY = 86400.0
 
 
-def load(source: str, name: str) -> Kernel:
-    """Return the function that a kernel's source defines; the same object for the same source.
+class File:
+    """A file of the cache folder, which holds one compiled kernel."""
 
-    It is compiled, or read from the cache folder, when it is first called.
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
-    Parameters
-    ----------
-    source : str
-        A module that defines the function, decorated by ``numba.njit``.
-    name : str
-        Name of the function.
-    """
-    key = source, name
-    kernel = _kernels.get(key)
-    if kernel is None:
-        with _lock:  # two threads must not get two functions, which would both be compiled
-            kernel = _kernels.get(key) or _make(source, name)
-            _kernels[key] = kernel
-    return kernel
-
-
-def _make(source: str, name: str) -> Kernel:
-    # Numba looks a function's module up by name when it restores the compiled function.
-    module = ModuleType(f"lossary.kernels.compiled_{_digest(source)}")
-    filename = f"<{module.__name__}>"
-    linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
-    exec(compile(source, filename, "exec"), module.__dict__)
-    sys.modules[module.__name__] = module
-    kernel: Kernel = getattr(module, name)
-    place = folder()
-    if place is not None:
-        with contextlib.suppress(OSError):  # the package's own files cannot be read
-            stem = f"{name}_{_digest(_environment(), name, source)}"
-            kernel._cache = _Files(place, stem)  # type: ignore[attr-defined]
-    return kernel
-
-
-def _digest(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:32]
-
-
-class _Files:
-    """The compiled forms of one kernel, a file for each signature.
-
-    A Numba dispatcher asks it for a compiled function before it compiles one, and offers it what
-    it has compiled; the methods are those of Numba's own cache classes.
-    """
-
-    def __init__(self, place: Path, stem: str) -> None:
-        self.cache_path = str(place)
-        self._place = place
-        self._stem = stem
-
-    def load_overload(self, signature: Any, target: Any) -> Any:
-        """Return the compiled function for a signature, None if there is none to be had."""
-        from numba.core.compiler import CompileResult
-        from numba.core.runtime import rtsys
-
+    def read(self) -> bytes | None:
+        """Return what the file holds, None if it is missing or not to be trusted."""
         try:
-            content = _read(self._path(signature))
-            # Numba's runtime is all that machine code refers to. Numba's own cache refreshes the
-            # whole target here, which takes longer than everything else together.
-            rtsys.initialize(target)
-            return CompileResult._rebuild(target, *pickle.loads(content))
-        except Exception:  # anything at all, from a missing file to a stale pickle
+            with self.path.open("rb") as file:
+                found = os.fstat(file.fileno())
+                # Asked of the open file: the folder may have been exchanged since it was checked.
+                if _exposed(found):
+                    return None
+                digest, content = file.read(_DIGEST_SIZE), file.read()
+            if self._digest(content) != digest:
+                return None
+            if found.st_mtime < time.time() - _DAY:  # what is in use stays
+                with contextlib.suppress(OSError):  # of a folder that is only read
+                    os.utime(self.path)
+        except OSError:
             return None
+        return content
 
-    def save_overload(self, signature: Any, result: Any) -> None:
-        """Keep a compiled function, if that is possible."""
-        from numba.core.serialize import dumps
+    def write(self, content: bytes) -> None:
+        """Write the file, if that is possible, so that others see all of it or nothing."""
+        try:
+            handle, temporary = tempfile.mkstemp(dir=self.path.parent, suffix=".tmp")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(self._digest(content) + content)
+                os.replace(temporary, self.path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError:  # a full disk, a folder closed to writing, ...
+            return
+        _prune_rarely(self.path)
 
-        with contextlib.suppress(Exception):  # a full disk, a folder closed to writing, ...
-            if not result.library.has_dynamic_globals:  # addresses, good in this process only
-                _write(self._path(signature), dumps(result._reduce()))
-
-    def flush(self) -> None:
-        """Remove the files, so that the kernel is compiled anew."""
-        with contextlib.suppress(OSError):
-            for path in self._place.glob(f"{self._stem}_*"):
-                path.unlink()
-
-    def _path(self, signature: Any) -> Path:
-        return self._place / f"{self._stem}_{_digest(str(signature))}"
-
-
-def _read(path: Path) -> bytes:
-    """Return what a file of the cache holds; raise if it is not to be trusted."""
-    with path.open("rb") as file:
-        # Asked of the open file: the folder may have been exchanged since it was checked.
-        if _exposed(os.fstat(file.fileno())):
-            raise PermissionError(path)
-        digest, content = file.read(_DIGEST_SIZE), file.read()
-    if hashlib.sha256(content).digest() != digest:
-        raise ValueError(path)
-    return content
+    def _digest(self, content: bytes) -> bytes:
+        # With the name: one kernel's file is not taken for another's.
+        return hashlib.sha256(self.path.name.encode() + content).digest()
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that another process sees all of it or nothing."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+def file_of(name: str, *parts: str) -> File | None:
+    """Return the file of the kernel that these texts describe, None if nothing is kept."""
+    place = folder()
+    if place is None:
+        return None
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(content).digest() + content)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        described = "\0".join([_sources(), name, *parts])
+    except OSError:  # the package's own files cannot be looked at
+        return None
+    return File(place / f"{name}_{hashlib.sha256(described.encode()).hexdigest()[:32]}{_SUFFIX}")
+
+
+def _prune_rarely(path: Path) -> None:
+    """Remove files that were not used for long if there are too many; one write in sixteen."""
+    if path.stem[-1] != "0":  # the last digit of a digest
+        return
+    with contextlib.suppress(OSError):
+        prune(path.parent)
+
+
+def prune(place: Path) -> None:
+    """Remove the files that were used longest ago until the rest fits; leftovers of writing too."""
+    with os.scandir(place) as entries:
+        found = [(entry.stat(follow_symlinks=False), Path(entry.path)) for entry in entries]
+    kernels = sorted(
+        ((s.st_mtime, s.st_size, path) for s, path in found if path.suffix == _SUFFIX), reverse=True
+    )
+    long_ago = time.time() - _DAY
+    gone = [path for s, path in found if path.suffix == ".tmp" and s.st_mtime < long_ago]
+    total = 0
+    for _, size, path in kernels:
+        total += size
+        if total > MOST:
+            gone.append(path)
+    for path in gone:
+        with contextlib.suppress(OSError):  # another process was faster
+            path.unlink()
+
+
+@functools.cache
+def _sources() -> str:
+    """Return what tells versions of this package apart: its files that kernels come from."""
+    own = Path(__file__).parents[1]
+    found = []
+    for part in ("kernels", "formula"):
+        with os.scandir(own / part) as entries:
+            for entry in entries:
+                if entry.name.endswith(".py"):
+                    state = entry.stat()
+                    found.append((entry.path, state.st_size, state.st_mtime_ns))
+    return repr(sorted(found))
 
 
 def folder() -> Path | None:
@@ -198,27 +175,3 @@ def _default() -> Path:
     given = Path(os.environ.get("XDG_CACHE_HOME", ""))
     # The XDG specification: a relative path is invalid and to be ignored.
     return (given if given.is_absolute() else home / ".cache") / "lossary"
-
-
-@functools.cache
-def _environment() -> str:
-    """Return what a compiled kernel depends on besides its source."""
-    import llvmlite
-    import numba
-    from numba.core.registry import cpu_target
-
-    # The processor's name and features are part of it: machines may share a home folder.
-    processor = repr(cpu_target.target_context.codegen().magic_tuple())
-    # Kernels inline functions of this package, and this file settles the form of the cache's.
-    own = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
-    return "\0".join([sys.version, numba.__version__, llvmlite.__version__, processor, *own])
-
-
-def _after_fork() -> None:
-    """Give a child its own lock: a thread that does not exist in it may have held this one."""
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -1,195 +1,263 @@
-"""Kernels in which the loop over rows is the vectorised one.
+"""Kernels in which the lanes of an element are sixteen neighbouring rows.
 
-``ColumnsWriter`` is for a class axis that is not the last: arrays are (outer, classes, inner), and
-the loop over ``inner`` is vectorised. ``ShortRowsWriter`` is for a last axis of few classes, too
-few to fill a loop: blocks of rows are transposed into scratch memory first.
+``ColumnKernel`` is for a class axis that is not the last in memory: arrays are (outer, classes,
+inner), and sixteen neighbours along ``inner`` are a block. ``ShortRowKernel`` is for a last axis
+of few classes: the rows of a block are transposed into scratch memory, where they are columns,
+and outputs are transposed back from there.
+
+The last block of a row of blocks begins so early that it is whole. It computes some rows again,
+and neither stores nor counts them.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
 from typing import ClassVar
 
 from lossary.formula.expression import Expression, Kind
-from lossary.formula.plan import Output, Pass
-from lossary.kernels.blocks import BlockWriter, LastAxisWriter
-from lossary.kernels.writer import Site, by_row
+from lossary.formula.plan import Output, Pass, Plan
+from lossary.kernels.classes import ClassFrame, ClassSite, Running
+from lossary.kernels.frame import Form, Site, is_class_vector, smaller
+from lossary.kernels.lanes import LANES, Lanes
 
-#: Rows in a block: where they lie side by side, and where they are transposed into scratch memory,
-#: which is to stay in the nearest cache.
-COLUMN_BLOCK = 128
-ROW_BLOCK = 64
-#: So many classes are brought into a reduction together.
-GROUP = 4
+#: The most classes of rows that are transposed.
+SHORT = 64
 
 
-class ColumnsWriter(BlockWriter):
-    """Writes a loop over units: a block of neighbouring rows, all their classes."""
+class ColumnKernel(ClassFrame):
+    """Writes a loop over blocks of sixteen rows that lie side by side, at least sixteen of them."""
 
-    sizes = ("size", "classes", "inner")
-    block: ClassVar[int] = COLUMN_BLOCK
-    at: ClassVar[str] = "i"
+    sizes: ClassVar[tuple[str, ...]] = ("size", "classes", "inner")
 
-    # --- what the two layouts do differently --------------------------------------------------
-    def begin_unit(self) -> None:
-        """Find the block of rows."""
-        self.lines.add(f"blocks = (inner + {self.block - 1}) // {self.block}")
-        self.lines.add("outer = unit // blocks")
-        self.lines.add(f"begin = unit % blocks * {self.block}")
-        self.lines.add(f"width = min({self.block}, inner - begin)")
+    def chunk(self, start: Lanes, stop: Lanes, totals: list[Lanes]) -> list[Lanes]:
+        """Write the loop over the blocks of a chunk."""
 
-    def shape_of(self, leaf: Expression) -> str:
-        """Return the shape of the array behind a leaf."""
-        if not by_row(leaf):
-            return "(classes,)"
-        outer = f"size // ((inner + {self.block - 1}) // {self.block})"
-        return f"({outer}, classes, inner)" if leaf.kind is Kind.ELEMENT else f"({outer}, inner)"
+        def unit(number: Lanes, totals: list[Lanes]) -> list[Lanes]:
+            self._find(number)
+            return self.block(totals)
 
-    def load(self, leaf: Expression, index: str = "j") -> str:
-        """Return how a leaf is read at a class of the block's row i."""
-        return self.load_at_label(leaf, index)
+        return self.code.loop(stop, 1, totals, unit, start=start)
 
-    def load_at_label(self, leaf: Expression, index: str) -> str:
-        """Return how a leaf is read at one class of the block's row i."""
-        if not by_row(leaf):
-            return f"a_{leaf.value}[{index}]"
-        return f"a_{leaf.value}[outer, {index}, begin + i]"
+    def _find(self, unit: Lanes) -> None:
+        """Find the rows of a block."""
+        inner, classes = self.size["inner"], self.size["classes"]
+        blocks = (inner + (LANES - 1)) // LANES
+        outer, begin = unit // blocks, unit % blocks * LANES
+        moved = smaller(begin, inner - LANES)
+        self.first = outer * inner + moved
+        self.base = outer * classes * inner + moved
+        self.stride = inner
+        self.valid = self.code.iota() >= begin - moved
 
-    def row_place(self, name: str) -> str:
-        """Return where an array of row values holds that of the block's row i."""
-        return f"{name}[outer, begin + i]"
+    def load_row(self, leaf: Expression) -> Lanes:
+        """Read an array of row values for the block."""
+        type_ = self.leaf_type(leaf)
+        return self.code.load(self.code.at(self.arrays[str(leaf.value)], self.first, type_), type_)
 
-    def store_place(self, output: Output) -> str:
-        """Return where an output is stored at class j of the block's row i."""
-        return f"o_{output.name}[outer, j, begin + i]"
+    def store_row(self, output: Output, value: Lanes) -> None:
+        """Store row values of the block."""
+        address = self.code.at(self.outputs[output.name], self.first, value.type)
+        self.code.store_part(value, address, self.valid)
 
-    def make_scratch(self) -> None:
-        """Make the arrays of row values, and those of a group of classes."""
-        for place in range(max((len(s.sums) for s in self.plan.passes), default=0)):
-            self.scratch(f"b{place}", self.precision, GROUP, self.block)
-            if self.precision == "f64":
-                self.scratch(f"c{place}", "f64", self.block)
-        super().make_scratch()
+    def sweep(self, number: int, sweep: Pass) -> list[Lanes]:
+        """Write a pass: class by class."""
+        running = Running(self.code, self.form.compute, sweep)
 
-    # --- passes -------------------------------------------------------------------------------
-    def sweep(self, sweep: Pass) -> None:
-        """Write a pass: class by class, each for all rows."""
-        self._maxima([item for item in sweep.reductions if item.operation == "max"])
-        rest = replace(sweep, reductions=sweep.sums)
-        if rest.sums:
-            self._sums(rest)
-        elif rest.outputs:
-            self.lines.open("for j in range(classes):")
-            self._values(rest)
-            self.lines.close()
+        def one(index: Lanes, carried: list[Lanes]) -> list[Lanes]:
+            values = self.elements_of(number, sweep, self.site(index))
+            return running.updated(carried, values)
 
-    def _maxima(self, maxima: list[Expression]) -> None:
-        """Find maxima over several classes at a time: that spares most of the scratch memory."""
-        if not maxima:
-            return
-        lines = self.lines
-        for item in maxima:
-            lines.add(f"s{self.place(item)}[:] = -math.inf")
-        lines.open(f"for j in range(0, classes, {GROUP}):")
-        for step in range(GROUP):
-            # The last class once more does not change a maximum.
-            lines.add(f"j{step} = min(j + {step}, classes - 1)")
-        lines.open("for i in range(width):")
-        for step in range(GROUP):
-            site = Site(partial(self.load, index=f"j{step}"), f"j{step}", f"v{step}_")
-            self.elements([item.arguments[0] for item in maxima], site)
-            for item in maxima:
-                total, value = f"s{self.place(item)}[i]", self.element(item.arguments[0], site)
-                lines.add(f"{total} = ops.maximum({total}, {value})")
-        lines.close()
-        lines.close()
+        carried = self.code.loop(self.size["classes"], 1, running.start(), one)
+        return running.lanes(carried)
 
-    def _sums(self, sweep: Pass) -> None:
-        """Write the values of a group of classes to scratch memory, and add them up there.
+    def site(self, index: Lanes) -> ClassSite:
+        """Return where the elements of one class are computed."""
+        return _ColumnSite(self, index)
 
-        Float32 is added up in float64, float64 with what its additions lose.
-        """
-        lines = self.lines
-        wide = self.precision == "f64"
-        totals = [f"s{self.place(item)}[i]" for item in sweep.sums]
-        for block, item in enumerate(sweep.sums):
-            lines.add(f"s{self.place(item)}[:] = 0.0")
-            if wide:
-                lines.add(f"c{block}[:] = 0.0")
-        lines.open(f"for base in range(0, classes, {GROUP}):")
-        lines.add(f"group = min({GROUP}, classes - base)")
-        lines.open("for k in range(group):")
-        lines.add("j = base + k")
-        self._values(sweep)
-        lines.close()
-        lines.open(f"for k in range(group, {GROUP}):")
-        for block, _ in enumerate(totals):
-            lines.add(f"b{block}[k] = 0.0")
-        lines.close()
-        lines.open("for i in range(width):")
-        for block, total in enumerate(totals):
-            values = " + ".join(f"f64(b{block}[{k}, i])" for k in range(GROUP))
-            running = f"{total}, c{block}[i]"
-            added = f"{running} = sums.add({running}, {values})"
-            lines.add(added if wide else f"{total} += {values}")
-        lines.close()
-        lines.close()
-        if wide:
-            lines.open("for i in range(width):")
-            for block, total in enumerate(totals):
-                lines.add(f"{total} = sums.complete({total}, c{block}[i])")
-            lines.close()
+    def label_site(self, label: Lanes) -> Site:
+        """Return where elements are computed for the class that each row's label names."""
+        return _LabelSite(self, label)
 
-    def _values(self, sweep: Pass) -> None:
-        """Compute the values of sums, and the outputs, of a class of all rows."""
-        self.lines.open("for i in range(width):")
-        site = Site(self.load)
-        self.elements(sweep.wanted, site)
-        for block, item in enumerate(sweep.sums):
-            self.lines.add(f"b{block}[k, i] = {self.element(item.arguments[0], site)}")
-        for output in sweep.outputs:
-            value = self.element(output.expression, site)
-            self.deliver(output, value, self.store_place(output))
-        self.lines.close()
+    def gathered(self, leaf: Expression, label: Lanes) -> Lanes:
+        """Read an array at the class of each row's label."""
+        place = self.base + (label * self.stride.splat() + self.code.iota())
+        return self.gather(leaf, place)
+
+    def gather(self, leaf: Expression, place: Lanes) -> Lanes:
+        """Read elements of an array at sixteen places."""
+        type_ = self.leaf_type(leaf)
+        addresses = self.code.at(self.arrays[str(leaf.value)], place, type_)
+        every = self.code.constant(True, "mask")
+        return self.converted(leaf, self.code.gather(addresses, type_, every, 0), self.elements)
 
 
-class ShortRowsWriter(LastAxisWriter, ColumnsWriter):
-    """Writes a loop over blocks of rows, transposed on the way in and on the way out."""
+class _ColumnSite(ClassSite):
+    """One class of the block's rows."""
 
-    sizes = ("size", "classes", "rows")
-    block: ClassVar[int] = ROW_BLOCK
+    frame: ColumnKernel
 
-    def begin_unit(self) -> None:
-        """Transpose a block of rows into scratch memory."""
-        lines = self.lines
-        lines.add(f"begin = unit * {self.block}")
-        lines.add(f"width = min({self.block}, rows - begin)")
-        for leaf in self._transposed():
-            rows, columns = f"a_{leaf.value}", f"x_{leaf.value}"
-            lines.add(f"transpose.into_columns({rows}, begin, width, {columns})")
+    def __init__(self, frame: ColumnKernel, index: Lanes) -> None:
+        super().__init__(frame)
+        self._index = index
+        self._place = frame.base + index * frame.stride
 
-    def end_unit(self) -> None:
-        """Transpose what was stored back."""
-        for output in self.element_outputs():
-            rows, columns = f"o_{output.name}", f"y_{output.name}"
-            self.lines.add(f"transpose.into_rows({columns}, {rows}, begin, width)")
+    def load(self, leaf: Expression) -> Lanes:
+        """Read an array at this class."""
+        frame, type_ = self.frame, self.frame.leaf_type(leaf)
+        array = frame.arrays[str(leaf.value)]
+        if is_class_vector(leaf):
+            given = frame.code.load(frame.code.at(array, self._index, type_), type_, 1).splat()
+        else:
+            given = frame.code.load(frame.code.at(array, self._place, type_), type_)
+        return frame.converted(leaf, given, frame.elements)
 
-    def load(self, leaf: Expression, index: str = "j") -> str:
-        """Return how a leaf is read at a class of the block's row i."""
-        return f"x_{leaf.value}[{index}, i]" if by_row(leaf) else f"a_{leaf.value}[{index}]"
+    def index(self) -> Lanes:
+        """Return the class index, the same in all lanes."""
+        return self._index.to(integers(self.frame.form.compute)).splat()
 
-    def store_place(self, output: Output) -> str:
-        """Return where an output is stored at class j of the block's row i."""
-        return f"y_{output.name}[j, i]"
+    def spill(self, output: Output, value: Lanes) -> None:
+        """Write elements into an output's memory."""
+        frame = self.frame
+        given = frame.delivered(output, value)
+        address = frame.code.at(frame.outputs[output.name], self._place, given.type)
+        frame.code.store_part(given, address, frame.valid)
 
-    def make_scratch(self) -> None:
-        """Make the scratch memory that rows are transposed to."""
-        super().make_scratch()
-        names = [f"x_{leaf.value}" for leaf in self._transposed()]
-        names += [f"y_{output.name}" for output in self.element_outputs()]
-        for name in names:
-            self.lines.add(f"{name} = np.empty((classes, {self.block}), {self.precision})")
+    def reload(self, output: Output) -> Lanes:
+        """Read elements from an output's memory."""
+        frame, type_ = self.frame, self.frame.stored_type(output)
+        address = frame.code.at(frame.outputs[output.name], self._place, type_)
+        return frame.code.load(address, type_)
 
-    def _transposed(self) -> list[Expression]:
-        return [x for x in self.leaves(Kind.ELEMENT) if by_row(x) and not self.is_scalar(x)]
+
+class _LabelSite(Site):
+    """The class that each row's label names."""
+
+    frame: ColumnKernel
+
+    def __init__(self, frame: ColumnKernel, label: Lanes) -> None:
+        super().__init__(frame)
+        self._label = label
+
+    def load(self, leaf: Expression) -> Lanes:
+        """Read an array at the label's class."""
+        frame = self.frame
+        if is_class_vector(leaf):
+            return frame.gather(leaf, self._label)
+        return frame.gathered(leaf, self._label)
+
+    def index(self) -> Lanes:
+        """Return the labels."""
+        return self._label
+
+
+class ShortRowKernel(ColumnKernel):
+    """Writes a loop over blocks of sixteen rows of few classes, at least sixteen of them."""
+
+    sizes: ClassVar[tuple[str, ...]] = ("size", "classes", "rows")
+
+    def __init__(self, plan: Plan, form: Form) -> None:
+        super().__init__(plan, form)
+        leaves = [
+            leaf
+            for leaf in plan.leaves
+            if leaf.kind is Kind.ELEMENT and not (is_class_vector(leaf) or self.is_scalar(leaf))
+        ]
+        self._tiles = {
+            str(leaf.value): self.code.stack(self._held(leaf), SHORT * LANES) for leaf in leaves
+        }
+        self._leaves = leaves
+        self._made = [o for o in plan.stored if o.expression.kind is Kind.ELEMENT]
+        for output in self._made:
+            self._tiles[f"-> {output.name}"] = self.code.stack(form.compute, SHORT * LANES)
+
+    def _held(self, leaf: Expression) -> str:
+        return "i8" if leaf.operation == "mask" else self.form.compute
+
+    def _find(self, unit: Lanes) -> None:
+        """Find the rows of a block."""
+        begin = unit * LANES
+        self.first = smaller(begin, self.size["rows"] - LANES)
+        self.valid = self.code.iota() >= begin - self.first
+        self.stride = self.code.constant(LANES, "i64", 1)
+        self.base = self.code.constant(0, "i64", 1)
+        self._in_rows = self.code.iota() * self.size["classes"].splat()
+        self._begin = self.first * self.size["classes"]
+
+    def block(self, totals: list[Lanes]) -> list[Lanes]:
+        """Transpose the rows of a block, compute, and transpose the outputs back."""
+        code, every = self.code, self.code.constant(True, "mask")
+
+        def fetch(index: Lanes, _: list[Lanes]) -> list[Lanes]:
+            for leaf in self._leaves:
+                type_ = self.leaf_type(leaf)
+                array = code.at(self.arrays[str(leaf.value)], self._begin + index, type_)
+                addresses = code.at(array, self._in_rows, type_)
+                given = self.converted(leaf, code.gather(addresses, type_, every, 0), self.elements)
+                given = given.to("i8") if given.type == "mask" else given
+                target = code.at(self._tiles[str(leaf.value)], index * LANES, given.type)
+                code.store(given, target)
+            return []
+
+        def put(index: Lanes, _: list[Lanes]) -> list[Lanes]:
+            for output in self._made:
+                tile = self._tiles[f"-> {output.name}"]
+                given = code.load(
+                    code.at(tile, index * LANES, self.form.compute), self.form.compute
+                )
+                value = self.delivered(output, given)
+                array = code.at(self.outputs[output.name], self._begin + index, value.type)
+                code.scatter(value, code.at(array, self._in_rows, value.type), self.valid)
+            return []
+
+        code.loop(self.size["classes"], 1, [], fetch)
+        totals = super().block(totals)
+        if self._made:
+            code.loop(self.size["classes"], 1, [], put)
+        return totals
+
+    def site(self, index: Lanes) -> ClassSite:
+        """Return where the elements of one class are computed."""
+        return _TileSite(self, index)
+
+    def tile_of(self, name: str) -> Lanes:
+        """Return the scratch memory of an array or, named ``-> NAME``, of an output."""
+        return self._tiles[name]
+
+    def gathered(self, leaf: Expression, label: Lanes) -> Lanes:
+        """Read an array at the class of each row's label."""
+        code, type_ = self.code, self._held(leaf)
+        place = label * LANES + code.iota()
+        addresses = code.at(self._tiles[str(leaf.value)], place, type_)
+        given = code.gather(addresses, type_, code.constant(True, "mask"), 0)
+        return given != 0 if leaf.operation == "mask" else given
+
+
+class _TileSite(_ColumnSite):
+    """One class of the block's rows, in scratch memory."""
+
+    frame: ShortRowKernel
+
+    def load(self, leaf: Expression) -> Lanes:
+        """Read an array at this class."""
+        if is_class_vector(leaf):
+            return super().load(leaf)
+        type_ = "i8" if leaf.operation == "mask" else self.frame.form.compute
+        given = self._read(str(leaf.value), type_)
+        return given != 0 if leaf.operation == "mask" else given
+
+    def spill(self, output: Output, value: Lanes) -> None:
+        """Write elements into the tile of an output."""
+        tile = self.frame.tile_of(f"-> {output.name}")
+        self.frame.code.store(value, self.frame.code.at(tile, self._place, value.type))
+
+    def reload(self, output: Output) -> Lanes:
+        """Read elements from the tile of an output."""
+        return self._read(f"-> {output.name}", self.frame.form.compute)
+
+    def _read(self, name: str, type_: str) -> Lanes:
+        code = self.frame.code
+        return code.load(code.at(self.frame.tile_of(name), self._place, type_), type_)
+
+
+def integers(compute: str) -> str:
+    """Return the integer type that is as wide as elements."""
+    return "i32" if compute == "f32" else "i64"

@@ -1,69 +1,92 @@
-"""Kernels of elementwise losses: every array is one-dimensional."""
+"""Kernels of elementwise losses: sixteen neighbouring elements at a time, whatever their order.
+
+What is left over at the end of the data is copied to a padded vector on the stack, so that one
+loop serves all: its addresses are those of the arrays, or those of the padded vectors.
+"""
 
 from __future__ import annotations
 
-from lossary.formula.expression import Expression, Kind
-from lossary.kernels.writer import Site, Writer
+from typing import ClassVar
 
-BLOCK = 512
+from lossary.formula.expression import Expression
+from lossary.formula.plan import Output, Plan
+from lossary.kernels.frame import Form, Frame, Site
+from lossary.kernels.lanes import LANES, Lanes
 
 
-class FlatWriter(Writer):
-    """Writes a loop over elements, in blocks whose values are added up in a second loop."""
+class FlatKernel(Frame):
+    """Writes a loop over all elements. A unit is an element."""
 
-    sizes = ("size",)
+    sizes: ClassVar[tuple[str, ...]] = ("size",)
 
-    def body(self) -> None:
-        """Write the loop over blocks."""
-        lines = self.lines
-        self.scalar_leaves(Kind.ELEMENT)
-        sums = [output for output in self.reduced if output.role == "sum"]
-        counts = [place for place, o in enumerate(self.reduced) if o.role == "count"]
-        if self.precision == "f32":
-            for place, _ in enumerate(sums):
-                self.scratch(f"b{place}", "f32", BLOCK)
-        self.open_chunks()
-        lines.open(f"for base in range(start, stop, {BLOCK}):")
-        lines.add(f"width = min({BLOCK}, stop - base)")
-        for leaf in self.plan.leaves:
-            if str(leaf.value) not in self.scalars:
-                lines.add(f"x_{leaf.value} = a_{leaf.value}[base : base + width]")
-        for output in self.stored:
-            lines.add(f"y_{output.name} = o_{output.name}[base : base + width]")
-        for place in counts:
-            lines.add(f"c{place} = {self.precision}(0)")
-        self._loop()
-        if self.precision == "f32":
-            self.add_up(f"t{self.reduced.index(output)}" for output in sums)
-        for place in counts:
-            lines.add(f"t{place} += np.int64(c{place})")
-        lines.close()
-        self.close_chunks()
+    def __init__(self, plan: Plan, form: Form) -> None:
+        super().__init__(plan, form)
+        self.read = [leaf for leaf in plan.leaves if not self.is_scalar(leaf)]
 
-    def shape_of(self, leaf: Expression) -> str:
-        """Return the shape of the array behind a leaf."""
-        return "(size,)"
+    def chunk(self, start: Lanes, stop: Lanes, totals: list[Lanes]) -> list[Lanes]:
+        """Write the loop over a chunk."""
+        code = self.code
+        pads = {str(leaf.value): code.stack(self.leaf_type(leaf), LANES) for leaf in self.read}
+        for output in self.plan.stored:
+            pads[output.name] = code.stack(self.stored_type(output), LANES)
 
-    def _loop(self) -> None:
-        lines = self.lines
-        lines.open("for i in range(width):")
-        site = Site(self._load, "i")
-        self.elements([output.expression for output in self.plan.outputs], site)
-        block = 0
-        for output in self.plan.outputs:
-            value = self.element(output.expression, site)
-            if output.role == "count":
-                flag = f"ops.select({value}, {self.precision}(1), {self.precision}(0))"
-                total = f"c{self.reduced.index(output)}"
-                lines.add(f"{total} = ops.accumulate({total}, {flag})")
-            elif output.role == "sum" and self.precision == "f32":
-                lines.add(f"b{block}[i] = {value}")
-                block += 1
-            else:
-                self.deliver(output, value, f"y_{output.name}[i]")
-        lines.close()
+        def body(place: Lanes, totals: list[Lanes]) -> list[Lanes]:
+            rest = stop - place
+            short = rest < LANES
+            addresses: dict[str, Lanes] = {}
+            for leaf in self.read:
+                name, type_ = str(leaf.value), self.leaf_type(leaf)
+                addresses[name] = code.at(self.arrays[name], place, type_)
 
-    def _load(self, leaf: Expression) -> str:
-        """Read an element; float32 is widened where the kernel works in float64."""
-        element = f"x_{leaf.value}[i]"
-        return f"{self.precision}({element})" if leaf.operation == "argument" else element
+            def fill() -> None:
+                for leaf in self.read:
+                    name = str(leaf.value)
+                    self._copy(addresses[name], pads[name], rest, self.leaf_type(leaf))
+
+            code.branch(short, fill)
+            site = _FlatSite(
+                self, {name: short.select(pads[name], x) for name, x in addresses.items()}
+            )
+            values = {o.name: site.register(o.expression) for o in self.plan.outputs}
+            kept = [(output, self._target(output, place)) for output in self.plan.stored]
+            for output, target in kept:
+                stored = self.delivered(output, values[output.name])
+                code.store(stored, short.select(pads[output.name], target))
+
+            def empty() -> None:
+                for output, target in kept:
+                    self._copy(pads[output.name], target, rest, self.stored_type(output))
+
+            if kept:
+                code.branch(short, empty)
+            if not totals:
+                return []
+            part = code.iota("i32") < rest.to("i32")
+            return self.add(totals, values, part)
+
+        return code.loop(stop, LANES, totals, body, start=start)
+
+    def _target(self, output: Output, place: Lanes) -> Lanes:
+        return self.code.at(self.outputs[output.name], place, self.stored_type(output))
+
+    def _copy(self, source: Lanes, target: Lanes, count: Lanes, type_: str) -> None:
+        """Copy a few neighbouring elements."""
+        code = self.code
+
+        def one(i: Lanes, _: list[Lanes]) -> list[Lanes]:
+            code.store(code.load(code.at(source, i, type_), type_, 1), code.at(target, i, type_))
+            return []
+
+        code.loop(count, 1, [], one)
+
+
+class _FlatSite(Site):
+    def __init__(self, frame: FlatKernel, addresses: dict[str, Lanes]) -> None:
+        super().__init__(frame)
+        self._addresses = addresses
+
+    def load(self, leaf: Expression) -> Lanes:
+        """Read sixteen elements."""
+        frame = self.frame
+        given = frame.code.load(self._addresses[str(leaf.value)], frame.leaf_type(leaf))
+        return frame.converted(leaf, given, frame.elements)

@@ -1,193 +1,196 @@
-"""Kernels of losses along the last axis: the loop over the classes is the vectorised one.
+"""Kernels of losses along the last axis: the lanes of an element are sixteen neighbouring classes.
 
-Arrays are (rows, classes). A unit is a block of rows that stay in a near cache from one pass over
-them to the next.
-
-Where one class of a row is treated apart (the label's), no element of the loop is asked whether
-it is that class: the loop treats all alike, and the one element is computed again and put in its
-place before the values are reduced.
+Values that belong to rows pass through a few numbers on the stack: they are computed for all rows
+of a block at once, and each row's loop over classes reads its own.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
-from lossary.formula.elements import asks, named_index, walk_elements
+from lossary.formula.elements import walk_elements
 from lossary.formula.expression import Expression, Kind
-from lossary.formula.plan import Pass
-from lossary.kernels.blocks import LastAxisWriter
-from lossary.kernels.flat import BLOCK
-from lossary.kernels.writer import Site, by_row
-
-#: The most rows of a unit.
-ROWS = 32
-# Blocks are filled up to a multiple of this with zeros before they are added up, so that the
-# vectorised loop leaves nothing over for a slow one.
-LANES = 16
-# Numbers of a vector. Where nothing is stored per element, a loop goes on into the next row until
-# its last vector is whole; the zeros take the place of what it computes there.
-VECTOR = 8
-# So many classes of float64 are added up in vector registers before what is lost is looked at.
-PART = 64
+from lossary.formula.plan import Output, Pass
+from lossary.kernels.classes import ClassFrame, ClassSite, Running
+from lossary.kernels.columns import integers
+from lossary.kernels.frame import Site, is_class_vector, smaller
+from lossary.kernels.lanes import LANES, Lanes
 
 
-class RowsWriter(LastAxisWriter):
-    """Writes a loop over blocks of rows, and for each row loops over its classes."""
+class RowKernel(ClassFrame):
+    """Writes a loop over blocks of ``height`` rows, at most sixteen."""
 
-    sizes = ("size", "classes", "rows", "block")
-    block: ClassVar[int] = ROWS
-    at: ClassVar[str] = "row"
+    sizes: ClassVar[tuple[str, ...]] = ("size", "classes", "rows", "height")
 
-    def begin_unit(self) -> None:
-        """Find the block of rows."""
-        self.lines.add("begin = unit * block")
-        self.lines.add("width = min(block, rows - begin)")
+    def chunk(self, start: Lanes, stop: Lanes, totals: list[Lanes]) -> list[Lanes]:
+        """Write the loop over the blocks of a chunk."""
+        self._slots: dict[int, Lanes] = {}
 
-    def make_scratch(self) -> None:
-        """Make the arrays of row values, and those of a block of classes."""
-        super().make_scratch()
-        for place in range(max((len(self._by_way(s)) for s in self.plan.passes), default=0)):
-            self.scratch(f"b{place}", self.precision, BLOCK + LANES)
-        if any(map(self._goes_on, self.plan.passes)):
-            for leaf in self.leaves(Kind.ELEMENT):
-                self.lines.add(f"f_{leaf.value} = a_{leaf.value}.reshape(-1)")
+        def unit(number: Lanes, totals: list[Lanes]) -> list[Lanes]:
+            rows, height = self.size["rows"], self.size["height"]
+            self.first = number * height
+            self.width = smaller(height, rows - self.first)
+            self.valid = self.code.iota() < self.width.splat()
+            last = (rows - 1).splat()
+            places = self.first.splat() + self.code.iota()
+            self._rows = (places < last).select(places, last)
+            return self.block(totals)
 
-    def sweep(self, sweep: Pass) -> None:
-        """Write a pass: row by row, each in blocks of classes."""
-        if not sweep.reductions and not sweep.outputs:
-            return
-        lines = self.lines
-        self.open_rows()
-        for item in sweep.reductions:
-            start = "0.0" if item.operation == "sum" else f"{self.precision}(-math.inf)"
-            lines.add(f"r{self.place(item)} = {start}")
-        for item in sweep.sums:
-            lines.add(f"c{self.place(item)} = 0.0")
-        lines.open(f"for base in range(0, classes, {BLOCK}):")
-        lines.add(f"span = min({BLOCK}, classes - base)")
-        self._cut_block(sweep)
-        self._block(sweep)
-        lines.close()
-        for item in sweep.reductions:
-            place = self.place(item)
-            total = f"sums.complete(r{place}, c{place})" if item.operation == "sum" else f"r{place}"
-            lines.add(f"s{place}[row] = {total}")
-        lines.close()
+        return self.code.loop(stop, 1, totals, unit, start=start)
 
-    def _cut_block(self, sweep: Pass) -> None:
-        """Cut a block of classes out of the row; the loop over them reaches to ``reach``."""
-        lines = self.lines
-        if self._goes_on(sweep):
-            lines.add("place = (begin + row) * classes + base")
-            whole = f"(span + {VECTOR - 1}) // {VECTOR} * {VECTOR}"
-            lines.add(f"reach = min({whole}, rows * classes - place)")
-            for leaf in self.leaves(Kind.ELEMENT):
-                lines.add(f"z_{leaf.value} = f_{leaf.value}[place : place + reach]")
-            return
-        lines.add("reach = span")
-        for leaf in self.leaves(Kind.ELEMENT):
-            row = "begin + row, " if by_row(leaf) else ""
-            lines.add(f"z_{leaf.value} = a_{leaf.value}[{row}base : base + span]")
-        for output in sweep.memory:
-            lines.add(f"w_{output.name} = o_{output.name}[begin + row, base : base + span]")
+    def load_row(self, leaf: Expression) -> Lanes:
+        """Read an array of row values; the last row stands for those that there are not."""
+        return self.gather(leaf, self._rows)
 
-    def _goes_on(self, sweep: Pass) -> bool:
-        """Tell whether the loop over classes may go on into the next row."""
-        leaves = self.leaves(Kind.ELEMENT)
-        by_way = len(sweep.sums) == len(sweep.reductions) and self.precision == "f32"
-        plain = all(by_row(leaf) and not self.is_scalar(leaf) for leaf in leaves)
-        return bool(sweep.sums and by_way and plain and leaves and not sweep.memory)
+    def store_row(self, output: Output, value: Lanes) -> None:
+        """Store row values, one by one."""
+        code, type_ = self.code, value.type
+        buffer = code.stack(type_, LANES)
+        code.store(value, buffer)
 
-    def _block(self, sweep: Pass) -> None:
-        lines = self.lines
-        named = _named_indices(sweep)
-        # Of several named classes each element has to be asked which it is.
-        apart = len(named) == 1
-        by_way = self._by_way(sweep)
-        scratch = [self.place(item) for item in by_way]
-        direct = [place for place in map(self.place, sweep.sums) if place not in scratch]
-        site = Site(lambda leaf: f"z_{leaf.value}[i]", "(base + i)")
-        if direct:
-            lines.open(f"for part in range(0, span, {PART}):")
-            for place in direct:
-                lines.add(f"q{place} = 0.0")
-            lines.open(f"for i in range(part, min(part + {PART}, span)):")
+        def one(row: Lanes, _: list[Lanes]) -> list[Lanes]:
+            target = code.at(self.outputs[output.name], self.first + row, type_)
+            code.store(code.load(code.at(buffer, row, type_), type_, 1), target)
+            return []
+
+        code.loop(self.width, 1, [], one)
+
+    def keep(self, item: Expression, value: Lanes) -> None:
+        """Remember a row value; those that elements use go to the stack, a number for each row."""
+        super().keep(item, value)
+        varies = item.kind is Kind.ROW and not self.is_scalar(item)
+        if varies and id(item) in self.plan.used_by_elements:
+            rounded = self.rounded[id(item)]
+            rounded = rounded.to("i8") if rounded.type == "mask" else rounded
+            if id(item) not in self._slots:
+                self._slots[id(item)] = self.code.stack(rounded.type, LANES)
+            self.code.store(rounded, self._slots[id(item)])
+
+    def _of_row(self, sweep: Pass, row: Lanes) -> dict[int, Lanes]:
+        """Return what the elements of a pass use of one row, in all lanes, and the constants."""
+        found = dict(self.rounded)
+        for item in walk_elements(sweep.wanted):
+            for used in item.arguments:
+                if id(used) in self._slots and id(used) in self.rounded:
+                    found[id(used)] = self._slot_value(used, row)
+        return found
+
+    def _slot_value(self, item: Expression, row: Lanes) -> Lanes:
+        is_mask = self.rounded[id(item)].type == "mask"
+        type_ = "i8" if is_mask else self.rounded[id(item)].type
+        value = self.code.load(self.code.at(self._slots[id(item)], row, type_), type_, 1)
+        return (value != 0 if is_mask else value).splat()
+
+    def sweep(self, number: int, sweep: Pass) -> list[Lanes]:
+        """Write a pass: row by row, each sixteen classes at a time and then the rest."""
+        code = self.code
+        running = Running(code, self.form.compute, sweep)
+        results = [code.stack("f64", LANES) for _ in sweep.reductions]
+        classes = self.size["classes"]
+        whole = classes & -LANES
+
+        def one(row: Lanes, _: list[Lanes]) -> list[Lanes]:
+            base = (self.first + row) * classes
+            values = self._of_row(sweep, row)
+
+            def full(index: Lanes, carried: list[Lanes]) -> list[Lanes]:
+                site = _RowSite(self, values, base + index, index, None)
+                return running.updated(carried, self.elements_of(number, sweep, site))
+
+            def rest(index: Lanes, carried: list[Lanes]) -> list[Lanes]:
+                part = code.iota("i32") < (classes - index).to("i32")
+                site = _RowSite(self, values, base + index, index, part)
+                return running.updated(carried, self.elements_of(number, sweep, site), part)
+
+            carried = code.loop(whole, LANES, running.start(), full)
+            carried = code.loop(classes, LANES, carried, rest, start=whole)
+            for slot, value in zip(results, running.folded(carried), strict=True):
+                code.store(value.to("f64"), code.at(slot, row, "f64"))
+            return []
+
+        code.loop(self.width, 1, [], one)
+        return [code.load(slot, "f64") for slot in results]
+
+    def label_site(self, label: Lanes) -> Site:
+        """Return where elements are computed for the class that each row's label names."""
+        return _LabelSite(self, label, self._rows * self.size["classes"].splat() + label)
+
+    def gather(self, leaf: Expression, place: Lanes) -> Lanes:
+        """Read elements of an array at sixteen places."""
+        type_ = self.leaf_type(leaf)
+        addresses = self.code.at(self.arrays[str(leaf.value)], place, type_)
+        return self.code.gather(addresses, type_, self.code.constant(True, "mask"), 0)
+
+
+class _RowSite(ClassSite):
+    """Sixteen classes of a row, or those that a mask names."""
+
+    frame: RowKernel
+
+    def __init__(
+        self,
+        frame: RowKernel,
+        values: dict[int, Lanes],
+        place: Lanes,
+        index: Lanes,
+        part: Lanes | None,
+    ) -> None:
+        super().__init__(frame)
+        self._values, self._place, self._index, self._part = values, place, index, part
+
+    def rounded(self, item: Expression) -> Lanes:
+        """Return the row's value, or a constant."""
+        return self._values[id(item)]
+
+    def load(self, leaf: Expression) -> Lanes:
+        """Read an array at these classes."""
+        frame, type_ = self.frame, self.frame.leaf_type(leaf)
+        place = self._index if is_class_vector(leaf) else self._place
+        given = self._read(frame.arrays[str(leaf.value)], place, type_)
+        return frame.converted(leaf, given, frame.elements)
+
+    def index(self) -> Lanes:
+        """Return the class indices."""
+        type_ = integers(self.frame.form.compute)
+        return self._index.to(type_).splat() + self.frame.code.iota(type_)
+
+    def spill(self, output: Output, value: Lanes) -> None:
+        """Write elements into an output's memory."""
+        code = self.frame.code
+        given = self.frame.delivered(output, value)
+        address = code.at(self.frame.outputs[output.name], self._place, given.type)
+        if self._part is None:
+            code.store(given, address)
         else:
-            lines.open("for i in range(reach):")
-        self._values(sweep, sweep, replace(site, hit="ELSEWHERE") if apart else site)
-        lines.close()
-        if direct:
-            for place in direct:
-                self._add(place)
-            lines.close()
-        if apart:
-            reference = self.row(named[0])
-            lines.add(f"i = np.int64({reference}) - base")
-            lines.open(f"if i >= 0 and i < span and base + i == {reference}:")
-            self._values(sweep, sweep.of_named_class, replace(site, hit="HERE", prefix="h"))
-            lines.close()
-        for number, item in enumerate(by_way):
-            self._bring_in(item, f"b{number}")
+            code.store_part(given, address, self._part)
 
-    def _bring_in(self, item: Expression, block: str) -> None:
-        """Bring a block of scratch memory into a running reduction."""
-        lines, place = self.lines, self.place(item)
-        if item.operation == "sum" and self.precision == "f64":
-            running = f"r{place}, c{place}"
-            lines.add(f"{running} = sums.add_block({running}, {block}, span)")
-            return
-        if item.operation == "sum":
-            lines.open(f"for i in range(span, span + {LANES}):")
-            lines.add(f"{block}[i] = 0.0")
-            lines.close()
-            lines.add(f"q{place} = 0.0")
-            lines.open(f"for i in range((span + {LANES - 1}) // {LANES} * {LANES}):")
-        else:
-            lines.open("for i in range(span):")
-        lines.add(self._reduced(item, f"{block}[i]"))
-        lines.close()
-        if item.operation == "sum":
-            self._add(place)
+    def reload(self, output: Output) -> Lanes:
+        """Read elements from an output's memory."""
+        frame = self.frame
+        return self._read(frame.outputs[output.name], self._place, frame.stored_type(output))
 
-    def _add(self, place: int) -> None:
-        """Add the sum of a part of the classes to that of all."""
-        running = f"r{place}, c{place}"
-        self.lines.add(f"{running} = sums.add({running}, q{place})")
-
-    def _values(self, sweep: Pass, part: Pass, site: Site) -> None:
-        """Compute one element for a pass, or for the part of it that asks for the named class."""
-        self.elements(part.wanted, site)
-        places = {id(item): place for place, item in enumerate(self._by_way(sweep))}
-        for item in part.reductions:
-            value = self.element(item.arguments[0], site)
-            place = places.get(id(item))
-            line = self._reduced(item, value) if place is None else f"b{place}[i] = {value}"
-            self.lines.add(line)
-        for output in part.outputs:
-            self.deliver(output, self.element(output.expression, site), f"w_{output.name}[i]")
-
-    def _reduced(self, item: Expression, value: str) -> str:
-        """Return the line that brings a value into a running reduction."""
-        place = self.place(item)
-        if item.operation == "max":
-            return f"r{place} = ops.maximum(r{place}, {value})"
-        return f"q{place} = ops.accumulate(q{place}, f64({value}))"
-
-    def _by_way(self, sweep: Pass) -> list[Expression]:
-        """Return the reductions whose values go by way of scratch memory.
-
-        Sums in float32, as they are added up in float64; and what depends on the named class.
-        """
-        narrow = self.precision == "f32"
-        return [
-            item
-            for item in sweep.reductions
-            if (narrow and item.operation == "sum") or asks(item.arguments[0])
-        ]
+    def _read(self, array: Lanes, place: Lanes, type_: str) -> Lanes:
+        code = self.frame.code
+        address = code.at(array, place, type_)
+        if self._part is None:
+            return code.load(address, type_)
+        return code.load_part(address, type_, self._part, 0)
 
 
-def _named_indices(sweep: Pass) -> list[Expression]:
-    """Return the row values that elements of a sweep compare their class index with."""
-    named = (named_index(item) for item in walk_elements(sweep.wanted))
-    return list({id(item): item for item in named if item is not None}.values())
+class _LabelSite(Site):
+    """The class that each row's label names."""
+
+    frame: RowKernel
+
+    def __init__(self, frame: RowKernel, label: Lanes, place: Lanes) -> None:
+        super().__init__(frame)
+        self._label, self._place = label, place
+
+    def load(self, leaf: Expression) -> Lanes:
+        """Read an array at the label's class."""
+        place = self._label if is_class_vector(leaf) else self._place
+        return self.frame.converted(leaf, self.frame.gather(leaf, place), self.frame.elements)
+
+    def index(self) -> Lanes:
+        """Return the labels."""
+        return self._label

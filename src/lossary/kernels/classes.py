@@ -1,0 +1,224 @@
+"""What kernels of losses along an axis share: blocks of sixteen rows, and passes over classes.
+
+A block computes the values that belong to rows for sixteen rows at once, in float64: a lane is a
+row. In between, the passes over its classes compute elements and reduce them. How the elements of
+sixteen rows lie in memory is for the layouts: in *rows* a lane of an element is a class, in
+*columns* it is a row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from lossary.formula.expression import LEAVES, Expression, Kind
+from lossary.formula.plan import Output, Pass
+from lossary.kernels.frame import Frame, Site
+from lossary.kernels.lanes import Code, Lanes
+
+
+class ClassFrame(Frame):
+    """Writes blocks of sixteen rows; ``first`` is the first of them, counted in row arrays."""
+
+    first: Lanes
+    #: The lanes whose rows belong to this block alone.
+    valid: Lanes
+
+    def block(self, totals: list[Lanes]) -> list[Lanes]:
+        """Write all that is done for a block of rows, and return the new totals."""
+        constants = dict(self.row), dict(self.rounded)
+        for leaf in self.plan.leaves:
+            if leaf.kind is Kind.ROW and not self.is_scalar(leaf):
+                given = self.load_row(leaf)
+                self.keep(leaf, self.converted(leaf, given, self.rows))
+        self._row_values(0)
+        for number, sweep in enumerate(self.plan.passes):
+            for item, value in zip(sweep.reductions, self.sweep(number, sweep), strict=True):
+                self.keep(item, value.to("f64"))
+            self._row_values(number + 1)
+        values = {}
+        for output in self.plan.outputs:
+            if output.expression.kind is Kind.ELEMENT:
+                continue
+            values[output.name] = self.rows.lift(self.row_value(output.expression))
+            if output.role == "store":
+                self.store_row(output, self.delivered(output, values[output.name]))
+        self.row, self.rounded = constants
+        return self.add(totals, values, self.valid)
+
+    # --- what layouts do differently ------------------------------------------------------
+    def load_row(self, leaf: Expression) -> Lanes:
+        """Read an array of row values for the block."""
+        raise NotImplementedError
+
+    def store_row(self, output: Output, value: Lanes) -> None:
+        """Store row values of the block."""
+        raise NotImplementedError
+
+    def sweep(self, number: int, sweep: Pass) -> list[Lanes]:
+        """Write a pass over the classes and return its reductions, a lane for each row."""
+        raise NotImplementedError
+
+    def label_site(self, label: Lanes) -> Site:
+        """Return where elements are computed for the class that each row's label names."""
+        raise NotImplementedError
+
+    # --- row values -----------------------------------------------------------------------
+    def _row_values(self, stage: int) -> None:
+        """Compute the row values that need the passes before a stage."""
+        for item in self.plan.row_values:
+            reduced = item.operation in {"sum", "max", *LEAVES}
+            if self.plan.stages[id(item)] == stage and not reduced:
+                self.keep(item, self._row_value(item))
+
+    def _row_value(self, item: Expression) -> Lanes:
+        if item.operation == "at_label":
+            values, label = item.arguments
+            given, inside = self._label(label)
+            found = self.label_site(inside.select(given, 0)).register(values)
+            return inside.select(found.to("f64"), 0)
+        return self.rows.lift(self.rows.spell(item, [self.row_value(x) for x in item.arguments]))
+
+    def _label(self, label: Expression) -> tuple[Lanes, Lanes]:
+        """Return labels, and which of them name a class."""
+        if label.operation == "literal":
+            given = self.code.constant(label.value, "i64")  # type: ignore[arg-type]
+        else:
+            given = self.row[id(label)].to("i64")
+        return given, (given >= 0) & (given < self.size["classes"])
+
+    # --- elements -------------------------------------------------------------------------
+    def elements_of(self, number: int, sweep: Pass, site: ClassSite) -> list[Lanes]:
+        """Compute the elements of a pass; return what its reductions are made of.
+
+        Outputs are stored, spilled elements are reloaded before that and spilled after they are
+        computed.
+        """
+        for spill in self._spills():
+            if spill.first < number <= spill.last:
+                site.known[id(spill.element)] = site.reload(spill.output)
+        values = [site.register(item) for item in sweep.wanted]
+        for spill in self._spills():
+            if spill.first == number:
+                site.spill(spill.output, site.register(spill.element))
+        count = len(sweep.reductions)
+        for output, value in zip(sweep.outputs, values[count:], strict=True):
+            if output.role == "store":
+                site.spill(output, value)
+        return values[:count]
+
+    def _spills(self) -> list[Any]:
+        """Return the spills into memory that holds elements without rounding them."""
+        wanted = {"f32": "float32", "f64": "float64"}[self.form.compute]
+        return [s for s in self.plan.spills if self.dtypes[f"-> {s.output.name}"] == wanted]
+
+
+class ClassSite(Site):
+    """Where elements of a pass are computed; outputs are written and spills read there."""
+
+    def spill(self, output: Output, value: Lanes) -> None:
+        """Write elements into an output's memory."""
+        raise NotImplementedError
+
+    def reload(self, output: Output) -> Lanes:
+        """Read elements from an output's memory."""
+        raise NotImplementedError
+
+
+class Running:
+    """The reductions of a pass on their way: registers that a loop over classes carries.
+
+    Sums of float32 run in float64. Sums of float64 carry what their additions lose (Knuth's
+    TwoSum, The Art of Computer Programming 2, 4.2.2). Maxima carry NaN apart, which keeps the
+    chain of dependent instructions short.
+    """
+
+    def __init__(self, code: Code, compute: str, sweep: Pass) -> None:
+        self.code = code
+        self.compute = compute
+        self.operations = [item.operation for item in sweep.reductions]
+
+    def start(self) -> list[Lanes]:
+        """Return the registers before the first class."""
+        registers = []
+        for operation in self.operations:
+            if operation == "max":
+                registers.append(self.code.constant(-math.inf, self.compute))
+                registers.append(self.code.constant(0, self.compute))
+            else:
+                registers.append(self.code.constant(0, "f64"))
+                if self.compute == "f64":
+                    registers.append(self.code.constant(0, "f64"))
+        return registers
+
+    def pairs(self, registers: Sequence[Lanes]) -> list[list[Lanes]]:
+        """Return the registers of each reduction."""
+        rest = iter(registers)
+        single = self.compute == "f32"
+        return [
+            [next(rest)] if single and operation == "sum" else [next(rest), next(rest)]
+            for operation in self.operations
+        ]
+
+    def updated(
+        self, registers: Sequence[Lanes], values: Sequence[Lanes], part: Lanes | None = None
+    ) -> list[Lanes]:
+        """Bring in one value for each reduction, of the lanes that a mask names."""
+        found = []
+        groups = zip(self.operations, self.pairs(registers), values, strict=True)
+        for operation, group, given in groups:
+            value = given
+            if part is not None:
+                value = part.select(value, 0 if operation == "sum" else -math.inf)
+            if operation == "max":
+                largest, nan = group
+                found += [
+                    (value > largest).select(value, largest),
+                    (value != value).select(value, nan),
+                ]
+            elif len(group) == 1:
+                found.append(group[0] + value.to("f64"))
+            else:
+                found += two_sum(group[0], group[1], value)
+        return found
+
+    def lanes(self, registers: Sequence[Lanes]) -> list[Lanes]:
+        """Return each reduction where the lanes are rows."""
+        return [
+            self._finished(operation, group)
+            for operation, group in zip(self.operations, self.pairs(registers), strict=True)
+        ]
+
+    def folded(self, registers: Sequence[Lanes]) -> list[Lanes]:
+        """Return each reduction where the lanes are classes of one row, as scalars."""
+        found = []
+        for operation, group in zip(self.operations, self.pairs(registers), strict=True):
+            while group[0].lanes > 1:
+                group = self._halved(operation, group)
+            found.append(self._finished(operation, group))
+        return found
+
+    def _halved(self, operation: str, group: Sequence[Lanes]) -> list[Lanes]:
+        low, high = zip(*(x.halves() for x in group), strict=True)
+        if operation == "max":
+            return [(high[0] > low[0]).select(high[0], low[0]), low[1] + high[1]]
+        if len(group) == 1:
+            return [low[0] + high[0]]
+        return two_sum(low[0], low[1] + high[1], high[0])
+
+    def _finished(self, operation: str, group: Sequence[Lanes]) -> Lanes:
+        if operation == "max":
+            largest, nan = group
+            return (nan != nan).select(nan, largest)
+        if len(group) == 1:
+            return group[0]
+        total, lost = group
+        return total + (lost.call("fabs") < math.inf).select(lost, 0)
+
+
+def two_sum(total: Lanes, lost: Lanes, value: Lanes) -> list[Lanes]:
+    """Return total + value, and what such additions have lost so far."""
+    result = total + value
+    back = result - total
+    return [result, lost + ((total - (result - back)) + (value - back))]

@@ -1,0 +1,292 @@
+"""What kernels of all layouts share: arguments, chunks, totals, leaves, constants.
+
+A kernel is ``void kernel(first, last, words)``: it works on chunks ``first`` to ``last - 1``.
+``words`` are numbers of eight bytes: the sizes that its layout needs, the units of a chunk, the
+addresses of the arrays and of the stored outputs, the parameters (float64), and the address of
+the partial results, where each chunk leaves its totals (float64) side by side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+from lossary.formula.elements import named_index
+from lossary.formula.expression import LEAVES, Expression, Kind
+from lossary.formula.plan import Output, Plan
+from lossary.kernels import halves
+from lossary.kernels.lanes import Code, Lanes
+from lossary.kernels.registers import Registers
+
+#: From the names of dtypes to the types in registers. bfloat16 and bool are read as integers.
+TYPES = {
+    "float16": "f16",
+    "bfloat16": "i16",
+    "float32": "f32",
+    "float64": "f64",
+    "bool": "i8",
+    **{f"{sign}int{bits}": f"i{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a kernel is made for besides its plan.
+
+    Attributes
+    ----------
+    compute : {"f32", "f64"}
+        Type of elements.
+    dtypes : tuple of (name, dtype)
+        Names of the dtypes of arrays and of stored outputs (those as ``"-> name"``).
+    scalars : frozenset of str
+        The arrays that hold one number, which is used for every element.
+    """
+
+    compute: str
+    dtypes: tuple[tuple[str, str], ...]
+    scalars: frozenset[str]
+
+
+@dataclass(slots=True)
+class Total:
+    """A running total of a chunk: where it starts, how a value enters it, how lanes are joined."""
+
+    start: float
+    combine: Callable[[Registers, Lanes, Lanes], Lanes]
+
+
+def _add(machine: Registers, a: Lanes, b: Lanes) -> Lanes:
+    return a + b
+
+
+_TOTALS = {
+    "sum": Total(0.0, _add),
+    "count": Total(0.0, _add),
+    "minimum": Total(math.inf, Registers.minimum),
+    "maximum": Total(-math.inf, Registers.maximum),
+}
+
+
+class Frame:
+    """Writes one kernel; each layout has a subclass.
+
+    ``elements`` is the machine on which elements are computed, ``rows`` that of row values,
+    constants and totals, which are always float64.
+    """
+
+    #: Names of the sizes among the words; the first is the number of units.
+    sizes: ClassVar[tuple[str, ...]]
+
+    def __init__(self, plan: Plan, form: Form) -> None:
+        self.plan = plan
+        self.form = form
+        self.dtypes = dict(form.dtypes)
+        self.code = Code("kernel", {"first": "i64", "last": "i64", "words": "ptr"})
+        self.elements = Registers(self.code, form.compute, form.compute)
+        self.rows = Registers(self.code, "f64", form.compute)
+        self.arrays: dict[str, Lanes] = {}
+        self.outputs: dict[str, Lanes] = {}
+        self.row: dict[int, Lanes] = {}
+        self.rounded: dict[int, Lanes] = {}
+
+    # --- the function ---------------------------------------------------------------------
+    def text(self) -> str:
+        """Return the kernel in LLVM's language."""
+        code = self.code
+        size, step = self._read_words()
+        self._constants()
+
+        def chunk(number: Lanes, _: list[Lanes]) -> list[Lanes]:
+            start = number * step
+            stop = smaller(start + step, size)
+            totals = [
+                code.constant(_TOTALS[output.role].start, "f64") for output in self.plan.reduced
+            ]
+            self._leave(number, self.chunk(start, stop, totals))
+            return []
+
+        first, last = code.given["first"], code.given["last"]
+        code.loop(last, 1, [], chunk, start=first)
+        return code.text()
+
+    def chunk(self, start: Lanes, stop: Lanes, totals: list[Lanes]) -> list[Lanes]:
+        """Write what one chunk of units does, and return its totals."""
+        raise NotImplementedError
+
+    def _read_words(self) -> tuple[Lanes, Lanes]:
+        code, place = self.code, 0
+
+        def word(type_: str) -> Lanes:
+            nonlocal place
+            place += 1
+            return code.load(code.at(code.given["words"], place - 1, "i64"), type_, 1)
+
+        self.size = {name: word("i64") for name in self.sizes}
+        step = word("i64")
+        for leaf in self.plan.leaves:
+            self.arrays[str(leaf.value)] = word("ptr")
+        for output in self.plan.stored:
+            self.outputs[output.name] = word("ptr")
+        self._parameters = {name: word("f64").splat() for name in self.plan.parameters}
+        self._partials = word("ptr")
+        return self.size[self.sizes[0]], step
+
+    def _leave(self, chunk: Lanes, totals: Sequence[Lanes]) -> None:
+        """Fold the lanes of a chunk's totals, in a fixed order, and write them down."""
+        code, count = self.code, len(totals)
+        for number, (output, total) in enumerate(zip(self.plan.reduced, totals, strict=True)):
+            combine = _TOTALS[output.role].combine
+            folded = total.folded(partial(combine, self.rows))
+            code.store(folded, code.at(self._partials, chunk * count + number, "f64"))
+
+    def add(
+        self, totals: Sequence[Lanes], values: Mapping[str, Lanes], part: Lanes | None
+    ) -> list[Lanes]:
+        """Bring values, of the lanes that a mask names, into the totals."""
+        found = []
+        for output, total in zip(self.plan.reduced, totals, strict=True):
+            value = values[output.name]
+            kind = _TOTALS[output.role]
+            if output.role == "count":
+                value = value & part if part is not None else value
+            elif part is not None:
+                value = part.select(value, kind.start)
+            found.append(kind.combine(self.rows, total, value.to("f64")))
+        return found
+
+    # --- values ---------------------------------------------------------------------------
+    def _constants(self) -> None:
+        """Compute once what does not vary; read the arrays that hold one number."""
+        for item in self.plan.nodes:
+            if item.operation in LEAVES and str(item.value) in self.form.scalars:
+                self.keep(item, self._scalar(item))
+            elif item.kind is Kind.CONSTANT and item.operation not in {"literal", *LEAVES}:
+                self.keep(item, self._constant(item))
+
+    def _constant(self, item: Expression) -> Lanes:
+        if item.operation == "parameter":
+            return self._parameters[str(item.value)]
+        if item.operation == "class_count":
+            return self.size["classes"].to("f64").splat()
+        return self.rows.lift(self.rows.spell(item, [self.row_value(x) for x in item.arguments]))
+
+    def _scalar(self, leaf: Expression) -> Lanes:
+        name = str(leaf.value)
+        given = self.code.load(self.arrays[name], TYPES[self.dtypes[name]], 1)
+        return self.converted(leaf, given.splat(), self.rows)
+
+    def keep(self, item: Expression, value: Lanes) -> None:
+        """Remember a row value or constant, rounded too where elements use it."""
+        self.row[id(item)] = value
+        if id(item) in self.plan.used_by_elements or item.kind is not Kind.ROW:
+            self.rounded[id(item)] = value.to(self.form.compute) if value.is_real else value
+
+    def row_value(self, item: Expression) -> Any:
+        """Return a row value or constant in float64; literals are Python numbers."""
+        if item.operation == "literal":
+            return float(item.value)  # type: ignore[arg-type]
+        value = self.row[id(item)]
+        return value if value.is_real or value.type == "mask" else value.to("f64")
+
+    def converted(self, leaf: Expression, x: Lanes, machine: Registers) -> Lanes:
+        """Return what was read from a leaf's array in a machine's type; labels as int64."""
+        dtype = self.dtypes[str(leaf.value)]
+        if leaf.operation == "mask":
+            return x != 0
+        if leaf.operation == "label":
+            return x.unsigned("i64") if dtype.startswith(("u", "b")) else x.to("i64")
+        if dtype == "bfloat16":
+            return halves.widened(x).to(machine.type)
+        if dtype.startswith("u") or dtype == "bool":
+            return x.unsigned(machine.type)
+        return x.to(machine.type)
+
+    def delivered(self, output: Output, value: Lanes) -> Lanes:
+        """Return a value in the type in which an output is stored."""
+        dtype = self.dtypes[f"-> {output.name}"]
+        if dtype == "bfloat16":
+            return halves.narrowed(value)
+        if dtype == "float16":
+            return halves.half(value)
+        return value.to(TYPES[dtype])
+
+    def stored_type(self, output: Output) -> str:
+        """Return the type of an output in memory."""
+        return TYPES[self.dtypes[f"-> {output.name}"]]
+
+    def leaf_type(self, leaf: Expression) -> str:
+        """Return the type of a leaf in memory."""
+        return TYPES[self.dtypes[str(leaf.value)]]
+
+    def is_scalar(self, item: Expression) -> bool:
+        """Tell whether a node is an array that holds one number."""
+        return item.operation in LEAVES and str(item.value) in self.form.scalars
+
+
+class Site:
+    """Where elements are computed: how leaves, the class index and row values are found there.
+
+    Values are remembered, so that each node is computed once.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.known: dict[int, Any] = {}
+
+    def load(self, leaf: Expression) -> Lanes:
+        """Read an array, in the type of elements."""
+        raise NotImplementedError
+
+    def index(self) -> Lanes:
+        """Return the class index as integers."""
+        raise NotImplementedError
+
+    def rounded(self, item: Expression) -> Lanes:
+        """Return a row value or constant in the type of elements; labels as int64."""
+        return self.frame.rounded[id(item)]
+
+    def value(self, item: Expression) -> Any:
+        """Return the value of a node for these elements; literals are Python numbers."""
+        if item.operation == "literal":
+            return float(item.value)  # type: ignore[arg-type]
+        if item.kind is not Kind.ELEMENT or self.frame.is_scalar(item):
+            found = self.rounded(item)
+            machine = self.frame.elements
+            return found.to(machine.type) if found.type == "i64" else found
+        if id(item) not in self.known:
+            self.known[id(item)] = self._computed(item)
+        return self.known[id(item)]
+
+    def register(self, item: Expression) -> Lanes:
+        """Return the value of a node in a register."""
+        return self.frame.elements.lift(self.value(item))
+
+    def _computed(self, item: Expression) -> Any:
+        frame = self.frame
+        if item.operation in LEAVES:
+            return self.load(item)
+        if item.operation == "index":
+            return self.index().to(frame.form.compute)
+        label = named_index(item)
+        if label is not None and label.operation == "label":
+            return self.is_label(self.rounded(label))
+        return frame.elements.spell(item, [self.value(x) for x in item.arguments])
+
+    def is_label(self, label: Lanes) -> Lanes:
+        """Tell which elements are of the class that a label names."""
+        index = self.index()
+        return index == label.to(index.type)
+
+
+def smaller(a: Lanes, b: Lanes | int) -> Lanes:
+    """Return the smaller of two integers."""
+    return (a < b).select(a, b)
+
+
+def is_class_vector(leaf: Expression) -> bool:
+    """Tell whether a leaf has classes and no rows."""
+    return leaf.value == "class_weights"

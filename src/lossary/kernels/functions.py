@@ -1,0 +1,451 @@
+"""Exponentials, logarithms and what rests on them, as arithmetic on lanes.
+
+Each function stands once for float32 and float64; the constants of a precision are those that
+``tools/minimax.py`` prints. They are free of branches: range reduction, a polynomial, and scaling
+through the bits of the result. They hold over the whole range, subnormal results, infinities and
+NaN included. A product and a sum are one fused instruction exactly where ``fma`` is written, so a
+result has the same bits on every processor that has that instruction.
+
+The reductions follow Tang (1989, 1990), "Table-driven implementation of the exponential function"
+and "... of the logarithm function", doi:10.1145/63522.214389 and doi:10.1145/98267.98294, without
+the tables.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from lossary.kernels.lanes import Lanes, Number
+
+# fmt: off
+# log(2) in two parts, the first so short that its products with exponents are exact.
+_LN2_F32 = (0.69311523, 3.1946183e-05)
+_EXP_F32 = (0.49999994, 0.1666652, 0.041668393, 0.00836878, 0.0013814466)
+_LOG_F32 = (0.6666695, 0.3995791, 0.30359063)
+_LOG1P_F32 = (
+    -0.37813956,
+    0.1792249,
+    -0.09323024,
+    0.05108643,
+    -0.02895115,
+    0.016742269,
+    -0.009778339,
+    0.00616086,
+    -0.0043555466,
+    0.0020376933,
+)
+_TANH_F32 = (0.3333332, -0.13332625, 0.05385165, -0.021055806, 0.0062388475)
+_LOG_COSH_F32 = (
+    -0.07367471,
+    0.01681319,
+    -0.0043207146,
+    0.0011788551,
+    -0.00033520453,
+    9.991092e-05,
+    -2.5766272e-05,
+)
+_LN2_F64 = (0.6931471805601177, -1.7239444525614835e-13)
+_EXP_F64 = (
+    0.500000000000001,
+    0.16666666666666674,
+    0.04166666666652095,
+    0.008333333333322129,
+    0.0013888888948139428,
+    0.00019841269886830716,
+    2.4801486965921907e-05,
+    2.755724206493601e-06,
+    2.763279138806238e-07,
+    2.5110152436801193e-08,
+)
+_LOG_F64 = (
+    0.6666666666667268,
+    0.39999999996176905,
+    0.2857142939282357,
+    0.22222138685142037,
+    0.181863491622773,
+    0.15250316392005464,
+    0.15367266348086606,
+)
+_LOG1P_F64 = (
+    -0.37813956756734246,
+    0.17922493693603656,
+    -0.09323036636366942,
+    0.051083446105587516,
+    -0.028943183164575823,
+    0.016788742475481785,
+    -0.009909900746187708,
+    0.0059290121575090015,
+    -0.003585665692290398,
+    0.0021876355271538738,
+    -0.0013445110799967727,
+    0.0008314844339522555,
+    -0.0005167863887472748,
+    0.00032247248840745795,
+    -0.00020308729742586282,
+    0.00012956244686019116,
+    -7.866827205752149e-05,
+    4.349967443955683e-05,
+    -3.3818742772949017e-05,
+    3.4022625503144154e-05,
+    -1.6465187933801387e-05,
+)
+_TANH_F64 = (
+    0.33333333333333315,
+    -0.1333333333332903,
+    0.053968253964813855,
+    -0.02186948840816637,
+    0.00886323286342558,
+    -0.003592093819869686,
+    0.0014555497889672316,
+    -0.0005884572416047516,
+    0.00023337992704706715,
+    -8.327233463240348e-05,
+    1.9445253720021715e-05,
+)
+_LOG_COSH_F64 = (
+    -0.0736747111666162,
+    0.01681318782756009,
+    -0.00432080458946892,
+    0.0011790639536050002,
+    -0.00033405817950192063,
+    9.714259130876265e-05,
+    -2.879524416824604e-05,
+    8.662144132112611e-06,
+    -2.6363392528891747e-06,
+    8.100452787166906e-07,
+    -2.50757254983137e-07,
+    7.798109105836651e-08,
+    -2.474165307835138e-08,
+    8.386520018778324e-09,
+    -2.2911014679015472e-09,
+)
+# fmt: on
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A floating-point format and the constants that the functions need in it.
+
+    Below ``least`` an exponential rounds to 0, above ``most`` it is infinite.
+    """
+
+    digits: int
+    bias: int
+    least: float
+    most: float
+    ln2: tuple[float, float]
+    exp: tuple[float, ...]
+    log: tuple[float, ...]
+    log1p: tuple[float, ...]
+    tanh: tuple[float, ...]
+    log_cosh: tuple[float, ...]
+
+    @property
+    def smallest(self) -> float:
+        """The smallest normal number."""
+        return 2.0 ** (1 - self.bias)
+
+    @property
+    def rounder(self) -> float:
+        """A number that rounds what is added to it to an integer, which its last bits then hold."""
+        return 1.5 * 2.0**self.digits
+
+
+PRECISIONS = {
+    "f32": Precision(
+        23, 127, -104.0, 89.0, _LN2_F32, _EXP_F32, _LOG_F32, _LOG1P_F32, _TANH_F32, _LOG_COSH_F32
+    ),
+    "f64": Precision(
+        52, 1023, -746.0, 710.0, _LN2_F64, _EXP_F64, _LOG_F64, _LOG1P_F64, _TANH_F64, _LOG_COSH_F64
+    ),
+}
+#: ``exp_below`` is 2^LIFT times its value, which leaves room for subnormal ones.
+LIFT = 64
+_PER_LOG2 = 1 / math.log(2)
+
+
+# --- arithmetic -------------------------------------------------------------------------------
+def fma(a: Lanes, b: Lanes | Number, c: Lanes | Number) -> Lanes:
+    """Return a b + c, rounded once."""
+    return a.call("fma", b, c)
+
+
+def absolute(x: Lanes) -> Lanes:
+    """Return x without its sign."""
+    return x.call("fabs")
+
+
+def larger(a: Lanes, b: Lanes | Number) -> Lanes:
+    """Return the larger number; b where either is NaN."""
+    return (a > b).select(a, b)
+
+
+def smaller(a: Lanes, b: Lanes | Number) -> Lanes:
+    """Return the smaller number; b where either is NaN."""
+    return (a < b).select(a, b)
+
+
+def within(x: Lanes, least: Number, most: Number) -> Lanes:
+    """Return x, or the limit that it is beyond; NaN stays."""
+    x = (x > most).select(most, x)
+    return (x < least).select(least, x)
+
+
+def polynomial(x: Lanes, coefficients: Sequence[float]) -> Lanes:
+    """Return the polynomial with these coefficients, lowest degree first.
+
+    The constant term is added last, by itself, as its rounding is the one that is seen. The rest
+    is evaluated in pairs, pairs of pairs and so on (Estrin's scheme), which waits less for the
+    result of one instruction before the next than Horner's rule does.
+    """
+    first, *rest = coefficients
+    terms: list[Lanes | float] = [*rest]
+    power = x
+    while len(terms) > 1:
+        pairs = zip_longest(terms[::2], terms[1::2])
+        terms = [low if high is None else fma(power, high, low) for low, high in pairs]
+        if len(terms) > 1:
+            power = power * power
+    return fma(x, terms[0], first)
+
+
+# --- exponentials -----------------------------------------------------------------------------
+def exp(x: Lanes) -> Lanes:
+    """Return the exponential of x."""
+    p = PRECISIONS[x.type]
+    return _exp_of_sum(within(x, p.least, p.most))
+
+
+def exp_difference(a: Lanes, b: Lanes) -> Lanes:
+    """Return exp(a - b), with what rounding takes from the difference made up for."""
+    # Knuth's TwoSum (The Art of Computer Programming 2, 4.2.2): a - b = s + error, exactly.
+    s = a - b
+    back = s - a
+    error = (a - (s - back)) - (b + back)
+    return exp_of_pair(s, error)
+
+
+def exp_of_pair(s: Lanes, error: Lanes) -> Lanes:
+    """Return exp(s + error), where ``error`` is a few last places of s, or anything beyond it."""
+    p = PRECISIONS[s.type]
+    error = (absolute(s) < 1 - p.least).select(error, 0.0)
+    return _exp_of_sum(within(s, p.least, p.most), error)
+
+
+def _exp_of_sum(x: Lanes, small: Lanes | None = None) -> Lanes:
+    """Return exp(x + small) for x within the limits."""
+    p = PRECISIONS[x.type]
+    power, less_one = _reduced(x, small, 2 * p.bias)
+    # 2^n as a product of two powers: a result below the normal range is rounded by the last
+    # multiplication alone, and one above the range becomes infinite there.
+    half = power >> 1
+    first = (half << p.digits).real()
+    second = ((power - half) << p.digits).real()
+    return fma(first, less_one, first) * second
+
+
+def decay(x: Lanes) -> Lanes:
+    """Return exp(-|x|)."""
+    p = PRECISIONS[x.type]
+    x = -absolute(x)
+    # One power of two suffices: too large by 2^LIFT, it is a normal number, and the last
+    # multiplication rounds results that are not.
+    power, less_one = _reduced((x < p.least).select(p.least, x), None, p.bias + LIFT)
+    lifted = (power << p.digits).real()
+    return fma(lifted, less_one, lifted) * 2.0**-LIFT
+
+
+def _reduced(x: Lanes, small: Lanes | None, bias: int) -> tuple[Lanes, Lanes]:
+    """Return bits that end in n + bias, and exp(r) - 1, where x + small = n log(2) + r."""
+    p = PRECISIONS[x.type]
+    shift = p.rounder + bias
+    shifted = fma(x, _PER_LOG2, shift)
+    n = shifted - shift
+    # The first part of the difference is exact, and what follows is added last.
+    main = fma(n, -p.ln2[0], x)
+    rest = n * -p.ln2[1] if small is None else fma(n, -p.ln2[1], small)
+    r = main + rest
+    return shifted.bits(), main + fma(r * r, polynomial(r, p.exp), rest)
+
+
+def expm1(x: Lanes) -> Lanes:
+    """Return exp(x) - 1."""
+    p = PRECISIONS[x.type]
+    shift = p.rounder + p.bias - 1
+    y = within(x, -40.0, p.most)
+    shifted = fma(y, _PER_LOG2, shift)
+    n = shifted - shift
+    r = fma(n, -p.ln2[1], fma(n, -p.ln2[0], y))
+    # Half the power of two, so that the largest does not overflow before it must.
+    half = (shifted.bits() << p.digits).real()
+    value = 2.0 * fma(half, r * r * polynomial(r, p.exp), fma(half, r, half - 0.5))
+    return (absolute(x) < p.smallest).select(x, value)
+
+
+# --- exponentials below a row's largest element -----------------------------------------------
+# 2^LIFT exp(x - top) for x <= top. What depends on the row alone is computed once for it, in
+# float64: top = origin + most, where the origin is 0 unless top is so far from 0 that elements
+# must be subtracted from it first, and exp(-most) = 2^-n factor with n an integer.
+def below_origin(top: Lanes, precision: str) -> Lanes:
+    """Return what is subtracted from elements: 0, or a row's largest element far from 0."""
+    # What counts beside a number twice this far from 0 differs from it by less than half of it.
+    far = 2 * _lowest(precision) * math.log(2)
+    return (absolute(top) < far).select(0.0, top)
+
+
+def below_least(most: Lanes, precision: str) -> Lanes:
+    """Return the argument from which down results are 0."""
+    return (_in_log2(most) - float(_lowest(precision))) * math.log(2)
+
+
+def below_shift(most: Lanes, precision: str) -> Lanes:
+    """Return what rounds multiples of log(2) to integers and leaves exponents in the last bits."""
+    return PRECISIONS[precision].rounder + _lowest(precision) - _in_log2(most)
+
+
+def below_factor(most: Lanes, precision: str) -> Lanes:
+    """Return 2^n exp(-most), near 1."""
+    high, low = PRECISIONS["f64"].ln2
+    n = _in_log2(most)
+    r = fma(n, low, fma(n, high, -most))
+    return 1.0 + fma(r * r, polynomial(r, PRECISIONS["f64"].exp), r)
+
+
+def exp_below(
+    x: Lanes, origin: Lanes, most: Lanes, least: Lanes, shift: Lanes, factor: Lanes
+) -> Lanes:
+    """Return 2^LIFT exp(x - origin - most), where the last four belong to ``most``."""
+    p = PRECISIONS[x.type]
+    # An infinity less itself is NaN, for which the first choice takes the second number.
+    s = larger(smaller(x - origin, most), least)
+    shifted = fma(s, _PER_LOG2, shift)
+    n = shifted - shift
+    r = fma(n, -p.ln2[1], fma(n, -p.ln2[0], s))
+    power = (shifted.bits() << p.digits).real() * factor
+    return fma(power, fma(r * r, polynomial(r, p.exp), r), power)
+
+
+def _lowest(precision: str) -> int:
+    # The exponent field of a result holds bias + LIFT + n; where that is 0, so is the result.
+    return PRECISIONS[precision].bias + LIFT
+
+
+def _in_log2(most: Lanes) -> Lanes:
+    return (most * _PER_LOG2).call("rint")
+
+
+# --- logarithms -------------------------------------------------------------------------------
+def log(x: Lanes) -> Lanes:
+    """Return the natural logarithm of x."""
+    m, e = parts(x)
+    value = _log_of_parts(m - 1.0, e)
+    return _with_limits(value, x)
+
+
+def log1p(x: Lanes) -> Lanes:
+    """Return log(1 + x)."""
+    p = PRECISIONS[x.type]
+    u = 1.0 + x
+    measured = u.bits() - _split_point(p)
+    # f = (1 + x) 2^-e - 1 without the rounding of 1 + x: with m from 3/4 to 3/2 the sum of
+    # x 2^-e and 2^-e - 1 is exact (Sterbenz). Times 4, as 2^-e alone may be subnormal.
+    exponent_bits = measured & -(1 << p.digits)
+    four_over = ((2 * p.bias + 2 << p.digits) - exponent_bits).real()
+    f = 0.25 * fma(x, four_over, four_over - 4.0)
+    value = _log_of_parts(f, _exponent(measured, p)).call("copysign", x)
+    return _with_limits(value, u)
+
+
+def log1p_unit(y: Lanes) -> Lanes:
+    """Return log(1 + y) for y from 0 to 1."""
+    return fma(y * y, polynomial(y - 0.5, PRECISIONS[y.type].log1p), y)
+
+
+def parts(x: Lanes) -> tuple[Lanes, Lanes]:
+    """Return m from 3/4 to 3/2 and e with x = m 2^e, for positive finite numbers."""
+    p = PRECISIONS[x.type]
+    subnormal = x < p.smallest
+    measured = subnormal.select(x * 2.0**p.digits, x).bits() - _split_point(p)
+    e = _exponent(measured, p)
+    m = ((measured & (1 << p.digits) - 1) + _split_bits(p)).real()
+    return m, subnormal.select(e - float(p.digits), e)
+
+
+def _split_bits(p: Precision) -> int:
+    """Return the bits of 3/4."""
+    return (p.bias << p.digits) - (1 << p.digits - 1)
+
+
+def _split_point(p: Precision) -> int:
+    """Return the bits of 3/4 less the bias: measured from them, exponent fields hold e + bias."""
+    return -(1 << p.digits - 1)
+
+
+def _exponent(measured: Lanes, p: Precision) -> Lanes:
+    # Integers become floating-point numbers as the last bits of the rounder.
+    rounder_bits = (p.bias + p.digits << p.digits) + (1 << p.digits - 1)
+    return ((measured >> p.digits) | rounder_bits).real() - (p.rounder + p.bias)
+
+
+def _with_limits(value: Lanes, x: Lanes) -> Lanes:
+    """Return the logarithm of x, of which ``value`` is right for positive finite numbers."""
+    nan = x.code.constant(math.nan, x.type)
+    value = (x > 0.0).select(value, (x == 0.0).select(-math.inf, nan))
+    return (x == math.inf).select(x, value)
+
+
+def _log_of_parts(f: Lanes, e: Lanes) -> Lanes:
+    # log(1 + f) = f - (h - s (h + R)), h = f^2 / 2, s = f / (2 + f), R = s^2 p(s^2): the form
+    # in which the leading term is added last.
+    p = PRECISIONS[f.type]
+    s = f / (2.0 + f)
+    z = s * s
+    h = 0.5 * f * f
+    rest = fma(-s, fma(z, polynomial(z, p.log), h), h)
+    return fma(e, p.ln2[0], f - fma(e, -p.ln2[1], rest))
+
+
+# --- sigmoids ---------------------------------------------------------------------------------
+def softplus(x: Lanes) -> Lanes:
+    """Return log(1 + exp(x))."""
+    return (x < 0.0).select(0.0, x) + log1p_unit(decay(x))
+
+
+def sigmoid(x: Lanes) -> Lanes:
+    """Return 1 / (1 + exp(-x))."""
+    small = decay(x)
+    total = 1.0 + small
+    lost = small - (total - 1.0)
+    share = 1.0 / total
+    # A step of Newton's makes up for what rounding took from the sum and from the quotient.
+    rest = fma(-share, lost, fma(-share, total, 1.0))
+    share = fma(share, rest, share)
+    return (x < 0.0).select(small * share, share)
+
+
+def tanh(x: Lanes) -> Lanes:
+    """Return the hyperbolic tangent of x."""
+    size = absolute(x)
+    square = size * size
+    near = fma(-size, square * polynomial(square, PRECISIONS[x.type].tanh), size)
+    small = decay(2.0 * size)
+    far = 1.0 - 2.0 * small / (1.0 + small)
+    return (size < 0.55).select(near, far).call("copysign", x)
+
+
+def log_cosh(x: Lanes) -> Lanes:
+    """Return log(cosh(x))."""
+    p = PRECISIONS[x.type]
+    size = absolute(x)
+    square = size * size
+    near = fma(square * square, polynomial(square - 0.5, p.log_cosh), 0.5 * square)
+    far = (size - p.ln2[0]) + (log1p_unit(decay(2.0 * size)) - p.ln2[1])
+    return (size < 1.0).select(near, far)
+
+
+def surprise(s: Lanes, d: Lanes) -> Lanes:
+    """Return log(s + exp(d)) - d, for s >= 0."""
+    return log1p(s + expm1(d)) - d

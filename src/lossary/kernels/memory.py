@@ -1,0 +1,164 @@
+"""How arrays lie in memory, and which kernel reads them there.
+
+Arrays of one job that lie densely in one order of axes, whatever it is, are flat memory: the
+kernel runs along them as it does along C order, and outputs are made in the same order. A class
+axis is last, or not, by its place in that order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lossary.formula.expression import Kind
+from lossary.formula.plan import Output, Plan
+from lossary.kernels.columns import SHORT
+from lossary.kernels.frame import is_class_vector
+from lossary.kernels.lanes import LANES
+
+#: Elements of a chunk, which one thread works on at a time.
+CHUNK = 1 << 15
+#: Below so many elements the calling thread works alone: to wake another takes longer.
+PARALLEL_FROM = 1 << 17
+#: Elements of neighbouring rows that one pass after the other runs over, to stay in a near cache.
+BLOCK = 1 << 14
+
+COMBINE: dict[str, Callable[..., Any]] = {
+    "sum": np.add.reduce,
+    "count": np.add.reduce,
+    "minimum": np.minimum.reduce,
+    "maximum": np.maximum.reduce,
+}
+Array = np.ndarray[Any, np.dtype[Any]]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to run: outputs over named arrays in host memory.
+
+    ``dtypes`` names the dtypes of stored outputs; arrays named in ``bits`` hold the bits of
+    bfloat16 numbers as uint16, and so does an output of dtype "bfloat16".
+    """
+
+    outputs: tuple[Output, ...]
+    arrays: Mapping[str, Array]
+    numbers: Mapping[str, float]
+    axis: int | None
+    shape: Shape
+    unit_shape: Shape
+    compute: str
+    dtypes: Mapping[str, str]
+    bits: frozenset[str] = frozenset()
+
+    def dtype_of(self, name: str) -> str:
+        """Return the name of an array's dtype."""
+        return "bfloat16" if name in self.bits else self.arrays[name].dtype.name
+
+    def shape_of(self, kind: Kind) -> Shape:
+        """Return the shape of full arrays of a kind."""
+        return self.shape if self.axis is None or kind is Kind.ELEMENT else self.unit_shape
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Which layout a kernel has, its sizes, and the order of axes that arrays are dense in."""
+
+    layout: str
+    sizes: tuple[int, ...]
+    step: int
+    order: tuple[int, ...]
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks there are: a matter of sizes alone."""
+        return -(-self.sizes[0] // self.step)
+
+
+def geometry_of(plan: Plan, job: Job) -> Geometry | None:
+    """Return how a kernel reads a job's arrays as they are; None if it cannot."""
+    order = _order(_full(plan, job), len(job.shape))
+    for leaf in plan.leaves:
+        x = job.arrays[str(leaf.value)]
+        if x.ndim == 0:
+            continue
+        if not x.dtype.isnative:
+            return None
+        if is_class_vector(leaf):
+            if not x.flags.c_contiguous:
+                return None
+        elif not x.transpose(order_of(order, leaf.kind, job)).flags.c_contiguous:
+            return None
+    if job.axis is None:
+        return Geometry("flat", (math.prod(job.shape),), CHUNK, order)
+    place = order.index(job.axis)
+    lengths = [job.shape[axis] for axis in order]
+    outer, inner = math.prod(lengths[:place]), math.prod(lengths[place + 1 :])
+    return _class_geometry(outer, lengths[place], inner, order)
+
+
+def _class_geometry(
+    outer: int, classes: int, inner: int, order: tuple[int, ...]
+) -> Geometry | None:
+    if inner != 1:
+        if inner < LANES:
+            return None
+        units = outer * -(-inner // LANES)
+        sizes: tuple[int, ...] = (units, classes, inner)
+        return Geometry("columns", sizes, _step(classes * LANES), order)
+    if classes <= SHORT and outer >= LANES:
+        sizes = (-(-outer // LANES), classes, outer)
+        return Geometry("short rows", sizes, _step(classes * LANES), order)
+    height = max(1, min(LANES, BLOCK // max(classes, 1)))
+    sizes = (-(-outer // height), classes, outer, height)
+    return Geometry("rows", sizes, _step(classes * height), order)
+
+
+def _step(elements: int) -> int:
+    return max(1, CHUNK // max(elements, 1))
+
+
+def _full(plan: Plan, job: Job) -> Iterable[Array]:
+    for leaf in plan.leaves:
+        x = job.arrays[str(leaf.value)]
+        if x.ndim == len(job.shape) > 0 and leaf.kind is Kind.ELEMENT and not is_class_vector(leaf):
+            yield x
+
+
+def _order(arrays: Iterable[Array], ndim: int) -> tuple[int, ...]:
+    """Return the order of axes of the first array, outermost first."""
+    x = next(iter(arrays), None)
+    if x is None or x.flags.c_contiguous:
+        return tuple(range(ndim))
+    steps = [(-abs(stride), axis) for axis, stride in enumerate(x.strides)]
+    return tuple(axis for _, axis in sorted(steps))
+
+
+def order_of(order: Sequence[int], kind: Kind, job: Job) -> tuple[int, ...]:
+    """Return the order of axes of full arrays of a kind."""
+    if job.axis is None or kind is Kind.ELEMENT:
+        return tuple(order) or tuple(range(len(job.shape)))
+    rest = [axis for axis in order if axis != job.axis] or range(len(job.unit_shape))
+    return tuple(axis - (axis > job.axis) if order else axis for axis in rest)
+
+
+def empty(output: Output, job: Job, order: Sequence[int]) -> Array:
+    """Return memory for a stored output whose axes lie in an order."""
+    kind = output.expression.kind
+    shape, axes = job.shape_of(kind), order_of(order, kind, job)
+    dtype = storage(job.dtypes[output.name])
+    return np.empty([shape[axis] for axis in axes], dtype).transpose(np.argsort(axes))
+
+
+def storage(dtype: str) -> np.dtype[Any]:
+    """Return the dtype that holds an output: NumPy has no bfloat16 of its own."""
+    return np.dtype(np.uint16 if dtype == "bfloat16" else dtype)
+
+
+def combined(output: Output, partials: Array) -> Any:
+    """Return a total from those of all chunks, taken in their order."""
+    return COMBINE[output.role](partials)

@@ -1,0 +1,157 @@
+"""The machine whose arrays are vector registers: what the spellings of the primitives call.
+
+A primitive is spelled once, with the operations of a machine (``xp.where``, ``xp.exp``, operators).
+Array libraries are machines, and so is this: the same spelling, evaluated on registers inside a
+loop, is the kernel. ``native`` has what registers do better than the general spelling.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from lossary.formula.expression import Expression
+from lossary.formula.primitives import PRIMITIVES
+from lossary.kernels import functions
+from lossary.kernels.lanes import Code, Lanes, Number
+from lossary.kernels.power import power
+
+Value = Lanes | Number
+
+
+class Registers:
+    """Operations on registers of one floating-point type.
+
+    Parameters
+    ----------
+    code : Code
+        The kernel under construction.
+    type_ : {"f32", "f64"}
+        Type of the registers: Python numbers take it.
+    elements : {"f32", "f64"}
+        Type in which elements are computed; row values, which are float64, may depend on it.
+    """
+
+    def __init__(self, code: Code, type_: str, elements: str) -> None:
+        self.code = code
+        self.type = type_
+        self.native: dict[str, Callable[..., Any]] = {
+            **_FUNCTIONS,
+            "exp_gap": self._exp_gap,
+            "exp_tail": self._exp_tail,
+            "gap": lambda a, b: self.where(a == b, 0.0, a - b),
+            "join": lambda a, b: self.where((a == 0) | (b == 0), 0.0, a * b),
+            **{
+                name: self._prepared(function, elements) for name, function in _PREPARATIONS.items()
+            },
+        }
+
+    def spell(self, item: Expression, arguments: list[Any]) -> Any:
+        """Write the instructions of a node."""
+        native = self.native.get(item.operation)
+        if native is not None:
+            return native(*map(self.lift, arguments))
+        return PRIMITIVES[item.operation].array(self, *arguments)
+
+    def lift(self, x: Value) -> Lanes:
+        """Return a register: numbers become constants."""
+        return x if isinstance(x, Lanes) else self.code.constant(x, self.type)
+
+    # --- what spellings call --------------------------------------------------------------
+    def where(self, condition: Any, a: Value, b: Value) -> Any:
+        """Choose by a condition."""
+        if isinstance(condition, bool):
+            return a if condition else b
+        return condition.select(self.lift(a), b)
+
+    def maximum(self, a: Value, b: Value) -> Lanes:
+        """Larger of two numbers, NaN if either is NaN. Of two zeros it is the second one."""
+        return self._chosen(a, b, lambda x, y: x > y)
+
+    def minimum(self, a: Value, b: Value) -> Lanes:
+        """Smaller of two numbers, NaN if either is NaN. Of two zeros it is the second one."""
+        return self._chosen(a, b, lambda x, y: x < y)
+
+    def _chosen(self, a: Value, b: Value, wins: Callable[[Any, Any], Any]) -> Lanes:
+        if not isinstance(a, Lanes) and not isinstance(b, Lanes):
+            a = self.lift(a)
+        if not isinstance(b, Lanes):  # a number is not NaN: the register's NaN comes second
+            a, b = b, a
+        chosen = wins(self.lift(a), b).select(self.lift(a), b)
+        return (a != a).select(a, chosen) if isinstance(a, Lanes) else chosen
+
+    def abs(self, x: Value) -> Lanes:
+        """Absolute value."""
+        return self.lift(x).call("fabs")
+
+    def sign(self, x: Value) -> Lanes:
+        """-1, 0 or 1."""
+        x = self.lift(x)
+        return self.where(x > 0, 1.0, self.where(x < 0, -1.0, x))
+
+    def sqrt(self, x: Value) -> Lanes:
+        """Square root."""
+        return self.lift(x).call("sqrt")
+
+    def floor(self, x: Value) -> Lanes:
+        """Largest integer that is not greater."""
+        return self.lift(x).call("floor")
+
+    def fma(self, a: Value, b: Value, c: Value) -> Lanes:
+        """Return a b + c, rounded once."""
+        return self.lift(a).call("fma", b, c)
+
+    def isfinite(self, x: Value) -> Lanes:
+        """Tell where a number is neither infinite nor NaN."""
+        return self.abs(x) < math.inf
+
+    def number(self, value: float) -> Lanes:
+        """Return a number in all lanes."""
+        return self.lift(value)
+
+    def stop(self, x: Any) -> Any:
+        """Return the same value; there is nothing to differentiate here."""
+        return x
+
+    def __getattr__(self, name: str) -> Callable[..., Lanes]:
+        function = _FUNCTIONS.get(name)
+        if function is None:
+            raise AttributeError(name)
+        return lambda *given: function(*map(self.lift, given))
+
+    # --- what registers do better ---------------------------------------------------------
+    def _exp_gap(self, a: Lanes, b: Lanes) -> Lanes:
+        return (a == b).select(1.0, functions.exp_difference(a, b))
+
+    def _exp_tail(self, a: Lanes, b: Lanes) -> Lanes:
+        return (a == b).select(0.0, functions.exp_difference(a, b))
+
+    def _prepared(self, function: Callable[..., Lanes], elements: str) -> Callable[..., Lanes]:
+        return lambda x: function(x, elements)
+
+
+_FUNCTIONS: dict[str, Callable[..., Lanes]] = {
+    "power": power,
+    **{
+        name: getattr(functions, name)
+        for name in (
+            "exp",
+            "expm1",
+            "log",
+            "log1p",
+            "log1p_unit",
+            "tanh",
+            "sigmoid",
+            "softplus",
+            "log_cosh",
+            "exp_difference",
+            "exp_below",
+            "surprise",
+        )
+    },
+}
+_PREPARATIONS: dict[str, Callable[..., Lanes]] = {
+    name: getattr(functions, name)
+    for name in ("below_origin", "below_least", "below_shift", "below_factor")
+}

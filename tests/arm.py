@@ -1,0 +1,98 @@
+"""Kernels compiled for 64-bit ARM, linked by Debian's cross compiler and run by an emulator."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lossary.kernels import compile as compiler
+
+TARGET = "generic", "", "aarch64-unknown-linux-gnu"
+COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"
+
+_PROGRAM = """\
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void *given(size_t size) {
+  void *memory = aligned_alloc(64, (size + 64) / 64 * 64);
+  if (memory == 0 || fread(memory, 1, size, stdin) != size) exit(2);
+  return memory;
+}
+
+%s
+int main(void) {
+%s  return fflush(stdout) != 0;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A kernel's name, its module's text, and its arguments: integers, numbers and arrays."""
+
+    name: str
+    text: str
+    arguments: tuple[Any, ...]
+
+
+def missing() -> str:
+    """Return which of the programs needed is not here, "" if all are."""
+    return " and ".join(name for name in (COMPILER, EMULATOR) if shutil.which(name) is None)
+
+
+def run(calls: list[Call], folder: Path) -> list[list[Any]]:
+    """Return the arrays of each call after it."""
+    declared, body, objects, memory = {}, [], [], []
+    for call in calls:
+        object_file = folder / f"{call.name}.o"
+        object_file.write_bytes(compiler.object_code(call.text, *TARGET))
+        objects.append(object_file)
+        declared[call.name] = ", ".join(map(_kind, call.arguments))
+        memory += [x for x in call.arguments if isinstance(x, np.ndarray)]
+        body.append(_statements(call))
+    source = folder / "program.c"
+    declarations = [f"void {name}({kinds});\n" for name, kinds in declared.items()]
+    source.write_text(_PROGRAM % ("".join(declarations), "".join(body)))
+    program = folder / "program"
+    subprocess.run([COMPILER, "-static", "-o", program, source, *objects], check=True)
+    written = b"".join(x.tobytes() for x in memory)
+    out = subprocess.run([EMULATOR, program], input=written, check=True, capture_output=True).stdout
+    results: list[list[Any]] = []
+    for call in calls:
+        results.append([])
+        for x in call.arguments:
+            if isinstance(x, np.ndarray):
+                results[-1].append(np.frombuffer(out[: x.nbytes], x.dtype).reshape(x.shape))
+                out = out[x.nbytes :]
+    assert out == b""
+    return results
+
+
+def _kind(argument: Any) -> str:
+    if isinstance(argument, np.ndarray):
+        return "void *"
+    return "double" if isinstance(argument, float) else "int64_t"
+
+
+def _statements(call: Call) -> str:
+    lines, names = [], []
+    for k, argument in enumerate(call.arguments):
+        if isinstance(argument, np.ndarray):
+            lines.append(f"    void *a{k} = given({argument.nbytes});\n")
+            names.append(f"a{k}")
+        else:
+            names.append(repr(argument))
+    lines.append(f"    {call.name}({', '.join(names)});\n")
+    lines += [
+        f"    fwrite(a{k}, 1, {argument.nbytes}, stdout);\n"
+        for k, argument in enumerate(call.arguments)
+        if isinstance(argument, np.ndarray)
+    ]
+    return "  {\n" + "".join(lines) + "  }\n"

@@ -1,0 +1,116 @@
+"""Functions of lanes give the same bits on every processor with fused multiply-add."""
+
+from __future__ import annotations
+
+import functools
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import arm
+import numpy as np
+import pytest
+from loops import DTYPES, loop_text, runnable
+
+from lossary.kernels import compile as compiler
+from lossary.kernels import functions, halves, power
+from lossary.kernels.lanes import Lanes
+
+
+def below(x: Lanes, top: Lanes) -> Lanes:
+    kind, wide = x.type, top.to("f64")
+    origin = functions.below_origin(wide, kind)
+    most = wide - origin
+    prepared = (functions.below_least, functions.below_shift, functions.below_factor)
+    given = [origin, most, *(prepare(most, kind) for prepare in prepared)]
+    return functions.exp_below(x, *(value.to(kind) for value in given))
+
+
+UNARY = ("exp", "decay", "expm1", "log", "log1p", "log1p_unit", "softplus", "sigmoid", "tanh")
+CASES: list[tuple[str, Callable[..., Lanes], tuple[str, ...], str]] = []
+for _kind in ("f32", "f64"):
+    CASES += [(name, getattr(functions, name), (_kind,), _kind) for name in (*UNARY, "log_cosh")]
+    CASES += [
+        ("exp_difference", functions.exp_difference, (_kind,) * 2, _kind),
+        ("surprise", functions.surprise, (_kind,) * 2, _kind),
+        ("exp_below", below, (_kind,) * 2, _kind),
+        ("power", power.power, (_kind,) * 2, _kind),
+        ("half", halves.half, (_kind,), "f16"),
+        ("narrowed", halves.narrowed, (_kind,), "i16"),
+    ]
+CASES.append(("widened", halves.widened, ("i16",), "f32"))
+NAMES = [f"{name}_{'_'.join(types)}" for name, _, types, _ in CASES]
+
+
+def can_run(cpu: str) -> bool:
+    """Tell if this machine runs code for a processor."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return False
+    features = compiler.processor()[1].split(",")
+    needed = {"x86-64-v3": ["avx2", "fma", "f16c"], "x86-64-v4": ["avx512vl", "avx512dq"]}
+    return all(f"+{name}" in features for name in needed[cpu])
+
+
+@functools.cache
+def samples(kind: str, size: int) -> Any:
+    """Return numbers of every kind, in an order that shares nothing with a second call's."""
+    random = np.random.default_rng(30)
+    dtype = np.dtype(DTYPES[kind])
+    if kind == "i16":
+        return np.arange(size, dtype=np.uint16)
+    words = np.dtype(f"uint{8 * dtype.itemsize}")
+    parts = [
+        random.normal(size=size),
+        random.uniform(-800, 800, size),
+        10.0 ** random.uniform(-44, 3, size) * random.choice([-1, 1], size),
+        random.integers(0, np.iinfo(words).max, size, words, endpoint=True).view(dtype),
+        np.array([0, -0.0, 1, -1, np.inf, -np.inf, np.nan]),
+    ]
+    with np.errstate(all="ignore"):
+        return np.concatenate([part.astype(dtype) for part in parts])
+
+
+def arguments(types: tuple[str, ...], result: str, size: int) -> tuple[Any, ...]:
+    """Return a loop's count, inputs and output."""
+    x = [np.roll(samples(kind, size), 17 * k) for k, kind in enumerate(types)]
+    return x[0].size, *x, np.zeros(x[0].size, DTYPES[result])
+
+
+def digits(x: Any) -> Any:
+    """Return the bits of numbers, those of NaN all the same."""
+    if x.dtype == np.uint16:
+        x = (x.astype(np.uint32) << 16).view(np.float32)
+    return np.where(np.isnan(x), np.nan, x).view(f"u{x.itemsize}")
+
+
+def run_here(text: str, given: tuple[Any, ...], *target: str) -> Any:
+    out = given[-1].copy()
+    loop = runnable(text, len(given) - 1, *target)
+    loop(given[0], *(x.ctypes.data for x in given[1:-1]), out.ctypes.data)
+    return digits(out)
+
+
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_vectors_of_any_width_give_the_same_bits(case: Any) -> None:
+    _, function, types, result = case
+    text, given = loop_text(function, types, result), arguments(types, result, 500)
+    expected = run_here(text, given)
+    ran = [cpu for cpu in ("x86-64-v3", "x86-64-v4") if can_run(cpu)]
+    if not ran:
+        pytest.skip("this machine runs no code for another processor")
+    for cpu in ran:
+        np.testing.assert_array_equal(run_here(text, given, cpu, ""), expected, err_msg=cpu)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(arm.missing() != "", reason=f"needs {arm.missing()}")
+def test_arm_gives_the_same_bits(tmp_path: Path) -> None:
+    calls, expected = [], []
+    for name, (_, function, types, result) in zip(NAMES, CASES, strict=True):
+        given = arguments(types, result, 20_000)
+        text = loop_text(function, types, result, name)
+        calls.append(arm.Call(name, text, given))
+        expected.append(run_here(loop_text(function, types, result), given))
+    for call, arrays, wanted in zip(calls, arm.run(calls, tmp_path), expected, strict=True):
+        np.testing.assert_array_equal(digits(arrays[-1]), wanted, err_msg=call.name)
