@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,12 +35,40 @@ def test_module_takes_every_array_of_the_loss() -> None:
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
-def test_class_weights_move_and_are_not_saved() -> None:
+def test_tensors_are_buffers() -> None:
     criterion = module("cross_entropy", class_weights=torch.tensor([1.0, 2.0, 3.0]))
-    assert not criterion.state_dict()
+    assert list(criterion.state_dict()) == ["class_weights"]
     assert not list(criterion.parameters())
+    other = module("cross_entropy", class_weights=[1, 1, 1])
+    assert other.class_weights.dtype == torch.float32
+    other.load_state_dict(criterion.state_dict())
+    x, t = torch.randn(4, 3), torch.tensor([0, 2, 1, 2])
+    torch.testing.assert_close(other(x, t), criterion(x, t), rtol=0, atol=0)
     assert criterion.to(torch.float64).class_weights.dtype == torch.float64
     assert criterion.to("meta").class_weights.device.type == "meta"
+    assert not module("huber_loss", delta=2.0).state_dict()
+
+
+def test_inputs_have_the_names_of_the_loss() -> None:
+    a, p, n = (torch.randn(4, 3) for _ in range(3))
+    criterion = module("triplet_loss")
+    names = list(inspect.signature(criterion.forward).parameters)
+    assert names == ["anchors", "positives", "negatives", "weights", "where"]
+    found = criterion(a, negatives=n, positives=p)
+    torch.testing.assert_close(found, criterion(a, p, n), rtol=0, atol=0)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'preds'"):
+        criterion(preds=a)
+    graph = torch.export.export(module("huber_loss"), (torch.zeros(3), torch.zeros(3)))
+    assert graph.graph_signature.user_inputs == ("inputs", "targets")
+
+
+def test_names_of_the_module_itself_are_refused() -> None:
+    @lossary.loss
+    def typed_loss(inputs: Any, targets: Any, half: float = 0.5) -> Any:
+        return half * abs(inputs - targets)
+
+    with pytest.raises(LossaryError, match=r"must not have the name of an attribute of .*'half'"):
+        module(typed_loss, half=0.25)
 
 
 def test_module_can_be_copied_pickled_and_read() -> None:
@@ -46,7 +76,8 @@ def test_module_can_be_copied_pickled_and_read() -> None:
     x, t = torch.tensor([1.0, 5.0]), torch.zeros(2)
     for same in (copy.deepcopy(criterion), pickle.loads(pickle.dumps(criterion))):
         assert repr(same) == "LossModule(huber_loss, reduction='mean', delta=2.0)"
-        assert same(x, t) == criterion(x, t) == 4.25
+        assert same(x, t) == same(inputs=x, targets=t) == criterion(x, t) == 4.25
+        assert type(same) is type(criterion)
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit")  # of the compiler's own imports

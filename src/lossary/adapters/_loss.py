@@ -47,12 +47,17 @@ def real_numbers(function: str, name: str, given: Any) -> Array:
     return array.astype(np.float64, copy=False)
 
 
+def are_row_weights(loss: Loss, weights: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Return whether weights of this shape belong to rows of several elements each."""
+    return loss.axis is None and len(shape) > 1 and tuple(weights) == shape[:1]
+
+
 def row_weights(loss: Loss, weights: Any, shape: tuple[int, ...]) -> Any:
     """Return weights of rows as those of elements, where a loss of elements has several a row.
 
     Weights that do not fit are returned as they are: the loss says what is wrong with them.
     """
-    if loss.axis is not None or np.shape(weights) != shape[:1] or len(shape) < 2:
+    if not are_row_weights(loss, np.shape(weights), shape):
         return weights
     column = np.asarray(weights).reshape(-1, *[1] * (len(shape) - 1))
     return np.broadcast_to(column, shape)

@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
 from lossary.adapters._loss import check_parameters
+from lossary.adapters._named_inputs import blank, subclass
+from lossary.errors import shown, value_error
 from lossary.registry import get_loss
 
+_FUNCTION = "adapters.torch.module"
 _FURTHER = ("axis", "ignore_index", "class_weights", "denominator", "dtype")
+
+
+def make_module(loss: str | Callable[..., Any], **given: Any) -> LossModule:
+    """Return the module; its class takes the loss's arguments by their names."""
+    names = get_loss(loss).arguments
+    made: LossModule = subclass(LossModule, "forward", names, LossModule.__name__)(loss, **given)
+    return made
 
 
 class LossModule(torch.nn.Module):
     """A loss with its parameters; see :func:`lossary.adapters.torch.module`."""
 
+    _made_from: ClassVar[tuple[Any, ...]]
+
     def __init__(
         self, loss: str | Callable[..., Any], *, reduction: str = "mean", **parameters: Any
     ) -> None:
         super().__init__()
-        record = get_loss(loss)
-        check_parameters("adapters.torch.module", record, parameters, _FURTHER)
-        self.function = record.function
+        self._loss = get_loss(loss)
+        check_parameters(_FUNCTION, self._loss, parameters, _FURTHER)
         self.reduction = reduction
         self._names = tuple(parameters)
-        for name, value in parameters.items():
-            if isinstance(value, torch.Tensor):
-                self.register_buffer(name, value, persistent=False)
+        for name, value in with_tensors(parameters).items():
+            if hasattr(self, name):
+                wanted = "must not have the name of an attribute of torch.nn.Module"
+                raise value_error(_FUNCTION, "parameters", wanted, repr(name), "Rename it.")
+            if isinstance(value, torch.Tensor) and not isinstance(value, torch.nn.Parameter):
+                self.register_buffer(name, value)
             else:
                 setattr(self, name, value)
 
-    def forward(self, *arrays: Any, weights: Any = None, where: Any = None) -> torch.Tensor:
+    def _forward(self, arrays: tuple[Any, ...], weights: Any, where: Any) -> torch.Tensor:
         """Return the loss of predictions and targets (or whatever arrays the loss takes)."""
         parameters = {name: getattr(self, name) for name in self._names}
-        result: torch.Tensor = self.function(
+        result: torch.Tensor = self._loss.function(
             *arrays, reduction=self.reduction, weights=weights, where=where, **parameters
         )
         return result
@@ -42,4 +56,17 @@ class LossModule(torch.nn.Module):
     def extra_repr(self) -> str:
         """Return name, reduction and parameters, as the module shows them."""
         chosen = {"reduction": self.reduction} | {n: getattr(self, n) for n in self._names}
-        return ", ".join([self.function.__name__, *(f"{n}={v!r}" for n, v in chosen.items())])
+        return ", ".join([self._loss.name, *(f"{n}={shown(v)}" for n, v in chosen.items())])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Restore the class from what it is made from: it has no name to import it by."""
+        return blank, self._made_from, self.__dict__
+
+
+def with_tensors(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters with class weights as a tensor."""
+    given = parameters.get("class_weights")
+    if given is None or isinstance(given, torch.Tensor):
+        return parameters
+    dtype = torch.get_default_dtype()
+    return {**parameters, "class_weights": torch.as_tensor(given, dtype=dtype)}

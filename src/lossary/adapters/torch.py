@@ -35,13 +35,14 @@ def module(
     **parameters
         Parameters of the loss, ``axis``, ``ignore_index``, ``class_weights`` and ``denominator``
         too. The class axis of lossary is the last, PyTorch's the second: for images pass
-        ``axis=1``. Tensors move with the module from device to device.
+        ``axis=1``. Tensors are buffers: they move with the module from device to device and are
+        part of its ``state_dict``. Class weights given as numbers become a tensor.
 
     Returns
     -------
     torch.nn.Module
-        Call it with the loss's arrays (predictions, targets), and with ``weights=`` and
-        ``where=`` if you like. It has no state to save, can be pickled, and compiles.
+        Call it with the loss's arrays (predictions, targets), by position or by the loss's own
+        names, and with ``weights=`` and ``where=`` if you like. It can be pickled, and compiles.
 
     Raises
     ------
@@ -61,6 +62,6 @@ def module(
     tensor(4.2500)
     """
     require("adapters.torch.module", "torch")
-    from lossary.adapters._torch_module import LossModule
+    from lossary.adapters._torch_module import make_module
 
-    return LossModule(loss, reduction=reduction, **parameters)
+    return make_module(loss, reduction=reduction, **parameters)

@@ -42,8 +42,11 @@ def metric(
     Returns
     -------
     torchmetrics.Metric
-        ``update`` takes the loss's arrays, ``weights=`` and ``where=``; ``compute`` returns the
-        mean in float64, 0 where nothing took part. Sums are added up over devices.
+        ``update`` takes the loss's arrays by position or name, ``weights=`` (for elementwise
+        losses also one per row) and ``where=``; ``compute`` returns the mean in float64, 0 where
+        nothing took part. Sums are added up over devices. A ``MetricCollection`` made from a
+        list names it after the loss and the parameters that are not the defaults:
+        "huber_loss_delta_10".
 
     Raises
     ------
@@ -63,6 +66,6 @@ def metric(
     0.625
     """
     require("adapters.torchmetrics.metric", "torchmetrics")
-    from lossary.adapters._torchmetrics_metric import LossMetric
+    from lossary.adapters._torchmetrics_metric import make_metric
 
-    return LossMetric(loss, denominator=denominator, **parameters)
+    return make_metric(loss, denominator=denominator, **parameters)
