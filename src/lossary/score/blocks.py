@@ -11,6 +11,7 @@ from lossary.score.faults import data_error
 STDIN = "-"
 BLOCK = 1 << 22
 FIRST = 1 << 16
+LEAST_ROWS = 256
 
 LineEnd = Callable[[bytes], int]
 
@@ -28,6 +29,7 @@ class Blocks:
         # Piece by piece: a longer read of a pipe does not see Ctrl-C between its pieces.
         self._more = self._file.read1 if path == STDIN else self._file.read
         self._ahead = b""
+        self._size = BLOCK
         self._read(FIRST)
         self._ahead = self._ahead.removeprefix(b"\xef\xbb\xbf")
 
@@ -37,8 +39,16 @@ class Blocks:
 
     def next(self, last_end: LineEnd) -> bytes:
         """Take whole lines, about ``BLOCK`` bytes of them; empty at the end of the file."""
-        self._read(BLOCK)
-        return self._taken(last_end, BLOCK)
+        self._read(max(0, self._size - len(self._ahead)))
+        return self._taken(last_end, self._size)
+
+    def fit(self, block: bytes, rows: int, columns: int) -> None:
+        """Enlarge blocks that hold few rows, of very many columns.
+
+        Each column costs some time in every block, so its values must not be too few.
+        """
+        least = min(LEAST_ROWS * len(block) // max(1, rows), LEAST_ROWS * 32 * columns)
+        self._size = max(self._size, least)
 
     def close(self) -> None:
         """Close the file; standard input stays open."""

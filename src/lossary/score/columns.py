@@ -101,7 +101,8 @@ class Batch:
             yes, no = (np.asarray(pc.is_in(text, pa.array(words))) for words in (_YES, _NO))
             known = yes | no | np.asarray(pc.is_null(text))
         elif _is_number_type(column.type):
-            values = self._plain(name, column.fill_null(0))
+            values = self._plain(name, column)  # NaN where there is no value
+            values = np.where(np.asarray(pc.is_null(column)), 0, values)
             yes = values == 1
             known = yes | (values == 0)
         else:

@@ -62,6 +62,7 @@ class Csv:
             with self._errors(rows):
                 table = self._parsed(block, column_names=self.columns, convert=convert)
             rows += table.num_rows
+            self._blocks.fit(block, table.num_rows, len(columns))
             for batch in sliced(table.to_batches()):
                 yield Rows(batch, batch)
 

@@ -122,6 +122,9 @@ class Job:
         if self.classes and self.class_weights and len(self.classes) != len(self.class_weights):
             problem = f"--class-weights must be {len(self.classes)} numbers, one for each class"
             raise LossaryValueError(_message(problem, str(len(self.class_weights))))
+        if self.output_columns and self.output is None:
+            given = ", ".join(self.output_columns)
+            raise LossaryValueError(_message("--columns needs --output", given))
         for spec in self.losses:
             for name in spec.loss.arguments:
                 self.argument(spec, name)

@@ -81,8 +81,9 @@ class JsonLines:
                 numbers = self._numbers(block, selection.numbers, before)
                 values = numbers
                 if selection.values:
-                    values = self._texts(self._objects(block, before), selection.values)
+                    values = self._values(block, selection.values, before)
                 before += numbers.num_rows
+                blocks.fit(block, numbers.num_rows, len(selection.columns))
                 size = batch_rows(values.num_columns + numbers.num_columns)
                 for start in range(0, numbers.num_rows, size):
                     yield Rows(values.slice(start, size), numbers.slice(start, size))
@@ -147,9 +148,16 @@ class JsonLines:
                 if kinds.get(name) is None:
                     kinds[name] = None if value is None else _kind(value)
 
-    def _texts(self, objects: _Objects, names: Sequence[str]) -> Any:
+    def _values(self, block: bytes, names: Sequence[str], before: int) -> Any:
+        """Return columns as text; where they hold strings alone, Arrow is faster."""
         import pyarrow as pa
 
+        if all(self._kinds[name] == pa.string() for name in names):
+            try:
+                return _by_arrow(block, pa.schema([(name, pa.string()) for name in names]))
+            except pa.ArrowInvalid:
+                pass
+        objects = self._objects(block, before)
         columns = [self._text(objects, name) for name in names]
         return pa.record_batch(columns, names=list(names))
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 BATCH_ROWS = 131_072
 BATCH_CELLS = 1 << 23
+LEAST_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Source(Protocol):
 
 def batch_rows(columns: int) -> int:
     """Return how many rows to read at a time: fewer of files with very many columns."""
-    return max(1, min(BATCH_ROWS, BATCH_CELLS // max(1, columns)))
+    return min(BATCH_ROWS, max(LEAST_ROWS, BATCH_CELLS // max(1, columns)))
 
 
 def sliced(batches: Iterable[Any]) -> Iterator[Any]:
