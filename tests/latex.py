@@ -13,7 +13,7 @@ _TOKEN = re.compile(
     r"\s*(\\mathrm\{[^}]*\}|\\mathbf\{[^}]*\}|\\operatorname\{[^}]*\}|\\text\{[^}]*\}|\\begin\{cases\}|\\end\{cases\}"
     r"|\\left\\lVert|\\right\\rVert|\\left\W|\\right\W|\\[a-zA-Z]+|\\.|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\S)"
 )
-_GREEK = {"delta", "beta", "epsilon", "pi"}
+_GREEK = {"beta", "delta", "epsilon", "gamma", "pi", "tau"}
 _UNARY = {r"\tanh": "tanh", r"\sigma": "sigmoid", r"\log\cosh": "log_cosh", r"\log": "log"}
 
 
@@ -153,7 +153,7 @@ class _Reader:
             return token[1:] + self.arguments()
         if token == r"\log":
             self.take()
-            if self.skip(r"\sum", "_", "k"):
+            if self.skip(r"\sum", "_", "k") or self.skip(r"\sum", "_", "j"):
                 return f"log(sum({self.product()}))"
             if self.skip(r"\Gamma"):
                 return "log_gamma" + self.arguments()

@@ -68,12 +68,12 @@ def test_formulas_and_gradients_read_back(
     values |= {n: exact(rng.uniform(0.1, 0.9, (ROWS, CLASSES))) for n in loss.arguments}
     if labels:
         values["targets"] = VALUES["labels"]
-    assert_reads_back(chosen.written, values, FOLDED)  # log(2 pi) is rounded before it is used
+    assert_reads_back(chosen.written, values, FOLDED)  # 1 / 3 and log(2 pi) are rounded when used
     assert_named_reads_back(tidy(chosen.written), chosen.written, values, FOLDED)
     for name in loss.arguments:
         if not (labels and name == "targets"):
             derivative = gradient(chosen.raw, chosen.symbols[name])
-            assert_reads_back(derivative, values)
+            assert_reads_back(derivative, values, FOLDED)
             assert_named_reads_back(tidy(derivative), derivative, values, FOLDED)
 
 
@@ -131,6 +131,8 @@ def test_numbers_are_printed_as_a_reader_knows_them() -> None:
         (node("power", 0.5, x), "0.5 ** x", r"\left(\frac{1}{2}\right)^{x}"),
         (0.5 * x / argument("y"), "0.5 * x / y", r"\frac{x}{2 \, y}"),
         (0.3 * x, "0.3 * x", r"0.3 \, x"),
+        (1 / 6 * x, "0.16666666666666666 * x", r"\frac{1}{6} \, x"),
+        (0.001 * x, "0.001 * x", r"0.001 \, x"),
         (2.5 * x, "2.5 * x", r"2.5 \, x"),
         (x + half_log_tau, "x + 0.5 * log(2 * pi)",
          r"x + \frac{1}{2} \, \log\left(2 \, \pi\right)"),

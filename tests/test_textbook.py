@@ -14,6 +14,8 @@ from latex import to_python
 from printed import CLASSES, FOLDED, ROWS, assert_same_values, read
 
 import lossary
+from lossary import formula as f
+from lossary.domains import CLASS_LABELS
 from lossary.formula.gradient import gradient
 
 EXTENSIONS = Path(__file__).resolve().parent.parent / "docs" / "extensions"
@@ -52,6 +54,59 @@ def _values(loss: lossary.Loss, structure: dict[str, Any], scale: float) -> dict
 def test_shown_formulas_are_those_of_the_loss(
     loss: lossary.Loss, structure: dict[str, Any], scale: float
 ) -> None:
+    assert_shown_is_meant(loss, structure, scale)
+
+
+def _formulas() -> list[Any]:
+    """Return formulas of kinds that losses may have: powers, ratios, labels inside of others."""
+
+    def focal(inputs, targets, gamma=2.0):
+        hit = f.sigmoid(-inputs) ** gamma * f.softplus(-inputs)
+        return targets * hit + (1 - targets) * f.sigmoid(inputs) ** gamma * f.softplus(inputs)
+
+    def pseudo_huber(inputs, targets, delta=1.0):
+        error = (inputs - targets) / delta
+        return delta * delta * (f.sqrt(1 + error * error) - 1)
+
+    def quantile(inputs, targets, tau=0.5):
+        return f.maximum(tau * (targets - inputs), (tau - 1) * (targets - inputs))
+
+    def overlap(inputs, targets, axis=-1, smooth=1.0):
+        both = f.sum_over_classes(f.sigmoid(inputs) * targets)
+        either = f.sum_over_classes(f.sigmoid(inputs)) + f.sum_over_classes(targets)
+        return 1 - (2 * both + smooth) / (either + smooth)
+
+    def brier(inputs, targets, axis=-1):
+        return f.sum_over_classes((f.softmax(inputs) - targets) ** 2) / 6
+
+    def several_margins(inputs, targets, axis=-1, margin=1.0):
+        behind = f.maximum(0, margin - f.at_label(inputs, targets) + inputs)
+        return f.sum_over_classes(f.where(f.is_label(targets), 0, behind)) / f.class_count()
+
+    def generalized(logits, targets, axis=-1, q=0.7):
+        return -f.expm1(-q * f.negative_log_softmax_at(logits, targets)) / q
+
+    def regularized(logits, targets, axis=-1, strength=0.1):
+        return f.negative_log_softmax_at(logits, targets) + strength * f.logsumexp(logits) ** 2
+
+    found = []
+    for formula in (focal, pseudo_huber, quantile, overlap, brier):
+        found.append(pytest.param(formula, {}, id=formula.__name__))
+    for formula in (several_margins, generalized, regularized):
+        found.append(pytest.param(formula, {"targets": CLASS_LABELS}, id=formula.__name__))
+    return found
+
+
+@pytest.mark.parametrize(("formula", "declared"), _formulas())
+def test_shown_formulas_of_other_kinds_are_those_of_the_loss(
+    formula: Any, declared: dict[str, Any]
+) -> None:
+    loss = lossary.get_loss(lossary.loss(**declared)(formula))
+    assert_shown_is_meant(loss, {}, 1.0)
+
+
+def assert_shown_is_meant(loss: lossary.Loss, structure: dict[str, Any], scale: float) -> None:
+    """Read what a page shows, textbook and computed, and compare it with the loss in 60 digits."""
     lines = importlib.import_module("formula_lines")
     chosen = importlib.import_module("textbook").variant(loss, structure)
     values = _values(loss, structure, scale)

@@ -39,7 +39,7 @@ SYMBOLS = {
     "eps": "epsilon", "margin": "m", "label_smoothing": "s", "class_weights": "c",
 }  # fmt: skip
 _WHOLE_ROWS = {"softmax", "negative_log_softmax", "negative_log_softmax_at", "norm"}
-_WITH_INDEX = {"index", "softmax", "negative_log_softmax"}
+_WITH_INDEX = {"index", "negative_log_softmax"}
 _ELEMENTWISE_FORMS = {"softplus", "sigmoid"}  # those of others are long series
 _SHORT = {"absolute", "softmax", "norm"}  # they are printed with one sign
 _WORTH = 16  # printed characters that a name must save
@@ -217,6 +217,9 @@ class _Printer:
             hit = rf"\mathbf{{1}}_{{{index} = {self.targets}}}"
             return self._named(f"{name}_{index}", Kind.ELEMENT,
                                hit if name == HIT else spelled(name, index))  # fmt: skip
+        if item.operation == "softmax" and index != "k":
+            printed = to_latex(item, self.names).replace("softmax}_k", f"softmax}}_{index}", 1)
+            return self._named(f"softmax {id(item)}", Kind.ELEMENT, printed)
         if not item.arguments or item.operation in _WHOLE_ROWS:
             return item
         first = item.arguments[0]

@@ -43,7 +43,24 @@ def textbook(loss: Loss, structure: Mapping[str, object]) -> Textbook:
     formula = in_order(with_log_softmax(plain))
     differentiated = expand(_apply(plain, _DIFFERENTIABLE))
     slope = gradient(differentiated, chosen.symbols[loss.arguments[0]])
-    return Textbook(formula, shortest(without_guards(tidy(slope))))
+    shown = shortest(without_guards(tidy(slope)))
+    if "targets" in chosen.symbols and chosen.symbols["targets"].operation == "label":
+        shown = _picked(shown, chosen.symbols["targets"])
+    return Textbook(formula, shown)
+
+
+def _picked(expression: Expression, labels: Expression) -> Expression:
+    """Write the sum of a value times :data:`HIT` as the value at the label."""
+
+    def at_label(term: Expression) -> Expression:
+        above, below = _factors(term)
+        rest = [factor for factor in above if factor is not argument(HIT)]
+        if len(rest) == len(above):
+            return node("sum", term)
+        value = _quotient(rest, below)
+        return node("at_label", value, labels) if value.kind is Kind.ELEMENT else value
+
+    return _apply(expression, {"sum": at_label})
 
 
 def with_label(expression: Expression, labels: Expression | None) -> Expression:
@@ -205,8 +222,11 @@ def in_order(expression: Expression) -> Expression:
         "multiply": lambda a, b: _ordered_product(a * b),
         "divide": lambda a, b: _ordered_product(a / b),
     })  # fmt: skip
-    return _apply(found, {name: lambda a, b, name=name: _ordered_sum(node(name, a, b))
-                          for name in ("add", "subtract")})  # fmt: skip
+    return _apply(found, {
+        "add": lambda a, b: _ordered_sum(a + b),
+        "subtract": lambda a, b: _ordered_sum(a - b),
+        "negative": lambda x: _ordered_sum(-x),
+    })  # fmt: skip
 
 
 def _of_positive(x: Expression) -> Expression:
@@ -267,28 +287,35 @@ def _compared(low: Expression, high: Expression) -> Expression:
 
 def _ordered_product(item: Expression) -> Expression:
     above, below = _factors(item)
-    turned = [_turned(item) for item in above]  # (s - 1) x is printed as -(1 - s) x
-    sign = math.prod(sign for sign, _ in turned)
-    factors = sorted(
-        (item for _, item in turned), key=lambda item: (number(item) is None, item.kind)
-    )
-    found = _quotient(factors, below)
-    return found if sign > 0 else -found
-
-
-def _turned(item: Expression) -> tuple[int, Expression]:
-    if item.operation in {"add", "subtract"} and number(item.arguments[1]) is not None:
-        less = -item.arguments[1] if item.operation == "add" else item.arguments[1]
-        if number(less) > 0:
-            return -1, less - item.arguments[0]
-    return 1, item
+    above.sort(key=lambda item: (number(item) is None, item.kind))
+    return _quotient(above, below)
 
 
 def _ordered_sum(item: Expression) -> Expression:
+    parts = _parts(item)
+    for place, (sign, term) in enumerate(parts):
+        turned = _turned(term)
+        others = [part for other, part in enumerate(parts) if other != place and part[0] > 0]
+        # -(x - 1) y is (1 - x) y; beside a term to start with, (x - 1) y is -(1 - x) y.
+        if turned is not None and (sign < 0 or others):
+            parts[place] = (-sign, turned)
     total = literal(0)
-    for sign, term in sorted(_parts(item), key=lambda part: -part[0]):
+    for sign, term in sorted(parts, key=lambda part: -part[0]):
         total = total + term if sign > 0 else total - term
     return total
+
+
+def _turned(term: Expression) -> Expression | None:
+    """Return the opposite of a product with a factor x - 1 or the like."""
+    above, below = _factors(term)
+    for place, factor in enumerate(above):
+        if factor.operation in {"add", "subtract"}:
+            value = number(factor.arguments[1])
+            less = None if value is None else value if factor.operation == "subtract" else -value
+            if less is not None and less > 0:
+                above[place] = less - factor.arguments[0]
+                return _quotient(above, below)
+    return None
 
 
 def _parts(item: Expression) -> list[tuple[int, Expression]]:

@@ -24,6 +24,7 @@ _CONSTANTS = {
     ),
 }
 _LARGEST_DENOMINATOR = 16
+_SHORT_DECIMAL = 6  # characters
 
 
 class Style(NamedTuple):
@@ -108,11 +109,14 @@ def _number(value: float, style: Style) -> _Printed:
 
 
 def _fraction(value: float) -> str | None:
-    """Return the LaTeX of a number that is exactly a simple fraction."""
-    exact = Fraction(value)
-    if not 1 < exact.denominator <= _LARGEST_DENOMINATOR or exact.numerator > exact.denominator:
+    """Return the LaTeX of a simple fraction below 1 that no short decimal number is."""
+    near = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
+    if float(near) != value or not 0 < near < 1:
         return None
-    return rf"\frac{{{exact.numerator}}}{{{exact.denominator}}}"
+    power_of_two = near.denominator & (near.denominator - 1) == 0
+    if not power_of_two and len(repr(value)) <= _SHORT_DECIMAL:
+        return None
+    return rf"\frac{{{near.numerator}}}{{{near.denominator}}}"
 
 
 _GREEK = {
@@ -214,8 +218,8 @@ def _divide(item: Expression, style: Style) -> _Printed | None:
     value = number(coefficient)
     if value is None or not 0 < value < 1 or not (1 / value).is_integer():
         return None
-    if Fraction(value) != Fraction(1, int(1 / value)):
-        return None  # 1 / 3 is no floating-point number
+    if 1 / (1 / value) != value:
+        return None
     return _filled("divide", (rest, node("multiply", literal(1 / value), below)), style)
 
 
