@@ -239,6 +239,10 @@ def test_class_labels_outside_the_classes_are_an_error(run, predictions):
     outcome = run("score", path, "--inputs", "z_*", "--targets", "label", "--loss", "cross_entropy")
     assert outcome.status == 3
     assert "cross_entropy: targets must be an integer from 0 to 1, got 2 in row 2" in outcome.err
+    assert "pass --classes with all of them; cross_entropy:ignore_index=LABEL leaves" in outcome.err
+    options = ("--targets", "z_*", "--loss", "cross_entropy:ignore_index=1")
+    outcome = run("score", path, "--inputs", "z_*", *options)
+    assert "Use --where COLUMN to leave elements out." in outcome.err
 
 
 def test_positive(run, predictions):
@@ -390,6 +394,7 @@ def test_two_arguments_outside_their_domains(run, predictions):
     outcome = run("score", path, *HINGE[:4], "--loss", loss)
     assert "inputs must be between 0 and 1, got 2 in row 1" in outcome.err
     assert "targets must be between 0 and 1, got -1 in row 2" in outcome.err
+    assert "For raw scores pass binary_cross_entropy:with_logits=true." in outcome.err
 
 
 def test_a_loss_of_your_own(run, predictions, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,12 +109,17 @@ def group_name(job: Job, key: tuple[Any, ...]) -> str:
 
 
 def _rows(job: Job, result: Score) -> list[list[Any]]:
-    rows = []
+    rows: list[list[Any]] = []
     for spec, totals in zip(job.losses, result.totals, strict=True):
-        records = list(_groups(job, result, totals))
-        records.append(((_ALL,) * len(job.by), totals.whole().record(0, job.denominator)))
+        keys = [(_ALL,) * len(job.by)]
+        parts = [totals.whole().figures(job.denominator)]
+        if job.by:
+            keys = [*result.groups, *keys]
+            parts.insert(0, totals.figures(job.denominator))
+        columns = (itertools.chain(*(part[name].tolist() for part in parts)) for name in _FIGURES)
         rows += [
-            [spec.title, *key, *(record[name] for name in _FIGURES)] for key, record in records
+            [spec.title, *key, *row]
+            for key, row in zip(keys, zip(*columns, strict=True), strict=True)
         ]
     return rows
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from lossary.domains import CLASS_LABELS, PROBABILITIES
+from lossary.errors import Fault
 from lossary.score.binding import Binding
 from lossary.score.columns import Array, Batch, means, spelled
 from lossary.score.faults import DataError, data_error
-from lossary.score.job import Job
+from lossary.score.job import Job, LossSpec
 
 _LISTED = 10
 
@@ -102,6 +104,22 @@ def label_advice(job: Job, binding: Binding, error: DataError) -> str:
         if spec.loss.takes_labels:
             return f"Name all labels in the order of the classes: --classes {label},..."
     return ""
+
+
+def domain_advice(spec: LossSpec, fault: Fault, flags: bool) -> str:
+    """Return what to do on a command line about values outside a domain."""
+    loss = spec.loss.name
+    if fault.argument == "targets" and spec.two_labels:
+        label = "true" if flags else "LABEL"
+        return f"For two labels of any kind pass --positive {label}."
+    if fault.remedy == CLASS_LABELS.remedy:
+        return (
+            "For labels that do not count from 0 pass --classes with all of them; "
+            f"{loss}:ignore_index=LABEL leaves one out."
+        )
+    if fault.remedy == PROBABILITIES.remedy:
+        return f"For raw scores pass {loss}:with_logits=true."
+    return f"{fault.remedy}." if fault.remedy else ""
 
 
 def listed(labels: Collection[str]) -> str:

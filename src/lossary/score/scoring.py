@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lossary import DomainWarning, LossaryError, LossaryValueError, options
+from lossary.errors import Fault
 from lossary.score.accumulate import Record, Totals
 from lossary.score.arguments import Arguments
 from lossary.score.binding import Binding, bind
@@ -19,7 +20,7 @@ from lossary.score.faults import DataError, OutOfDomain, data_error
 from lossary.score.grouped import GroupedTotals, Losses
 from lossary.score.groups import Key
 from lossary.score.job import Job, LossSpec
-from lossary.score.labels import TwoLabels, label_advice
+from lossary.score.labels import TwoLabels, domain_advice, label_advice
 from lossary.score.output import Output, open_output
 from lossary.score.readers import (
     count_rows,
@@ -257,7 +258,8 @@ class _Scorer:
                 losses = spec.loss.function(*arrays, reduction="none", **spec.parameters, **extra)
         except LossaryError as error:
             if error.fault is None:
-                raise data_error(batch.path, str(error).removesuffix(".")) from None
+                text = str(error).removesuffix(".").replace("where=", "--where COLUMN")
+                raise data_error(batch.path, text) from None
             raise _located(batch, spec, arguments, error.fault).error() from None
         for warning in caught:
             self._note(batch, spec, arguments, warning.message)
@@ -289,12 +291,9 @@ def _class_masses(class_weights: Array, arrays: list[Array], spec: LossSpec, par
     return class_weights[np.where(part, targets, 0)]
 
 
-def _located(batch: Batch, spec: LossSpec, arguments: Arguments, fault: Any) -> OutOfDomain:
+def _located(batch: Batch, spec: LossSpec, arguments: Arguments, fault: Fault) -> OutOfDomain:
     """Return a fault that a loss found in a batch, with its place in the file."""
-    remedy = f"{fault.remedy}." if fault.remedy else ""
-    if fault.argument == "targets" and spec.two_labels:
-        label = "true" if arguments.are_flags(spec, "targets") else "LABEL"
-        remedy = f"For two labels of any kind pass --positive {label}."
+    remedy = domain_advice(spec, fault, arguments.are_flags(spec, fault.argument))
     row = int(batch.rows[fault.position[0]])
     return OutOfDomain(
         spec.title, fault.argument, fault.domain, fault.value, batch.path, row, fault.count, remedy
