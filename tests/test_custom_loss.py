@@ -294,7 +294,11 @@ WITHOUT_VALUE: list[tuple[Any, str, str]] = [
     (lambda a, b: a(b), "a call", "Write * for a product."),
     (lambda a, b: sum(a), "iteration", "Use sum_over_classes() and max_over_classes() over"),
     (lambda a, b: np.exp(a), "a NumPy function", "Use the operations of lossary.formula."),
-    (lambda a, b: lossary.l1_loss(a, b), "a function of an array library", "Use the operations"),
+    (
+        lambda a, b: lossary.grad(lossary.l1_loss)(a, b),
+        "a function of an array library",
+        "Use the operations",
+    ),
 ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from lossary.backends import find_backend
 from lossary.checks import prepare
+from lossary.inline import inlined, is_symbolic
 from lossary.problem import Request
 from lossary.recipe import Book, settled, signature
 
@@ -20,7 +21,8 @@ def call(request: Request) -> Any:
 
     Find the array library that the arguments belong to; check shapes, dtypes and parameters and
     choose the variant of the formula; let the backend run its expression and reduce it. A call
-    on host arrays with the signature of an earlier one takes that one's recipe.
+    on host arrays with the signature of an earlier one takes that one's recipe. A call with the
+    symbols of a formula gives an expression.
     """
     if _torch_compiles():
         return _compiled_call(request)
@@ -29,6 +31,8 @@ def call(request: Request) -> Any:
     results = None if recipe is None else recipe(request)
     if results is not None:
         return results[0]
+    if is_symbolic(request):
+        return inlined(request)
     backend = find_backend(request)
     problem = prepare(request, backend)
     key = settled(key, request)

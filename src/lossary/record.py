@@ -143,13 +143,14 @@ class Loss:
             )
             raise LossaryTypeError(message)
         if self.axis is None:
-            self._refuse_classes(result)
+            known = [x for x in given.values() if isinstance(x, Expression)]
+            self._refuse_classes(result, {id(item) for item in walk(*known)})
         return result
 
-    def _refuse_classes(self, formula: Expression) -> None:
-        """Raise if the formula of a loss of elements speaks of classes."""
+    def _refuse_classes(self, formula: Expression, given: set[int]) -> None:
+        """Raise if the formula of a loss of elements, not what it is given, speaks of classes."""
         for item in walk(formula):
-            row = PRIMITIVES.get(item.operation)
+            row = None if id(item) in given else PRIMITIVES.get(item.operation)
             if row is not None and (row.reduces or row.name in {"index", "class_count"}):
                 raise type_error(
                     self.name,

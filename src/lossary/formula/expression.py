@@ -49,17 +49,35 @@ _REDUCE = "Use sum_over_classes() and max_over_classes() over the class axis."
 _WORDS = "Use the operations of lossary.formula."
 
 
-class _refusal:
-    """A method that raises: what it stands for (``{}`` is its own name), and what to write."""
+def _structure(item: Expression) -> str:
+    """Return how parameters get a value while the formula is traced, if they alone are asked."""
+    if item.kind is not Kind.CONSTANT:
+        return ""
+    names = [repr(x.value) for x in walk(item) if x.operation == "parameter"]
+    if not names:
+        return ""
+    return (
+        f"Declare structure=({', '.join(names)},) with @loss, so that each value has a formula of "
+        "its own. Otherwise: "
+    )
 
-    def __init__(self, used: str, remedy: str) -> None:
-        self._used, self._remedy = used, remedy
+
+class _refusal:
+    """A method that raises: what it stands for (``{}`` is its own name), and what to write.
+
+    A parameter has a value where it chooses a variant of the formula: ``by_structure`` says so.
+    """
+
+    def __init__(self, used: str, remedy: str, by_structure: bool = False) -> None:
+        self._used, self._remedy, self._by_structure = used, remedy, by_structure
 
     def __set_name__(self, owner: type, name: str) -> None:
         used, remedy = self._used.format(name.strip("_")), self._remedy
+        by_structure = self._by_structure
 
         def method(self: Expression, *_: object, **__: object) -> NoReturn:
-            raise _no_value(used, repr(self), remedy)
+            told = _structure(self) if by_structure else ""
+            raise _no_value(used, repr(self), told + remedy)
 
         method.__name__ = name
         setattr(owner, name, method)
@@ -151,10 +169,10 @@ class Expression:
 
     # --- what cannot be traced ------------------------------------------------------------
     __bool__ = _refusal(
-        "if, and, or, not, min() and max()", "Use where(condition, a, b), &, | and ~."
+        "if, and, or, not, min() and max()", "Use where(condition, a, b), &, | and ~.", True
     )
-    __float__ = __complex__ = __int__ = _refusal("{}()", _KEEP)
-    __index__ = _refusal("range() or indexing", _REDUCE)
+    __float__ = __complex__ = __int__ = _refusal("{}()", _KEEP, True)
+    __index__ = _refusal("range() or indexing", _REDUCE, True)
     __iter__ = _refusal("iteration", _REDUCE)
     __getitem__ = _refusal("indexing", _AT_LABEL)
     __setitem__ = _refusal("assignment", "Use where(condition, a, b).")
