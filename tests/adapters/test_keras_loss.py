@@ -79,6 +79,40 @@ model = keras.saving.load_model("model.keras")
 print(model.loss.get_config())
 """
 
+PICKLING = """
+import copy, pickle, sys
+import cloudpickle
+def scaled(factor):
+    @lossary.loss
+    def scaled_loss(inputs, targets):
+        return factor * abs(inputs - targets)
+    return adapter.loss(scaled_loss)
+x, t = np.full((2, 3), 5, "f4"), np.full((2, 3), 3, "f4")
+huber = adapter.loss("huber_loss", delta=0.5, reduction="sum", name="h")
+for again in (copy.deepcopy(huber), pickle.loads(pickle.dumps(huber))):
+    assert again.get_config() == huber.get_config()
+    same(again(t, x), huber(t, x))
+one, two = scaled(1.0), scaled(2.0)
+for again in (copy.deepcopy(one), cloudpickle.loads(cloudpickle.dumps(one))):
+    same(again(t, x), 2.0)
+assert two.get_config()["loss"] == "scaled_loss"
+try:
+    one.get_config()
+except lossary.LossaryError as error:
+    print(error)
+with open("losses", "wb") as file:
+    cloudpickle.dump((one, two), file)
+"""
+
+UNPICKLING = """
+import pickle
+with open("losses", "rb") as file:
+    one, two = pickle.load(file)
+x, t = np.full((2, 3), 5, "f4"), np.full((2, 3), 3, "f4")
+same(one(t, x), 2.0)
+same(two(t, x), 4.0)
+"""
+
 TRAINING = """
 from sklearn.datasets import load_breast_cancer
 from sklearn.preprocessing import scale
@@ -104,6 +138,15 @@ def test_loss_is_saved_with_a_model(backend: str, tmp_path: Path) -> None:
     loaded = run(backend, LOADING, tmp_path)
     for part in ("'loss': 'hinge_loss'", "'positive': '+'", "'name': 'margin'"):
         assert part in loaded
+
+
+def test_losses_are_copied_and_pickled_as_themselves(tmp_path: Path) -> None:
+    pytest.importorskip("cloudpickle")
+    assert run("torch", PICKLING, tmp_path).splitlines() == [
+        "adapters.keras.loss: loss must be the latest of its name to be saved with a model, got "
+        "'scaled_loss'. Give each a name of its own."
+    ]
+    run("torch", UNPICKLING, tmp_path)
 
 
 @BACKENDS

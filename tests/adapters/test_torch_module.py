@@ -49,6 +49,13 @@ def test_tensors_are_buffers() -> None:
     assert not module("huber_loss", delta=2.0).state_dict()
 
 
+def test_parameters_that_are_learned_stay_parameters() -> None:
+    delta = torch.nn.Parameter(torch.tensor(2.0))
+    criterion = module("huber_loss", delta=delta)
+    assert list(criterion.parameters()) == [delta]
+    assert list(copy.deepcopy(criterion).state_dict()) == ["delta"]
+
+
 def test_inputs_have_the_names_of_the_loss() -> None:
     a, p, n = (torch.randn(4, 3) for _ in range(3))
     criterion = module("triplet_loss")

@@ -64,8 +64,23 @@ class KerasLoss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         """Return what :meth:`from_config` makes an equal object from."""
-        config: dict[str, Any] = super().get_config()
-        return {**config, "loss": self._loss.name, "positive": self._positive, **self._parameters}
+        name = self._loss.name
+        if get_loss(name) is not self._loss:
+            wanted = "must be the latest of its name to be saved with a model"
+            raise value_error(_FUNCTION, "loss", wanted, repr(name), "Give each a name of its own.")
+        return self._config(name)
+
+    def _config(self, loss: Any) -> dict[str, Any]:
+        given = {**super().get_config(), "loss": loss, "positive": self._positive}
+        return {**given, **self._parameters}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle with the loss itself; Keras does it by the name in its configuration."""
+        return _restored, ({**self._config(self._loss), "dtype": self.dtype},)
+
+
+def _restored(config: dict[str, Any]) -> KerasLoss:
+    return KerasLoss(**config)
 
 
 def _like(y_true: Any, y_pred: Any) -> Any:
