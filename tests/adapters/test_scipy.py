@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -114,3 +116,12 @@ def test_bad_input(given: dict[str, Any], message: str) -> None:
     plain = {"loss": "mse_loss", "x": np.zeros((3, 2)), "targets": np.zeros(3)}
     with pytest.raises(LossaryError, match=message):
         linear_problem(**(plain | given))
+
+
+def test_problems_are_copied_and_pickled() -> None:
+    x, t = load_diabetes(return_X_y=True)
+    problem = linear_problem("huber_loss", x, t, l2=0.1, delta=2.0)
+    at = np.ones(len(problem.x0))
+    for again in (pickle.loads(pickle.dumps(problem)), copy.deepcopy(problem)):
+        np.testing.assert_array_equal(again.fun(at)[1], problem.fun(at)[1])
+        np.testing.assert_array_equal(again.hessp(at, at), problem.hessp(at, at))
