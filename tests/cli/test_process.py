@@ -101,6 +101,18 @@ def test_a_reader_that_goes_away(environment, predictions):
     assert (status, error) == (141, b"")
 
 
+@posix
+@pytest.mark.parametrize("command", [["--help"], ["--version"], ["score", "--help"], ["list"]])
+def test_a_reader_that_is_gone(environment, command):
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(
+        [*COMMAND, *command], env=environment, stdout=theirs, stderr=subprocess.PIPE
+    )
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "utf-8"])
 def test_output_that_cannot_show_a_character(environment, predictions, encoding):
     text = "margin,label,land\n1,1,😀 Österreich\n3,-1,\\中\n"
@@ -136,7 +148,7 @@ def test_a_file_name_that_is_no_text(environment, tmp_path):
 
 
 @posix
-@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["show", "l1_loss"]])
+@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["show", "l1_loss"], ["--help"]])
 def test_output_to_a_full_disk(environment, command):
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full")

@@ -7,6 +7,8 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -48,15 +50,27 @@ class App(click.Group):
             sys.exit(INTERRUPTED)
         sys.exit(status if isinstance(status, int) else 0)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the command line; what is asked for may be a help page."""
+        with _reader_may_leave():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the chosen command; the reader of its output may go away."""
-        try:
+        """Run the chosen command."""
+        with _reader_may_leave():
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError:  # Click would exit with 1
-            discard_output()
-            sys.exit(BROKEN_PIPE)
-        return result
+            return result
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End quietly where the reader of standard output is gone; Click would exit with 1."""
+    try:
+        yield
+    except BrokenPipeError:
+        discard_output()
+        sys.exit(BROKEN_PIPE)
 
 
 def _reported(error: Exception) -> int:
