@@ -17,9 +17,20 @@ STUB = Path(__file__).resolve().parent.parent / "src" / "lossary" / "losses" / "
 
 HEADER = """\
 # Written by tools/stubs.py from the registry.
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+from numpy.typing import NDArray
+from typing_extensions import TypeVar
 
 _Reduction = Literal["none", "mean", "sum"]
+
+class _Shaped(Protocol):
+    @property
+    def shape(self) -> Any: ...
+
+# The result is of the library of the first argument, of NumPy for numbers and sequences of them.
+_Array = TypeVar("_Array", bound=_Shaped, default=NDArray[Any])
 
 """
 TYPES = {
@@ -46,8 +57,12 @@ def function(loss: lossary.Loss) -> str:
             lines.append("    *,\n")
             keyword = True
         default = "" if item.default is inspect.Parameter.empty else f" = {literal(item.default)}"
-        lines.append(f"    {item.name}: {kind(item)}{default},\n")
-    return f"def {loss.name}(\n{''.join(lines)}) -> Any: ...\n"
+        first = item.name == loss.arguments[0]
+        declared = "_Array | Sequence[Any] | complex" if first else kind(item)
+        if item.name in loss.numbers:
+            declared = f"{declared} | _Shaped"
+        lines.append(f"    {item.name}: {declared}{default},\n")
+    return f"def {loss.name}(\n{''.join(lines)}) -> _Array: ...\n"
 
 
 def kind(item: inspect.Parameter) -> str:

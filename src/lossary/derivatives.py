@@ -10,7 +10,7 @@ import functools
 import numbers
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, overload
 
 from lossary.backends import find_backend
 from lossary.backends.base import Backend
@@ -24,11 +24,17 @@ from lossary.record import Loss
 from lossary.registry import get_loss
 
 Function = Callable[..., Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _COTANGENT = parameter("cotangent")
 _recipes = Book()
 
 
+@overload
+def grad(loss: Callable[P, R], argnums: int = 0) -> Callable[P, R]: ...
+@overload
+def grad(loss: Callable[P, R], argnums: Sequence[int]) -> Callable[P, tuple[R, ...]]: ...
 def grad(loss: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes a loss's gradient.
 
@@ -60,6 +66,12 @@ def grad(loss: Function, argnums: int | Sequence[int] = 0) -> Function:
     return _Gradient(get_loss(loss), argnums)
 
 
+@overload
+def value_and_grad(loss: Callable[P, R], argnums: int = 0) -> Callable[P, tuple[R, R]]: ...
+@overload
+def value_and_grad(
+    loss: Callable[P, R], argnums: Sequence[int]
+) -> Callable[P, tuple[R, tuple[R, ...]]]: ...
 def value_and_grad(loss: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes a loss and its gradient in one pass over memory.
 
@@ -90,7 +102,7 @@ def value_and_grad(loss: Function, argnums: int | Sequence[int] = 0) -> Function
     return _ValueAndGradient(get_loss(loss), argnums)
 
 
-def value_grad_hess(loss: Function, argnums: int = 0) -> Function:
+def value_grad_hess(loss: Callable[P, R], argnums: int = 0) -> Callable[P, tuple[R, R, R]]:
     """Return a function that computes a loss, its gradient and its diagonal Hessian in one pass.
 
     Parameters
@@ -132,7 +144,8 @@ class _ValueAndGradient:
 
     def __init__(self, loss: Loss, argnums: int | Sequence[int]) -> None:
         self._single = isinstance(argnums, numbers.Integral)
-        self._argnums = tuple(argnums) if isinstance(argnums, Iterable) else argnums
+        several = isinstance(argnums, Iterable) and not isinstance(argnums, str)
+        self._argnums = tuple(argnums) if several else argnums  # type: ignore[arg-type]
         self._names = _argument_names(loss, self._argnums)
         self._loss = loss
         self._bind = loss.bind

@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from types import FunctionType
-from typing import Any, overload
+from typing import Any, ParamSpec, Protocol, overload
 from weakref import WeakValueDictionary
 
 from lossary.definition import Definition
@@ -31,6 +31,17 @@ from lossary.formula.expression import Expression
 from lossary.record import Loss, Reduction
 
 Formula = Callable[..., Expression]
+P = ParamSpec("P")
+
+
+class LossFunction(Protocol[P]):
+    """A loss as type checkers see it: with the formula's parameters, or those of every loss too."""
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    @overload
+    def __call__(self, first: Any, /, *rest: Any, **options: Any) -> Any: ...
+
 
 _TAIL = (("weights", None), ("where", None), ("denominator", "count"), ("dtype", None))
 _CLASS_TAIL = (("ignore_index", None), ("class_weights", None))
@@ -45,7 +56,7 @@ _FAMILIES, _PUBLIC = "lossary.losses.", "lossary"
 
 
 @overload
-def loss(formula: Formula, /) -> Callable[..., Any]: ...
+def loss(formula: Callable[P, Expression], /) -> LossFunction[P]: ...
 
 
 @overload
@@ -64,7 +75,7 @@ def loss(
     smooth: bool | None = ...,
     lipschitz: float | None = ...,
     differences: Mapping[str, str] | None = ...,
-) -> Callable[[Formula], Callable[..., Any]]: ...
+) -> Callable[[Callable[P, Expression]], LossFunction[P]]: ...
 
 
 def loss(

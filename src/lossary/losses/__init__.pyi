@@ -1,10 +1,21 @@
 # Written by tools/stubs.py from the registry.
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+from numpy.typing import NDArray
+from typing_extensions import TypeVar
 
 _Reduction = Literal["none", "mean", "sum"]
 
+class _Shaped(Protocol):
+    @property
+    def shape(self) -> Any: ...
+
+# The result is of the library of the first argument, of NumPy for numbers and sequences of them.
+_Array = TypeVar("_Array", bound=_Shaped, default=NDArray[Any])
+
 def binary_cross_entropy(
-    inputs: Any,
+    inputs: _Array | Sequence[Any] | complex,
     targets: Any,
     weights: Any = None,
     with_logits: bool = True,
@@ -13,25 +24,25 @@ def binary_cross_entropy(
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
-) -> Any: ...
+) -> _Array: ...
 def cosine_similarity_loss(
-    x1: Any,
+    x1: _Array | Sequence[Any] | complex,
     x2: Any,
     axis: int = 1,
-    eps: float = 1e-08,
+    eps: float | _Shaped = 1e-08,
     reduction: _Reduction = "none",
     *,
     weights: Any = None,
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
-) -> Any: ...
+) -> _Array: ...
 def cross_entropy(
-    logits: Any,
+    logits: _Array | Sequence[Any] | complex,
     targets: Any,
     weights: Any = None,
     axis: int = -1,
-    label_smoothing: float = 0.0,
+    label_smoothing: float | _Shaped = 0.0,
     reduction: _Reduction = "none",
     *,
     where: Any = None,
@@ -39,22 +50,22 @@ def cross_entropy(
     dtype: Any = None,
     ignore_index: int | None = None,
     class_weights: Any = None,
-) -> Any: ...
+) -> _Array: ...
 def gaussian_nll_loss(
-    inputs: Any,
+    inputs: _Array | Sequence[Any] | complex,
     targets: Any,
     vars: Any,
     full: bool = False,
-    eps: float = 1e-06,
+    eps: float | _Shaped = 1e-06,
     reduction: _Reduction = "mean",
     *,
     weights: Any = None,
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
-) -> Any: ...
+) -> _Array: ...
 def hinge_loss(
-    inputs: Any,
+    inputs: _Array | Sequence[Any] | complex,
     targets: Any,
     reduction: _Reduction = "none",
     *,
@@ -62,20 +73,20 @@ def hinge_loss(
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
-) -> Any: ...
+) -> _Array: ...
 def huber_loss(
-    inputs: Any,
+    inputs: _Array | Sequence[Any] | complex,
     targets: Any,
-    delta: float = 1.0,
+    delta: float | _Shaped = 1.0,
     reduction: _Reduction = "none",
     *,
     weights: Any = None,
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
-) -> Any: ...
+) -> _Array: ...
 def kl_div_loss(
-    inputs: Any,
+    inputs: _Array | Sequence[Any] | complex,
     targets: Any,
     axis: int = -1,
     reduction: _Reduction = "none",
@@ -84,9 +95,9 @@ def kl_div_loss(
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
-) -> Any: ...
+) -> _Array: ...
 def l1_loss(
-    predictions: Any,
+    predictions: _Array | Sequence[Any] | complex,
     targets: Any,
     reduction: _Reduction = "mean",
     *,
@@ -94,9 +105,9 @@ def l1_loss(
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
-) -> Any: ...
+) -> _Array: ...
 def log_cosh_loss(
-    inputs: Any,
+    inputs: _Array | Sequence[Any] | complex,
     targets: Any,
     reduction: _Reduction = "none",
     *,
@@ -104,21 +115,21 @@ def log_cosh_loss(
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
-) -> Any: ...
+) -> _Array: ...
 def margin_ranking_loss(
-    inputs1: Any,
+    inputs1: _Array | Sequence[Any] | complex,
     inputs2: Any,
     targets: Any,
-    margin: float = 0.0,
+    margin: float | _Shaped = 0.0,
     reduction: _Reduction = "none",
     *,
     weights: Any = None,
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
-) -> Any: ...
+) -> _Array: ...
 def mse_loss(
-    predictions: Any,
+    predictions: _Array | Sequence[Any] | complex,
     targets: Any,
     reduction: _Reduction = "mean",
     *,
@@ -126,9 +137,9 @@ def mse_loss(
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
-) -> Any: ...
+) -> _Array: ...
 def nll_loss(
-    inputs: Any,
+    inputs: _Array | Sequence[Any] | complex,
     targets: Any,
     axis: int = -1,
     reduction: _Reduction = "none",
@@ -139,33 +150,33 @@ def nll_loss(
     dtype: Any = None,
     ignore_index: int | None = None,
     class_weights: Any = None,
-) -> Any: ...
+) -> _Array: ...
 def smooth_l1_loss(
-    predictions: Any,
+    predictions: _Array | Sequence[Any] | complex,
     targets: Any,
-    beta: float = 1.0,
+    beta: float | _Shaped = 1.0,
     reduction: _Reduction = "mean",
     *,
     weights: Any = None,
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
-) -> Any: ...
+) -> _Array: ...
 def triplet_loss(
-    anchors: Any,
+    anchors: _Array | Sequence[Any] | complex,
     positives: Any,
     negatives: Any,
     axis: int = -1,
     p: float = 2,
-    margin: float = 1.0,
-    eps: float = 1e-06,
+    margin: float | _Shaped = 1.0,
+    eps: float | _Shaped = 1e-06,
     reduction: _Reduction = "none",
     *,
     weights: Any = None,
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
-) -> Any: ...
+) -> _Array: ...
 
 __all__ = [
     "binary_cross_entropy",
