@@ -141,3 +141,77 @@ def test_what_csv_cannot_hold(run, tmp_path):
     assert "out.csv: --output cannot be written: " in outcome.err
     assert_untouched(tmp_path, before)
     assert run("score", path, *HINGE, "--output", tmp_path / "out.arrow").status == 0
+
+
+def test_chosen_columns(run, predictions, tmp_path):
+    out = tmp_path / "out.csv"
+    options = (*HINGE, "--output", out, "--columns")
+    row = '{"id": 7, "margin": 0.5, "label": 1, "kind": "a", "x": [1]}\n'
+    for path in (predictions(name="a.csv"), predictions(row, name="a.jsonl")):
+        outcome = run("score", path, *options, "k*,id")
+        assert (outcome.status, outcome.err) == (0, "")
+        assert out.read_text().startswith("kind,id,hinge_loss\na,7,0.5\n")
+    outcome = run("score", path, *options, "nothing")
+    assert outcome.status == 3
+    assert "--columns must name a column, got 'nothing'" in outcome.err
+    outcome = run("score", path, *HINGE, "--columns", "id")
+    assert outcome.status == 2
+    assert "--columns needs --output, got id" in outcome.err
+
+
+def test_files_may_differ_in_what_is_not_copied(run, predictions, tmp_path):
+    first = predictions(name="a.csv")
+    second = predictions("x,label,margin,id\n1,1,0.25,9\n", name="b.csv")
+    out = tmp_path / "out.csv"
+    outcome = run("score", first, second, *HINGE, "--output", out, "--columns", "id")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert out.read_text() == "id,hinge_loss\n7,0.5\n8,2\n9,3\n9,0.75\n"
+
+
+def test_columns_in_another_order(run, predictions, tmp_path):
+    first = predictions("margin,label\n0.5,1\n", name="a.csv")
+    second = predictions("label,margin\n1,0.25\n", name="b.csv")
+    out = tmp_path / "out.csv"
+    assert run("score", first, second, *HINGE, "--output", out).status == 0
+    assert out.read_text() == "margin,label,hinge_loss\n0.5,1,0.5\n0.25,1,0.75\n"
+
+
+def test_columns_of_the_same_name_are_not_copied(run, predictions, tmp_path):
+    path, out = predictions("margin,label,x,x\n0.5,1,3,4\n"), tmp_path / "out.csv"
+    assert run("score", path, *HINGE).status == 0
+    outcome = run("score", path, *HINGE, "--output", out)
+    assert outcome.status == 3
+    assert "there are 2 columns 'x'" in outcome.err
+    assert run("score", path, *HINGE, "--output", out, "--columns", "label").status == 0
+
+
+def test_csv_is_quoted_where_it_must_be(run, tmp_path):
+    texts = ["plain", 'say "hi"', "a,b", "two\nlines", "old\rend", "", None, " space "]
+    path, out = tmp_path / "a.parquet", tmp_path / "out.csv"
+    data = {"margin": [0.5] * 8, "label": [1] * 8, "text": texts}
+    pq.write_table(pa.table(data), path)
+    assert run("score", path, *HINGE, "--output", out, "--columns", "text").status == 0
+    assert out.read_bytes().decode() == (
+        'text,hinge_loss\nplain,0.5\n"say ""hi""",0.5\n"a,b",0.5\n"two\nlines",0.5\n'
+        '"old\rend",0.5\n"",0.5\n,0.5\n space ,0.5\n'
+    )
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "arrow"])
+def test_a_disk_that_is_full(run, tmp_path, suffix):
+    resource = pytest.importorskip("resource")
+    data = pa.table({"margin": np.random.default_rng(0).normal(size=200_000)})
+    path = tmp_path / "a.parquet"
+    pq.write_table(data.append_column("label", pa.array([1] * 200_000)), path)
+    out = tmp_path / f"out.{suffix}"
+    out.write_text("older")
+    before = contents(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        outcome = run("score", path, *HINGE, "--output", out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert outcome.status == 3
+    assert f"{out}: --output cannot be written: " in outcome.err
+    assert_untouched(tmp_path, before)

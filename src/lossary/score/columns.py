@@ -12,7 +12,7 @@ from lossary.score.faults import DataError, data_error
 Array = np.ndarray[Any, np.dtype[Any]]
 
 # "nan" is not among them: it is a number, and a loss of it is one too.
-_NULLS = ["NA", "N/A", "#N/A", "null", "NULL", "None"]
+_NULLS = ["", "NA", "N/A", "#N/A", "null", "NULL", "None"]
 _YES, _NO = ["true", "1", "1.0"], ["false", "0", "0.0"]
 
 
@@ -203,7 +203,7 @@ class Batch:
         try:
             return text.cast(pa.float64())
         except pa.ArrowInvalid:
-            text = pc.utf8_trim_whitespace(_without_nulls(text))
+            text = _without_nulls(pc.utf8_trim_whitespace(text))
         try:
             return text.cast(pa.float64())
         except pa.ArrowInvalid:
