@@ -241,7 +241,12 @@ def test_batches_are_bounded(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("suffixes", "total"),
-    [(["parquet"], ROWS), (["parquet", "parquet"], 2 * ROWS), (["parquet", "csv"], None)],
+    [
+        (["parquet"], ROWS),
+        (["parquet", "arrow"], 2 * ROWS),
+        (["parquet", "csv"], None),
+        (["arrow", "feather"], None),  # the second is a stream
+    ],
 )
 def test_how_many_rows_there_are(tmp_path, suffixes, total):
     files = [write(tmp_path / f"{i}.{name}", table()) for i, name in enumerate(suffixes)]

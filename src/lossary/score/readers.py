@@ -33,10 +33,10 @@ def count_rows(files: Sequence[str]) -> int | None:
     for path in files:
         if suffix(path) not in TYPED:
             return None
-        with open_source(path) as source:
-            if source.rows is None:
+        with open_source(path) as source, data_errors(path):
+            if (rows := source.rows) is None:
                 return None
-            total += source.rows
+            total += rows
     return total
 
 

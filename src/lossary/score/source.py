@@ -52,13 +52,14 @@ class Source(Protocol):
         Whether the columns to compute with are text too, which is converted later.
     schema : pyarrow.Schema, optional
         The columns' types, of formats that have types.
-    rows : int, optional
-        How many rows there are, of formats that say so at once.
     """
 
     textual: bool
     schema: Any
-    rows: int | None
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows there are, of formats that say so without being read."""
 
     @property
     def columns(self) -> list[str]:

@@ -43,7 +43,6 @@ class Arrow:
     """An Arrow (Feather) file, in the file format or the streaming one."""
 
     textual = False
-    rows: int | None = None
 
     def __init__(self, path: str) -> None:
         import pyarrow as pa
@@ -57,6 +56,16 @@ class Arrow:
             self.schema = pa.ipc.open_stream(self._map).schema
             self._is_stream = True
         self.columns = list(self.schema.names)
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows there are; a stream does not say."""
+        import pyarrow as pa
+
+        if self._is_stream:
+            return None
+        self._map.seek(0)
+        return int(pa.ipc.open_file(self._map).count_rows())
 
     def complete(self) -> None:
         """Nothing is left to learn: the schema names all columns."""
