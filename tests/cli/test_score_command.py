@@ -151,6 +151,17 @@ def test_several_columns_where_one_is_meant(run, predictions, options, message):
     assert message in outcome.err
 
 
+def test_a_column_without_a_value_chooses_no_row(run, tmp_path):
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table({"margin": [0.5], "label": [1], "no": pa.nulls(1)}), path)
+    outcome = run("score", path, *HINGE, "--where", "no")
+    assert outcome.status == 3
+    assert "column 'no' has no value in row 1" in outcome.err
+    outcome = run("score", path, *HINGE, "--where", "no", "--nulls", "skip")
+    assert outcome.status == 3
+    assert "none of the 1 rows takes part: 1 lack a value" in outcome.err
+
+
 def test_a_name_with_a_comma_is_one_column(run, predictions):
     path = predictions('margin,label,"a,b"\n0.5,1,x\n')
     outcome = run("score", path, *HINGE, "--by", "a,b")
@@ -499,6 +510,16 @@ def test_what_a_terminal_shows(run, predictions, monkeypatch):
     assert "\t" not in outcome.out
     assert "weight" not in outcome.out  # all of them 1
     assert "nonfinite" not in outcome.out  # none
+
+
+@pytest.mark.parametrize("value", ["[/a]", "[bold]", "[link=x]y[/link]", ":smile:", "\\[x]"])
+def test_a_terminal_shows_values_as_they_are(run, predictions, monkeypatch, value):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "160")
+    path = predictions(f"margin,label,{value}\n0.1,1,{value}\n")
+    outcome = run("score", path, *HINGE, "--by", value, "--worst", "1")
+    assert outcome.status == 0
+    assert outcome.out.count(value) == 4
 
 
 def test_mean_of_infinite_losses(run, predictions):

@@ -2,37 +2,66 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import click
 
-from lossary import list_losses
+from lossary import Loss, list_losses
 from lossary.cli.show import as_data
+from lossary.cli.streams import shows
 from lossary.cli.tables import print_json, print_table
+
+_LEAST_WIDTH = 60
 
 
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def list_command(as_json: bool) -> None:
-    """List the losses with their families, domains and properties."""
+    """List the losses by family; in a pipe, as a table with their domains and properties."""
+    from rich.console import Console
+
     losses = list_losses()
+    console = Console()
     if as_json:
         print_json([as_data(item) for item in losses])
-        return
+    elif console.is_terminal:
+        _print_families(losses, max(console.width, _LEAST_WIDTH))
+    else:
+        _print_facts(losses)
+
+
+def _print_families(losses: Sequence[Loss], width: int) -> None:
+    """Print a line for each loss: its name, and as much of its summary as there is room for."""
+    longest = max(len(item.name) for item in losses)
+    room = width - longest - 4
+    end = "…" if shows() else "..."
+    for family, members in itertools.groupby(losses, key=lambda item: item.family):
+        print(f"\n{family}")
+        for item in members:
+            summary = item.summary.replace("``", "")
+            short = summary if len(summary) <= room else summary[: room - len(end)] + end
+            print(f"  {item.name:<{longest}}  {short}")
+    print("\nlossary show NAME prints the formula, domain and properties of a loss.")
+
+
+def _print_facts(losses: Sequence[Loss]) -> None:
     header = ["name", "family", "convex", "smooth", "Lipschitz", "targets", "summary"]
     rows = [
         [
             item.name,
             item.family,
-            fact(item.convex),
-            fact(item.smooth),
+            _fact(item.convex),
+            _fact(item.smooth),
             item.lipschitz,
             item.targets.text if "targets" in item.arguments else None,
             item.summary.replace("``", ""),
         ]
         for item in losses
     ]
-    print_table(header, rows, remarks=True)
+    print_table(header, rows)
 
 
-def fact(value: bool | None) -> str | None:
+def _fact(value: bool | None) -> str | None:
     """Spell a fact that may not be stated."""
     return None if value is None else ("yes" if value else "no")

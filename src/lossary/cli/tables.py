@@ -9,8 +9,6 @@ from typing import Any, Literal
 
 from lossary.cli.streams import shows
 
-_GAP = 3
-_LEAST = 20
 _DEPTH = 4
 _DRAWN = 2000  # more rows than that take seconds to draw
 
@@ -19,17 +17,16 @@ def print_table(
     header: Sequence[str],
     rows: Sequence[Sequence[Any]],
     *,
-    remarks: bool = False,
     minor: Collection[str] = (),
 ) -> None:
     """Print a table: drawn on a terminal, separated by tabs and in full precision elsewhere.
 
-    ``remarks`` tells that the last column is text that a terminal shows as far as there is room;
-    ``minor`` names columns that it need not show.
+    ``minor`` names columns that a terminal need not show.
     """
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console()
     if not console.is_terminal or len(rows) > _DRAWN:
@@ -39,16 +36,14 @@ def print_table(
     places = [place for place, name in enumerate(header) if name not in minor]
     header, rows = [header[i] for i in places], [[row[i] for i in places] for row in rows]
     texts = [[_rounded(item) for item in row] for row in rows]
-    if remarks:
-        header, texts = _shortened(header, texts, console.width)
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for place, name in enumerate(header):
         numeric = any(isinstance(row[place], (int, float)) for row in rows)
         justify: Literal["left", "right"] = "right" if numeric else "left"
         # Names stay whole: what a row is about, and what one copies.
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=place == 0)
+        table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=place == 0)
     for text in texts:
-        table.add_row(*text)
+        table.add_row(*map(Text, text))  # not as markup: values may hold brackets
     console.print(table)
 
 
@@ -80,19 +75,6 @@ def _encoded(data: Any, ensure_ascii: bool) -> str:
         return json.dumps(data, allow_nan=False, ensure_ascii=ensure_ascii, default=str)
     except ValueError:  # a number that JSON does not have
         return json.dumps(_finite(data), ensure_ascii=ensure_ascii, default=str)
-
-
-def _shortened(
-    header: Sequence[str], rows: Sequence[Sequence[str]], width: int
-) -> tuple[Sequence[str], list[list[str]]]:
-    """Cut the last column to the room that is left; leave it out if that is too little."""
-    others = [max(map(len, column)) for column in zip(*[header, *rows], strict=True)][:-1]
-    room = width - sum(others) - _GAP * (len(others) + 1)
-    if room < _LEAST:
-        return header[:-1], [list(row[:-1]) for row in rows]
-    end = "…" if shows() else "..."
-    last = [row[-1] if len(row[-1]) <= room else row[-1][: room - len(end)] + end for row in rows]
-    return header, [[*row[:-1], text] for row, text in zip(rows, last, strict=True)]
 
 
 def _field(item: Any) -> str:

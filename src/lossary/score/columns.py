@@ -93,6 +93,8 @@ class Batch:
         import pyarrow.compute as pc
 
         column = _decoded(self._value(name))
+        if pa.types.is_null(column.type):
+            return np.zeros(len(self), dtype=bool)
         if pa.types.is_boolean(column.type):
             return np.asarray(column.fill_null(False))
         if _is_text(column.type):
