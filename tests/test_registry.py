@@ -75,3 +75,29 @@ def test_the_names_of_the_package_are_its_own() -> None:
         lossary.loss(huber_loss)
     assert isinstance(caught.value, lossary.LossaryError)
     assert lossary.get_loss("huber_loss").function is lossary.huber_loss
+
+
+def test_records_and_lists_can_be_read() -> None:
+    record = lossary.get_loss("hinge_loss")
+    summary = "Hinge loss: zero beyond the margin, linear inside it."
+    assert repr(record) == f"<Loss hinge_loss: {summary}>"
+    losses = lossary.list_losses()
+    lines = repr(losses).splitlines()
+    assert isinstance(losses, tuple)
+    assert lines.index("margin") < lines.index(f"  hinge_loss              {summary}")
+    assert len(lines) == len(losses) + len({item.family for item in losses})
+    assert repr(pickle.loads(pickle.dumps(losses))) == repr(losses)
+
+
+@pytest.mark.parametrize("loss", lossary.list_losses(), ids=lambda loss: loss.name)
+def test_a_notebook_shows_the_formula(loss: lossary.Loss) -> None:
+    shown = loss._repr_latex_()
+    name = loss.name.replace("_", r"\_")
+    assert shown == rf"$\displaystyle \mathrm{{{name}}} = {loss.formula_latex()}$"
+    assert loss.function._repr_latex_() == shown
+
+
+def test_public_names_alone_are_listed() -> None:
+    listed = dir(lossary)
+    assert listed == sorted({*lossary.__all__, "domains", "errors", "formula"})
+    assert all(hasattr(lossary, name) for name in listed)

@@ -48,3 +48,7 @@ __all__ = [
     "value_grad_hess",
     *losses.__all__,
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "domains", "errors", "formula"])

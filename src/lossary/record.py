@@ -77,6 +77,14 @@ class Loss:
 
         return reduced(self)
 
+    def __repr__(self) -> str:
+        return f"<Loss {self.name}: {self.summary}>"
+
+    def _repr_latex_(self) -> str:
+        """Show the formula in a notebook."""
+        name = self.name.replace("_", r"\_")
+        return rf"$\displaystyle \mathrm{{{name}}} = {self.formula_latex()}$"
+
     @property
     def targets(self) -> Domain:
         """Domain of the targets."""

@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import functools
 import inspect
+import itertools
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -236,7 +237,7 @@ def get_loss(name: str | Callable[..., Any]) -> Loss:
 
 
 def list_losses() -> tuple[Loss, ...]:
-    """Return the records of all losses, by family and name.
+    """Return the records of all losses, by family and name. Printed, they are a table.
 
     Examples
     --------
@@ -244,7 +245,21 @@ def list_losses() -> tuple[Loss, ...]:
     >>> "hinge_loss" in [item.name for item in lossary.list_losses()]
     True
     """
-    return tuple(sorted(REGISTRY.values(), key=lambda item: (item.family, item.name)))
+    return LossList(sorted(REGISTRY.values(), key=lambda item: (item.family, item.name)))
+
+
+class LossList(tuple[Loss, ...]):
+    """Losses, shown as a table: a line for each, under the name of its family."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        width = max((len(item.name) for item in self), default=0)
+        lines = []
+        for family, losses in itertools.groupby(self, key=lambda item: item.family):
+            lines.append(family)
+            lines += [f"  {item.name:{width}}  {item.summary}" for item in losses]
+        return "\n".join(lines) or "()"
 
 
 def _public_signature(declared: Definition, reduction: str, targets: Domain) -> inspect.Signature:
@@ -302,6 +317,8 @@ def _make_functions(record: Loss, identity: str) -> None:
     function.__qualname__ = record.formula.__qualname__
     object.__setattr__(record, "function", function)
     object.__setattr__(record, "bind", namespace["_bind"])
+    # A notebook shows a function by this attribute, as it shows the record.
+    function._repr_latex_ = record._repr_latex_
     function.__doc__ = complete_docstring(record, inspect.getdoc(record.formula) or "")
     _attach_declaration(record, identity)
     object.__setattr__(record, "identity", identity)
