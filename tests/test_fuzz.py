@@ -16,7 +16,7 @@ _FIRST = int(os.environ.get("LOSSARY_FUZZ_FROM", "100"))
 _COUNT = int(os.environ.get("LOSSARY_FUZZ", "100"))
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(40))
 def test_random_formulas(seed: int) -> None:
     case = fuzz.Case(seed)
     fuzz.assert_kernels_agree(case)
