@@ -262,6 +262,8 @@ def test_initial_score_minimises() -> None:
     t, w = np.array([1.0, 2.0, 9.0]), np.array([1.0, 1.0, 2.0])
     assert adapters.initial_score("mse_loss", t, w) == pytest.approx(5.25, rel=1e-15)
     assert adapters.initial_score("l1_loss", t) == 2.0
+    both = np.stack([t, t + 1], axis=1)
+    assert adapters.initial_score("mse_loss", both, w) == pytest.approx(5.75, rel=1e-15)
     assert adapters.initial_score("huber_loss", [-50.0, 50.0]) == 0.0  # flat between the two
     labels = np.array([0, 1, 1, 1, 1])
     assert adapters.initial_score("binary_cross_entropy", labels) == pytest.approx(np.log(4))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lossary.adapters._loss import check_parameters, is_pair, real_numbers
+from lossary.adapters._loss import check_parameters, is_pair, real_numbers, row_weights
 from lossary.derivatives import value_grad_hess
 from lossary.errors import LossaryValueError, type_error, value_error
 from lossary.registry import get_loss
@@ -31,7 +31,7 @@ def initial_score(
     ----------
     loss : str or callable
         An elementwise loss of predictions and targets, convex in the predictions.
-    targets : array, shape (n,)
+    targets : array, shape (n,) or (n, targets)
         Targets as the loss takes them.
     weights : array, shape (n,), optional
         Weights, none negative.
@@ -69,7 +69,7 @@ def initial_score(
     if values.size == 0:
         raise value_error(_FUNCTION, "targets", "must not be empty", "no values")
     if weights is not None:
-        weights = real_numbers(_FUNCTION, "weights", weights)
+        weights = row_weights(record, real_numbers(_FUNCTION, "weights", weights), values.shape)
         _check_finite("weights", weights)
         if not weights.any() or weights.min() < 0:
             wanted = "must be at least 0, and one of them more"
