@@ -137,6 +137,15 @@ def test_text_that_is_not_utf_8(run, tmp_path):
     assert "column 'name' must hold UTF-8 text, got other bytes in row 2" in outcome.err
 
 
+@pytest.mark.parametrize("start", ['"x', '"', '"x""', '"x,""y'])
+@pytest.mark.parametrize("rest", ["", "\n0.5,1,y", "\n0.5,1,y\n0.5,1,y\n"])
+def test_a_quotation_mark_that_is_not_closed_takes_no_rows_away(run, predictions, start, rest):
+    path = predictions(f'margin,label,k\n0.5,1,"x ""y"""\n0.5,1,{start}{rest}')
+    outcome = run("score", path, *HINGE)
+    assert outcome.status == 3
+    assert "row 2 is broken: a value begins with a quotation mark" in outcome.err
+
+
 @pytest.mark.parametrize("mark", [";", "|", "tab", "^"])
 def test_delimiters(run, predictions, mark):
     between = "\t" if mark == "tab" else mark

@@ -19,6 +19,8 @@ LineEnd = Callable[[bytes], int]
 class Blocks:
     """The bytes of a text file, compressed or not, or of standard input, cut at line ends.
 
+    ``is_ended`` becomes true when there is nothing more to read.
+
     Parsers get one block after another. Arrow's own streaming readers wait for their input in a
     thread, where Ctrl-C does not reach it, and refuse a line that is longer than their block.
     """
@@ -30,6 +32,7 @@ class Blocks:
         self._more = self._file.read1 if path == STDIN else self._file.read
         self._ahead = b""
         self._size = BLOCK
+        self.is_ended = False
         self._read(FIRST)
         self._ahead = self._ahead.removeprefix(b"\xef\xbb\xbf")
 
@@ -72,6 +75,7 @@ class Blocks:
         while missing > 0 and (part := self._more(missing)):
             parts.append(part)
             missing -= len(part)
+        self.is_ended = self.is_ended or missing > 0
         self._ahead = b"".join([self._ahead, *parts])
         return size - missing
 

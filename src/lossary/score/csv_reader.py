@@ -62,6 +62,12 @@ class Csv:
             with self._errors(rows):
                 table = self._parsed(block, column_names=self.columns, convert=convert)
             rows += table.num_rows
+            # A quotation mark that is not closed takes all later rows for a part of one value.
+            if self._blocks.is_ended and _is_open(block, self._delimiter):
+                problem = (
+                    f"row {rows} is broken: a value begins with a quotation mark and none ends it"
+                )
+                raise data_error(self._path, problem)
             self._blocks.fit(block, table.num_rows, len(columns))
             for batch in sliced(table.to_batches()):
                 yield Rows(batch, batch)
@@ -134,9 +140,18 @@ def _quoted_line_ends(data: bytes, delimiter: str) -> list[tuple[int, int]]:
 
     A quotation mark counts where a value begins: in the middle of one it is a character.
     """
+    return [found.span(1) for found in _quoted(data, delimiter)]
+
+
+def _is_open(data: bytes, delimiter: str) -> bool:
+    """Return whether the last quoted value lacks its end."""
+    return any(found[2] is None for found in _quoted(data, delimiter))
+
+
+def _quoted(data: bytes, delimiter: str) -> list[re.Match[bytes]]:
     if b'"' not in data:
         return []
     between = re.escape(delimiter.encode())
     plain = rb'[^"]++|(?<=[^\r\n%b])"|"(?:[^"\r\n]++|"")*+"' % between
-    pattern = rb'(?:%b)*+("(?:[^"]++|"")*+(?:"|\Z))?' % plain
-    return [found.span(1) for found in re.finditer(pattern, data) if found[1]]
+    pattern = rb'(?:%b)*+("(?:[^"]++|"")*+(?:(")|\Z))?' % plain
+    return [found for found in re.finditer(pattern, data) if found[1]]
