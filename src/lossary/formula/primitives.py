@@ -72,14 +72,18 @@ class Primitive:
 
 
 def _slope_of_maximum(a: Expression, b: Expression) -> tuple[Expression, Expression]:
-    constant_second = b.kind is Kind.CONSTANT and a.kind is not Kind.CONSTANT
-    to_second = _steps(a < b, b <= a) if not constant_second else _steps(a <= b, b < a)
-    to_first = _steps(b <= a, a < b) if not constant_second else _steps(b < a, a <= b)
-    return to_first, to_second
+    first, second = (b < a, a <= b) if _is_bound(a, b) else (b <= a, a < b)
+    return _steps(first, second), _steps(second, first)
 
 
 def _slope_of_minimum(a: Expression, b: Expression) -> tuple[Expression, Expression]:
-    return _slope_of_maximum(-a, -b)
+    first, second = (a < b, b <= a) if _is_bound(a, b) else (a <= b, b < a)
+    return _steps(first, second), _steps(second, first)
+
+
+def _is_bound(a: Expression, b: Expression) -> bool:
+    """Tell whether the second is a constant that bounds the first: it gets a tie."""
+    return b.kind is Kind.CONSTANT and a.kind is not Kind.CONSTANT
 
 
 def _steps(one: Expression, zero: Expression) -> Expression:
