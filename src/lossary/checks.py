@@ -33,7 +33,7 @@ def prepare(request: Request, backend: Backend) -> Problem:
     _check_integers(request, arrays)
     shapes = {name: backend.shape(x) for name, x in arrays.items()}
     _check_choices(request)
-    structure, values = _parameters(request)
+    structure, values = _parameters(request, backend, arrays, kinds)
     axis, shape, unit_shape, labels = _layout(request, shapes, kinds)
     if request.ignore_index is not None:
         values["ignore_index"] = _ignore_index(request, labels)
@@ -45,8 +45,13 @@ def prepare(request: Request, backend: Backend) -> Problem:
         where="where" in arrays,
         ignore_index=request.ignore_index is not None,
         class_weights="class_weights" in arrays,
+        array_parameters=frozenset(request.array_parameters()),
     )
-    floats = [x for name, x in arrays.items() if kinds[name] == "float"]
+    floats = [
+        x
+        for name, x in arrays.items()
+        if kinds[name] == "float" and name not in variant.array_parameters
+    ]
     natural = backend.promote(floats)
     dtype = _result_dtype(request, backend, natural)
     compute = "float64" if "float64" in {natural, dtype} else "float32"
@@ -152,8 +157,10 @@ def _float(given: Any) -> float:
         return math.inf if given > 0 else -math.inf
 
 
-def _parameters(request: Request) -> tuple[tuple[tuple[str, object], ...], dict[str, float]]:
-    """Split the parameters into structural ones and numbers, and check both."""
+def _parameters(
+    request: Request, backend: Backend, arrays: dict[str, Any], kinds: dict[str, str]
+) -> tuple[tuple[tuple[str, object], ...], dict[str, float]]:
+    """Split the parameters that are no arrays into structure and numbers, and check all."""
     loss = request.loss
     structure: list[tuple[str, object]] = []
     values: dict[str, float] = {}
@@ -164,6 +171,9 @@ def _parameters(request: Request) -> tuple[tuple[tuple[str, object], ...], dict[
                 raise type_error(loss.name, name, "must be True or False", shown(given))
             structure.append((name, given))
             continue
+        if name in arrays:
+            _check_array_parameter(request, name, kinds[name], backend.values(arrays[name]))
+            continue
         value = number(request.function, name, given, loss.limits.get(name))
         if name in loss.structure:
             structure.append((name, int(value) if value.is_integer() else value))
@@ -172,11 +182,38 @@ def _parameters(request: Request) -> tuple[tuple[tuple[str, object], ...], dict[
     return tuple(structure), values
 
 
+def _check_array_parameter(request: Request, name: str, kind: str, values: Any) -> None:
+    """Check a parameter given as an array as numbers are, where its values can be read."""
+    limit = request.loss.limits.get(name, FINITE)
+    if kind == "bool":
+        remedy = "Convert it to a floating-point dtype."
+        raise type_error(request.function, name, limit.text, "dtype bool", remedy)
+    if values is None:
+        return
+    wrong = np.atleast_1d(~(np.isfinite(values) & _contains(limit, values)))
+    if wrong.any():
+        position = tuple(map(int, np.argwhere(wrong)[0]))
+        value = float(np.atleast_1d(values)[position])
+        given = f"{value!r} at {position}" if np.ndim(values) else repr(value)
+        requirement = limit.text if math.isfinite(value) else FINITE.text
+        raise value_error(request.function, name, requirement, given)
+
+
+def _contains(limit: Range, values: Any) -> Any:
+    """Tell which values are within a limit, which may know numbers alone."""
+    try:
+        return limit.contains(values)
+    except ValueError:  # "and" or a chain of comparisons
+        return np.vectorize(limit.contains, otypes=[bool])(values)
+
+
 def number(function: str, name: str, given: Any, limit: Range | None) -> float:
     """Return a parameter as a float, or raise if it is not a finite number within its limit."""
     requirement = (limit or FINITE).text
+    if isinstance(given, np.ndarray) and given.ndim == 0:
+        given = given.item()
     if isinstance(given, bool) or not isinstance(given, numbers.Real):
-        raise type_error(function, name, requirement, type(given).__name__, "Pass a Python number.")
+        raise type_error(function, name, requirement, type(given).__name__, "Pass a number.")
     value = _float(given)
     if math.isinf(value):
         requirement = FINITE.text
@@ -216,17 +253,25 @@ def _layout(
         axis, shape, labels = _axis_shape(request, shapes, kinds)
         unit_shape = shape[:axis] + shape[axis + 1 :]
         _check_class_weights(request, shapes, shape[axis], labels)
-    for name in ("weights", "where"):
+    for name in ("weights", "where", *request.array_parameters()):
         given = shapes.get(name, ())
-        if given != () and given != unit_shape:
+        if given != () and not _repeats_to(given, unit_shape):
             raise value_error(
                 request.function,
                 name,
-                f"must have the shape of the unreduced loss, {unit_shape}, or be a scalar",
+                f"must have the shape of the unreduced loss, {unit_shape}, or its rank with axes "
+                "of length 1, or be a scalar",
                 f"shape {given}",
                 _reshape_hint(name, given, unit_shape),
             )
     return axis, shape, unit_shape, labels
+
+
+def _repeats_to(given: Shape, full: Shape) -> bool:
+    """Tell whether an array of equal rank can be repeated along its axes of length 1."""
+    return len(given) == len(full) and all(
+        length in (wanted, 1) for length, wanted in zip(given, full, strict=True)
+    )
 
 
 def _elementwise_shape(request: Request, shapes: dict[str, Shape]) -> Shape:

@@ -48,6 +48,7 @@ class Variant:
     where: bool = False
     ignore_index: bool = False
     class_weights: bool = False
+    array_parameters: frozenset[str] = frozenset()
 
 
 class Composite:
@@ -78,7 +79,7 @@ class Composite:
         """The formula as it is written, composites included."""
         parameters: dict[str, object] = dict(self.variant.structure)
         for name in self.loss.numbers:
-            parameters[name] = literal(0) if name in self.variant.zeros else parameter(name)
+            parameters[name] = self._parameter(name)
         weights = self._class_weights if self.variant.class_weights else None
         return self.loss.trace(self.symbols, parameters, weights)
 
@@ -118,6 +119,9 @@ class Composite:
             return self.weights_gradient(cotangent)
         if name == "class_weights":
             return self.class_weights_gradient(cotangent)
+        if name in self.variant.array_parameters:
+            derivative = gradient(self.raw, self._parameter(name))
+            return self.masked(self.guarded(scale(self.multiplier * cotangent, derivative)))
         return self._derivative(gradient(self.raw, self.symbols[name]), cotangent)
 
     def hessian(self, name: str, cotangent: Expression) -> Expression:
@@ -166,6 +170,12 @@ class Composite:
             # The result has the argument's shape even where the derivative does not vary.
             derivative = where(class_index() < 0, math.nan, derivative)
         return self.masked(self.guarded(scale(self.multiplier * cotangent, derivative)))
+
+    def _parameter(self, name: str) -> Expression:
+        """Return the symbol of a parameter passed at run time; 0 itself where that is known."""
+        if name in self.variant.array_parameters:
+            return argument(name, self.unit)
+        return literal(0) if name in self.variant.zeros else parameter(name)
 
     @cached_property
     def _valid_label(self) -> Expression:

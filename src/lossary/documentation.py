@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _TAIL = {
     "weights": """\
 weights : array, optional
-    Weights of the elements, of the shape of the unreduced loss, or a scalar.""",
+    Weights of the elements, of the shape of the unreduced loss, or of its rank with axes of length
+    1, or a scalar.""",
     "where": """\
 where : boolean array, optional
     Elements that take part; the others add exactly 0 to value and gradient, whatever they hold.""",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from lossary.formula import sum_over_classes, where
 from lossary.formula.expression import Expression, Kind
@@ -42,7 +45,12 @@ class Request:
             given = getattr(self, name)
             if given is not None:
                 named.append((name, given))
-        return named
+        return [*named, *self.array_parameters().items()]
+
+    def array_parameters(self) -> dict[str, Any]:
+        """Return the parameters passed at run time that were given as arrays."""
+        given = dict(zip(self.loss.parameters, self.parameters, strict=True))
+        return {name: given[name] for name in self.loss.numbers if _is_array(given[name])}
 
 
 @dataclass(slots=True)
@@ -55,11 +63,12 @@ class Problem:
         Arrays of the backend's library by name, in their own dtypes; labels are integers, the
         mask is boolean.
     numbers : dict
-        Parameters passed at run time.
+        Parameters passed at run time that are numbers; the others are among the arrays.
     axis : int or None
         Class axis, counted from the front; None for elementwise losses.
     shape, unit_shape : tuple of int
-        Shape of the first full argument, and of the unreduced loss.
+        Shape of the first full argument, and of the unreduced loss. A library that traces may
+        put symbols in place of lengths.
     dtype, compute : str
         Dtype of the result, and the one to compute in ("float32" or "float64").
     """
@@ -85,8 +94,8 @@ class Problem:
         return self.request.function
 
     @property
-    def count(self) -> int:
-        """Number of elements of the unreduced loss."""
+    def count(self) -> Any:
+        """Number of elements of the unreduced loss; a symbol where a length is one."""
         product = 1
         for length in self.unit_shape:
             product *= length
@@ -108,6 +117,15 @@ class Problem:
         """Whether the class axis is empty, so that no row has an element to be read."""
         return self.axis is not None and self.classes == 0
 
+    def spans_classes(self, name: str) -> bool:
+        """Whether an array has the shape of the loss's first argument, not of the loss itself."""
+        labels = name == "targets" and self.composite.variant.labels
+        return name in self.request.loss.arguments and not labels
+
+    def full_shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape that an array other than class weights has, or is repeated to."""
+        return self.shape if self.spans_classes(name) else self.unit_shape
+
     def without_arrays(self) -> Problem:
         """Return the problem without its data, to be kept as a template."""
         request = replace(self.request, arrays=(), weights=None, where=None, class_weights=None)
@@ -124,6 +142,13 @@ class Problem:
         if self.axis is not None and condition.kind is Kind.ELEMENT:
             return total(name, sum_over_classes(where(condition, 1, 0)))
         return Output(name, condition, "count")
+
+
+def _is_array(x: Any) -> bool:
+    """Tell whether a parameter is an array: of whatever library, unless it is NumPy's and 0-d."""
+    if isinstance(x, numbers.Number) or (isinstance(x, np.ndarray) and x.ndim == 0):
+        return False
+    return hasattr(x, "shape") and hasattr(x, "dtype")
 
 
 def total(name: str, expression: Expression) -> Output:

@@ -27,6 +27,7 @@ Run = Callable[[Sequence[Any]], tuple[Any, ...] | None]
 
 _LIMIT = 4096
 _PLAIN_DENOMINATORS = {str, int, float}
+_PLAIN_PARAMETERS = {bool, int, float, np.float32, np.float64, np.int64}
 
 #: From the type of an array to the function that describes one, filled in by host backends.
 DESCRIBE: dict[type, Callable[[Any], Any]] = {
@@ -46,6 +47,8 @@ def signature(request: Request, *extra: Any) -> tuple[Any, ...] | None:
     if type(denominator) not in _PLAIN_DENOMINATORS:
         return None
     parameters, axis, ignored = request.parameters, request.axis, request.ignore_index
+    if not _PLAIN_PARAMETERS.issuperset(map(type, parameters)):
+        return None
     weights, where, class_weights = request.weights, request.where, request.class_weights
     tail = None
     try:

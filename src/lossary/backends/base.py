@@ -42,6 +42,7 @@ class ArrayOperations:
         self.xp = backend.xp
         self.axis = problem.axis
         self.shape = problem.shape
+        self.problem = problem
         self.dtype = backend.dtype(problem.compute)
         self.like = problem.example
 
@@ -90,7 +91,7 @@ class ArrayOperations:
         axis = self.axis or 0
         if tuple(x.shape)[axis] == self.shape[axis]:
             return x
-        return self.xp.broadcast_to(x, tuple(self.shape))
+        return self.backend.spread(x, self.problem, element=True)
 
 
 class Backend:
@@ -209,8 +210,11 @@ class Backend:
 
     def may_check(self, problem: Problem) -> bool:
         """Tell whether this call looks at values: on hosts, or where the policy says so."""
-        readable = self.host and self.readable(problem)
-        return self.concrete(problem) and faults.wanted(problem, readable)
+        return self.concrete(problem) and faults.wanted(problem, self.is_checked(problem))
+
+    def is_checked(self, problem: Problem) -> bool:
+        """Tell whether values are looked at unless the policy says otherwise."""
+        return self.host and self.readable(problem)
 
     def concrete(self, problem: Problem) -> bool:
         """Tell whether arrays have values, as far as that can be told beforehand."""
@@ -260,10 +264,7 @@ class Backend:
             shape = [1] * len(problem.shape)
             shape[axis] = -1
             return self.xp.reshape(x, tuple(shape))
-        labels = name == "targets" and problem.composite.variant.labels
-        if labels or name in {"weights", "where", "cotangent"}:
-            return self.xp.expand_dims(x, axis=axis)
-        return x
+        return x if problem.spans_classes(name) else self.xp.expand_dims(x, axis=axis)
 
     def deliver(self, problem: Problem, output: Output, result: Any) -> Any:
         """Bring an output into its shape, or reduce it."""
@@ -274,8 +275,12 @@ class Backend:
         if not element and self.shape(result) != ():
             result = self.xp.squeeze(result, axis=problem.axis)
         if self.shape(result) != shape:
-            result = self.xp.broadcast_to(result, shape)
+            result = self.spread(result, problem, element)
         return result if output.role == "store" else self.reduce(output.role, result)
+
+    def spread(self, x: Any, problem: Problem, element: bool) -> Any:
+        """Repeat an array to the shape of the first full argument, or of the unreduced loss."""
+        return self.xp.broadcast_to(x, problem.shape if element else problem.unit_shape)
 
     def reduce(self, role: str, x: Any) -> Any:
         """Reduce an array to one value; sums are accumulated in float64."""
@@ -319,7 +324,11 @@ class Backend:
         given = problem.request.denominator
         if not isinstance(given, str):
             return given
-        return results.get("denominator", float(problem.count))
+        return results["denominator"] if "denominator" in results else self.size(problem)
+
+    def size(self, problem: Problem) -> Any:
+        """Return the number of elements: a float, or a 0-d array where a trace leaves it open."""
+        return float(problem.count)
 
     def reduced(self, problem: Problem, results: Mapping[str, Any]) -> Any:
         """Return the unreduced loss, or the sum or mean from the sums of a run."""
@@ -329,7 +338,10 @@ class Backend:
 
     def divide(self, sum_: Any, denominator: Any, problem: Problem) -> Any:
         """Divide by a denominator; 0 by 0 is 0 unless the array itself is empty."""
-        if problem.count == 0 and isinstance(problem.request.denominator, str):
+        size = self.size(problem) if isinstance(problem.request.denominator, str) else 1.0
+        if not isinstance(size, float):
+            sum_ = self.xp.where(size == 0, self.full(math.nan, sum_.dtype, sum_), sum_)
+        elif size == 0:
             return sum_ * math.nan
         if isinstance(denominator, (int, float)) and denominator != 0:
             return sum_ / denominator
@@ -375,6 +387,10 @@ class Backend:
         given = self.dtype_name(problem.arrays[name])
         floating = given.startswith(("float", "bfloat")) and type(problem.arrays[name]) is not float
         return self.cast(gradient, given if floating else problem.dtype)
+
+    def values(self, x: Any) -> Any:
+        """Return NumPy's view of an array if that neither waits nor breaks a trace, else None."""
+        return None
 
     def to_numpy(self, x: Any) -> Any:
         """Return a NumPy copy or view, for messages."""

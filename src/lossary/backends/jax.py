@@ -18,8 +18,6 @@ from lossary.problem import Problem, stored
 
 Arrays = dict[str, Any]
 
-_SHARE = 128
-
 
 class JaxOperations(ArrayOperations):
     """JAX's functions, with its own derivatives where they are right."""
@@ -138,21 +136,22 @@ class JaxBackend(Backend):
         if name == "class_weights":
             tangent = self.shaped(problem, name, tangent)
         product = gradient * tangent
-        full = problem.axis is not None and name != "weights"
-        return product.sum(problem.axis) if full else product
+        full = problem.spans_classes(name) or name == "class_weights"
+        return product.sum(problem.axis) if full and problem.axis is not None else product
+
+    def size(self, problem: Problem) -> Any:
+        """Return the number of elements: an array where ``jax.export`` has symbols for lengths."""
+        count = problem.count
+        return float(count) if isinstance(count, int) else jnp.asarray(count, self.default_float())
 
     def sum_along(self, x: Any, axis: int) -> Any:
         """Sum along an axis, which is kept; XLA adds in short windows."""
         return x.sum(axis, keepdims=True)
 
-    def sum(self, x: Any) -> Any:
-        """Sum in shares, so that the error of float32 sums stays small."""
-        return _in_shares(jnp.ravel(x))
-
     def reduce(self, role: str, x: Any) -> Any:
-        """Reduce; float32 sums are formed in shares when JAX has no float64."""
+        """Reduce; XLA adds in short windows, so that float32 sums keep their digits."""
         if role in {"sum", "count"}:
-            return self.sum(x.astype(self.default_float()))
+            return x.astype(self.default_float()).sum()
         return super().reduce(role, x)
 
 
@@ -199,14 +198,6 @@ def _run(static: _Static, arrays: list[Any], numbers: list[Any]) -> dict[str, An
 
 
 _compiled = jax.jit(_run, static_argnums=0)
-
-
-def _in_shares(x: Any) -> Any:
-    """Sum a vector by summing shares of fixed length, again and again."""
-    while x.size > _SHARE:
-        whole = x.size // _SHARE * _SHARE
-        x = jnp.concatenate([x[:whole].reshape(-1, _SHARE).sum(1), x[whole:]])
-    return x.sum()
 
 
 BACKEND = JaxBackend(jnp)

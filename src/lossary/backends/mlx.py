@@ -10,17 +10,34 @@ import mlx.core as mx
 import numpy as np
 
 from lossary.backends.base import _PYTHON, ArrayOperations, Backend
+from lossary.backends.mlx_shapeless import (
+    class_ones,
+    differentiable,
+    is_shapeless,
+    ones,
+    spread,
+)
 from lossary.formula.expression import argument
 from lossary.formula.plan import Output
 from lossary.problem import Problem, stored
-
-_SHARE = 128
 
 
 class MlxOperations(ArrayOperations):
     """MLX's functions, with its own derivatives where they are right."""
 
     native = {"sigmoid": mx.sigmoid, "stop": mx.stop_gradient}  # noqa: RUF012
+
+    def index(self) -> Any:
+        """Return the positions along the class axis, shaped to broadcast."""
+        if not is_shapeless():
+            return super().index()
+        return (mx.cumsum(class_ones(self.problem), self.axis) - 1).astype(self.dtype)
+
+    def class_count(self) -> Any:
+        """Return the number of classes."""
+        if not is_shapeless():
+            return super().class_count()
+        return class_ones(self.problem).sum().astype(self.dtype)
 
 
 class MlxBackend(Backend):
@@ -83,11 +100,12 @@ class MlxBackend(Backend):
     def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs lazily, the value with its own derivative."""
         problem = dataclasses.replace(problem, arrays=self._filled(problem))
+        shapeless = is_shapeless()
         results: dict[str, Any] = {}
         rest = []
         for output in outputs:
             if output.expression is problem.composite.value:
-                value = _differentiable(problem)
+                value = differentiable(self, problem) if shapeless else _differentiable(problem)
                 stores = output.role == "store"
                 results[output.name] = value if stores else self.reduce(output.role, value)
             else:
@@ -112,12 +130,36 @@ class MlxBackend(Backend):
         wide = x.astype(mx.float64) if self.has_dtype("float64") else x
         return wide.sum(axis, keepdims=True).astype(x.dtype)
 
+    def size(self, problem: Problem) -> Any:
+        """Return the number of elements: an array where a trace is for any size."""
+        if not is_shapeless():
+            return float(problem.count)
+        filled = dataclasses.replace(problem, arrays=self._filled(problem))
+        return ones(filled, element=False).sum().astype(self._wide())
+
+    def spread(self, x: Any, problem: Problem, element: bool) -> Any:
+        """Repeat an array to the shape of the first full argument, or of the unreduced loss."""
+        if not is_shapeless():
+            return super().spread(x, problem, element)
+        return spread(x, ones(problem, element))
+
+    def shaped(self, problem: Problem, name: str, x: Any) -> Any:
+        """Return an argument with the axes that it needs to broadcast against the others."""
+        if name != "class_weights" or problem.axis is None:
+            return super().shaped(problem, name, x)
+        return mx.expand_dims(x, [i for i in range(len(problem.shape)) if i != problem.axis])
+
+    def summed_over_classes(self, problem: Problem, name: str, x: Any) -> Any:
+        """Sum what an array's elements give over the classes, if the array spans them."""
+        spans = problem.spans_classes(name) or name == "class_weights"
+        return x.sum(problem.axis) if spans and problem.axis is not None else x
+
     def reduce(self, role: str, x: Any) -> Any:
-        """Reduce; sums are formed in shares, so that float32 keeps its digits."""
-        if role in {"sum", "count"}:
-            wide = x if x.dtype in {mx.float32, mx.float64} else x.astype(mx.float32)
-            return _in_shares(wide.reshape(-1))
-        return super().reduce(role, x)
+        """Reduce; CPUs add one by one, and have float64 for that."""
+        return x.astype(self._wide()).sum() if role in {"sum", "count"} else super().reduce(role, x)
+
+    def _wide(self) -> Any:
+        return mx.float64 if self.has_dtype("float64") else mx.float32
 
 
 def _differentiable(problem: Problem) -> Any:
@@ -153,15 +195,14 @@ def _differentiable(problem: Problem) -> Any:
     def value_jvp(primals: Any, tangents: Any) -> Any:
         given = primals if isinstance(primals, (tuple, list)) else (primals,)
         moved = mx.zeros(problem.unit_shape, dtype=BACKEND.dtype(problem.compute))
-        ones = mx.ones(problem.unit_shape)
+        one = mx.ones(problem.unit_shape)
         for name, x, tangent in zip(names, given, tangents, strict=True):
             if tangent is None or not mx.issubdtype(x.dtype, mx.floating):
                 continue
             if name == "class_weights":
                 tangent = BACKEND.shaped(problem, name, tangent)
-            product = gradient(given, name, ones) * tangent
-            full = problem.axis is not None and name != "weights"
-            moved = moved + (product.sum(problem.axis) if full else product)
+            product = gradient(given, name, one) * tangent
+            moved = moved + BACKEND.summed_over_classes(problem, name, product)
         return moved
 
     @value.vmap
@@ -177,11 +218,13 @@ def _differentiable(problem: Problem) -> Any:
 
 def _summed(problem: Problem, name: str, gradient: Any) -> Any:
     """Sum a gradient over what its argument was repeated along."""
-    if problem.arrays[name].shape == ():
+    shape = problem.arrays[name].shape
+    if shape == ():
         return gradient.sum()
-    if name != "class_weights":
-        return gradient
-    return gradient.sum([axis for axis in range(gradient.ndim) if axis != problem.axis])
+    if name == "class_weights":
+        return gradient.sum([axis for axis in range(gradient.ndim) if axis != problem.axis])
+    repeated = [axis for axis, length in enumerate(gradient.shape) if shape[axis] != length]
+    return gradient.sum(repeated, keepdims=True) if repeated else gradient
 
 
 def _one_by_one(value: Callable[..., Any], given: Any, axes: Any) -> Any:
@@ -205,9 +248,9 @@ def _batched(problem: Problem, names: Sequence[str], given: Any, axes: Any) -> A
             arrays[name] = x
             continue
         moved = mx.moveaxis(x, axis, 0) if axis is not None else x[None]
-        missing = len(problem.shape if _is_full(problem, name) else problem.unit_shape) + 1
-        moved = moved.reshape(moved.shape[:1] + (1,) * (missing - moved.ndim) + moved.shape[1:])
-        full = problem.shape if _is_full(problem, name) else problem.unit_shape
+        full = problem.full_shape(name)
+        missing = len(full) + 1 - moved.ndim
+        moved = moved.reshape(moved.shape[:1] + (1,) * missing + moved.shape[1:])
         arrays[name] = mx.broadcast_to(moved, (size, *full))
     batched = dataclasses.replace(
         problem,
@@ -217,19 +260,6 @@ def _batched(problem: Problem, names: Sequence[str], given: Any, axes: Any) -> A
         unit_shape=(size, *problem.unit_shape),
     )
     return _differentiable(batched)
-
-
-def _is_full(problem: Problem, name: str) -> bool:
-    labels = name == "targets" and problem.composite.variant.labels
-    return name in problem.request.loss.arguments and not labels
-
-
-def _in_shares(x: Any) -> Any:
-    """Sum a vector by summing shares of fixed length, again and again."""
-    while x.size > _SHARE:
-        whole = x.size // _SHARE * _SHARE
-        x = mx.concatenate([x[:whole].reshape(-1, _SHARE).sum(1), x[whole:]])
-    return x.sum()
 
 
 BACKEND = MlxBackend(mx)

@@ -111,7 +111,7 @@ class NumpyBackend(Backend):
         arrays = {name: np.asarray(x) for name, x in problem.arrays.items()}
         return Job(
             outputs=outputs,
-            arrays=arrays,
+            arrays={name: repeated(problem, name, x) for name, x in arrays.items()},
             numbers=kernel_numbers(problem, arrays),
             axis=problem.axis,
             shape=problem.shape,
@@ -142,6 +142,10 @@ class NumpyBackend(Backend):
             return number.type, lambda x: x.view(number)
         return quiet(dtype, number.type), _unwrapped
 
+    def values(self, x: Any) -> Any:
+        """Return the array itself."""
+        return np.asarray(x)
+
     def to_numpy(self, x: Any) -> Array:
         """Return the array itself."""
         return np.asarray(x)
@@ -164,6 +168,12 @@ def kernel_numbers(problem: Problem, arrays: Mapping[str, Array]) -> dict[str, f
         wraps = arrays["targets"].dtype == np.uint64
         numbers["ignore_index"] = float(int(ignored) - 2**64) if wraps else math.nan
     return numbers
+
+
+def repeated(problem: Problem, name: str, x: Array) -> Array:
+    """Return a view that repeats an array along its axes of length 1, as the loss is computed."""
+    full = problem.full_shape(name)
+    return x if name == "class_weights" or x.shape in ((), full) else np.broadcast_to(x, full)
 
 
 def _has_masks(given: Any) -> bool:

@@ -12,13 +12,16 @@ import torch
 from array_api_compat import torch as namespace
 
 from lossary.backends.base import _PYTHON, ArrayOperations, Backend
-from lossary.backends.numpy import has_compiler, kernel_numbers, quiet
-from lossary.backends.torch_autograd import Differentiable, fused_with_gradients
+from lossary.backends.numpy import has_compiler, kernel_numbers, quiet, repeated
+from lossary.backends.torch_autograd import differentiated, fused_with_gradients
 from lossary.backends.torch_tracking import (
     PLAIN,
     describe,
     has_values,
+    is_autocast,
+    is_distributed,
     is_followed,
+    is_host_memory,
     is_plain,
     traces,
     transforms,
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
     from lossary.kernels.memory import Job
 
 
+#: Lengths and numbers that a trace leaves open.
+_SYMBOLS = (torch.SymInt, torch.SymFloat)
+
+
 class TorchOperations(ArrayOperations):
     """Torch's functions, with its own derivatives where they are right."""
 
@@ -42,6 +49,18 @@ class TorchOperations(ArrayOperations):
         "log1p": torch.log1p,
         "absolute": torch.abs,
     }
+
+    def index(self) -> Any:
+        """Return the positions along the class axis; distributed tensors do not take them."""
+        if any(map(is_distributed, self.problem.arrays.values())):
+            raise type_error(
+                self.problem.function,
+                "arrays",
+                "must be plain tensors where classes are told apart",
+                "DTensor",
+                "Pass .full_tensor(), or .to_local() and reduce over the processes.",
+            )
+        return super().index()
 
 
 class TorchBackend(Backend):
@@ -87,7 +106,10 @@ class TorchBackend(Backend):
         return self.dtype_name_of(torch.get_default_dtype())
 
     def promote(self, arrays: Sequence[Any]) -> str:
-        """Return the dtype that PyTorch's promotion gives (0-d tensors do not widen others)."""
+        """Return the dtype that PyTorch's promotion gives (0-d tensors do not widen others).
+
+        Under ``torch.autocast`` losses are float32, as PyTorch's own are.
+        """
         strong = [x for x in arrays if type(x) not in _PYTHON]
         if not strong:
             return self.default_float()
@@ -95,11 +117,22 @@ class TorchBackend(Backend):
         dtype = full[0].dtype
         for x in full[1:]:
             dtype = torch.promote_types(dtype, x.dtype)
-        return self.dtype_name_of(dtype)
+        return "float32" if is_autocast(dtype, full[0].device) else self.dtype_name_of(dtype)
 
     def full(self, value: float, dtype: Any, like: Any) -> Any:
         """Return a 0-d tensor on the device of another."""
-        return torch.full((), value, dtype=dtype, device=getattr(like, "device", None))
+        device = getattr(like, "device", None)
+        if isinstance(value, _SYMBOLS):  # a product is what compilers can keep dynamic
+            return torch.ones((), dtype=dtype, device=device) * value
+        return torch.full((), value, dtype=dtype, device=device)
+
+    def size(self, problem: Problem) -> Any:
+        """Return the number of elements: a tensor where a trace has symbols for lengths."""
+        count = problem.count
+        if not isinstance(count, _SYMBOLS):
+            return float(count)
+        like = problem.example
+        return self.full(count, self.wide(like), like)
 
     def cast(self, x: Any, name: str) -> Any:
         """Return x in the dtype of this name."""
@@ -111,11 +144,21 @@ class TorchBackend(Backend):
             return np.asarray(x)
         return (x.float() if x.dtype is torch.bfloat16 else x).numpy(force=True)
 
+    def values(self, x: Any) -> Any:
+        """Return NumPy's view of an ordinary tensor in host memory, else None."""
+        return self.to_numpy(x) if self._can_read(x) else None
+
     def readable(self, problem: Problem) -> bool:
         """Tell whether every tensor is an ordinary one in host memory."""
-        return not (traces() or transforms()) and all(
-            type(x) in _PYTHON or is_plain(x) for x in problem.arrays.values()
-        )
+        return all(map(self._can_read, problem.arrays.values()))
+
+    def is_checked(self, problem: Problem) -> bool:
+        """Tell whether every tensor, be it of a subclass, is in host memory."""
+        tensors = [x for x in problem.arrays.values() if isinstance(x, torch.Tensor)]
+        return not (traces() or transforms()) and all(map(is_host_memory, tensors))
+
+    def _can_read(self, x: Any) -> bool:
+        return type(x) in _PYTHON or (not (traces() or transforms()) and is_plain(x))
 
     def concrete(self, problem: Problem) -> bool:
         """Tell whether tensors have values: not those that a trace or a batch stands for."""
@@ -129,7 +172,7 @@ class TorchBackend(Backend):
             return self._mean_by_division(problem)
         if not any(map(is_followed, problem.arrays.values())):
             return super().value(problem)
-        return Differentiable(self, problem).value(problem.request)
+        return differentiated(self, problem)
 
     def recipe(
         self,
@@ -154,7 +197,7 @@ class TorchBackend(Backend):
         arrays = {name: self.host_viewer(x)(x) for name, x in problem.arrays.items()}
         return Job(
             outputs=outputs,
-            arrays=arrays,
+            arrays={name: repeated(problem, name, x) for name, x in arrays.items()},
             numbers=kernel_numbers(problem, arrays),
             axis=problem.axis,
             shape=problem.shape,

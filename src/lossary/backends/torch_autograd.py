@@ -33,11 +33,6 @@ class Differentiable:
         self.names = tuple(n for n, x in problem.arrays.items() if isinstance(x, torch.Tensor))
         self.numbers = {n: x for n, x in problem.arrays.items() if n not in self.names}
         self.problem = problem.without_arrays()
-        self.pick = picker(problem.request.loss, self.names)
-
-    def value(self, request: Request) -> Any:
-        """Return the loss."""
-        return _Function.apply(self, *self.pick(request))
 
     def with_tensors(self, tensors: Sequence[Any]) -> Problem:
         """Return the problem with these tensors in it."""
@@ -52,13 +47,14 @@ class FusedRecipe(Differentiable):
         self, backend: TorchBackend, problem: Problem, fused: HostRecipe, wanted: Sequence[str]
     ) -> None:
         super().__init__(backend, problem)
+        self._pick = picker(problem.request.loss, self.names)
         self._fused = fused
         self._places = [(n, self.names.index(n) if n in self.names else None) for n in fused.leaves]
         self._arranged = [wanted.index(n) if n in wanted else None for n in self.names]
 
     def __call__(self, request: Request) -> tuple[Any, ...]:
         """Return the loss, in a tuple as recipes do."""
-        return (_apply(self, *self.pick(request)),)
+        return (_apply(self, *self._pick(request)),)
 
     def run(self, tensors: Sequence[Any]) -> tuple[Any, ...] | None:
         """Return the loss and the gradients; None if the call needs a closer look."""
@@ -89,9 +85,9 @@ def fused_with_gradients(backend: TorchBackend, problem: Problem) -> FusedRecipe
 
 
 def _share_dtype(backend: TorchBackend, problem: Problem) -> bool:
-    """Tell whether all gradients have the dtype of the loss, and none is summed over rows."""
+    """Tell whether all gradients have the dtype of the loss, and none is summed over some axes."""
     return all(
-        name != "class_weights" and backend.dtype_name(x) == problem.dtype
+        not _is_repeated(problem, name) and backend.dtype_name(x) == problem.dtype
         for name, x in problem.arrays.items()
         if is_followed(x)
     )
@@ -163,6 +159,12 @@ class _FusedFunction(torch.autograd.Function):
         return _Function.backward(ctx, cotangent)
 
 
+def differentiated(backend: TorchBackend, problem: Problem) -> Any:
+    """Compute a loss whose result carries a derivative."""
+    call = Differentiable(backend, problem)
+    return _Function.apply(call, *[problem.arrays[name] for name in call.names])
+
+
 # What ``apply`` ends in. Before that it unwraps tensors of transformations, which takes longer
 # than a small loss.
 _apply = super(torch.autograd.Function, _FusedFunction).apply
@@ -204,17 +206,34 @@ def _gradients(
     else:
         symbol = argument("cotangent", problem.composite.unit)
         problem.arrays["cotangent"] = wide
-    plain = [name for name in names if name != "class_weights"]
+    repeated = [name for name in names if _is_repeated(problem, name)]
+    plain = [name for name in names if name not in repeated]
     outputs = tuple(_gradient(backend, problem, name, symbol) for name in plain)
     results = _run(backend, problem, outputs, wide) if outputs else {}
-    if "class_weights" in names:
-        # One gradient a row, to be summed over the rows before it is rounded.
+    if repeated:
+        # Summed over the axes that an array is repeated along before it is rounded.
         unrounded = dataclasses.replace(problem, dtype=problem.compute)
-        output = _stored(problem, "class_weights", symbol)
-        (each,) = _run(backend, unrounded, (output,), wide).values()
-        rows = [i for i in range(len(problem.shape)) if i != problem.axis]
-        results[output.name] = each.sum(rows, dtype=backend.wide(each)) if rows else each
+        outputs = tuple(_stored(problem, name, symbol) for name in repeated)
+        each = _run(backend, unrounded, outputs, wide)
+        for name in repeated:
+            results[f"gradient_{name}"] = _summed(backend, problem, name, each[f"gradient_{name}"])
     return {name: results[f"gradient_{name}"].to(problem.arrays[name].dtype) for name in names}
+
+
+def _is_repeated(problem: Problem, name: str) -> bool:
+    """Tell whether an array is repeated along some axes: class weights, axes of length 1."""
+    shape = tuple(problem.arrays[name].shape)
+    return name == "class_weights" or shape not in ((), problem.full_shape(name))
+
+
+def _summed(backend: TorchBackend, problem: Problem, name: str, each: torch.Tensor) -> torch.Tensor:
+    """Sum the gradient of every element over the axes that an array is repeated along."""
+    shape = tuple(problem.arrays[name].shape)
+    if name == "class_weights":
+        axes = [axis for axis in range(each.ndim) if axis != problem.axis]
+    else:
+        axes = [axis for axis in range(each.ndim) if shape[axis] != each.shape[axis]]
+    return each.sum(axes, dtype=backend.wide(each)).reshape(shape) if axes else each
 
 
 def _run(

@@ -6,6 +6,7 @@ So these questions come before one is run.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ _function_modes = torch._C._is_torch_function_mode_enabled
 _grad_enabled = torch._C.is_grad_enabled
 _is_tracing, _is_compiling = torch._C._is_tracing, torch.compiler.is_compiling
 _strided = torch.strided
+_HALF = (torch.float16, torch.bfloat16)
 
 transforms = torch._C._are_functorch_transforms_active
 #: The types of tensors that are nothing but numbers.
@@ -40,6 +42,18 @@ def is_plain(x: torch.Tensor) -> bool:
     return (
         type(x) in PLAIN and x.is_cpu and not (_wrapped(x) or _legacy_batched(x) or _has_tangent(x))
     )
+
+
+def is_host_memory(x: torch.Tensor) -> bool:
+    """Tell whether a tensor, be it of a subclass, is numbers in host memory."""
+    dispatches = type(x).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
+    return x.is_cpu and not (dispatches or _wrapped(x) or _legacy_batched(x))
+
+
+def is_distributed(x: Any) -> bool:
+    """Tell whether this is a tensor that lies in parts on several devices."""
+    module = sys.modules.get("torch.distributed.tensor")
+    return module is not None and isinstance(x, module.DTensor)
 
 
 def has_values(x: torch.Tensor) -> bool:
@@ -78,11 +92,21 @@ def is_unobserved(x: torch.Tensor) -> bool:
     return not _is_observed() and is_plain(x) and not (_is_tracing() or _is_compiling())
 
 
+def is_autocast(dtype: torch.dtype, device: torch.device) -> bool:
+    """Tell whether ``torch.autocast`` widens a loss of this dtype on a device."""
+    if dtype not in _HALF or not torch.amp.is_autocast_available(device.type):
+        return False
+    return torch.is_autocast_enabled(device.type)
+
+
 def describe(x: torch.Tensor) -> tuple[Any, ...]:
     """Describe a tensor for recipes; none has one while a transformation or a trace goes on."""
     if _is_observed() or x.layout is not _strided or x.is_neg():
         raise KeyError(type(x))
     tracked = x.requires_grad and _grad_enabled()
-    # Integers are computed in the default dtype, which may change between calls.
-    dtype = x.dtype if x.is_floating_point() else (x.dtype, torch.get_default_dtype())
+    # Integers are computed in the default dtype, which may change between calls; halves in float32
+    # under autocast.
+    dtype: Any = x.dtype if x.is_floating_point() else (x.dtype, torch.get_default_dtype())
+    if dtype in _HALF:
+        dtype = (dtype, is_autocast(dtype, x.device))
     return (dtype, x.shape, x.stride(), x.is_cpu or x.device, tracked)

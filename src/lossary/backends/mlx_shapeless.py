@@ -1,0 +1,92 @@
+"""MLX with ``shapeless=True``: traces of ``mx.compile`` and ``mx.export_function`` for any size.
+
+Such a trace sees the lengths of its first inputs, and runs on inputs of other lengths later. So
+what depends on a length is computed from arrays, by operations that ask for it when they run.
+Functions with derivatives of their own (``mx.custom_function``) have no place in such a trace;
+there the derivative is attached by terms whose value is 0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+
+from lossary.formula.expression import literal
+from lossary.problem import Problem, stored
+
+if TYPE_CHECKING:
+    from lossary.backends.mlx import MlxBackend
+
+_PROBE = mx.array([0.0, 0.0])
+_LARGEST = 3.4028234e38
+
+
+def is_shapeless() -> bool:
+    """Tell whether the trace that goes on, if any, is one for any size.
+
+    Nothing in MLX's interface tells it. In such a trace alone a mean asks for its number of
+    elements when it runs; elsewhere that is a constant.
+    """
+    graph = io.StringIO()
+    mx.export_to_dot(graph, mx.mean(_PROBE))
+    return "NumberOfElements" in graph.getvalue()
+
+
+def spread(x: Any, like: Any) -> Any:
+    """Return x repeated to the shape of another array."""
+    return mx.broadcast_arrays(x, like)[0]
+
+
+def ones(problem: Problem, element: bool) -> Any:
+    """Return integer ones of the shape of the first full argument, or of the unreduced loss."""
+    arrays = problem.arrays
+    names = [name for name in problem.request.loss.arguments if problem.spans_classes(name)]
+    full = next((arrays[name] for name in names if arrays[name].ndim), arrays[names[0]])
+    found = spread(mx.array(1), full)
+    return found if element or problem.axis is None else _one_each(found, problem.axis, False)
+
+
+def class_ones(problem: Problem) -> Any:
+    """Return integer ones along the class axis; the other axes have length 1."""
+    found = ones(problem, element=True)
+    others = [axis for axis in range(found.ndim) if axis != problem.axis]
+    return _one_each(found, others, True) if others else found
+
+
+def _one_each(x: Any, axes: int | list[int], keepdims: bool) -> Any:
+    """Return ones, one for all elements along some axes, be there none."""
+    return x.sum(axes, keepdims=keepdims) * 0 + 1
+
+
+def differentiable(backend: MlxBackend, problem: Problem) -> Any:
+    """Evaluate the unreduced loss, with the derived gradient as its derivative.
+
+    To the value, a constant, is added ``g (x - x0)`` for every input x, where g is the gradient and
+    x0 is x, both as constants: it is 0, and its derivative is g. That has no derivative of its own,
+    so the second one is NaN, not a number that would be wrong.
+    """
+    names = [n for n, x in problem.arrays.items() if mx.issubdtype(x.dtype, mx.floating)]
+    outputs = [stored(name, problem.composite.gradient(name, literal(1))) for name in names]
+    value = stored("value", problem.composite.value)
+    constant = {name: mx.stop_gradient(x) for name, x in problem.arrays.items()}
+    inner = dataclasses.replace(problem, arrays=constant)
+    results = backend.plain(inner, (value, *outputs))
+    total = results["value"]
+    for name in names:
+        # 0 times the largest number, in place of infinity, is not NaN.
+        slope = mx.clip(results[name], -_LARGEST, _LARGEST)
+        product = slope * _move(backend, problem, name)
+        total = total + backend.summed_over_classes(problem, name, product)
+    return total
+
+
+def _move(backend: MlxBackend, problem: Problem, name: str) -> Any:
+    """Return 0 with derivative 1 (0 where the input is infinite), and second derivative NaN."""
+    x = problem.arrays[name].astype(backend.dtype(problem.compute))
+    finite = mx.where(mx.isfinite(x), x, 0)
+    move = finite - mx.stop_gradient(finite)
+    move = move + mx.abs(move) ** 1.5
+    return backend.shaped(problem, name, move) if name == "class_weights" else move
