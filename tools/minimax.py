@@ -284,6 +284,13 @@ def split_of_log2(kind: str) -> list[mp.mpf]:
     return [high, LN2 - high]
 
 
+def split_of_root() -> list[float]:
+    """Return the root of digamma in three parts, the first exact in float32 too."""
+    high = float(np.float32(float(ROOT)))
+    low = float(ROOT - mp.mpf(high))
+    return [high, low, float(ROOT - mp.mpf(high) - mp.mpf(low))]
+
+
 def constants() -> Iterator[tuple[str, list[float], mp.mpf | None]]:
     """Yield name, values rounded to the format, and error of each constant."""
     for kind, real in FORMATS.items():
@@ -292,6 +299,7 @@ def constants() -> Iterator[tuple[str, list[float], mp.mpf | None]]:
             if kind in fit.lengths:
                 coefficients, error = remez(fit, fit.lengths[kind])
                 yield f"_{fit.name}_{kind}", rounded(coefficients, real), error
+    yield "_ROOT", split_of_root(), None
     for fit in FITS:
         if "" in fit.lengths:
             coefficients, error = remez(fit, fit.lengths[""])
