@@ -36,6 +36,7 @@ _LAYOUTS: dict[str, type[Frame]] = {
 }
 _TYPES = {"float32": "f32", "float64": "f64"}
 _IDENTITY = {"sum": 0.0, "count": 0.0, "minimum": math.inf, "maximum": -math.inf}
+_WORD = struct.Struct("=q")
 _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_char_p)
 
 _plans: dict[tuple[object, ...], tuple[Plan, tuple[Expression, ...]]] = {}
@@ -115,11 +116,12 @@ class BoundKernel:
         self._combine = [COMBINE[output.role] for output in plan.reduced]
         self._chunks = geometry.chunks
         self._parallel = math.prod(job.shape) >= PARALLEL_FROM and self._chunks > 1
-        self._sizes = (*geometry.sizes, geometry.step)
-        self._numbers = tuple(float(job.numbers[name]) for name in plan.parameters)
-        addresses = len(self.leaves) + len(self.stored)
-        self._pack = struct.Struct(f"={len(self._sizes) + addresses}q{len(self._numbers)}dq").pack
-        self._spare: list[tuple[Any, int]] = []
+        sizes = (*geometry.sizes, geometry.step)
+        numbers = [float(job.numbers[name]) for name in plan.parameters]
+        self._head = struct.pack(f"={len(sizes)}q", *sizes)
+        self._numbers = struct.pack(f"={len(numbers)}d", *numbers)
+        self._pack = struct.Struct(f"={len(self.leaves) + len(self.stored)}q").pack
+        self._spare: list[tuple[Any, bytes]] = []
 
     def __call__(self, arrays: Sequence[Any]) -> tuple[list[Array], list[float]]:
         """Run; return stored arrays and reduced numbers."""
@@ -130,7 +132,7 @@ class BoundKernel:
         if self._chunks == 1:
             return made, self._alone(given)
         partials = np.empty((self._chunks, len(self._combine)))
-        words = self._pack(*self._sizes, *given, *self._numbers, address(partials))
+        words = self._head + self._pack(*given) + self._numbers + _WORD.pack(address(partials))
         if self._parallel:
             function = self._function
             threads.run(lambda first, last: function(first, last, words), self._chunks)
@@ -143,11 +145,11 @@ class BoundKernel:
         try:
             spare = self._spare.pop()
         except IndexError:
-            memory = (ctypes.c_double * max(1, len(self._combine)))()
-            spare = memory, ctypes.addressof(memory)
-        partials, place = spare
-        self._function(0, 1, self._pack(*self._sizes, *given, *self._numbers, place))
-        totals: list[float] = partials[: len(self._combine)]
+            memory = (ctypes.c_double * len(self._combine))()
+            spare = memory, self._numbers + _WORD.pack(ctypes.addressof(memory))
+        partials, tail = spare
+        self._function(0, 1, self._head + self._pack(*given) + tail)
+        totals: list[float] = partials[:]
         self._spare.append(spare)
         return totals
 
