@@ -152,26 +152,22 @@ class HostRecipe:
 
     def _shortest(self) -> Run | None:
         """Return the way of a value alone that one chunk gives: there each step is felt."""
-        totals, faults, total = self._bound.totals, self._faults, self._total
-        number, factor, views = self._number, self._factor, self._views
-        view = None if views is None else views[0]
-        uniform = views is None or all(item is view for item in views)
-        if totals is None or self._denominator is not None or factor == 0.0 or not uniform:
+        totals, faults, total = self._bound.one_chunk, self._faults, self._total
+        number, factor, locate = self._number, self._factor, self._bound.locate
+        if totals is None or self._denominator is not None or factor == 0.0 or self._views:
             return None
 
         def run(arrays: Sequence[Any]) -> tuple[Any, ...] | None:
-            if view is not None:
-                try:
-                    arrays = [*map(view, arrays)]
-                except RuntimeError:  # a tensor that stands for another has no memory of its own
-                    return None
-            found = totals(arrays)
+            try:
+                found = totals(map(locate, arrays))
+            except RuntimeError:  # a tensor that stands for another has no memory of its own
+                return None
             for place in faults:
                 if found[place]:
                     return None
             return (number(found[total] / factor),)
 
-        return None if self._gradients else run
+        return None if self._bound.stored or self._gradients else run
 
     def _run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
         """Return the value and the gradients, given arrays in the order of ``leaves``."""
@@ -237,7 +233,7 @@ def host_recipe(
     if not by_address:
         views = [backend.host_viewer(x) for x in arrays]
     return HostRecipe(
-        backend, problem, host.BoundKernel(plan, job, geometry, by_address), views, gradients
+        backend, problem, host.BoundKernel(plan, job, geometry, views[0] if by_address else None), views, gradients
     )
 
 

@@ -1,9 +1,9 @@
 """What kernels of all layouts share: arguments, chunks, totals, leaves, constants.
 
-A kernel is ``void kernel(first, last, words)``: it works on chunks ``first`` to ``last - 1``.
-``words`` are numbers of eight bytes: the sizes that its layout needs, the units of a chunk, the
-addresses of the arrays and of the stored outputs, the parameters (float64), and the address of
-the partial results, where each chunk leaves its totals (float64) side by side.
+A kernel is ``void kernel(words)``. The words are numbers of eight bytes: the first chunk that it
+works on and the one after its last, the sizes that its layout needs, the units of a chunk, the
+addresses of the arrays and of the stored outputs, the parameters (float64), and the address of the
+partial results, where each chunk leaves its totals (float64) side by side.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Frame:
         self.plan = plan
         self.form = form
         self.dtypes = dict(form.dtypes)
-        self.code = Code("kernel", {"first": "i64", "last": "i64", "words": "ptr"})
+        self.code = Code("kernel", {"words": "ptr"})
         self.elements = Registers(self.code, form.compute, form.compute)
         self.rows = Registers(self.code, "f64", form.compute)
         self.arrays: dict[str, Lanes] = {}
@@ -97,7 +97,7 @@ class Frame:
     def text(self) -> str:
         """Return the kernel in LLVM's language."""
         code = self.code
-        size, step = self._read_words()
+        first, last, size, step = self._read_words()
         self._constants()
 
         def chunk(number: Lanes, _: list[Lanes]) -> list[Lanes]:
@@ -109,7 +109,6 @@ class Frame:
             self._leave(number, self.chunk(start, stop, totals))
             return []
 
-        first, last = code.given["first"], code.given["last"]
         code.loop(last, 1, [], chunk, start=first)
         return code.text()
 
@@ -117,7 +116,7 @@ class Frame:
         """Write what one chunk of units does, and return its totals."""
         raise NotImplementedError
 
-    def _read_words(self) -> tuple[Lanes, Lanes]:
+    def _read_words(self) -> tuple[Lanes, Lanes, Lanes, Lanes]:
         code, place = self.code, 0
 
         def word(type_: str) -> Lanes:
@@ -125,6 +124,7 @@ class Frame:
             place += 1
             return code.load(code.at(code.given["words"], place - 1, "i64"), type_, 1)
 
+        first, last = word("i64"), word("i64")
         self.size = {name: word("i64") for name in self.sizes}
         step = word("i64")
         for leaf in self.plan.leaves:
@@ -133,7 +133,7 @@ class Frame:
             self.outputs[output.name] = word("ptr")
         self._parameters = {name: word("f64").splat() for name in self.plan.parameters}
         self._partials = word("ptr")
-        return self.size[self.sizes[0]], step
+        return first, last, self.size[self.sizes[0]], step
 
     def _leave(self, chunk: Lanes, totals: Sequence[Lanes]) -> None:
         """Fold the lanes of a chunk's totals, in a fixed order, and write them down."""

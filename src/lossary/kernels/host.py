@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,10 @@ _LAYOUTS: dict[str, type[Frame]] = {
 _TYPES = {"float32": "f32", "float64": "f64"}
 _IDENTITY = {"sum": 0.0, "count": 0.0, "minimum": math.inf, "maximum": -math.inf}
 _WORD = struct.Struct("=q")
-_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_char_p)
+_RANGE = struct.Struct("=2q")
+_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
+
+Locate = Callable[[Any], int]
 
 _plans: dict[tuple[object, ...], tuple[Plan, tuple[Expression, ...]]] = {}
 _LIMIT = 1024
@@ -102,15 +105,15 @@ class BoundKernel:
     """A kernel with everything resolved that depends on shapes and dtypes, ready to be called.
 
     ``leaves`` names the arrays that it takes, in order; ``stored`` and ``reduced`` the outputs that
-    it returns. With ``by_address`` it takes the addresses of their memory instead.
+    it returns. ``locate`` returns the address of an array's memory.
     """
 
-    def __init__(self, plan: Plan, job: Job, geometry: Geometry, by_address: bool = False) -> None:
+    def __init__(self, plan: Plan, job: Job, geometry: Geometry, locate: Locate | None = None) -> None:
         self.leaves = [str(leaf.value) for leaf in plan.leaves]
         self.stored = [output.name for output in plan.stored]
         self.reduced = [output.name for output in plan.reduced]
         self._function = kernel_of(plan, geometry.layout, form_of(plan, job))
-        self._by_address = by_address
+        self.locate = locate or address
         # What is kept must not keep the arrays of the first call alive.
         self._make = [_maker(output, job, geometry.order) for output in plan.stored]
         self._combine = [COMBINE[output.role] for output in plan.reduced]
@@ -118,49 +121,52 @@ class BoundKernel:
         self._parallel = math.prod(job.shape) >= PARALLEL_FROM and self._chunks > 1
         sizes = (*geometry.sizes, geometry.step)
         numbers = [float(job.numbers[name]) for name in plan.parameters]
-        self._head = struct.pack(f"={len(sizes)}q", *sizes)
+        self._sizes = struct.pack(f"={len(sizes)}q", *sizes)
         self._numbers = struct.pack(f"={len(numbers)}d", *numbers)
         self._pack = struct.Struct(f"={len(self.leaves) + len(self.stored)}q").pack
-        self._spare: list[tuple[Any, bytes]] = []
+        self.one_chunk = self._one_chunk() if geometry.chunks == 1 else None
 
     def __call__(self, arrays: Sequence[Any]) -> tuple[list[Array], list[float]]:
         """Run; return stored arrays and reduced numbers."""
-        given = arrays if self._by_address else [*map(address, arrays)]
         made = [make() for make in self._make]
-        if made:
-            given = (*given, *map(address, made))
-        if self._chunks == 1:
-            return made, self._alone(given)
+        addresses = [*map(self.locate, arrays), *map(address, made)]
+        if self.one_chunk is not None:
+            return made, self.one_chunk(addresses)
         partials = np.empty((self._chunks, len(self._combine)))
-        words = self._head + self._pack(*given) + self._numbers + _WORD.pack(address(partials))
+        words = self._sizes + self._pack(*addresses) + self._numbers + _WORD.pack(address(partials))
+        function = self._function
+
+        def task(first: int, last: int) -> None:
+            function(_RANGE.pack(first, last) + words)
+
         if self._parallel:
-            function = self._function
-            threads.run(lambda first, last: function(first, last, words), self._chunks)
+            threads.run(task, self._chunks)
         else:
-            self._function(0, self._chunks, words)
+            task(0, self._chunks)
         return made, [c(partials[:, i]) for i, c in enumerate(self._combine)]
 
-    def _alone(self, given: Sequence[int]) -> list[float]:
-        """Run on the only chunk; totals go by way of memory that is kept."""
-        try:
-            spare = self._spare.pop()
-        except IndexError:
-            memory = (ctypes.c_double * len(self._combine))()
-            spare = memory, self._numbers + _WORD.pack(ctypes.addressof(memory))
-        partials, tail = spare
-        self._function(0, 1, self._head + self._pack(*given) + tail)
-        totals: list[float] = partials[:]
-        self._spare.append(spare)
-        return totals
+    def _one_chunk(self) -> Callable[[Iterable[int]], list[float]]:
+        """Return what runs the kernel on its only chunk, given addresses, and returns the totals.
 
-    @property
-    def totals(self) -> Callable[[Sequence[Any]], list[float]] | None:
-        """The shortest way to the reduced numbers, where one chunk gives them and nothing else."""
-        if self._make or self._chunks != 1:
-            return None
-        if self._by_address:
-            return self._alone
-        return lambda arrays: self._alone([*map(address, arrays)])
+        Only the addresses are packed anew; the totals go by way of memory that is kept.
+        """
+        function, pack, count = self._function, self._pack, len(self._combine)
+        head, numbers = _RANGE.pack(0, 1) + self._sizes, self._numbers
+        spare: list[tuple[Any, bytes]] = []
+
+        def run(addresses: Iterable[int]) -> list[float]:
+            try:
+                kept = spare.pop()
+            except IndexError:
+                memory = (ctypes.c_double * count)()
+                kept = memory, numbers + _WORD.pack(ctypes.addressof(memory))
+            partials, tail = kept
+            function(head + pack(*addresses) + tail)
+            totals: list[float] = partials[:]
+            spare.append(kept)
+            return totals
+
+        return run
 
 
 def _maker(output: Output, job: Job, order: Sequence[int]) -> Callable[[], Array]:
