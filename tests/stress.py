@@ -130,11 +130,12 @@ def _rows(kinds: list[str], dtype: str, rows: int, classes: int) -> tuple[np.nda
             arrays.append(rng.integers(0, classes, rows))
         elif kind == "real":
             arrays.append(np.array([_logits(rng, dtype, classes, i) for i in range(rows)]))
+        elif kind == "log_probabilities" and not arrays:  # predictions need not be normalised
+            arrays.append(-abs(np.array([_logits(rng, dtype, classes, i) for i in range(rows)])))
         else:
-            arrays.append(np.array([_shares(rng, dtype, classes, i) for i in range(rows)]))
-    if "log_probabilities" in kinds:
-        with np.errstate(divide="ignore"):
-            return arrays[0], np.log(arrays[1])
+            shares = np.array([_shares(rng, dtype, classes, i) for i in range(rows)])
+            with np.errstate(divide="ignore"):
+                arrays.append(np.log(shares) if kind == "log_probabilities" else shares)
     return tuple(arrays)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import re
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -10,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from libraries import LIBRARIES, Library
+from libraries import BY_NAME, LIBRARIES, Library
 
 import lossary
 from lossary.options import domain_policy
@@ -278,3 +281,61 @@ def test_floating_point_flags_of_numpy_change_nothing(flags: dict[str, Any]) -> 
         value, gradient = lossary.value_and_grad(lossary.mse_loss)(x, zeros, reduction="mean")
     assert value == np.inf
     assert np.isinf(gradient[2])
+
+
+@pytest.mark.parametrize("library", HOSTS, ids=lambda x: x.name)
+def test_log_probabilities_are_not_above_zero(library: Library) -> None:
+    rows = library.array(np.float32([[-1, 5, -2], [0.25, -1, 0.5], [-3, -4, -np.inf]]))
+    labels = library.array(np.array([0, 2, 2]))
+    told = (
+        r"nll_loss: inputs must be at most 0, got 0\.5 at \(1, 2\) \(1 of 9 values\)\. "
+        r"Pass log_softmax of logits, or the logarithm of probabilities\."
+    )
+    for _ in range(2):
+        with pytest.warns(lossary.DomainWarning, match=told):
+            assert library.numpy(lossary.nll_loss(rows, labels)).tolist() == [1, -0.5, np.inf]
+    with lossary.options(domain="raise"), pytest.raises(ValueError, match=told):
+        lossary.nll_loss(rows, labels)
+    with lossary.options(domain="raise"):
+        lossary.nll_loss(rows, library.array(np.array([0, 1, 2])))
+        lossary.nll_loss(rows, labels, ignore_index=2)
+    with pytest.raises(
+        ValueError, match=r"targets must be an integer from 0 to 2, got 3 at \(0,\)"
+    ):
+        lossary.nll_loss(rows, library.array(np.array([3, 2, 2])))
+    logs = library.array(np.log(np.float32([[0.5, 0.5], [0.25, 0.75]])))
+    told = r"kl_div_loss: inputs must be at most 0, got 1\.0 at \(0, 0\) \(4 of 4 values\)"
+    with pytest.warns(lossary.DomainWarning, match=told):
+        lossary.kl_div_loss(library.array(np.ones((2, 2), np.float32)), logs)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_axis_of_log_probabilities(axis: int) -> None:
+    rows = np.moveaxis(np.zeros((2, 3, 4)) - 1, 2, axis)
+    index = [1, 2]
+    index.insert(axis, 3)
+    rows[tuple(index)] = 1
+    labels = np.full((2, 3), 3)
+    place = re.escape(str(tuple(index)))
+    with pytest.warns(lossary.DomainWarning, match=rf"got 1\.0 at {place} \(1 of 24 values\)"):
+        lossary.nll_loss(rows, labels, axis=axis)
+
+
+def test_where_arrays_have_no_values_nothing_is_looked_at() -> None:
+    rows, labels = np.eye(2, dtype="f4"), np.int32([0, 5])
+    traces: list[tuple[str, Any]] = [
+        ("jax", lambda jax: jax.jit),
+        ("jax", lambda jax: jax.vmap),
+        ("mlx", lambda mlx: mlx.core.compile),
+        ("torch", lambda torch: torch.func.vmap),
+        ("torch", lambda torch: functools.partial(torch.compile, backend="aot_eager")),
+    ]
+    for name, transform in traces:
+        library = BY_NAME[name]
+        ones, zeros, z, y = map(library.array, (np.float32([1]), np.float32([0]), rows, labels))
+        wrap = transform(sys.modules[name])
+        for policy in ("warn", "raise", "ignore"):
+            with lossary.options(domain=policy):
+                assert library.numpy(wrap(lossary.hinge_loss)(ones, zeros)).tolist() == [1]
+                found = library.numpy(wrap(lossary.cross_entropy)(z, y))
+            assert np.isnan(found).tolist() == [False, True]

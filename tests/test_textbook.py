@@ -211,3 +211,12 @@ def test_a_form_that_is_computed_as_it_is_printed_is_not_printed_twice() -> None
         assert computed(lossary.get_loss(name), {}) == []
     assert computed(lossary.get_loss("binary_cross_entropy"), {})
     assert computed(lossary.get_loss("smooth_l1_loss"), {})
+    assert not computed(lossary.get_loss("binary_cross_entropy"), {"with_logits": False})
+
+
+def test_signs_that_stand_for_no_argument_are_explained() -> None:
+    textbook = importlib.import_module("formula_lines").textbook_lines
+    notes = " ".join(textbook(lossary.get_loss("cross_entropy"), {"labels": True}).notes)
+    for sign in ("`k`", "`C`", r"\mathbf{1}_{k = y}"):
+        assert sign in notes
+    assert textbook(lossary.get_loss("hinge_loss"), {}).notes == ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from textbook import HIT, in_order, textbook, variant, with_label, with_log_softmax
@@ -49,11 +49,12 @@ SLOPE = r"\frac{\partial \ell}{\partial FIRST}"
 
 
 class Lines(NamedTuple):
-    """Formulas, what abbreviates parts of them, and the names that the symbols stand for."""
+    """Formulas, what abbreviates their parts, the names of symbols, and what other signs mean."""
 
     formulas: tuple[str, ...]
     parts: tuple[str, ...]
     symbols: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def textbook_lines(loss: Loss, structure: Mapping[str, object]) -> Lines:
@@ -94,7 +95,21 @@ def _lines(loss: Loss, outputs: Mapping[str, Expression]) -> Lines:
     found = printer.lines(titles, [_renamed(item, known) for item in outputs.values()])
     used = {str(item.value) for item in walk(*outputs.values())}
     meanings = ((spelled(symbol), name) for name, symbol in known.items() if name in used)
-    return found._replace(symbols=tuple(pair for pair in meanings if pair[0] != pair[1]))
+    symbols = tuple(pair for pair in meanings if pair[0] != pair[1])
+    return found._replace(symbols=symbols, notes=tuple(_notes(loss, *outputs.values())))
+
+
+def _notes(loss: Loss, *outputs: Expression) -> Iterator[str]:
+    """Say what signs mean that stand for no argument, in reStructuredText."""
+    used = {item.operation for item in walk(*outputs)}
+    if loss.axis is not None:
+        yield ":math:`k` counts along ``axis``"
+    if "class_count" in used:
+        yield ":math:`C` is the length of ``axis``"
+    if "sigmoid" in used:
+        yield r":math:`\sigma` is the logistic function"
+    if any(item.value == HIT for item in walk(*outputs)):
+        yield r":math:`\mathbf{1}_{k = y}` is 1 at the label and 0 elsewhere"
 
 
 def _identity(operation: str) -> Lines:

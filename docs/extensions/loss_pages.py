@@ -151,7 +151,7 @@ def _shown(lines: Lines) -> Iterator[str]:
     yield f"{_math(lines)}\n"
     if lines.symbols:
         meanings = ", ".join(f":math:`{symbol}` = ``{name}``" for symbol, name in lines.symbols)
-        yield f"Here {meanings}.\n"
+        yield f"Here {'; '.join([meanings, *lines.notes])}.\n"
 
 
 def _math(lines: Lines) -> str:

@@ -216,8 +216,12 @@ def shortest(expression: Expression) -> Expression:
 
 
 def in_order(expression: Expression) -> Expression:
-    """Write numbers and parameters first in products, negative terms last in sums."""
+    """Write numbers and parameters first in products, negative terms last in sums.
+
+    What is printed alike comes out alike: ``log1p(x)`` is the logarithm of 1 + x.
+    """
     found = _apply(expression, {
+        "log1p": lambda x: node("log", 1 + x),
         "less": _compared,
         "multiply": lambda a, b: _ordered_product(a * b),
         "divide": lambda a, b: _ordered_product(a / b),

@@ -150,6 +150,8 @@ class Composite:
             if symbol.operation == "label":
                 found.append((name, CLASS_LABELS, self.masked(~self._valid_label, False)))
             elif domain.contains is not None and not structure.get(domain.unless, False):
+                if domain.at_label and self.variant.labels:
+                    symbol = at_label(symbol, self.symbols["targets"])
                 found.append((name, domain, self.masked(~domain.contains(symbol), False)))
         return tuple(found)
 

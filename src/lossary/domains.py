@@ -25,6 +25,9 @@ class Domain:
         The likely fix for values outside, a sentence without its full stop.
     unless : str
         Name of a structural parameter that lifts the restriction when it is true.
+    at_label : bool
+        Whether, beside class labels, only the values at the labels are checked: the others are
+        not read.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Domain:
     contains: Callable[[Expression], Expression] | None = None
     remedy: str = ""
     unless: str = ""
+    at_label: bool = False
 
     def __str__(self) -> str:
         return self.text
@@ -69,6 +73,13 @@ LOG_PROBABILITIES = Domain(
     "at most 0",
     lambda t: t <= 0,
     "Targets are log-probabilities here: pass log(targets)",
+)
+PREDICTED_LOG_PROBABILITIES = Domain(
+    "log_probabilities",
+    "at most 0",
+    lambda z: ~(z > 0),  # NaN passes: it is no mistake of the kind that the remedy names
+    "Pass log_softmax of logits, or the logarithm of probabilities",
+    at_label=True,
 )
 CLASS_LABELS = Domain(
     "class_labels",

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from lossary.domains import CLASS_LABELS, Domain
 from lossary.errors import GENERATED, DomainWarning, Fault, LossaryValueError, message
+from lossary.formula import is_label
 from lossary.formula.evaluate import tape
-from lossary.formula.expression import Expression
+from lossary.formula.expression import Expression, Kind
 from lossary.options import domain_policy
 from lossary.problem import Problem
 
@@ -105,6 +106,8 @@ def _first(
     if domain is CLASS_LABELS:
         found = _bad_labels(problem, given, backend)
     else:
+        if problem.axis is not None and condition.kind is not Kind.ELEMENT:
+            condition = condition & is_label(problem.composite.symbols["targets"])
         operations = backend.operations(backend, problem)
         (result,) = tape(condition).run(backend.prepared(problem), operations)
         found = backend.to_numpy(result)

@@ -324,7 +324,7 @@ def test_what_is_passed_on_by_default() -> None:
     assert _derive("binary_cross_entropy", [-30.0], [1.0])[1] == 1e-6
     assert _derive("mse_loss", [3.0], [0.0])[1] == 2.0
     assert _derive(own_loss(), [3.0], [1.0])[1] == 1e-6
-    assert _derive("nll_loss", [[0.0, 1.0]], [1])[1][0, 1] == 1.0
+    assert _derive("nll_loss", [[0.0, -1.0]], [1])[1][0, 1] == 1.0
 
 
 def test_gauss_newton_is_the_curvature_of_half_a_square() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from lossary.domains import CLASS_LABELS, LOG_PROBABILITIES
+from lossary.domains import CLASS_LABELS, LOG_PROBABILITIES, PREDICTED_LOG_PROBABILITIES
 from lossary.formula import Expression, at_label, exp, scale, sum_over_classes
 from lossary.registry import loss
 
 
 @loss(
     targets=CLASS_LABELS,
+    domains={"inputs": PREDICTED_LOG_PROBABILITIES},
     arguments=("inputs", "targets"),
     family="distribution",
     source="Fisher (1922), On the mathematical foundations of theoretical statistics, "
@@ -26,12 +27,13 @@ def nll_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Express
     """Negative log-likelihood: minus the log-probability of the label.
 
     For models that end in a log-softmax. Where you have the logits, ``cross_entropy`` is more
-    accurate. Inputs are not checked to be normalised.
+    accurate. Inputs are not checked to be normalised; logits or probabilities passed by mistake get
+    a warning where one of a label is above 0, which a log-probability never is.
 
     Parameters
     ----------
     inputs : array, shape (..., C, ...)
-        Log-probabilities.
+        Log-probabilities, at most 0.
     targets : array, shape of inputs without ``axis``
         Integer class labels from 0 to C-1.
     axis : int
@@ -59,6 +61,7 @@ def nll_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Express
 
 @loss(
     targets=LOG_PROBABILITIES,
+    domains={"inputs": PREDICTED_LOG_PROBABILITIES},
     arguments=("inputs", "targets"),
     family="distribution",
     source="Kullback & Leibler (1951), On information and sufficiency, doi:10.1214/aoms/1177729694",
@@ -81,7 +84,7 @@ def kl_div_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Expr
     Parameters
     ----------
     inputs : array, shape (..., C, ...)
-        Predicted log-probabilities.
+        Predicted log-probabilities, at most 0.
     targets : array, shape of inputs
         Target log-probabilities, at most 0; minus infinity for probability 0.
     axis : int
@@ -89,8 +92,8 @@ def kl_div_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Expr
 
     Notes
     -----
-    A target of probability 0 contributes 0, whatever is predicted for it. Probabilities passed as
-    targets by mistake get a warning as soon as one of them is above 0, which a log-probability
+    A target of probability 0 contributes 0, whatever is predicted for it. Probabilities or logits
+    passed by mistake get a warning as soon as one of them is above 0, which a log-probability
     never is. The sum over classes is not negative if both distributions sum to 1; single terms may
     be.
 
