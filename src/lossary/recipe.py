@@ -173,11 +173,11 @@ class HostRecipe:
         """Return the value and the gradients, given arrays in the order of ``leaves``."""
         if self._views is not None:
             pairs = zip(self._views, arrays, strict=True)
-            try:
-                arrays = [x if view is None else view(x) for view, x in pairs]
-            except RuntimeError:
-                return None
-        stored, reduced = self._bound(arrays)
+            arrays = [x if view is None else view(x) for view, x in pairs]
+        try:
+            stored, reduced = self._bound(arrays)
+        except RuntimeError:  # a tensor that stands for another has no memory of its own
+            return None
         for place in self._faults:
             if reduced[place]:
                 return None
@@ -228,13 +228,12 @@ def host_recipe(
     # As they are given: a NumPy scalar is an array to the problem, and is none in the next call.
     pick = picker(problem.request.loss, [str(leaf.value) for leaf in plan.leaves])
     arrays = pick(problem.request)
-    views = [backend.addresser(x) for x in arrays]
-    by_address = None not in views
-    if not by_address:
-        views = [backend.host_viewer(x) for x in arrays]
-    return HostRecipe(
-        backend, problem, host.BoundKernel(plan, job, geometry, views[0] if by_address else None), views, gradients
-    )
+    locate = backend.addresser(arrays[0]) if arrays else None
+    if any(backend.addresser(x) is not locate for x in arrays):
+        locate = None
+    views = [] if locate else [backend.host_viewer(x) for x in arrays]
+    bound = host.BoundKernel(plan, job, geometry, locate)
+    return HostRecipe(backend, problem, bound, views, gradients)
 
 
 def value_outputs(backend: Backend, problem: Problem) -> tuple[Any, ...]:
