@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lossary.kernels import compile as compiler
+from lossary.kernels import functions
 from lossary.kernels.lanes import LANES, Code, Lanes
 
 #: Types of lanes by NumPy's dtypes; bfloat16 is its bits.
@@ -75,3 +76,13 @@ def loop_text(function: Function, types: tuple[str, ...], result: str, name: str
     code.loop(whole, LANES, [], full)
     code.loop(count, LANES, [], rest, start=whole)
     return code.text()
+
+
+def below(x: Lanes, top: Lanes) -> Lanes:
+    """Return exp(x - top) for x <= top, with what belongs to top computed on the spot."""
+    kind, wide = x.type, top.to("f64")
+    origin = functions.below_origin(wide, kind)
+    most = (wide == origin).select(0.0, wide - origin)
+    prepared = (functions.below_least, functions.below_shift, functions.below_factor)
+    given = [origin, most, *(prepare(most, kind) for prepare in prepared)]
+    return functions.exp_below(x, *(value.to(kind) for value in given)) * 2.0**-functions.LIFT

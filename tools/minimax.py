@@ -6,9 +6,9 @@ as small as it can be; the coefficients are then rounded to the format.
 
     python tools/minimax.py
 
-prints the constants as ``src/lossary/kernels/functions.py`` and ``power.py`` hold them, and
-those of ``src/lossary/formula/special.py`` (they have no format in their names), with the error of
-each polynomial before its coefficients are rounded.
+prints the constants as ``src/lossary/kernels/coefficients.py`` holds them, and those of
+``src/lossary/formula/special.py`` (they have no format in their names), with the error of each
+polynomial before its coefficients are rounded.
 """
 
 from __future__ import annotations
@@ -294,11 +294,11 @@ def split_of_root() -> list[float]:
 def constants() -> Iterator[tuple[str, list[float], mp.mpf | None]]:
     """Yield name, values rounded to the format, and error of each constant."""
     for kind, real in FORMATS.items():
-        yield f"_LN2_{kind}", rounded(split_of_log2(kind), real), None
+        yield f"LN2_{kind}", rounded(split_of_log2(kind), real), None
         for fit in FITS:
             if kind in fit.lengths:
                 coefficients, error = remez(fit, fit.lengths[kind])
-                yield f"_{fit.name}_{kind}", rounded(coefficients, real), error
+                yield f"{fit.name}_{kind}", rounded(coefficients, real), error
     yield "_ROOT", split_of_root(), None
     for fit in FITS:
         if "" in fit.lengths:

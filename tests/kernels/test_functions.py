@@ -14,11 +14,11 @@ import mpmath
 import numpy as np
 import pytest
 from loops import apply as apply_to
-from loops import loop_text
+from loops import below, loop_text
 
 from lossary.formula import special
+from lossary.kernels import coefficients, functions, halves, power
 from lossary.kernels import compile as compiler
-from lossary.kernels import functions, halves, power
 from lossary.kernels.lanes import Lanes
 
 FORMATS = {"f32": np.float32, "f64": np.float64}
@@ -103,16 +103,6 @@ EXACT = {
 
 
 # --- measuring --------------------------------------------------------------------------------
-def below(x: Lanes, top: Lanes) -> Lanes:
-    """Return exp(x - top) for x <= top, with what belongs to top computed on the spot."""
-    kind, wide = x.type, top.to("f64")
-    origin = functions.below_origin(wide, kind)
-    most = (wide == origin).select(0.0, wide - origin)
-    prepared = (functions.below_least, functions.below_shift, functions.below_factor)
-    given = [origin, most, *(prepare(most, kind) for prepare in prepared)]
-    return functions.exp_below(x, *(value.to(kind) for value in given)) * 2.0**-functions.LIFT
-
-
 def function_of(name: str) -> Callable[..., Lanes]:
     if name == "exp_below":
         return below
@@ -503,12 +493,11 @@ def test_constants_are_those_of_the_derivation() -> None:
     try:
         spec.loader.exec_module(minimax)
         for name, values, error in minimax.constants():
-            kernel = power if name.startswith("_POWER") else functions
-            module = kernel if name.endswith(("_F32", "_F64")) else special
+            module = coefficients if name.endswith(("_F32", "_F64")) else special
             assert getattr(module, name) == tuple(values), name
             if error is not None:
                 # What series leave over is below 1/64 of the value that it is added to.
-                bits = {"_POWER_F64": 69, "_DIGAMMA_FAR": 47, "_TRIGAMMA_FAR": 47}.get(name)
+                bits = {"POWER_F64": 69, "_DIGAMMA_FAR": 47, "_TRIGAMMA_FAR": 47}.get(name)
                 bits = bits or (28 if name.endswith("F32") else 51)
                 assert error < 2.0**-bits, name
     finally:

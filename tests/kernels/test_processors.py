@@ -11,21 +11,11 @@ from typing import Any
 import arm
 import numpy as np
 import pytest
-from loops import DTYPES, loop_text, runnable
+from loops import DTYPES, below, loop_text, runnable
 
 from lossary.kernels import compile as compiler
 from lossary.kernels import functions, halves, power
 from lossary.kernels.lanes import Lanes
-
-
-def below(x: Lanes, top: Lanes) -> Lanes:
-    kind, wide = x.type, top.to("f64")
-    origin = functions.below_origin(wide, kind)
-    most = wide - origin
-    prepared = (functions.below_least, functions.below_shift, functions.below_factor)
-    given = [origin, most, *(prepare(most, kind) for prepare in prepared)]
-    return functions.exp_below(x, *(value.to(kind) for value in given))
-
 
 UNARY = ("exp", "decay", "expm1", "log", "log1p", "log1p_unit", "softplus", "sigmoid", "tanh")
 CASES: list[tuple[str, Callable[..., Lanes], tuple[str, ...], str]] = []
@@ -101,6 +91,15 @@ def test_vectors_of_any_width_give_the_same_bits(case: Any) -> None:
         pytest.skip("this machine runs no code for another processor")
     for cpu in ran:
         np.testing.assert_array_equal(run_here(text, given, cpu, ""), expected, err_msg=cpu)
+
+
+def test_vectors_are_as_wide_as_the_processor_has_them() -> None:
+    text = loop_text(functions.exp, ("f32",), "f32")
+    linux = "x86_64-unknown-linux-gnu"
+    assert "zmm" in compiler.assembly(text, "x86-64-v4", "", linux)
+    narrow = compiler.assembly(text, "x86-64-v3", "", linux)
+    assert "ymm" in narrow
+    assert "zmm" not in narrow
 
 
 @pytest.mark.exhaustive

@@ -1,10 +1,9 @@
 """Exponentials, logarithms and what rests on them, as arithmetic on lanes.
 
-Each function stands once for float32 and float64; the constants of a precision are those that
-``tools/minimax.py`` prints. They are free of branches: range reduction, a polynomial, and scaling
-through the bits of the result. They hold over the whole range, subnormal results, infinities and
-NaN included. A product and a sum are one fused instruction exactly where ``fma`` is written, so a
-result has the same bits on every processor that has that instruction.
+Each function stands once for float32 and float64. They are free of branches: range reduction, a
+polynomial, and scaling through the bits of the result. They hold over the whole range, subnormal
+results, infinities and NaN included. A product and a sum are one fused instruction exactly where
+``fma`` is written, so a result has the same bits on every processor that has that instruction.
 
 The reductions follow Tang (1989, 1990), "Table-driven implementation of the exponential function"
 and "... of the logarithm function", doi:10.1145/63522.214389 and doi:10.1145/98267.98294, without
@@ -15,153 +14,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 
+from lossary.kernels.coefficients import PRECISIONS, Precision
 from lossary.kernels.lanes import Lanes, Number
 
-# fmt: off
-# log(2) in two parts, the first so short that its products with exponents are exact.
-_LN2_F32 = (0.69311523, 3.1946183e-05)
-_EXP_F32 = (0.49999994, 0.1666652, 0.041668393, 0.00836878, 0.0013814466)
-_LOG_F32 = (0.6666695, 0.3995791, 0.30359063)
-_LOG1P_F32 = (
-    -0.37813956,
-    0.1792249,
-    -0.09323024,
-    0.05108643,
-    -0.02895115,
-    0.016742269,
-    -0.009778339,
-    0.00616086,
-    -0.0043555466,
-    0.0020376933,
-)
-_TANH_F32 = (0.3333332, -0.13332625, 0.05385165, -0.021055806, 0.0062388475)
-_LOG_COSH_F32 = (
-    -0.07367471,
-    0.01681319,
-    -0.0043207146,
-    0.0011788551,
-    -0.00033520453,
-    9.991092e-05,
-    -2.5766272e-05,
-)
-_LN2_F64 = (0.6931471805601177, -1.7239444525614835e-13)
-_EXP_F64 = (
-    0.500000000000001,
-    0.16666666666666674,
-    0.04166666666652095,
-    0.008333333333322129,
-    0.0013888888948139428,
-    0.00019841269886830716,
-    2.4801486965921907e-05,
-    2.755724206493601e-06,
-    2.763279138806238e-07,
-    2.5110152436801193e-08,
-)
-_LOG_F64 = (
-    0.6666666666667268,
-    0.39999999996176905,
-    0.2857142939282357,
-    0.22222138685142037,
-    0.181863491622773,
-    0.15250316392005464,
-    0.15367266348086606,
-)
-_LOG1P_F64 = (
-    -0.37813956756734246,
-    0.17922493693603656,
-    -0.09323036636366942,
-    0.051083446105587516,
-    -0.028943183164575823,
-    0.016788742475481785,
-    -0.009909900746187708,
-    0.0059290121575090015,
-    -0.003585665692290398,
-    0.0021876355271538738,
-    -0.0013445110799967727,
-    0.0008314844339522555,
-    -0.0005167863887472748,
-    0.00032247248840745795,
-    -0.00020308729742586282,
-    0.00012956244686019116,
-    -7.866827205752149e-05,
-    4.349967443955683e-05,
-    -3.3818742772949017e-05,
-    3.4022625503144154e-05,
-    -1.6465187933801387e-05,
-)
-_TANH_F64 = (
-    0.33333333333333315,
-    -0.1333333333332903,
-    0.053968253964813855,
-    -0.02186948840816637,
-    0.00886323286342558,
-    -0.003592093819869686,
-    0.0014555497889672316,
-    -0.0005884572416047516,
-    0.00023337992704706715,
-    -8.327233463240348e-05,
-    1.9445253720021715e-05,
-)
-_LOG_COSH_F64 = (
-    -0.0736747111666162,
-    0.01681318782756009,
-    -0.00432080458946892,
-    0.0011790639536050002,
-    -0.00033405817950192063,
-    9.714259130876265e-05,
-    -2.879524416824604e-05,
-    8.662144132112611e-06,
-    -2.6363392528891747e-06,
-    8.100452787166906e-07,
-    -2.50757254983137e-07,
-    7.798109105836651e-08,
-    -2.474165307835138e-08,
-    8.386520018778324e-09,
-    -2.2911014679015472e-09,
-)
-# fmt: on
-
-
-@dataclass(frozen=True)
-class Precision:
-    """A floating-point format and the constants that the functions need in it.
-
-    Below ``least`` an exponential rounds to 0, above ``most`` it is infinite.
-    """
-
-    digits: int
-    bias: int
-    least: float
-    most: float
-    ln2: tuple[float, float]
-    exp: tuple[float, ...]
-    log: tuple[float, ...]
-    log1p: tuple[float, ...]
-    tanh: tuple[float, ...]
-    log_cosh: tuple[float, ...]
-
-    @property
-    def smallest(self) -> float:
-        """The smallest normal number."""
-        return 2.0 ** (1 - self.bias)
-
-    @property
-    def rounder(self) -> float:
-        """A number that rounds what is added to it to an integer, which its last bits then hold."""
-        return 1.5 * 2.0**self.digits
-
-
-PRECISIONS = {
-    "f32": Precision(
-        23, 127, -104.0, 89.0, _LN2_F32, _EXP_F32, _LOG_F32, _LOG1P_F32, _TANH_F32, _LOG_COSH_F32
-    ),
-    "f64": Precision(
-        52, 1023, -746.0, 710.0, _LN2_F64, _EXP_F64, _LOG_F64, _LOG1P_F64, _TANH_F64, _LOG_COSH_F64
-    ),
-}
 #: ``exp_below`` is 2^LIFT times its value, which leaves room for subnormal ones.
 LIFT = 64
 _PER_LOG2 = 1 / math.log(2)

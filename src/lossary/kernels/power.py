@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
+from lossary.kernels.coefficients import POWER_F64, PRECISIONS
 from lossary.kernels.functions import (
-    PRECISIONS,
     absolute,
     exp,
     exp_of_pair,
@@ -23,16 +23,6 @@ from lossary.kernels.lanes import Lanes, Number
 
 # log((1 + s) / (1 - s)) = 2 s + s^3 (2/3 + z p(z)), z = s^2, with 2/3 in two parts.
 _TWO_THIRDS = (0.6666666666666666, 3.700743415417188e-17)
-_POWER_F64 = (
-    0.39999999999999725,
-    0.2857142857157665,
-    0.2222222219136152,
-    0.18181821516246985,
-    0.15384407115374046,
-    0.13341132033877234,
-    0.11592533550578209,
-    0.12570420446083586,
-)
 
 Pair = tuple[Lanes, Lanes]
 
@@ -73,7 +63,7 @@ def _log_in_two_parts(a: Lanes) -> Pair:
     s = f * inverse
     s_low = fma(-s, t_low, fma(-s, t, f)) * inverse
     z, z_low = _product((s, s_low), (s, s_low))
-    series = fma(z, polynomial(z, _POWER_F64), _TWO_THIRDS[1])
+    series = fma(z, polynomial(z, POWER_F64), _TWO_THIRDS[1])
     rest = _product((s, s_low), _product((z, z_low), _sum(_TWO_THIRDS[0], series)))
     small, small_low = _sum(2.0 * s, rest[0])
     # e times the first part of log(2) is exact.
