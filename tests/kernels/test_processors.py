@@ -102,6 +102,22 @@ def test_vectors_are_as_wide_as_the_processor_has_them() -> None:
     assert "zmm" not in narrow
 
 
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [("+avx2,+fma", True), ("+avx,-fma,-fma4", False), ("+neon", True), (None, False)],
+)
+def test_kernels_need_fused_multiply_add(
+    monkeypatch: pytest.MonkeyPatch, features: str | None, expected: bool
+) -> None:
+    def processor() -> tuple[str, str]:
+        if features is None:
+            raise ImportError
+        return "some processor", features
+
+    monkeypatch.setattr(compiler, "processor", processor)
+    assert compiler.is_available.__wrapped__() is expected
+
+
 @pytest.mark.exhaustive
 @pytest.mark.skipif(arm.missing() != "", reason=f"needs {arm.missing()}")
 def test_arm_gives_the_same_bits(tmp_path: Path) -> None:

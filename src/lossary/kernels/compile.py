@@ -130,6 +130,16 @@ def processor() -> tuple[str, str]:
 
 
 @functools.cache
+def is_available() -> bool:
+    """Tell if kernels can be compiled: llvmlite works, and fused multiply-add is an instruction."""
+    try:
+        _, features = processor()
+    except (ImportError, OSError):  # not installed, or not for this system
+        return False
+    return "-fma" not in features.split(",")  # other processors than Intel's kind all have it
+
+
+@functools.cache
 def _machine(cpu: str, features: str, triple: str = "") -> Any:
     llvm = _binding()
     if triple:
