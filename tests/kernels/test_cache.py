@@ -147,11 +147,13 @@ def test_dropped_code_is_freed_when_nothing_holds_its_function(
 ) -> None:
     from llvmlite.binding.orcjit import ResourceTracker
 
-    freed = []
+    def noted(self: Any) -> None:
+        freed.append(self.name)
+        dispose(self)
+
+    freed: list[str] = []
     dispose = ResourceTracker._dispose
-    monkeypatch.setattr(
-        ResourceTracker, "_dispose", lambda self: (freed.append(self.name), dispose(self))
-    )
+    monkeypatch.setattr(ResourceTracker, "_dispose", noted)
     function = compiler.load("key", "kernel", lambda: TEXT).function(PROTOTYPE)
     forget()
     gc.collect()

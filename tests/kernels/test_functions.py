@@ -21,7 +21,7 @@ from lossary.kernels import coefficients, functions, halves, power
 from lossary.kernels import compile as compiler
 from lossary.kernels.lanes import Lanes
 
-FORMATS = {"f32": np.float32, "f64": np.float64}
+FORMATS: dict[str, Any] = {"f32": np.float32, "f64": np.float64}
 # Largest error of a function in ulp, over every float32 and dense float64 samples.
 BOUNDS = {
     "exp": 0.9,
@@ -64,7 +64,7 @@ def numpy_log_cosh(x: Any) -> Any:
 
 
 # In float64 these are exact to a few 2^-53, which is as good as exact for float32.
-IN_FLOAT64 = {
+IN_FLOAT64: dict[str, Callable[..., Any]] = {
     "exp": np.exp,
     "expm1": np.expm1,
     "log": np.log,
@@ -88,7 +88,7 @@ def exact_log_cosh(x: mpmath.mpf) -> mpmath.mpf:
     return abs(x) + mpmath.log1p(mpmath.exp(-2 * abs(x))) - mpmath.log(2)
 
 
-EXACT = {
+EXACT: dict[str, Callable[..., Any]] = {
     "exp": mpmath.exp,
     "expm1": mpmath.expm1,
     "log": mpmath.log,
@@ -411,8 +411,8 @@ def all_kinds(dtype: Any) -> Any:
     edges = [0, 65504, 65519.99, 65520, 2.0**-24, 2.0**-25, 1e-45, 1e-40, 3.38e38, 3.4e38, INF]
     edges += [finfo.max, finfo.tiny, finfo.smallest_subnormal, np.nextafter(dtype(2.0**-25), 1)]
     with np.errstate(over="ignore"):
-        edges = np.array(edges).astype(dtype)
-    parts = [samples("", 2000, dtype), edges, -edges, ties(dtype, 10), ties(dtype, 7), [NAN]]
+        ends = np.array(edges).astype(dtype)
+    parts = [samples("", 2000, dtype), ends, -ends, ties(dtype, 10), ties(dtype, 7), [NAN]]
     with np.errstate(invalid="ignore"):  # signalling NaN
         return np.concatenate(parts).astype(dtype)
 
