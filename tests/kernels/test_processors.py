@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import functools
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import arm
 import numpy as np
 import pytest
+from assertions import assert_close
 from loops import DTYPES, below, loop_text, runnable
 
+import lossary
+from lossary import flow
+from lossary.backends.numpy import has_compiler
 from lossary.kernels import compile as compiler
 from lossary.kernels import functions, halves, power
 from lossary.kernels.lanes import Lanes
+from lossary.recipe import Book
 
 UNARY = ("exp", "decay", "expm1", "log", "log1p", "log1p_unit", "softplus", "sigmoid", "tanh")
 CASES: list[tuple[str, Callable[..., Lanes], tuple[str, ...], str]] = []
@@ -116,6 +121,36 @@ def test_kernels_need_fused_multiply_add(
 
     monkeypatch.setattr(compiler, "processor", processor)
     assert compiler.is_available.__wrapped__() is expected
+
+
+@pytest.fixture
+def _processor_without_fused_multiply_add(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(compiler, "processor", lambda: ("ivybridge", "+avx,-fma"))
+    monkeypatch.setattr(flow, "_recipes", Book())
+    compiler.is_available.cache_clear()
+    has_compiler.cache_clear()
+    yield
+    compiler.is_available.cache_clear()
+    has_compiler.cache_clear()
+
+
+@pytest.mark.usefixtures("_processor_without_fused_multiply_add")
+@pytest.mark.parametrize("library", ["NumPy", "PyTorch"])
+def test_without_fused_multiply_add_plain_operations_compute(
+    monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    def load(*_: Any) -> None:
+        pytest.fail("a kernel was wanted")
+
+    monkeypatch.setattr(compiler, "load", load)
+    x, t = np.linspace(-3, 3, 50), np.linspace(0, 1, 50)
+    expected = np.mean(np.logaddexp(0, x) - x * t)
+    if library == "PyTorch":
+        torch = pytest.importorskip("torch")
+        x, t = torch.from_numpy(x), torch.from_numpy(t)
+    for _ in range(2):  # the second call takes the recipe of the first
+        found = float(lossary.binary_cross_entropy(x, t))
+        assert_close(found, expected, rtol=1e-13)
 
 
 @pytest.mark.exhaustive

@@ -1,8 +1,7 @@
-"""NumPy: fused kernels over host memory; plain NumPy operations where llvmlite is missing."""
+"""NumPy: fused kernels over host memory; plain NumPy operations where they cannot be compiled."""
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -207,8 +206,10 @@ def quiet(dtype: str, make: Callable[[float], Any]) -> Callable[[float], Any]:
 
 @cache
 def has_compiler() -> bool:
-    """Tell whether kernels can be compiled here."""
-    return importlib.util.find_spec("llvmlite") is not None
+    """Tell whether kernels can be compiled here and run as fast as they should."""
+    from lossary.kernels import compile as compiler
+
+    return compiler.is_available()
 
 
 BACKEND = NumpyBackend(np)
