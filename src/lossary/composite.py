@@ -17,6 +17,7 @@ from lossary.formula import (
     class_count,
     class_index,
     is_label,
+    max_over_classes,
     scale,
     sum_over_classes,
     where,
@@ -154,6 +155,27 @@ class Composite:
                     symbol = at_label(symbol, self.symbols["targets"])
                 found.append((name, domain, self.masked(~domain.contains(symbol), False)))
         return tuple(found)
+
+    @cached_property
+    def fault_elements(self) -> dict[str, Expression]:
+        """Per argument with a domain: which of its elements are outside."""
+        labels = self.variant.labels
+        return {
+            name: condition & is_label(self.symbols["targets"])
+            if labels and domain.at_label
+            else condition
+            for name, domain, condition in self.faults
+        }
+
+    @cached_property
+    def fault_places(self) -> dict[str, Expression]:
+        """Per argument with a domain: what the role "first" of outputs finds a fault by."""
+        return {
+            name: -max_over_classes(where(outside, -class_index(), -math.inf))
+            if self.unit is Kind.ROW and outside.kind is Kind.ELEMENT
+            else where(outside, 0, math.inf)
+            for name, outside in self.fault_elements.items()
+        }
 
     def masked(self, value: Expression, otherwise: float = 0.0) -> Expression:
         """Replace the value where an element takes no part."""

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lossary.domains import CLASS_LABELS, Domain
-from lossary.errors import GENERATED, DomainWarning, Fault, LossaryValueError, message
-from lossary.formula import is_label
+from lossary.errors import DomainWarning, Fault, LossaryValueError, message
+from lossary.filters import is_ignored, stack_level
 from lossary.formula.evaluate import tape
-from lossary.formula.expression import Expression, Kind
+from lossary.formula.plan import Output
 from lossary.options import domain_policy
 from lossary.problem import Problem
 
 if TYPE_CHECKING:
     from lossary.backends.base import Backend
+
+#: Kernels tell the classes of a row apart in float32 up to here.
+_MOST_CLASSES = 2**24
 
 
 def wanted(problem: Problem, readable: bool) -> bool:
@@ -34,20 +37,19 @@ def wanted(problem: Problem, readable: bool) -> bool:
     return readable and checked and bool(problem.composite.faults)
 
 
-def report(problem: Problem, results: Mapping[str, Any], backend: Backend) -> None:
-    """Raise or warn, once, if any arguments have values outside their domains."""
+def report(problem: Problem, counts: Mapping[str, int], backend: Backend) -> None:
+    """Raise or warn, once, if any arguments have values outside their domains.
+
+    ``counts`` says for each argument with a domain how many there are.
+    """
     policy = domain_policy()
-    counts = [
-        (name, domain, condition, count)
-        for name, domain, condition in problem.composite.faults
-        if (count := int(results[f"fault_{name}"]))
-    ]
-    strict = [item for item in counts if policy == "raise" or item[1] is CLASS_LABELS]
-    if not strict and policy != "warn":
+    found = [(name, domain) for name, domain, _ in problem.composite.faults if counts[name]]
+    strict = [item for item in found if policy == "raise" or item[1] is CLASS_LABELS]
+    if not strict and (not found or policy != "warn" or is_ignored(DomainWarning)):
         return
-    faults = tuple(_fault(problem, *item, backend) for item in strict or counts)
-    if not faults:
-        return
+    faults = tuple(
+        _fault(problem, name, domain, counts[name], backend) for name, domain in strict or found
+    )
     text = _message(problem, faults, backend)
     if strict:
         error = LossaryValueError(text)
@@ -55,22 +57,17 @@ def report(problem: Problem, results: Mapping[str, Any], backend: Backend) -> No
         raise error
     warning = DomainWarning(text)
     warning.faults = faults
-    warnings.warn(warning, stacklevel=_stack_level())
+    warnings.warn(warning, stacklevel=stack_level())
 
 
-def _fault(
-    problem: Problem,
-    name: str,
-    domain: Domain,
-    condition: Expression,
-    count: int,
-    backend: Backend,
-) -> Fault:
-    position, value = _first(problem, name, domain, condition, backend)
+def _fault(problem: Problem, name: str, domain: Domain, count: int, backend: Backend) -> Fault:
+    array = problem.arrays[name]
+    single = backend.shape(array) == ()  # a number that is used for every element is one value
+    position = () if single else _first(problem, name, domain, backend)
+    value = backend.to_numpy(array if single else array[position])[()]
     return Fault(
         argument=name,
-        # A number that is used for every element is one value.
-        count=count if backend.shape(problem.arrays[name]) else 1,
+        count=1 if single else count,
         position=position,
         value=int(value) if domain is CLASS_LABELS else float(value),
         domain=domain.text.replace("C-1", str(problem.classes - 1)),
@@ -96,25 +93,36 @@ def _parts(problem: Problem, fault: Fault, backend: Backend) -> tuple[str, str, 
     return fault.argument, f"must be {fault.domain}", given, remedy
 
 
-def _first(
-    problem: Problem, name: str, domain: Domain, condition: Expression, backend: Backend
-) -> tuple[tuple[int, ...], Any]:
-    """Find the first bad value in C order. Runs only once something is known to be wrong."""
-    import numpy as np
+def _first(problem: Problem, name: str, domain: Domain, backend: Backend) -> tuple[int, ...]:
+    """Find the first bad value: the first in C order of the rows, in its row the first class."""
+    if backend.has_kernels(problem) and problem.classes <= _MOST_CLASSES:
+        output = Output(name, problem.composite.fault_places[name], "first")
+        place = float(backend.run(problem, (output,))[name])
+        # Another thread may have written to the array since its values were counted.
+        return _position(problem, name, int(place) if place < math.inf else 0)
+    found = _search(problem, name, domain, backend)
+    if problem.axis is not None and problem.spans_classes(name):
+        found = np.moveaxis(found, problem.axis, -1)
+        return _position(problem, name, int(np.argmax(found)))
+    return _position(problem, name, int(np.argmax(found)) * max(problem.classes, 1))
 
-    given = np.asarray(backend.to_numpy(problem.arrays[name]))
+
+def _position(problem: Problem, name: str, place: int) -> tuple[int, ...]:
+    """Return the index of an element in an argument, given the number of its row and its class."""
+    row, index = divmod(place, max(problem.classes, 1))
+    position = [int(i) for i in np.unravel_index(row, problem.unit_shape)]
+    if problem.axis is not None and problem.spans_classes(name):
+        position.insert(problem.axis, index)
+    return tuple(position)
+
+
+def _search(problem: Problem, name: str, domain: Domain, backend: Backend) -> Any:
+    """Return which values of an argument are outside its domain, for libraries without kernels."""
     if domain is CLASS_LABELS:
-        found = _bad_labels(problem, given, backend)
-    else:
-        if problem.axis is not None and condition.kind is not Kind.ELEMENT:
-            condition = condition & is_label(problem.composite.symbols["targets"])
-        operations = backend.operations(backend, problem)
-        (result,) = tape(condition).run(backend.prepared(problem), operations)
-        found = backend.to_numpy(result)
-    if given.shape == ():
-        return (), given[()]
-    position = tuple(int(i) for i in np.unravel_index(int(np.argmax(found)), given.shape))
-    return position, given[position]
+        return _bad_labels(problem, np.asarray(backend.to_numpy(problem.arrays[name])), backend)
+    steps = tape(problem.composite.fault_elements[name])
+    (result,) = steps.run(backend.prepared(problem), backend.operations(backend, problem))
+    return backend.to_numpy(result)
 
 
 def _bad_labels(problem: Problem, labels: Any, backend: Backend) -> Any:
@@ -125,18 +133,3 @@ def _bad_labels(problem: Problem, labels: Any, backend: Backend) -> Any:
     if "where" in problem.arrays:
         found = found & backend.to_numpy(problem.arrays["where"])
     return found
-
-
-def _stack_level() -> int:
-    """Return the level at which the package was entered, so that warnings name user code."""
-    frame: FrameType | None = sys._getframe(1)
-    level = 1
-    while frame is not None and _is_ours(frame):
-        frame = frame.f_back
-        level += 1
-    return level
-
-
-def _is_ours(frame: FrameType) -> bool:
-    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    return package == "lossary" or frame.f_code.co_filename == GENERATED

@@ -9,6 +9,7 @@ sizes) is used as it is for the second.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +134,7 @@ class HostRecipe:
         self._pick = picker(problem.request.loss, self.leaves)
         self._views = views if any(views) else None
         self._number, self._array = backend.finishers(problem.dtype)
+        self._backend, self._problem = backend, problem.without_arrays()
         self._faults = [i for i, name in enumerate(reduced) if name.startswith("fault_")]
         self._gradients = [
             (True, stored.index(name)) if name in stored else (False, reduced.index(name))
@@ -164,13 +166,24 @@ class HostRecipe:
                 return None
             for place in faults:
                 if found[place]:
-                    return None
+                    self._report(arrays, found)
+                    break
             return (number(found[total] / factor),)
 
         return None if self._bound.stored or self._gradients else run
 
+    def _report(self, arrays: Sequence[Any], reduced: Sequence[float]) -> None:
+        """Report values outside their domains."""
+        problem = replace(self._problem, arrays=dict(zip(self.leaves, arrays, strict=True)))
+        counts = {
+            name: int(reduced[place])
+            for (name, *_), place in zip(problem.composite.faults, self._faults, strict=True)
+        }
+        faults.report(problem, counts, self._backend)
+
     def _run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
         """Return the value and the gradients, given arrays in the order of ``leaves``."""
+        given = arrays
         if self._views is not None:
             pairs = zip(self._views, arrays, strict=True)
             arrays = [x if view is None else view(x) for view, x in pairs]
@@ -178,9 +191,6 @@ class HostRecipe:
             stored, reduced = self._bound(arrays)
         except RuntimeError:  # a tensor that stands for another has no memory of its own
             return None
-        for place in self._faults:
-            if reduced[place]:
-                return None
         if self._stored_value is not None:
             value = self._array(stored[self._stored_value])
         else:
@@ -188,6 +198,10 @@ class HostRecipe:
             if factor == 0.0:
                 return None
             value = self._number(reduced[self._total] / factor)
+        for place in self._faults:
+            if reduced[place]:
+                self._report(given, reduced)
+                break
         if not self._gradients:
             return (value,)
         return (

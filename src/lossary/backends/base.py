@@ -198,14 +198,12 @@ class Backend:
         """Run, and report values outside their domains where values may be read."""
         if not self.may_check(problem):
             return self.run(problem, outputs)
-        counted = problem.fault_outputs()
-        results = self.run(problem, outputs + counted)
+        results = self.run(problem, outputs + problem.fault_outputs())
         try:
-            for output in counted:
-                results[output.name] = int(results[output.name])
+            counts = {name: int(results[f"fault_{name}"]) for name, *_ in problem.composite.faults}
         except (TypeError, ValueError):  # how a library that traces refuses to tell a value
             return results
-        faults.report(problem, results, self)
+        faults.report(problem, counts, self)
         return results
 
     def may_check(self, problem: Problem) -> bool:
@@ -357,6 +355,10 @@ class Backend:
         return self.cast(x, self.dtype_name(like))
 
     # --- kernels over host memory -------------------------------------------------------------
+    def has_kernels(self, problem: Problem) -> bool:
+        """Tell whether kernels run on a problem's arrays."""
+        return False
+
     def job(self, problem: Problem, outputs: tuple[Output, ...]) -> Job:
         """Return what a kernel has to do; for backends whose arrays are host memory."""
         raise NotImplementedError

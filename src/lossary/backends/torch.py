@@ -190,6 +190,10 @@ class TorchBackend(Backend):
             return None
         return fused_with_gradients(self, problem)
 
+    def has_kernels(self, problem: Problem) -> bool:
+        """Tell whether kernels run: on ordinary tensors in host memory."""
+        return has_compiler() and not problem.has_no_classes and self.readable(problem)
+
     def job(self, problem: Problem, outputs: tuple[Output, ...]) -> Job:
         """Return what a kernel has to do, in terms of host memory."""
         from lossary.kernels.memory import Job
@@ -245,7 +249,7 @@ class TorchBackend(Backend):
 
     def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Run the fused kernel on host tensors, torch operations on others."""
-        if problem.has_no_classes or not (has_compiler() and self.readable(problem)):
+        if not self.has_kernels(problem):
             return self.plain(problem, outputs)
         from lossary.kernels import host
 

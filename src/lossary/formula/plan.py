@@ -20,13 +20,18 @@ from lossary.formula.expression import LEAVES, Expression, Kind, walk
 from lossary.formula.lower import lower
 from lossary.formula.primitives import PRIMITIVES
 
-Role = Literal["store", "sum", "count", "minimum", "maximum"]
+Role = Literal["store", "sum", "count", "minimum", "maximum", "first"]
 REDUCTIONS = ("sum", "max")
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a kernel delivers: an expression stored per element, or reduced over everything."""
+    """What a kernel delivers: an expression stored per element, or reduced over everything.
+
+    The role "first" is for an expression that is 0 where an element or a row is searched for, or
+    the class in that row, and infinity elsewhere. It gives the place of the first: elements or
+    rows are numbered in C order, times the number of classes, plus the class.
+    """
 
     name: str
     expression: Expression

@@ -47,6 +47,11 @@ class ClassFrame(Frame):
         self.row, self.rounded = constants
         return self.add(totals, values, self.valid)
 
+    def place(self) -> Lanes:
+        """Return the places of the first classes of the block's rows."""
+        rows = self.first.to("f64").splat() + self.code.iota("f64")
+        return rows * self.size["classes"].to("f64").splat()
+
     # --- what layouts do differently ------------------------------------------------------
     def load_row(self, leaf: Expression) -> Lanes:
         """Read an array of row values for the block."""

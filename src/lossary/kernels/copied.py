@@ -40,6 +40,8 @@ def run(plan: Plan, job: Job, run_dense: Callable[[Job], dict[str, Any]]) -> dic
     }
     targets = {o.name: _class_last(results[o.name], o.expression.kind, job) for o in plan.stored}
     partials = np.empty((len(blocks), len(plan.reduced)), np.float64)
+    starts = [0, *itertools.accumulate(_extent(block, job.unit_shape) for block in blocks)]
+    places = [output.role == "first" for output in plan.reduced]
 
     def task(first: int, last: int) -> None:
         for number in range(first, last):
@@ -49,6 +51,7 @@ def run(plan: Plan, job: Job, run_dense: Callable[[Job], dict[str, Any]]) -> dic
                 target = targets[output.name]
                 target[block] = found[output.name].reshape(target[block].shape)
             partials[number] = [found[output.name] for output in plan.reduced]
+            partials[number, places] += starts[number] * math.prod(classes)
 
     if math.prod(job.shape) < PARALLEL_FROM:
         task(0, len(blocks))

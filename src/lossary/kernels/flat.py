@@ -48,6 +48,7 @@ class FlatKernel(Frame):
                 self, {name: short.select(pads[name], x) for name, x in addresses.items()}
             )
             values = {o.name: site.register(o.expression) for o in self.plan.outputs}
+            self._start = place
             kept = [(output, self._target(output, place)) for output in self.plan.stored]
             for output, target in kept:
                 stored = self.delivered(output, values[output.name])
@@ -65,6 +66,10 @@ class FlatKernel(Frame):
             return self.add(totals, values, part)
 
         return code.loop(stop, LANES, totals, body, start=start)
+
+    def place(self) -> Lanes:
+        """Return the places of sixteen elements."""
+        return self._start.to("f64").splat() + self.code.iota("f64")
 
     def _target(self, output: Output, place: Lanes) -> Lanes:
         return self.code.at(self.outputs[output.name], place, self.stored_type(output))

@@ -68,6 +68,7 @@ _TOTALS = {
     "count": Total(0.0, _add),
     "minimum": Total(math.inf, Registers.minimum),
     "maximum": Total(-math.inf, Registers.maximum),
+    "first": Total(math.inf, Registers.minimum),
 }
 
 
@@ -151,12 +152,18 @@ class Frame:
         for output, total in zip(self.plan.reduced, totals, strict=True):
             value = values[output.name]
             kind = _TOTALS[output.role]
+            if output.role == "first":
+                value = self.place() + value.to("f64")
             if output.role == "count":
                 value = value & part if part is not None else value
             elif part is not None:
                 value = part.select(value, kind.start)
             found.append(kind.combine(self.rows, total, value.to("f64")))
         return found
+
+    def place(self) -> Lanes:
+        """Return the places of the present elements, or of the first classes of rows."""
+        raise NotImplementedError
 
     # --- values ---------------------------------------------------------------------------
     def _constants(self) -> None:

@@ -35,7 +35,7 @@ _LAYOUTS: dict[str, type[Frame]] = {
     "rows": RowKernel,
 }
 _TYPES = {"float32": "f32", "float64": "f64"}
-_IDENTITY = {"sum": 0.0, "count": 0.0, "minimum": math.inf, "maximum": -math.inf}
+_IDENTITY = {"sum": 0.0, "count": 0.0, "minimum": math.inf, "maximum": -math.inf, "first": math.inf}
 _WORD = struct.Struct("=q")
 _RANGE = struct.Struct("=2q")
 _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
@@ -108,7 +108,9 @@ class BoundKernel:
     it returns. ``locate`` returns the address of an array's memory.
     """
 
-    def __init__(self, plan: Plan, job: Job, geometry: Geometry, locate: Locate | None = None) -> None:
+    def __init__(
+        self, plan: Plan, job: Job, geometry: Geometry, locate: Locate | None = None
+    ) -> None:
         self.leaves = [str(leaf.value) for leaf in plan.leaves]
         self.stored = [output.name for output in plan.stored]
         self.reduced = [output.name for output in plan.reduced]

@@ -32,6 +32,7 @@ COMBINE: dict[str, Callable[..., Any]] = {
     "count": np.add.reduce,
     "minimum": np.minimum.reduce,
     "maximum": np.maximum.reduce,
+    "first": np.minimum.reduce,
 }
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
@@ -82,6 +83,10 @@ class Geometry:
 def geometry_of(plan: Plan, job: Job) -> Geometry | None:
     """Return how a kernel reads a job's arrays as they are; None if it cannot."""
     order = _order(_full(plan, job), len(job.shape))
+    if any(output.role == "first" for output in plan.outputs):
+        rows = order_of(order, Kind.ROW, job)
+        if rows != tuple(sorted(rows)):  # places are counted in C order
+            return None
     for leaf in plan.leaves:
         x = job.arrays[str(leaf.value)]
         if x.ndim == 0:
