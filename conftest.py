@@ -26,8 +26,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def _registry_restored() -> Iterator[None]:
+    from lossary.families import load_all
     from lossary.registry import REGISTRY
 
+    load_all()
     before = dict(REGISTRY)
     yield
     REGISTRY.clear()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from imports import imported
@@ -74,6 +76,51 @@ def test_import_loads_no_array_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def _loaded(code: str) -> set[str]:
+    """Return the modules that a process has after some code."""
+    code = f"import sys\n{code}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_import_loads_nothing_for_each_loss() -> None:
+    loaded = _loaded("import lossary")
+    own = {name for name in loaded if name.partition(".")[0] == "lossary"}
+    assert own == {"lossary", "lossary.errors", "lossary.index", "lossary.options"}
+    assert not loaded & {"importlib.metadata", "numpy"}
+
+
+def test_a_loss_loads_its_family_alone() -> None:
+    loaded = _loaded("from lossary import hinge_loss")
+    families = {name for name in loaded if name.startswith("lossary.losses.")}
+    assert families == {"lossary.losses.margin"}
+    assert not loaded & {"importlib.metadata", "lossary.adapters", "lossary.plotting", "llvmlite"}
+
+
+def test_type_checkers_know_the_public_names() -> None:
+    """What ``__init__`` imports for them are the names that it loads."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    imports = (item for item in ast.walk(tree) if isinstance(item, ast.ImportFrom))
+    told = {alias.asname for item in imports for alias in item.names} - {None}
+    losses = set(lossary.losses.__all__)
+    assert told | losses | {"__version__"} == set(lossary.__all__)
+    for name in lossary.__all__:
+        assert getattr(lossary, name) is getattr(lossary, name)
+
+
+def test_every_module_is_an_attribute() -> None:
+    loaded = _loaded("import lossary; lossary.problem; lossary.adapters")
+    assert {"lossary.problem", "lossary.adapters"} <= loaded
+
+
+@pytest.mark.parametrize("module", [lossary, lossary.losses, lossary.adapters])
+def test_what_is_not_there_is_told_as_python_does(module: ModuleType) -> None:
+    for name in ("no_such_loss", "__no_such__"):
+        told = f"module {module.__name__!r} has no attribute {name!r}"
+        with pytest.raises(AttributeError, match=re.escape(told)):
+            getattr(module, name)
+
+
 def test_an_array_loads_only_its_backend() -> None:
     pytest.importorskip("torch")
     code = (
@@ -113,9 +160,12 @@ def perceptron_loss(inputs: Expression, targets: Expression) -> Expression:
     code = (
         "import lossary; f = lossary.get_loss('perceptron_loss').function; "
         "print(f([-1.0, 1.0], [1.0, 1.0]), lossary.grad(f)([-1.0], [1.0]), "
-        "any(x.name == 'perceptron_loss' for x in lossary.list_losses()))"
+        "any(x.name == 'perceptron_loss' for x in lossary.list_losses()), "
+        "'perceptron_loss' in lossary.__all__, 'Formula::' in f.__doc__)"
     )
-    assert _run(copy, code).strip() == "[1. 0.] [-1.] True"
+    assert _run(copy, code).strip() == "[1. 0.] [-1.] True True True"
+    code = "from lossary import perceptron_loss; print(perceptron_loss(-2.0, 1.0))"
+    assert _run(copy, code).strip() == "2.0"
 
 
 def test_a_backend_is_one_file(copy: Path) -> None:
@@ -164,3 +214,4 @@ def test_type_checkers_see_the_signatures() -> None:
     stubs = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(stubs)
     assert stubs.STUB.read_text(encoding="utf-8") == stubs.stub(), "run tools/stubs.py"
+    assert stubs.INDEX.read_text(encoding="utf-8") == stubs.index(), "run tools/stubs.py"

@@ -1,9 +1,9 @@
-"""Write the type stub of the losses: their signatures as type checkers and editors see them.
+"""Write the type stub of the losses, and the index of the modules that they are in.
 
     python tools/stubs.py
 
-The functions are built at import from their formulas; the stub spells the same signatures out. A
-test holds it to the registry.
+The functions are built from their formulas when their module is loaded; the stub spells the same
+signatures out for type checkers and editors. A test holds both files to the registry.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from pathlib import Path
 
 import lossary
 
-STUB = Path(__file__).resolve().parent.parent / "src" / "lossary" / "losses" / "__init__.pyi"
+PACKAGE = Path(__file__).resolve().parent.parent / "src" / "lossary"
+STUB = PACKAGE / "losses" / "__init__.pyi"
+INDEX = PACKAGE / "index.py"
 
 HEADER = """\
 # Written by tools/stubs.py from the registry.
@@ -46,6 +48,15 @@ def stub() -> str:
     losses = sorted(lossary.list_losses(), key=lambda loss: loss.name)
     names = "".join(f'    "{loss.name}",\n' for loss in losses)
     return f"{HEADER}{''.join(map(function, losses))}\n__all__ = [\n{names}]\n"
+
+
+def index() -> str:
+    """Return the text of the index."""
+    losses = sorted(lossary.list_losses(), key=lambda loss: loss.name)
+    homes = ((loss.name, loss.formula.__module__.rpartition(".")[2]) for loss in losses)
+    entries = "".join(f'    "{name}": "{module}",\n' for name, module in homes)
+    heading = "The module of ``lossary.losses`` that defines each loss. Written by tools/stubs.py."
+    return f'"""{heading}"""\n\nINDEX = {{\n{entries}}}\n'
 
 
 def function(loss: lossary.Loss) -> str:
@@ -81,3 +92,4 @@ def literal(value: object) -> str:
 
 if __name__ == "__main__":
     STUB.write_text(stub(), encoding="utf-8")
+    INDEX.write_text(index(), encoding="utf-8")

@@ -1,54 +1,111 @@
 """Loss functions: one contract, any array, any trainer."""
 
-from importlib.metadata import PackageNotFoundError, version
+from __future__ import annotations
 
-from lossary import adapters, losses
-from lossary.derivatives import grad, value_and_grad, value_grad_hess
-from lossary.errors import (
-    DomainWarning,
-    LossaryError,
-    LossaryImportError,
-    LossaryTypeError,
-    LossaryValueError,
-)
-from lossary.kernels.threads import get_num_threads, set_num_threads
-from lossary.losses import *  # noqa: F403 - the losses are the public names
-from lossary.options import options, set_options
-from lossary.plotting import plot
-from lossary.record import Loss
-from lossary.registry import get_loss, list_losses, loss
-from lossary.summary import Summary, summarize
+import importlib
+from typing import TYPE_CHECKING, Any
 
-try:
-    __version__ = version("lossary")
-except PackageNotFoundError:  # a source tree that was not installed
-    __version__ = "0+unknown"
+from lossary.index import INDEX
 
-__all__ = [
-    "DomainWarning",
-    "Loss",
-    "LossaryError",
-    "LossaryImportError",
-    "LossaryTypeError",
-    "LossaryValueError",
-    "Summary",
-    "__version__",
-    "adapters",
-    "get_loss",
-    "get_num_threads",
-    "grad",
-    "list_losses",
-    "loss",
-    "options",
-    "plot",
-    "set_num_threads",
-    "set_options",
-    "summarize",
-    "value_and_grad",
-    "value_grad_hess",
-    *losses.__all__,
-]
+# The function must be bound here before anything else loads its module of the same name.
+from lossary.options import options as options
+from lossary.options import set_options as set_options
+
+#: Public names but for the losses, each with the module that is loaded when it is asked for.
+_HOME = {
+    "DomainWarning": "errors",
+    "Loss": "record",
+    "LossaryError": "errors",
+    "LossaryImportError": "errors",
+    "LossaryTypeError": "errors",
+    "LossaryValueError": "errors",
+    "Summary": "summary",
+    "get_loss": "registry",
+    "get_num_threads": "kernels.threads",
+    "grad": "derivatives",
+    "list_losses": "registry",
+    "loss": "registry",
+    "options": "options",
+    "plot": "plotting",
+    "set_num_threads": "kernels.threads",
+    "set_options": "options",
+    "summarize": "summary",
+    "value_and_grad": "derivatives",
+    "value_grad_hess": "derivatives",
+}
+
+if TYPE_CHECKING:
+    from lossary import adapters as adapters
+    from lossary.derivatives import grad as grad
+    from lossary.derivatives import value_and_grad as value_and_grad
+    from lossary.derivatives import value_grad_hess as value_grad_hess
+    from lossary.errors import DomainWarning as DomainWarning
+    from lossary.errors import LossaryError as LossaryError
+    from lossary.errors import LossaryImportError as LossaryImportError
+    from lossary.errors import LossaryTypeError as LossaryTypeError
+    from lossary.errors import LossaryValueError as LossaryValueError
+    from lossary.kernels.threads import get_num_threads as get_num_threads
+    from lossary.kernels.threads import set_num_threads as set_num_threads
+    from lossary.losses import *  # noqa: F403 - the losses are the public names
+    from lossary.plotting import plot as plot
+    from lossary.record import Loss as Loss
+    from lossary.registry import get_loss as get_loss
+    from lossary.registry import list_losses as list_losses
+    from lossary.registry import loss as loss
+    from lossary.summary import Summary as Summary
+    from lossary.summary import summarize as summarize
+
+    __all__: list[str]
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Load what is asked for; Python calls this for names that are not there yet."""
+        if name == "__version__":
+            value = _version()
+        elif name == "__all__":
+            return _public_names()
+        elif name in _HOME:
+            value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        else:
+            value = _loss_or_module(name)
+        globals()[name] = value
+        return value
+
+
+def _public_names() -> list[str]:
+    """Return the names of ``from lossary import *``: those of all losses need their modules."""
+    from lossary import losses
+
+    return sorted([*_HOME, *losses.__all__, "__version__", "adapters"])
+
+
+def _loss_or_module(name: str) -> Any:
+    """Return a loss, or a module of the package, by its name."""
+    if not name.startswith("_"):
+        if name not in INDEX:
+            try:
+                return importlib.import_module(f"{__name__}.{name}")
+            except ModuleNotFoundError as error:
+                if error.name != f"{__name__}.{name}":
+                    raise
+        from lossary import registry
+
+        found = registry.built_in(name)
+        if found is not None:
+            return found.function
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("lossary")
+    except PackageNotFoundError:  # a source tree that was not installed
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "domains", "errors", "formula"])
+    return sorted([*_public_names(), "domains", "errors", "formula"])

@@ -104,8 +104,6 @@ def _variant(loss: Loss, structure: Mapping[str, object]) -> Composite:
 
 def complete_docstring(loss: Loss, written: str) -> str:
     """Add to a docstring what the registry knows: formula, tail, returns, errors, source."""
-    if not written:
-        written = f"{loss.name.replace('_', ' ').capitalize()}."
     head, sections = _split(written)
     formula = formula_text(loss).replace(", with ", "\n    with ")
     head += f"\n\nFormula::\n\n    {formula}"

@@ -66,7 +66,7 @@ class Loss:
     smooth: bool | None = None
     lipschitz: float | None = None
     differences: dict[str, str] = field(default_factory=dict)
-    function: Callable[..., Any] = field(init=False, repr=False)
+    _function: Callable[..., Any] = field(init=False, repr=False)
     bind: Callable[..., Request] = field(init=False, repr=False)
     #: Text that stands for this loss and no other, in every process that it goes to.
     identity: str = field(init=False, repr=False)
@@ -90,10 +90,23 @@ class Loss:
         """Domain of the targets."""
         return self.domains.get("targets", REAL)
 
+    @cached_property
+    def function(self) -> Callable[..., Any]:
+        """The public function; its docstring, which shows the formula, is completed here."""
+        from lossary.documentation import complete_docstring
+
+        self._function.__doc__ = complete_docstring(self, self._written)
+        return self._function
+
     @property
     def summary(self) -> str:
         """First line of the documentation."""
-        return (self.function.__doc__ or self.name).strip().splitlines()[0]
+        return self._written.splitlines()[0]
+
+    @property
+    def _written(self) -> str:
+        """The docstring as written at the formula."""
+        return inspect.getdoc(self.formula) or f"{self.name.replace('_', ' ').capitalize()}."
 
     @property
     def takes_labels(self) -> bool:

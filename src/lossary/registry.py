@@ -7,7 +7,6 @@ public function, with an exact signature, and everything else is derived when it
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import inspect
 import itertools
@@ -18,8 +17,8 @@ from types import FunctionType
 from typing import Any, ParamSpec, Protocol, overload
 from weakref import WeakValueDictionary
 
+from lossary import families
 from lossary.definition import Definition
-from lossary.documentation import complete_docstring
 from lossary.domains import (
     CLASS_LABELS,
     CLASSES_OR_PROBABILITIES,
@@ -189,7 +188,7 @@ def loss(
         _check_name(record)
         _make_functions(record, os.urandom(16).hex())
         REGISTRY[record.name] = record
-        return record.function
+        return record._function
 
     if formula is not None and not callable(formula):
         msg = "loss"
@@ -226,10 +225,12 @@ def get_loss(name: str | Callable[..., Any]) -> Loss:
     if not isinstance(name, str) and not callable(name):
         msg = "get_loss"
         raise type_error(msg, "name", "must be the name of a loss or its function", shown(name))
-    found = REGISTRY.get(name) if isinstance(name, str) else _record_of(name)
+    found = _record_named(name) if isinstance(name, str) else _record_of(name)
     if found is not None:
         return found
     spelled = name if isinstance(name, str) else getattr(name, "__name__", shown(name))
+    import difflib
+
     close = difflib.get_close_matches(spelled, REGISTRY, n=3)
     remedy = f"Did you mean {' or '.join(close)}?" if close else "See lossary.list_losses()."
     msg = "get_loss"
@@ -245,6 +246,7 @@ def list_losses() -> tuple[Loss, ...]:
     >>> "hinge_loss" in [item.name for item in lossary.list_losses()]
     True
     """
+    families.load_all()
     return LossList(sorted(REGISTRY.values(), key=lambda item: (item.family, item.name)))
 
 
@@ -260,6 +262,25 @@ class LossList(tuple[Loss, ...]):
             lines.append(family)
             lines += [f"  {item.name:{width}}  {item.summary}" for item in losses]
         return "\n".join(lines) or "()"
+
+
+def _record_named(name: str) -> Loss | None:
+    """Return the latest loss of a name; those of the package are loaded when they are asked for."""
+    if name not in REGISTRY:
+        families.load(name)
+    return REGISTRY.get(name)
+
+
+def built_in(name: str) -> Loss | None:
+    """Return the loss of the package that has this name."""
+    record = _record_named(name)
+    return record if record is not None and _is_built_in(record) else None
+
+
+def built_in_names() -> list[str]:
+    """Return the names of all losses of the package."""
+    families.load_all()
+    return sorted(name for name, record in REGISTRY.items() if _is_built_in(record))
 
 
 def _public_signature(declared: Definition, reduction: str, targets: Domain) -> inspect.Signature:
@@ -315,20 +336,24 @@ def _make_functions(record: Loss, identity: str) -> None:
     function: Any = namespace[record.name]
     function.__module__ = _PUBLIC if _is_built_in(record) else record.formula.__module__
     function.__qualname__ = record.formula.__qualname__
-    object.__setattr__(record, "function", function)
+    object.__setattr__(record, "_function", function)
     object.__setattr__(record, "bind", namespace["_bind"])
     # A notebook shows a function by this attribute, as it shows the record.
     function._repr_latex_ = record._repr_latex_
-    function.__doc__ = complete_docstring(record, inspect.getdoc(record.formula) or "")
+    function.__doc__ = record.formula.__doc__
     _attach_declaration(record, identity)
     object.__setattr__(record, "identity", identity)
     BY_IDENTITY[identity] = record
+    if not _is_built_in(record):
+        # Shows whether it can be traced. Formulas of the package are traced when they are used.
+        _ = record.function
 
 
 def _check_name(record: Loss) -> None:
     """Raise if a loss of a user's has the name of one of the package; of one's own it may."""
     known = REGISTRY.get(record.name)
-    if known is not None and _is_built_in(known) and not _is_built_in(record):
+    own = record.name in families.INDEX or (known is not None and _is_built_in(known))
+    if own and not _is_built_in(record):
         given = "that of a loss of the package"
         remedy = "Choose another: adapters and the command line find losses by their names."
         raise value_error(record.name, "the formula", "must have a name of its own", given, remedy)
@@ -353,7 +378,7 @@ def _attach_declaration(record: Loss, identity: str) -> None:
     def declaration() -> tuple[str, dict[str, Any]]:
         return identity, declared
 
-    function: Any = record.function
+    function: Any = record._function
     declaration.__module__ = function.__module__
     declaration.__qualname__ = f"{function.__qualname__}._declaration"
     function._declaration = declaration
@@ -361,7 +386,7 @@ def _attach_declaration(record: Loss, identity: str) -> None:
 
 def reduced(record: Loss) -> tuple[Callable[..., Loss], tuple[Any, ...]]:
     """Return what copies and pickles restore a loss from."""
-    declaration = record.function._declaration  # type: ignore[attr-defined]
+    declaration = record._function._declaration  # type: ignore[attr-defined]
     if _is_importable(record.formula):  # a loss made without the decorator's @
         return _restored, declaration()
     return _restored_from, (declaration,)
@@ -389,7 +414,7 @@ def _restored(identity: str, declared: dict[str, Any]) -> Loss:
 def _record_of(function: Callable[..., Any]) -> Loss | None:
     """Return the loss that a public function, or a copy of it made by a pickler, computes."""
     record = function.__globals__.get("_loss") if isinstance(function, FunctionType) else None
-    if isinstance(record, Loss) and record.function.__code__ == function.__code__:
+    if isinstance(record, Loss) and record._function.__code__ == function.__code__:
         return record
     return None
 

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from types import ModuleType
-
-from lossary.adapters._initial_score import initial_score
+from typing import TYPE_CHECKING, Any
 
 _LIBRARIES = sorted(item.name for item in pkgutil.iter_modules(__path__) if item.name[0] != "_")
 
 __all__ = ["initial_score", *_LIBRARIES]
 
+if TYPE_CHECKING:
+    from lossary.adapters._initial_score import initial_score
 
-def __getattr__(name: str) -> ModuleType:
+
+def __getattr__(name: str) -> Any:
     if name in _LIBRARIES:
         return importlib.import_module(f"{__name__}.{name}")
+    if name == "initial_score":
+        from lossary.adapters import _initial_score
+
+        return _initial_score.initial_score
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
 

@@ -33,6 +33,7 @@ class LossModule(torch.nn.Module):
     ) -> None:
         super().__init__()
         self._loss = get_loss(loss)
+        self._function = self._loss.function
         check_parameters(_FUNCTION, self._loss, parameters, _FURTHER)
         self.reduction = reduction
         self._names = tuple(parameters)
@@ -48,7 +49,7 @@ class LossModule(torch.nn.Module):
     def _forward(self, arrays: tuple[Any, ...], weights: Any, where: Any) -> torch.Tensor:
         """Return the loss of predictions and targets (or whatever arrays the loss takes)."""
         parameters = {name: getattr(self, name) for name in self._names}
-        result: torch.Tensor = self._loss.function(
+        result: torch.Tensor = self._function(
             *arrays, reduction=self.reduction, weights=weights, where=where, **parameters
         )
         return result
