@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,11 +36,21 @@ int main(void) {
 
 @dataclass(frozen=True)
 class Call:
-    """A kernel's name, its module's text, and its arguments: integers, numbers and arrays."""
+    """A kernel's name, its module's text, and its arguments: integers, numbers and arrays.
+
+    Words, a tuple, are one argument: the address of integers and numbers of eight bytes, and of the
+    addresses of arrays.
+    """
 
     name: str
     text: str
     arguments: tuple[Any, ...]
+
+    @property
+    def arrays(self) -> list[Any]:
+        """The arrays among the arguments, those among words too."""
+        given = [x for a in self.arguments for x in (a if isinstance(a, tuple) else (a,))]
+        return [x for x in given if isinstance(x, np.ndarray)]
 
 
 def missing() -> str:
@@ -55,7 +66,7 @@ def run(calls: list[Call], folder: Path) -> list[list[Any]]:
         object_file.write_bytes(compiler.object_code(call.text, *TARGET))
         objects.append(object_file)
         declared[call.name] = ", ".join(map(_kind, call.arguments))
-        memory += [x for x in call.arguments if isinstance(x, np.ndarray)]
+        memory += call.arrays
         body.append(_statements(call))
     source = folder / "program.c"
     declarations = [f"void {name}({kinds});\n" for name, kinds in declared.items()]
@@ -67,32 +78,44 @@ def run(calls: list[Call], folder: Path) -> list[list[Any]]:
     results: list[list[Any]] = []
     for call in calls:
         results.append([])
-        for x in call.arguments:
-            if isinstance(x, np.ndarray):
-                results[-1].append(np.frombuffer(out[: x.nbytes], x.dtype).reshape(x.shape))
-                out = out[x.nbytes :]
+        for x in call.arrays:
+            results[-1].append(np.frombuffer(out[: x.nbytes], x.dtype).reshape(x.shape))
+            out = out[x.nbytes :]
     assert out == b""
     return results
 
 
 def _kind(argument: Any) -> str:
-    if isinstance(argument, np.ndarray):
+    if isinstance(argument, np.ndarray | tuple):
         return "void *"
     return "double" if isinstance(argument, float) else "int64_t"
 
 
 def _statements(call: Call) -> str:
-    lines, names = [], []
+    lines: list[str] = []
+    arrays: list[tuple[str, int]] = []
+
+    def spelled(argument: Any) -> str:
+        if not isinstance(argument, np.ndarray):
+            return repr(argument)
+        name = f"a{len(arrays)}"
+        arrays.append((name, argument.nbytes))
+        lines.append(f"    void *{name} = given({argument.nbytes});\n")
+        return name
+
+    def word(argument: Any) -> str:
+        if isinstance(argument, float):
+            return hex(struct.unpack("Q", struct.pack("d", argument))[0])
+        return f"(int64_t){spelled(argument)}"
+
+    names = []
     for k, argument in enumerate(call.arguments):
-        if isinstance(argument, np.ndarray):
-            lines.append(f"    void *a{k} = given({argument.nbytes});\n")
-            names.append(f"a{k}")
+        if isinstance(argument, tuple):
+            words = ", ".join(map(word, argument))
+            lines.append(f"    int64_t w{k}[] = {{{words}}};\n")
+            names.append(f"w{k}")
         else:
-            names.append(repr(argument))
+            names.append(spelled(argument))
     lines.append(f"    {call.name}({', '.join(names)});\n")
-    lines += [
-        f"    fwrite(a{k}, 1, {argument.nbytes}, stdout);\n"
-        for k, argument in enumerate(call.arguments)
-        if isinstance(argument, np.ndarray)
-    ]
+    lines += [f"    fwrite({name}, 1, {size}, stdout);\n" for name, size in arrays]
     return "  {\n" + "".join(lines) + "  }\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from assertions import assert_close
 from loops import DTYPES, below, loop_text, runnable
+from processors import NARROW, WIDE, can_run, digits
 
 import lossary
 from lossary import flow
@@ -36,15 +36,6 @@ for _kind in ("f32", "f64"):
     ]
 CASES.append(("widened", halves.widened, ("i16",), "f32"))
 NAMES = [f"{name}_{'_'.join(types)}" for name, _, types, _ in CASES]
-
-
-def can_run(cpu: str) -> bool:
-    """Tell if this machine runs code for a processor."""
-    if platform.machine() not in ("x86_64", "AMD64"):
-        return False
-    features = compiler.processor()[1].split(",")
-    needed = {"x86-64-v3": ["avx2", "fma", "f16c"], "x86-64-v4": ["avx512vl", "avx512dq"]}
-    return all(f"+{name}" in features for name in needed[cpu])
 
 
 @functools.cache
@@ -72,13 +63,6 @@ def arguments(types: tuple[str, ...], result: str, size: int) -> tuple[Any, ...]
     return x[0].size, *x, np.zeros(x[0].size, DTYPES[result])
 
 
-def digits(x: Any) -> Any:
-    """Return the bits of numbers, those of NaN all the same."""
-    if x.dtype == np.uint16:
-        x = (x.astype(np.uint32) << 16).view(np.float32)
-    return np.where(np.isnan(x), np.nan, x).view(f"u{x.itemsize}")
-
-
 def run_here(text: str, given: tuple[Any, ...], *target: str) -> Any:
     out = given[-1].copy()
     loop = runnable(text, len(given) - 1, *target)
@@ -91,7 +75,7 @@ def test_vectors_of_any_width_give_the_same_bits(case: Any) -> None:
     _, function, types, result = case
     text, given = loop_text(function, types, result), arguments(types, result, 500)
     expected = run_here(text, given)
-    ran = [cpu for cpu in ("x86-64-v3", "x86-64-v4") if can_run(cpu)]
+    ran = [cpu for cpu in (NARROW, WIDE) if can_run(cpu)]
     if not ran:
         pytest.skip("this machine runs no code for another processor")
     for cpu in ran:
@@ -101,8 +85,8 @@ def test_vectors_of_any_width_give_the_same_bits(case: Any) -> None:
 def test_vectors_are_as_wide_as_the_processor_has_them() -> None:
     text = loop_text(functions.exp, ("f32",), "f32")
     linux = "x86_64-unknown-linux-gnu"
-    assert "zmm" in compiler.assembly(text, "x86-64-v4", "", linux)
-    narrow = compiler.assembly(text, "x86-64-v3", "", linux)
+    assert "zmm" in compiler.assembly(text, WIDE, "", linux)
+    narrow = compiler.assembly(text, NARROW, "", linux)
     assert "ymm" in narrow
     assert "zmm" not in narrow
 

@@ -1,9 +1,9 @@
 """Kernels in which the lanes of an element are sixteen neighbouring rows.
 
 ``ColumnKernel`` is for a class axis that is not the last in memory: arrays are (outer, classes,
-inner), and sixteen neighbours along ``inner`` are a block. ``ShortRowKernel`` is for a last axis
-of few classes: the rows of a block are transposed into scratch memory, where they are columns,
-and outputs are transposed back from there.
+inner), and sixteen neighbours along ``inner`` are a block. ``ShortRowKernel`` is for few classes
+and an ``inner`` below sixteen, such as 1, where the class axis is the last: the rows of a block are
+transposed into scratch memory, where they are columns, and outputs are transposed back from there.
 
 The last block of a row of blocks begins so early that it is whole. It computes some rows again,
 and neither stores nor counts them.
@@ -152,7 +152,7 @@ class _LabelSite(Site):
 class ShortRowKernel(ColumnKernel):
     """Writes a loop over blocks of sixteen rows of few classes, at least sixteen of them."""
 
-    sizes: ClassVar[tuple[str, ...]] = ("size", "classes", "rows")
+    sizes: ClassVar[tuple[str, ...]] = ("size", "classes", "rows", "inner")
 
     def __init__(self, plan: Plan, form: Form) -> None:
         super().__init__(plan, form)
@@ -179,8 +179,23 @@ class ShortRowKernel(ColumnKernel):
         self.valid = self.code.iota() >= begin - self.first
         self.stride = self.code.constant(LANES, "i64", 1)
         self.base = self.code.constant(0, "i64", 1)
-        self._in_rows = self.code.iota() * self.size["classes"].splat()
-        self._begin = self.first * self.size["classes"]
+        self._find_in_memory()
+
+    def _find_in_memory(self) -> None:
+        """Find the first class of each row of a block: its row may be one of another ``outer``."""
+        classes, inner = self.size["classes"], self.size["inner"]
+        outer = self.first // inner
+        along = (self.first - outer * inner).to("i32") + self.code.iota("i32")
+        # The numbers are below 32, so the quotient rounds to no other integer. Processors divide
+        # no vectors of integers.
+        after = (along.to("f32") / inner.to("f32")).to("i32").to("i64")
+        self._begin = outer * inner * classes
+        self._rows = along.to("i64") + after * (inner * (classes - 1))
+
+    def _at(self, array: Lanes, index: Lanes, type_: str) -> Lanes:
+        """Return the addresses of one class of the rows of a block."""
+        start = self.code.at(array, self._begin + index * self.size["inner"], type_)
+        return self.code.at(start, self._rows, type_)
 
     def block(self, totals: list[Lanes]) -> list[Lanes]:
         """Transpose the rows of a block, compute, and transpose the outputs back."""
@@ -189,8 +204,7 @@ class ShortRowKernel(ColumnKernel):
         def fetch(index: Lanes, _: list[Lanes]) -> list[Lanes]:
             for leaf in self._leaves:
                 type_ = self.leaf_type(leaf)
-                array = code.at(self.arrays[str(leaf.value)], self._begin + index, type_)
-                addresses = code.at(array, self._in_rows, type_)
+                addresses = self._at(self.arrays[str(leaf.value)], index, type_)
                 given = self.converted(leaf, code.gather(addresses, type_, every, 0), self.elements)
                 given = given.to("i8") if given.type == "mask" else given
                 target = code.at(self._tiles[str(leaf.value)], index * LANES, given.type)
@@ -204,8 +218,8 @@ class ShortRowKernel(ColumnKernel):
                     code.at(tile, index * LANES, self.form.compute), self.form.compute
                 )
                 value = self.delivered(output, given)
-                array = code.at(self.outputs[output.name], self._begin + index, value.type)
-                code.scatter(value, code.at(array, self._in_rows, value.type), self.valid)
+                addresses = self._at(self.outputs[output.name], index, value.type)
+                code.scatter(value, addresses, self.valid)
             return []
 
         code.loop(self.size["classes"], 1, [], fetch)

@@ -109,15 +109,16 @@ def geometry_of(plan: Plan, job: Job) -> Geometry | None:
 def _class_geometry(
     outer: int, classes: int, inner: int, order: tuple[int, ...]
 ) -> Geometry | None:
-    if inner != 1:
-        if inner < LANES:
-            return None
+    if inner >= LANES:
         units = outer * -(-inner // LANES)
         sizes: tuple[int, ...] = (units, classes, inner)
         return Geometry("columns", sizes, _step(classes * LANES), order)
-    if classes <= SHORT and outer >= LANES:
-        sizes = (-(-outer // LANES), classes, outer)
+    rows = outer * inner
+    if classes <= SHORT and rows >= LANES:
+        sizes = (-(-rows // LANES), classes, rows, inner)
         return Geometry("short rows", sizes, _step(classes * LANES), order)
+    if inner != 1:
+        return None
     height = max(1, min(LANES, BLOCK // max(classes, 1)))
     sizes = (-(-outer // height), classes, outer, height)
     return Geometry("rows", sizes, _step(classes * height), order)

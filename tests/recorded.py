@@ -1,0 +1,143 @@
+"""Kernels that calls of losses run, compiled for any processor, with their arrays."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from cases import Case
+from stress import stress_cases
+
+import lossary
+from lossary import derivatives, flow
+from lossary.formula.plan import Plan
+from lossary.kernels import compile as compiler
+from lossary.kernels import host
+from lossary.kernels.memory import Geometry, Job, storage
+from lossary.recipe import Book
+
+#: How many rows and classes there are, and how they lie in memory, in each layout.
+LAYOUTS: dict[str, tuple[int, int]] = {
+    "flat": (300, 1),
+    "rows": (37, 83),
+    "short rows": (37, 5),
+    "short inner": (36, 5),
+    "columns": (37, 5),
+}
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+#: What the numbers of a case are written in before they become float16 or bfloat16.
+_WRITTEN = {"float64": "float64"}
+_HALF = {"bfloat16": np.dtype(ml_dtypes.bfloat16)}
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A kernel that a call has bound to its arrays."""
+
+    plan: Plan
+    job: Job
+    geometry: Geometry
+
+    def text(self, name: str = "kernel") -> str:
+        """Return the kernel in LLVM's language, under a name."""
+        form = host.form_of(self.plan, self.job)
+        text = host._LAYOUTS[self.geometry.layout](self.plan, form).text()
+        return text.replace("@kernel(", f"@{name}(")
+
+    def words(self) -> tuple[Any, ...]:
+        """Return the kernel's words; arrays stand for their addresses."""
+        leaves = [np.ascontiguousarray(self.job.arrays[str(x.value)]) for x in self.plan.leaves]
+        stored = [
+            np.zeros(self.job.shape_of(o.expression.kind), storage(self.job.dtypes[o.name]))
+            for o in self.plan.stored
+        ]
+        numbers = [float(self.job.numbers[name]) for name in self.plan.parameters]
+        partials = np.zeros((self.geometry.chunks, len(self.plan.reduced)))
+        sizes = (0, self.geometry.chunks, *self.geometry.sizes, self.geometry.step)
+        return (*sizes, *leaves, *stored, *numbers, partials)
+
+    def run(self, *target: str) -> list[np.ndarray]:
+        """Return the arrays among the words after a run on a processor."""
+        words = self.words()
+        code = compiler.linked(compiler.object_code(self.text(), *target), "kernel")
+        code.function(host._FUNCTION)(b"".join(map(_word, words)))
+        return [x for x in words if isinstance(x, np.ndarray)]
+
+
+def _word(word: Any) -> bytes:
+    if isinstance(word, np.ndarray):
+        return struct.pack("=q", word.ctypes.data)
+    return struct.pack("=d" if isinstance(word, float) else "=q", word)
+
+
+class _Recorded(Exception):
+    pass
+
+
+def recorded(call: Callable[[], Any]) -> Kernel:
+    """Return the kernel that a call would run first."""
+    found: list[Kernel] = []
+
+    def bind(plan: Plan, job: Job, geometry: Geometry, *_: Any) -> None:
+        found.append(Kernel(plan, job, geometry))
+        raise _Recorded
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(host, "BoundKernel", bind)
+        patch.setattr(flow, "_recipes", Book())
+        patch.setattr(derivatives, "_recipes", Book())
+        with pytest.raises(_Recorded):
+            call()
+    return found[0]
+
+
+def cases(layout: str, dtype: str) -> Iterator[Case]:
+    """Yield every loss and variant that has a layout, with hard arguments of a dtype."""
+    rows, classes = LAYOUTS[layout]
+    for case in stress_cases(_WRITTEN.get(dtype, "float32"), rows, rows, classes):
+        if (layout == "flat") is (case.loss.axis is None):
+            yield case
+
+
+def _with_inner_axis(x: np.ndarray) -> np.ndarray:
+    """Cut rows into nines of four that lie side by side."""
+    x = x.reshape(9, 4, *x.shape[1:])
+    return np.ascontiguousarray(x if x.ndim == 2 else np.moveaxis(x, 2, 1))
+
+
+def calls(case: Case, layout: str, dtype: str) -> dict[str, Callable[[], Any]]:
+    """Return calls that compute all there is: all derivatives, and the weighted mean."""
+    with np.errstate(all="ignore"):
+        arrays = tuple(
+            x.astype(_HALF.get(dtype, dtype)) if x.dtype.kind == "f" else x for x in case.arrays
+        )
+    options = dict(case.parameters)
+    shape = arrays[0].shape
+    if case.loss.axis is not None:
+        shape = shape[:1]
+        if layout == "columns":
+            arrays, options["axis"] = tuple(np.ascontiguousarray(x.T) for x in arrays), 0
+        elif layout == "short inner":
+            shape = (9, 4)
+            given = [x.reshape(9, 4, *x.shape[1:]) for x in arrays]
+            arrays = tuple(
+                np.ascontiguousarray(np.moveaxis(x, 2, 1)) if x.ndim > 2 else x for x in given
+            )
+            options["axis"] = 1
+        else:
+            options["axis"] = -1
+    random = np.random.default_rng(1)
+    weights = random.uniform(0.5, 2, shape).astype(arrays[0].dtype)
+    where = random.random(shape) < 0.8
+    every = lossary.value_grad_hess(case.loss.function, case.floats)
+    first = lossary.value_and_grad(case.loss.function)
+    mean = {"reduction": "mean", "denominator": "weights", "weights": weights, "where": where}
+    return {
+        "all derivatives": lambda: every(*arrays, **options, reduction="none"),
+        "weighted mean": lambda: first(*arrays, **(options | mean)),
+    }
