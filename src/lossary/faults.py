@@ -20,6 +20,9 @@ from lossary.problem import Problem
 if TYPE_CHECKING:
     from lossary.backends.base import Backend
 
+#: An argument, its domain, and how many of its values are outside.
+Violation = tuple[str, Domain, int]
+
 #: Kernels tell the classes of a row apart in float32 up to here.
 _MOST_CLASSES = 2**24
 
@@ -37,20 +40,29 @@ def wanted(problem: Problem, readable: bool) -> bool:
     return readable and checked and bool(problem.composite.faults)
 
 
-def report(problem: Problem, counts: Mapping[str, int], backend: Backend) -> None:
-    """Raise or warn, once, if any arguments have values outside their domains.
+def pending(problem: Problem, counts: Sequence[int]) -> list[Violation]:
+    """Return what is to be reported, given how many faults each argument with a domain has.
 
-    ``counts`` says for each argument with a domain how many there are.
+    Nothing where the policy is to ignore them, or Python's filters drop the warning.
     """
     policy = domain_policy()
-    found = [(name, domain) for name, domain, _ in problem.composite.faults if counts[name]]
+    arguments = problem.composite.faults
+    found = [
+        (name, domain, int(count))
+        for (name, domain, _), count in zip(arguments, counts, strict=True)
+        if count
+    ]
     strict = [item for item in found if policy == "raise" or item[1] is CLASS_LABELS]
-    if not strict and (not found or policy != "warn" or is_ignored(DomainWarning)):
-        return
-    faults = tuple(
-        _fault(problem, name, domain, counts[name], backend) for name, domain in strict or found
-    )
+    if strict or not found:
+        return strict
+    return [] if policy == "ignore" or is_ignored(DomainWarning) else found
+
+
+def report(problem: Problem, violations: Sequence[Violation], backend: Backend) -> None:
+    """Raise or warn, once, of the arguments that have values outside their domains."""
+    faults = tuple(_fault(problem, *item, backend) for item in violations)
     text = _message(problem, faults, backend)
+    strict = domain_policy() == "raise" or violations[0][1] is CLASS_LABELS
     if strict:
         error = LossaryValueError(text)
         error.faults = faults

@@ -174,12 +174,10 @@ class HostRecipe:
 
     def _report(self, arrays: Sequence[Any], reduced: Sequence[float]) -> None:
         """Report values outside their domains."""
-        problem = replace(self._problem, arrays=dict(zip(self.leaves, arrays, strict=True)))
-        counts = {
-            name: int(reduced[place])
-            for (name, *_), place in zip(problem.composite.faults, self._faults, strict=True)
-        }
-        faults.report(problem, counts, self._backend)
+        violations = faults.pending(self._problem, [reduced[place] for place in self._faults])
+        if violations:
+            arrays = dict(zip(self.leaves, arrays, strict=True))
+            faults.report(replace(self._problem, arrays=arrays), violations, self._backend)
 
     def _run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
         """Return the value and the gradients, given arrays in the order of ``leaves``."""

@@ -200,10 +200,12 @@ class Backend:
             return self.run(problem, outputs)
         results = self.run(problem, outputs + problem.fault_outputs())
         try:
-            counts = {name: int(results[f"fault_{name}"]) for name, *_ in problem.composite.faults}
+            counts = [int(results[f"fault_{name}"]) for name, *_ in problem.composite.faults]
         except (TypeError, ValueError):  # how a library that traces refuses to tell a value
             return results
-        faults.report(problem, counts, self)
+        violations = faults.pending(problem, counts)
+        if violations:
+            faults.report(problem, violations, self)
         return results
 
     def may_check(self, problem: Problem) -> bool:
