@@ -104,33 +104,26 @@ def cases(layout: str, dtype: str) -> Iterator[Case]:
             yield case
 
 
-def _with_inner_axis(x: np.ndarray) -> np.ndarray:
-    """Cut rows into nines of four that lie side by side."""
-    x = x.reshape(9, 4, *x.shape[1:])
-    return np.ascontiguousarray(x if x.ndim == 2 else np.moveaxis(x, 2, 1))
+def _laid_out(x: np.ndarray, layout: str, copies: int) -> np.ndarray:
+    """Return copies of an array of rows, of one class or all, as a layout has them."""
+    x = np.ascontiguousarray(x.T) if layout == "columns" else x
+    if layout == "short inner":
+        x = x.reshape(9, 4, *x.shape[1:])
+        x = np.moveaxis(x, 2, 1) if x.ndim == 3 else x
+    return (np.stack if layout == "columns" else np.concatenate)([x] * copies)
 
 
-def calls(case: Case, layout: str, dtype: str) -> dict[str, Callable[[], Any]]:
+def calls(case: Case, layout: str, dtype: str, copies: int = 1) -> dict[str, Callable[[], Any]]:
     """Return calls that compute all there is: all derivatives, and the weighted mean."""
     with np.errstate(all="ignore"):
-        arrays = tuple(
-            x.astype(_HALF.get(dtype, dtype)) if x.dtype.kind == "f" else x for x in case.arrays
-        )
+        floats = _HALF.get(dtype, dtype)
+        arrays = [x.astype(floats) if x.dtype.kind == "f" else x for x in case.arrays]
+    arrays = [_laid_out(x, layout, copies) for x in arrays]
     options = dict(case.parameters)
-    shape = arrays[0].shape
+    shape = list(arrays[0].shape)
     if case.loss.axis is not None:
-        shape = shape[:1]
-        if layout == "columns":
-            arrays, options["axis"] = tuple(np.ascontiguousarray(x.T) for x in arrays), 0
-        elif layout == "short inner":
-            shape = (9, 4)
-            given = [x.reshape(9, 4, *x.shape[1:]) for x in arrays]
-            arrays = tuple(
-                np.ascontiguousarray(np.moveaxis(x, 2, 1)) if x.ndim > 2 else x for x in given
-            )
-            options["axis"] = 1
-        else:
-            options["axis"] = -1
+        options["axis"] = 1
+        del shape[1]
     random = np.random.default_rng(1)
     weights = random.uniform(0.5, 2, shape).astype(arrays[0].dtype)
     where = random.random(shape) < 0.8

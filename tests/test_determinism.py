@@ -7,13 +7,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from assertions import assert_same_bits
+from recorded import LAYOUTS, calls, cases, recorded
 
 import lossary
+from lossary.kernels import host
+from lossary.kernels.lanes import LANES
 
 RNG = np.random.default_rng(0)
 Z = RNG.normal(size=700_001).astype(np.float32)
@@ -47,6 +51,28 @@ def test_bits_do_not_depend_on_threads() -> None:
         lossary.set_num_threads(number)
         for found, same in zip(_results(), expected, strict=True):
             assert_same_bits(found, same)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_blocks_that_overlap_are_computed_at_once(
+    layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last block of a line computes rows again, in memory that another thread writes."""
+    monkeypatch.setattr(host, "PARALLEL_FROM", 0)
+    for case in cases(layout, "float32"):
+        kernel = recorded(calls(case, layout, "float32", copies=20)["all derivatives"])
+        step = LANES if layout == "flat" else 1
+        geometry = replace(kernel.geometry, step=step)
+        bound = host.BoundKernel(kernel.plan, kernel.job, geometry)
+        arrays = [kernel.job.arrays[name] for name in bound.leaves]
+        lossary.set_num_threads(1)
+        expected = bound(arrays)
+        lossary.set_num_threads(4)
+        for _ in range(10):
+            stored, reduced = bound(arrays)
+            for found, same in zip(stored, expected[0], strict=True):
+                assert_same_bits(found, same)
+            assert reduced == expected[1]
 
 
 def test_concurrent_callers() -> None:
