@@ -209,7 +209,9 @@ EQUAL: list[tuple[Any, dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("library", [BY_NAME["numpy"], BY_NAME["torch"]], ids=lambda x: x.name)
-@pytest.mark.parametrize(("loss", "right", "wrong"), EQUAL, ids=lambda x: getattr(x, "__name__", str(x)))
+@pytest.mark.parametrize(
+    ("loss", "right", "wrong"), EQUAL, ids=lambda x: getattr(x, "__name__", str(x))
+)
 def test_an_equal_number_lets_no_other_kind_through(
     library: Library, loss: Any, right: dict[str, Any], wrong: dict[str, Any]
 ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lossary.domains import CLASS_LABELS, Domain
@@ -230,7 +230,7 @@ class Composite:
         return argument("class_weights", Kind.ELEMENT)
 
 
-@lru_cache(maxsize=4096)
 def composite(loss: Loss, variant: Variant) -> Composite:
-    """Return the expressions of a variant, traced once."""
-    return Composite(loss, variant)
+    """Return the expressions of a variant, traced once; they are kept with the loss."""
+    found: Composite | None = loss.composites.find(variant)
+    return found or loss.composites.keep(variant, Composite(loss, variant))

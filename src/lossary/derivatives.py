@@ -19,7 +19,7 @@ from lossary.errors import shown, type_error, value_error
 from lossary.formula.expression import parameter
 from lossary.formula.plan import Output
 from lossary.problem import Problem, stored, total
-from lossary.recipe import Book, settled, signature
+from lossary.recipe import begin, settled, signature
 from lossary.record import Loss
 from lossary.registry import get_loss
 
@@ -28,7 +28,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _COTANGENT = parameter("cotangent")
-_recipes = Book()
 
 
 @overload
@@ -157,7 +156,7 @@ class _ValueAndGradient:
         request = self._bind(*args, **kwargs)
         names, second = self._names, self._second
         key = signature(request, names, second)
-        recipe = _recipes.find(key)
+        recipe = request.loss.recipes.find(key)
         results = None if recipe is None else recipe(request)
         if results is None:
             backend = find_backend(request)
@@ -166,7 +165,7 @@ class _ValueAndGradient:
             key = settled(key, request, names, second)
             if key is not None and recipe is None:
                 recipe = _recipe(problem, backend, names, second)
-                results = _recipes.begin(key, recipe, request)
+                results = begin(key, recipe, request)
             if results is None:
                 results = evaluate(problem, backend, names, second)
         if self._single:

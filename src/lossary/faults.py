@@ -40,7 +40,7 @@ def wanted(problem: Problem, readable: bool) -> bool:
     return readable and checked and bool(problem.composite.faults)
 
 
-def pending(problem: Problem, counts: Sequence[int]) -> list[Violation]:
+def pending(problem: Problem, counts: Sequence[float]) -> list[Violation]:
     """Return what is to be reported, given how many faults each argument with a domain has.
 
     Nothing where the policy is to ignore them, or Python's filters drop the warning.

@@ -9,11 +9,9 @@ from lossary.backends import find_backend
 from lossary.checks import prepare
 from lossary.inline import inlined, is_symbolic
 from lossary.problem import Request
-from lossary.recipe import Book, settled, signature
+from lossary.recipe import begin, settled, signature
 
 __all__ = ["Request", "call"]
-
-_recipes = Book()
 
 
 def call(request: Request) -> Any:
@@ -27,7 +25,7 @@ def call(request: Request) -> Any:
     if _torch_compiles():
         return _compiled_call(request)
     key = signature(request)
-    recipe = _recipes.find(key)
+    recipe = request.loss.recipes.find(key)
     results = None if recipe is None else recipe(request)
     if results is not None:
         return results[0]
@@ -37,7 +35,7 @@ def call(request: Request) -> Any:
     problem = prepare(request, backend)
     key = settled(key, request)
     if key is not None and recipe is None:
-        results = _recipes.begin(key, backend.recipe(problem), request)
+        results = begin(key, backend.recipe(problem), request)
         if results is not None:
             return results[0]
     return backend.value(problem)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Run = Callable[[Sequence[Any]], tuple[Any, ...] | None]
 
-_LIMIT = 4096
 _PLAIN_DENOMINATORS = {str, int, float}
 _PLAIN_PARAMETERS = {bool, int, float, np.float32, np.float64, np.int64}
 
@@ -86,30 +85,12 @@ def settled(key: tuple[Any, ...] | None, request: Request, *extra: Any) -> tuple
     return again if key is None or key == again else None
 
 
-class Book:
-    """Recipes by signature; forgets all when it grows too large."""
-
-    def __init__(self) -> None:
-        self._recipes: dict[Any, Any] = {}
-
-    def find(self, key: Any) -> Any:
-        """Return the recipe for a signature, or None."""
-        try:
-            return self._recipes.get(key)
-        except TypeError:  # something in it has no hash, so it is not one we have seen
-            return None
-
-    def begin(self, key: Any, recipe: Any, request: Request) -> Any:
-        """Remember a recipe, if there is one, and return what it gives for its first call."""
-        if recipe is None:
-            return None
-        if len(self._recipes) >= _LIMIT:
-            self._recipes.clear()
-        try:
-            self._recipes[key] = recipe
-        except TypeError:  # something in the key has no hash
-            pass
-        return recipe(request)
+def begin(key: tuple[Any, ...], recipe: Any, request: Request) -> Any:
+    """Remember a recipe with its loss, if there is one, and return what its first call gives."""
+    if recipe is None:
+        return None
+    request.loss.recipes.keep(key, recipe)
+    return recipe(request)
 
 
 class HostRecipe:
@@ -176,8 +157,8 @@ class HostRecipe:
         """Report values outside their domains."""
         violations = faults.pending(self._problem, [reduced[place] for place in self._faults])
         if violations:
-            arrays = dict(zip(self.leaves, arrays, strict=True))
-            faults.report(replace(self._problem, arrays=arrays), violations, self._backend)
+            named = dict(zip(self.leaves, arrays, strict=True))
+            faults.report(replace(self._problem, arrays=named), violations, self._backend)
 
     def _run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
         """Return the value and the gradients, given arrays in the order of ``leaves``."""

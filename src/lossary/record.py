@@ -13,6 +13,7 @@ from lossary.domains import CLASS_LABELS, CLASSES_OR_PROBABILITIES, REAL, Domain
 from lossary.errors import LossaryError, LossaryTypeError, type_error
 from lossary.formula.expression import Expression, TracingError, walk
 from lossary.formula.primitives import PRIMITIVES
+from lossary.table import Table
 
 if TYPE_CHECKING:
     from lossary.problem import Request
@@ -70,6 +71,16 @@ class Loss:
     bind: Callable[..., Request] = field(init=False, repr=False)
     #: Text that stands for this loss and no other, in every process that it goes to.
     identity: str = field(init=False, repr=False)
+
+    @cached_property
+    def composites(self) -> Table:
+        """Expressions of its variants."""
+        return Table(256)
+
+    @cached_property
+    def recipes(self) -> Table:
+        """What was found out about calls of it and of its derivatives, by their signatures."""
+        return Table(4096)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Copy and pickle a loss as itself; cloudpickle sends the formula to other processes."""

@@ -11,6 +11,7 @@ import importlib.util
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -24,7 +25,7 @@ _SCALARS = (np.bool_, np.integer, np.floating)
 _SEQUENCES = (list, tuple)
 _KINDS = {bool: (bool, np.bool_), int: (int, np.integer), float: (float, np.floating)}
 _AS_THEY_ARE = {bool, int, float, str, type(None)}
-_by_type: dict[type, str | None] = {}
+_by_type: WeakKeyDictionary[type, str | None] = WeakKeyDictionary()
 
 
 def find_backend(request: Request) -> Backend:

@@ -64,7 +64,7 @@ class Tape:
         return tuple(results[place] for place in self.outputs)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _tape(outputs: tuple[_Identity, ...]) -> Tape:
     return Tape(spelled_out(*(item.expression for item in outputs)))
 

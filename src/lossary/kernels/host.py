@@ -43,7 +43,7 @@ _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
 Locate = Callable[[Any], int]
 
 _plans: dict[tuple[object, ...], tuple[Plan, tuple[Expression, ...]]] = {}
-_LIMIT = 1024
+LIMIT = 256
 
 
 def plan_of(outputs: tuple[Output, ...]) -> Plan:
@@ -51,7 +51,7 @@ def plan_of(outputs: tuple[Output, ...]) -> Plan:
     key = tuple((output.name, id(output.expression), output.role) for output in outputs)
     found = _plans.get(key)
     if found is None:
-        if len(_plans) >= _LIMIT:
+        if len(_plans) >= LIMIT:
             _plans.clear()
         # The plan keeps lowered expressions; the originals must live too, as their ids are keys.
         found = make_plan(outputs), tuple(output.expression for output in outputs)
