@@ -1,0 +1,143 @@
+"""Time what a new process pays before its first result: imports, and every loss's first call.
+
+    python benchmarks/first_call.py                  fifteen processes for imports, three a call
+    python benchmarks/first_call.py --processes 40   more of them
+    python benchmarks/first_call.py --loss huber_loss --loss cross_entropy
+    python benchmarks/first_call.py --json FILE      the figures as JSON besides the tables
+
+Figures are medians over new processes, in milliseconds of processor time. A ratio of imports is
+that of NumPy and lossary together to NumPy alone, in one process. A first call is that of
+``value_grad_hess`` on small arrays, in a process that has imported the loss, NumPy and llvmlite
+(whose import stands beside): *cold* with an empty kernel cache, *cached* with the kernel in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+IMPORTS = ("import lossary", "from lossary import hinge_loss", "from lossary import *")
+IMPORT = """\
+from time import process_time as now
+start = now()
+import numpy
+between = now()
+{statement}
+print(between - start, now() - between)
+"""
+CALL = """\
+from time import process_time as now
+import numpy as np
+start = now()
+from lossary import {name}, get_loss, value_grad_hess
+loaded = now()
+import llvmlite.binding
+compiler = now()
+arrays = eval({arrays!r})
+begin = now()
+value_grad_hess({name})(*arrays)
+print(loaded - start, compiler - loaded, now() - begin)
+"""
+CANDIDATES = (0.5, 1.0, -1.0)
+
+
+def main() -> None:
+    """Print the tables."""
+    options = parse()
+    prepare()
+    imports = {item: import_times(item, options.processes) for item in IMPORTS}
+    print(f"{'':32}{'NumPy':>8}{'lossary':>9}{'ratio':>8}")
+    for item, row in imports.items():
+        print(f"{item:32}{row['numpy']:8.1f}{row['lossary']:9.1f}{row['ratio']:8.2f}")
+    print(f"\n{'first call':32}{'import':>8}{'llvmlite':>9}{'cold':>8}{'cached':>8}")
+    calls = {}
+    for name, arrays in arguments(options.loss).items():
+        calls[name] = row = call_times(name, arrays, options.calls)
+        figures = f"{row['import']:8.1f}{row['llvmlite']:9.1f}{row['cold']:8.1f}{row['cached']:8.1f}"
+        print(f"{name:32}{figures}", flush=True)
+    if options.json:
+        figures = {"imports": imports, "calls": calls}
+        Path(options.json).write_text(json.dumps(figures, indent=2))
+
+
+def parse() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--processes", type=int, default=15, help="processes for each import")
+    parser.add_argument("--calls", type=int, default=3, help="pairs of processes for each loss")
+    parser.add_argument("--loss", action="append", help="only this one; may be repeated")
+    parser.add_argument("--json", metavar="FILE", help="write the figures too")
+    return parser.parse_args()
+
+
+def prepare() -> None:
+    """Write the byte code of everything once, as an installation does."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    figures("import lossary; lossary.grad(lossary.hinge_loss)(1.0, 1.0)")
+
+
+def arguments(chosen: list[str] | None) -> dict[str, str]:
+    """Return, for each loss, the text of arrays that it takes: two rows of three elements."""
+    import lossary
+
+    losses = [lossary.get_loss(item) for item in chosen or ()] or lossary.list_losses()
+    return {item.name: f"[{', '.join(map_arguments(item))}]" for item in losses}
+
+
+def map_arguments(loss: Any) -> list[str]:
+    """Return the text of each array argument of a loss."""
+    import numpy as np
+
+    texts = []
+    for name in loss.arguments:
+        if name == "targets" and loss.takes_labels:
+            texts.append("np.zeros(2, np.int64)")
+            continue
+        domain = loss.domains.get(name)
+        holds = getattr(domain, "contains", None) or (lambda x: np.array(True))
+        value = next(x for x in CANDIDATES if holds(np.array(x)).all())
+        texts.append(f"np.full((2, 3), {value}, np.float32)")
+    return texts
+
+
+def import_times(statement: str, count: int) -> dict[str, float]:
+    """Return the medians for an import statement."""
+    code = IMPORT.format(statement=statement)
+    rows = [figures(code) for _ in range(count)]
+    ratios = [(first + second) / first for first, second in rows]
+    numpy, lossary = (statistics.median(column) for column in zip(*rows, strict=True))
+    return {"numpy": 1e3 * numpy, "lossary": 1e3 * lossary, "ratio": statistics.median(ratios)}
+
+
+def call_times(name: str, arrays: str, count: int) -> dict[str, float]:
+    """Return the medians for a loss's first call, side by side with the cache empty and filled."""
+    code = CALL.format(name=name, arrays=arrays)
+    cold, cached = [], []
+    for _ in range(count):
+        with tempfile.TemporaryDirectory() as folder:
+            cold.append(figures(code, folder))
+            cached.append(figures(code, folder))
+    loaded, compiler, again = (statistics.median(column) for column in zip(*cached, strict=True))
+    first = statistics.median(row[2] for row in cold)
+    seconds = {"import": loaded, "llvmlite": compiler, "cold": first, "cached": again}
+    return {key: 1e3 * value for key, value in seconds.items()}
+
+
+def figures(code: str, cache: str = "off") -> list[float]:
+    """Run code in a new process and return the numbers that it prints."""
+    environment = {**os.environ, "LOSSARY_CACHE_DIR": cache}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return [float(item) for item in done.stdout.split()]
+
+
+if __name__ == "__main__":
+    main()
