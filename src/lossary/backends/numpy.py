@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -181,6 +182,8 @@ def repeated(problem: Problem, name: str, x: Array) -> Array:
 
 def _has_masks(given: Any) -> bool:
     """Tell whether this is a masked array, or a sequence with one in it."""
+    if "numpy.ma" not in sys.modules:  # NumPy loads it when it is asked for, in 10 ms
+        return False
     if not isinstance(given, (list, tuple)):
         return isinstance(given, np.ma.MaskedArray)
     kinds = set(map(type, given))

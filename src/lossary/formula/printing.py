@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from lossary.formula.expression import LEAVES, Expression, literal, node, number
@@ -110,6 +109,8 @@ def _number(value: float, style: Style) -> _Printed:
 
 def _fraction(value: float) -> str | None:
     """Return the LaTeX of a simple fraction below 1 that no short decimal number is."""
+    from fractions import Fraction  # it loads decimal arithmetic too
+
     near = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
     if float(near) != value or not 0 < near < 1:
         return None
