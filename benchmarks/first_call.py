@@ -56,15 +56,15 @@ def main() -> None:
     print(f"{'':32}{'NumPy':>8}{'lossary':>9}{'ratio':>8}")
     for item, row in imports.items():
         print(f"{item:32}{row['numpy']:8.1f}{row['lossary']:9.1f}{row['ratio']:8.2f}")
-    print(f"\n{'first call':32}{'import':>8}{'llvmlite':>9}{'cold':>8}{'cached':>8}")
+    columns = ("import", "llvmlite", "cold", "cached")
+    print(f"\n{'first call':32}" + "".join(f"{column:>9}" for column in columns))
     calls = {}
     for name, arrays in arguments(options.loss).items():
         calls[name] = row = call_times(name, arrays, options.calls)
-        figures = f"{row['import']:8.1f}{row['llvmlite']:9.1f}{row['cold']:8.1f}{row['cached']:8.1f}"
-        print(f"{name:32}{figures}", flush=True)
+        print(f"{name:32}" + "".join(f"{row[column]:9.1f}" for column in columns), flush=True)
     if options.json:
-        figures = {"imports": imports, "calls": calls}
-        Path(options.json).write_text(json.dumps(figures, indent=2))
+        text = json.dumps({"imports": imports, "calls": calls}, indent=2)
+        Path(options.json).write_text(text, encoding="utf-8")
 
 
 def parse() -> argparse.Namespace:
@@ -89,10 +89,10 @@ def arguments(chosen: list[str] | None) -> dict[str, str]:
     import lossary
 
     losses = [lossary.get_loss(item) for item in chosen or ()] or lossary.list_losses()
-    return {item.name: f"[{', '.join(map_arguments(item))}]" for item in losses}
+    return {item.name: f"[{', '.join(array_texts(item))}]" for item in losses}
 
 
-def map_arguments(loss: Any) -> list[str]:
+def array_texts(loss: Any) -> list[str]:
     """Return the text of each array argument of a loss."""
     import numpy as np
 
