@@ -13,7 +13,10 @@ _LONG = 60
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Values of an argument outside its domain: which argument, how many, and the first of them."""
+    """Values of an argument outside its domain: which argument, how many, and the first of them.
+
+    The first is that in C order; along a class axis, it is in the first such row the first class.
+    """
 
     argument: str
     count: int
