@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -49,24 +50,36 @@ class Kernel:
         text = host._LAYOUTS[self.geometry.layout](self.plan, form).text()
         return text.replace("@kernel(", f"@{name}(")
 
-    def words(self) -> tuple[Any, ...]:
-        """Return the kernel's words; arrays stand for their addresses."""
+    def words(self, chunks: tuple[int, int] | None = None, fill: float = 0.0) -> tuple[Any, ...]:
+        """Return the kernel's words for chunks, all of them unless told; arrays are addresses.
+
+        Outputs are full of a number before.
+        """
         leaves = [np.ascontiguousarray(self.job.arrays[str(x.value)]) for x in self.plan.leaves]
         stored = [
-            np.zeros(self.job.shape_of(o.expression.kind), storage(self.job.dtypes[o.name]))
+            np.full(self.job.shape_of(o.expression.kind), fill, storage(self.job.dtypes[o.name]))
             for o in self.plan.stored
         ]
         numbers = [float(self.job.numbers[name]) for name in self.plan.parameters]
-        partials = np.zeros((self.geometry.chunks, len(self.plan.reduced)))
-        sizes = (0, self.geometry.chunks, *self.geometry.sizes, self.geometry.step)
+        partials = np.full((self.geometry.chunks, len(self.plan.reduced)), fill)
+        sizes = (*(chunks or (0, self.geometry.chunks)), *self.geometry.sizes, self.geometry.step)
         return (*sizes, *leaves, *stored, *numbers, partials)
 
     def run(self, *target: str) -> list[np.ndarray]:
         """Return the arrays among the words after a run on a processor."""
-        words = self.words()
-        code = compiler.linked(compiler.object_code(self.text(), *target), "kernel")
-        code.function(host._FUNCTION)(b"".join(map(_word, words)))
+        return self.run_words(self.words(), *target)
+
+    def run_words(self, words: tuple[Any, ...], *target: str) -> list[np.ndarray]:
+        """Return the arrays among words after a run on a processor."""
+        self.function(*target)(b"".join(map(_word, words)))
         return [x for x in words if isinstance(x, np.ndarray)]
+
+    @functools.cache  # noqa: B019  (kernels live as long as their test)
+    def function(self, *target: str) -> Callable[[bytes], None]:
+        """Return the function compiled for a processor."""
+        code = compiler.linked(compiler.object_code(self.text(), *target), "kernel")
+        function: Callable[[bytes], None] = code.function(host._FUNCTION)
+        return function
 
 
 def _word(word: Any) -> bytes:
