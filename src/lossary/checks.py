@@ -32,7 +32,8 @@ def prepare(request: Request, backend: Backend) -> Problem:
     kinds = {name: _kind(request, name, backend.dtype_name(x)) for name, x in arrays.items()}
     _check_integers(request, arrays)
     shapes = {name: backend.shape(x) for name, x in arrays.items()}
-    _check_choices(request)
+    _check_reduction(request)
+    request = request._replace(denominator=_denominator(request))
     structure, values = _parameters(request, backend, arrays, kinds)
     axis, shape, unit_shape, labels = _layout(request, shapes, kinds)
     if request.ignore_index is not None:
@@ -106,7 +107,7 @@ def _check_integers(request: Request, arrays: dict[str, Any]) -> None:
             raise value_error(request.function, name, requirement, shown(x), "Pass a float.")
 
 
-def _check_choices(request: Request) -> None:
+def _check_reduction(request: Request) -> None:
     given = request.reduction
     if not isinstance(given, str):
         requirement = f"must be {choices(REDUCTIONS)}"
@@ -117,14 +118,13 @@ def _check_choices(request: Request) -> None:
         raise value_error(
             request.function, "reduction", f"must be {choices(REDUCTIONS)}", repr(given)
         )
-    _check_denominator(request)
 
 
-def _check_denominator(request: Request) -> None:
-    """Check the denominator; numbers that can be looked at become floats."""
+def _denominator(request: Request) -> Any:
+    """Return the denominator, or raise; numbers that can be looked at become floats."""
     given = request.denominator
     if isinstance(given, str) and given in _DENOMINATORS:
-        return
+        return given
     requirement = f"must be {choices(_DENOMINATORS)} or a positive number or 0-d array"
     number = isinstance(given, numbers.Real) and not isinstance(given, bool)
     array = not number and _is_real_array(given)
@@ -134,13 +134,13 @@ def _check_denominator(request: Request) -> None:
         remedy = "Weights of elements are passed as weights=."
         raise value_error(request.function, "denominator", requirement, shown(given), remedy)
     if array and not isinstance(given, np.ndarray):
-        return  # to look at its value would be to wait for a device, or to break a trace
+        return given  # to look at its value would be to wait for a device, or to break a trace
     value = _float(given) if number or array else math.nan
     if math.isinf(value):
         requirement = "must be a finite number"
     if not 0 < value < math.inf:
         raise value_error(request.function, "denominator", requirement, shown(given))
-    request.denominator = value
+    return value
 
 
 def _is_real_array(given: Any) -> bool:

@@ -159,7 +159,7 @@ class _ValueAndGradient:
         recipe = request.loss.recipes.find(key)
         results = None if recipe is None else recipe(request)
         if results is None:
-            backend = find_backend(request)
+            backend, request = find_backend(request)
             problem = prepare(request, backend)
             _refuse_labels(problem, names)
             key = settled(key, request, names, second)

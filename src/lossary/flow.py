@@ -31,7 +31,7 @@ def call(request: Request) -> Any:
         return results[0]
     if is_symbolic(request):
         return inlined(request)
-    backend = find_backend(request)
+    backend, request = find_backend(request)
     problem = prepare(request, backend)
     key = settled(key, request)
     if key is not None and recipe is None:

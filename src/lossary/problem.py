@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from lossary.record import Loss
 
 
-@dataclass(slots=True)
-class Request:
+class Request(NamedTuple):
     """The arguments of one call, bound to their meanings and not yet looked at."""
 
     loss: Loss
@@ -128,7 +127,9 @@ class Problem:
 
     def without_arrays(self) -> Problem:
         """Return the problem without its data, to be kept as a template."""
-        request = replace(self.request, arrays=(), weights=None, where=None, class_weights=None)
+        request = self.request._replace(
+            arrays=(), weights=None, where=None, class_weights=None
+        )
         return replace(self, request=request, arrays={}, numbers=dict(self.numbers))
 
     def fault_outputs(self) -> tuple[Output, ...]:

@@ -28,6 +28,7 @@ Run = Callable[[Sequence[Any]], tuple[Any, ...] | None]
 
 _PLAIN_DENOMINATORS = {str, int, float}
 _PLAIN_PARAMETERS = {bool, int, float, np.float32, np.float64, np.int64}
+_PLAIN_INTEGERS = {int, type(None)}
 
 #: From the type of an array to the function that describes one, filled in by host backends.
 DESCRIBE: dict[type, Callable[[Any], Any]] = {
@@ -43,35 +44,25 @@ DESCRIBE: dict[type, Callable[[Any], Any]] = {
 
 def signature(request: Request, *extra: Any) -> tuple[Any, ...] | None:
     """Return what two calls must share to share a recipe; None if that cannot be told."""
-    denominator = request.denominator
-    if type(denominator) not in _PLAIN_DENOMINATORS:
+    _, arrays, parameters, axis, reduction, weights, where, denominator, dtype, ignored, classes = (
+        request
+    )
+    # 1, True and 1.0 are equal as keys and not as arguments: only these types are let through, and
+    # those of parameters are part of the key.
+    kinds = tuple(map(type, parameters)) if parameters else ()
+    if not (
+        type(denominator) in _PLAIN_DENOMINATORS
+        and type(axis) in _PLAIN_INTEGERS
+        and type(ignored) in _PLAIN_INTEGERS
+        and _PLAIN_PARAMETERS.issuperset(kinds)
+    ):
         return None
-    parameters, axis, ignored = request.parameters, request.axis, request.ignore_index
-    if not _PLAIN_PARAMETERS.issuperset(map(type, parameters)):
-        return None
-    weights, where, class_weights = request.weights, request.where, request.class_weights
-    tail = None
+    rest = (parameters, kinds, axis, reduction, denominator, dtype, ignored, domain_policy(), extra)
     try:
-        if weights is not None or where is not None or class_weights is not None:
-            tail = tuple([DESCRIBE[type(x)](x) for x in (weights, where, class_weights)])
-        return (
-            request.loss,
-            *[DESCRIBE[type(x)](x) for x in request.arrays],
-            tail,
-            parameters,
-            # 1, True and 1.0 are equal as keys and not as arguments.
-            *map(type, parameters),
-            axis,
-            type(axis),
-            request.reduction,
-            denominator,
-            type(denominator),
-            request.dtype,
-            ignored,
-            type(ignored),
-            domain_policy(),
-            *extra,
-        )
+        described = [DESCRIBE[type(x)](x) for x in arrays]
+        if weights is not None or where is not None or classes is not None:
+            described += [DESCRIBE[type(x)](x) for x in (weights, where, classes)]
+        return (*described, rest)
     except (KeyError, RuntimeError):  # of another type, or a nested tensor, which has no shape
         return None
 

@@ -101,9 +101,8 @@ def summarize(loss: Callable[..., Any], *args: Any, **kwargs: Any) -> Summary:
     >>> round(sum(parts).mean, 12)
     0.69314718056
     """
-    request = get_loss(loss).bind(*args, **kwargs)
-    request.reduction = "sum"
-    backend = find_backend(request)
+    request = get_loss(loss).bind(*args, **kwargs)._replace(reduction="sum")
+    backend, request = find_backend(request)
     problem = prepare(request, backend)
     composite = problem.composite
     outputs = [

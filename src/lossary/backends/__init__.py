@@ -28,8 +28,8 @@ _AS_THEY_ARE = {bool, int, float, str, type(None)}
 _by_type: WeakKeyDictionary[type, str | None] = WeakKeyDictionary()
 
 
-def find_backend(request: Request) -> Backend:
-    """Return the backend of the one library that all array arguments belong to.
+def find_backend(request: Request) -> tuple[Backend, Request]:
+    """Return the backend of the one library that all array arguments belong to, and the request.
 
     Beside arrays of another library NumPy's scalars, and what is derived from Python's numbers,
     become the Python numbers that they stand for; as a denominator they always do. NumPy's arrays
@@ -51,10 +51,8 @@ def find_backend(request: Request) -> Backend:
     if others:
         raise _mixed(request.function, found, library, others[0])
     if type(request.denominator) not in _AS_THEY_ARE:
-        request.denominator = _number(request.denominator)
-    if library != "numpy":
-        _adopt(request, backend)
-    return backend
+        request = request._replace(denominator=_number(request.denominator))
+    return backend, request if library == "numpy" else _adopted(request, backend)
 
 
 def _check_sequence(given: Sequence[Any], function: str, name: str) -> None:
@@ -84,7 +82,7 @@ def _mixed(
     return type_error(function, " and ".join(names), requirement, " and ".join(given), remedy)
 
 
-def _adopt(request: Request, backend: Backend) -> None:
+def _adopted(request: Request, backend: Backend) -> Request:
     """Bring what is no array of the backend's library into a form that it computes with."""
 
     def adopted(name: str, given: Any) -> Any:
@@ -94,10 +92,12 @@ def _adopt(request: Request, backend: Backend) -> None:
         x = _load("numpy").asarray(x, request.function, name)
         return backend.from_numpy(x, request.function, name) if _is_numeric(x.dtype) else x
 
-    request.arrays = tuple(map(adopted, request.loss.arguments, request.arrays))
-    request.weights = adopted("weights", request.weights)
-    request.where = adopted("where", request.where)
-    request.class_weights = adopted("class_weights", request.class_weights)
+    return request._replace(
+        arrays=tuple(map(adopted, request.loss.arguments, request.arrays)),
+        weights=adopted("weights", request.weights),
+        where=adopted("where", request.where),
+        class_weights=adopted("class_weights", request.class_weights),
+    )
 
 
 def _is_numeric(dtype: np.dtype[Any]) -> bool:

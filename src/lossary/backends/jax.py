@@ -78,7 +78,9 @@ class JaxBackend(Backend):
         names = tuple(problem.arrays)
         numbers = tuple(problem.numbers)
         template = problem.without_arrays()
-        template.request.denominator = "count"  # not used inside, and it may be a tracer
+        # The denominator is not used inside, and it may be a tracer.
+        request = template.request._replace(denominator="count")
+        template = dataclasses.replace(template, request=request)
         static = _Static(template, outputs, names, numbers)
         arrays = [
             jnp.asarray(x, problem.compute if n != "where" else bool) if type(x) in _PYTHON else x

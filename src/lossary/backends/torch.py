@@ -235,7 +235,7 @@ class TorchBackend(Backend):
 
     def _mean_by_division(self, problem: Problem) -> Any:
         """Divide by a denominator that is itself differentiated: torch does the division."""
-        request = dataclasses.replace(problem.request, reduction="none")
+        request = problem.request._replace(reduction="none")
         losses = self.value(dataclasses.replace(problem, request=request, dtype=problem.compute))
         denominator = problem.request.denominator
         if isinstance(denominator, str):

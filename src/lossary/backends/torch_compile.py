@@ -35,8 +35,7 @@ def call(
     from lossary.checks import prepare
 
     given = Request(BY_IDENTITY[identity], arrays, parameters, axis, reduction, *tail)
-    request = dataclasses.replace(
-        given,
+    request = given._replace(
         arrays=tuple(map(_now, arrays)),
         parameters=tuple(map(_now, _parameters(given))),
         axis=_fixed(axis),
@@ -44,7 +43,7 @@ def call(
         denominator=_now(given.denominator),
         ignore_index=_fixed(given.ignore_index),
     )
-    backend = find_backend(request)
+    backend, request = find_backend(request)
     return backend.value(_with_symbols(prepare(request, backend), given))
 
 
@@ -62,8 +61,7 @@ def _with_symbols(problem: Problem, given: Request) -> Problem:
         if denominator.node.has_hint():
             bool(denominator > 0)
         denominator = _tensor(denominator, problem)
-    request = dataclasses.replace(
-        problem.request,
+    request = problem.request._replace(
         arrays=tuple(arrays[name] for name in given.loss.arguments),
         weights=arrays.get("weights"),
         denominator=denominator,

@@ -21,6 +21,7 @@ _grad_enabled = torch._C.is_grad_enabled
 _is_tracing, _is_compiling = torch._C._is_tracing, torch.compiler.is_compiling
 _strided = torch.strided
 _HALF = (torch.float16, torch.bfloat16)
+_FULL = frozenset({torch.float32, torch.float64})
 
 transforms = torch._C._are_functorch_transforms_active
 #: The types of tensors that are nothing but numbers.
@@ -103,10 +104,16 @@ def describe(x: torch.Tensor) -> tuple[Any, ...]:
     """Describe a tensor for recipes; none has one while a transformation or a trace goes on."""
     if _is_observed() or x.layout is not _strided or x.is_neg():
         raise KeyError(type(x))
-    tracked = x.requires_grad and _grad_enabled()
-    # Integers are computed in the default dtype, which may change between calls; halves in float32
-    # under autocast.
-    dtype: Any = x.dtype if x.is_floating_point() else (x.dtype, torch.get_default_dtype())
-    if dtype in _HALF:
-        dtype = (dtype, is_autocast(dtype, x.device))
-    return (dtype, x.shape, x.stride(), x.is_cpu or x.device, tracked)
+    dtype: Any = x.dtype
+    if dtype not in _FULL:
+        # Halves are computed in float32 under autocast, integers in the default dtype; both may
+        # change between calls.
+        half = dtype in _HALF
+        dtype = (dtype, is_autocast(dtype, x.device) if half else torch.get_default_dtype())
+    return (
+        dtype,
+        x.shape,
+        x.is_contiguous() or x.stride(),
+        x.is_cpu or x.device,
+        x.requires_grad and _grad_enabled(),
+    )
