@@ -127,9 +127,7 @@ class Problem:
 
     def without_arrays(self) -> Problem:
         """Return the problem without its data, to be kept as a template."""
-        request = self.request._replace(
-            arrays=(), weights=None, where=None, class_weights=None
-        )
+        request = self.request._replace(arrays=(), weights=None, where=None, class_weights=None)
         return replace(self, request=request, arrays={}, numbers=dict(self.numbers))
 
     def fault_outputs(self) -> tuple[Output, ...]:

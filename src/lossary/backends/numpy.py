@@ -133,7 +133,8 @@ class NumpyBackend(Backend):
         """Return a recipe for calls of the same signature."""
         if not has_compiler():
             return None
-        return host_recipe(self, problem, outputs or value_outputs(self, problem), gradients)
+        found = host_recipe(self, problem, outputs or value_outputs(self, problem), gradients)
+        return None if found is None else found.take
 
     def host_viewer(self, x: Any) -> Callable[[Any], Any] | None:
         """Return what makes arrays like this one NumPy's; None if they are."""

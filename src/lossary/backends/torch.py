@@ -185,7 +185,8 @@ class TorchBackend(Backend):
             return None
         if outputs is not None or not any(map(is_followed, problem.arrays.values())):
             chosen = outputs or value_outputs(self, problem)
-            return host_recipe(self, problem, chosen, gradients)
+            found = host_recipe(self, problem, chosen, gradients)
+            return None if found is None else found.take
         if self.denominator_outputs(problem) or _differentiates_denominator(problem):
             return None
         return fused_with_gradients(self, problem)

@@ -21,6 +21,10 @@ from lossary.kernels import halves
 from lossary.kernels.lanes import Code, Lanes
 from lossary.kernels.registers import Registers
 
+#: The struct of a NumPy array begins with the head that every object has; the address of its memory
+#: follows (PyArrayObject_fields of NumPy's C interface).
+HEAD = object.__basicsize__
+
 #: From the names of dtypes to the types in registers. bfloat16 and bool are read as integers.
 TYPES = {
     "float16": "f16",
@@ -44,11 +48,14 @@ class Form:
         Names of the dtypes of arrays and of stored outputs (those as ``"-> name"``).
     scalars : frozenset of str
         The arrays that hold one number, which is used for every element.
+    boxed : bool
+        Whether arrays are given as NumPy's objects, in which the address of their memory is read.
     """
 
     compute: str
     dtypes: tuple[tuple[str, str], ...]
     scalars: frozenset[str]
+    boxed: bool = False
 
 
 @dataclass(slots=True)
@@ -129,7 +136,10 @@ class Frame:
         self.size = {name: word("i64") for name in self.sizes}
         step = word("i64")
         for leaf in self.plan.leaves:
-            self.arrays[str(leaf.value)] = word("ptr")
+            given = word("ptr")
+            if self.form.boxed:
+                given = code.load(code.at(given, HEAD // 8, "i64"), "ptr", 1)
+            self.arrays[str(leaf.value)] = given
         for output in self.plan.stored:
             self.outputs[output.name] = word("ptr")
         self._parameters = {name: word("f64").splat() for name in self.plan.parameters}

@@ -16,7 +16,7 @@ from lossary.kernels import compile as compiler
 from lossary.kernels import copied, threads
 from lossary.kernels.columns import ColumnKernel, ShortRowKernel
 from lossary.kernels.flat import FlatKernel
-from lossary.kernels.frame import Form, Frame
+from lossary.kernels.frame import HEAD, Form, Frame
 from lossary.kernels.memory import (
     COMBINE,
     PARALLEL_FROM,
@@ -61,7 +61,8 @@ def plan_of(outputs: tuple[Output, ...]) -> Plan:
 
 def kernel_of(plan: Plan, layout: str, form: Form) -> Callable[..., None]:
     """Return the compiled kernel for a plan."""
-    key = f"{layout}\n{form.compute}\n{form.dtypes}\n{sorted(form.scalars)}\n{plan.text}"
+    traits = (layout, form.compute, form.dtypes, sorted(form.scalars), form.boxed)
+    key = f"{traits}\n{plan.text}"
     kernel = compiler.load(key, "kernel", lambda: _LAYOUTS[layout](plan, form).text())
     return kernel.function(_FUNCTION)
 
@@ -90,7 +91,7 @@ def geometry(plan: Plan, job: Job) -> Geometry | None:
     return geometry_of(plan, job) if math.prod(job.shape) else None
 
 
-def form_of(plan: Plan, job: Job) -> Form:
+def form_of(plan: Plan, job: Job, boxed: bool = False) -> Form:
     """Return what a job's kernel is made for."""
     names = [str(leaf.value) for leaf in plan.leaves]
     stored = [(f"-> {output.name}", job.dtypes[output.name]) for output in plan.stored]
@@ -98,6 +99,7 @@ def form_of(plan: Plan, job: Job) -> Form:
         compute=_TYPES[job.compute],
         dtypes=(*((name, job.dtype_of(name)) for name in names), *stored),
         scalars=frozenset(name for name in names if job.arrays[name].ndim == 0),
+        boxed=boxed,
     )
 
 
@@ -105,7 +107,7 @@ class BoundKernel:
     """A kernel with everything resolved that depends on shapes and dtypes, ready to be called.
 
     ``leaves`` names the arrays that it takes, in order; ``stored`` and ``reduced`` the outputs that
-    it returns. ``locate`` returns the address of an array's memory.
+    it returns. ``locate`` returns the address of an array's memory; without it arrays are NumPy's.
     """
 
     def __init__(
@@ -114,8 +116,9 @@ class BoundKernel:
         self.leaves = [str(leaf.value) for leaf in plan.leaves]
         self.stored = [output.name for output in plan.stored]
         self.reduced = [output.name for output in plan.reduced]
-        self._function = kernel_of(plan, geometry.layout, form_of(plan, job))
-        self.locate = locate or address
+        boxed = locate is None and address is _by_struct
+        self._function = kernel_of(plan, geometry.layout, form_of(plan, job, boxed))
+        self.locate = id if boxed else locate or address
         # What is kept must not keep the arrays of the first call alive.
         self._make = [_maker(output, job, geometry.order) for output in plan.stored]
         self._combine = [COMBINE[output.role] for output in plan.reduced]
@@ -181,14 +184,13 @@ def _maker(output: Output, job: Job, order: Sequence[int]) -> Callable[[], Array
     return lambda: empty(output, bare, order)
 
 
-# The struct of a NumPy array begins with the head that every object has, then the data pointer
-# (PyArrayObject_fields of NumPy's C API). To read it there takes a tenth of x.ctypes.data.
-_HEAD = object.__basicsize__
+# To read the address in the array's struct takes a tenth of x.ctypes.data; where kernels read it
+# there, Python has nothing to do but to pass the object.
 _word = ctypes.c_int64.from_address
 
 
 def _by_struct(x: Array) -> int:
-    return _word(id(x) + _HEAD).value
+    return _word(id(x) + HEAD).value
 
 
 def _by_interface(x: Array) -> int:
@@ -199,6 +201,6 @@ _SAMPLE = np.zeros(3)[1:]
 #: Return the address of an array's memory.
 address = (
     _by_struct
-    if np.ndarray.__basicsize__ > _HEAD and _by_struct(_SAMPLE) == _SAMPLE.ctypes.data
+    if np.ndarray.__basicsize__ > HEAD and _by_struct(_SAMPLE) == _SAMPLE.ctypes.data
     else _by_interface
 )
