@@ -22,7 +22,8 @@ CASES: list[tuple[Any, type[Exception], str]] = [
     (lambda: hinge_loss(ONE, ONE, "max"), ValueError,
      r"hinge_loss: reduction must be 'none' or 'mean' or 'sum', got 'max'\."),
     (lambda: hinge_loss(ONE, ONE, weights=np.ones(2)), ValueError,
-     r"weights must have the shape of the unreduced loss, \(3,\), or be a scalar, got shape"),
+     r"weights must have the shape of the unreduced loss, \(3,\), or its rank with axes of "
+     r"length 1, or be a scalar, got shape"),
     (lambda: hinge_loss(ONE, ONE, where=np.ones(3)), TypeError,
      r"where must be boolean, got dtype float64\. Pass where != 0\."),
     (lambda: hinge_loss(ONE, ONE, denominator="rows"), ValueError,

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from lossary.kernels.host import BoundKernel
     from lossary.record import Loss
 
+#: Returns the value and the gradients for a request, or None if the call needs a closer look.
+Recipe = Callable[[Request], tuple[Any, ...] | None]
+
 _PLAIN_DENOMINATORS = {str, int, float}
 _PLAIN_PARAMETERS = {bool, int, float, np.float32, np.float64, np.int64}
 _PLAIN_INTEGERS = {int, type(None)}
@@ -89,7 +92,7 @@ class HostRecipe:
     call needs a closer look.
     """
 
-    take: Callable[[Request], tuple[Any, ...] | None]
+    take: Recipe
 
     def __init__(
         self,
@@ -120,7 +123,7 @@ class HostRecipe:
         run, pick = self.run, self._pick
         self.take = self._scalar_path() or (lambda request: run(pick(request)))
 
-    def _scalar_path(self) -> Callable[[Request], tuple[Any, ...] | None] | None:
+    def _scalar_path(self) -> Recipe | None:
         """Return a shortcut for a scalar result of one chunk, where call overhead dominates.
 
         With 100 elements it takes four fifths of the time of the general way.

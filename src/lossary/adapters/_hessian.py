@@ -15,6 +15,7 @@ from lossary.checks import number
 from lossary.derivatives import value_and_grad, value_grad_hess
 from lossary.domains import POSITIVE, REAL
 from lossary.errors import choices, value_error
+from lossary.options import options
 from lossary.record import Loss
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -82,7 +83,9 @@ def _suited(loss: Loss, parameters: dict[str, Any]) -> Curvature:
         bounded = np.isfinite(slopes).all() and slopes[1] <= 2 * slopes[0]
         return Curvature("gauss-newton", _LEAST) if bounded else Curvature("exact", _FLOOR)
     scores = np.array([-3.0, 3.0]) if loss.axis is None else np.array([[3.0, 0.0, -3.0]])
-    parts = [derive(scores, targets, **given)[1:] for targets in _possible_targets(loss, scores)]
+    with options(domain="ignore"):  # scores of this kind may be none that the loss is meant for
+        targets = _possible_targets(loss, scores)
+        parts = [derive(scores, target, **given)[1:] for target in targets]
     flat = any(np.any((gradient != 0) & (hessian == 0)) for gradient, hessian in parts)
     return Curvature("exact", _FLAT if flat else _FLOOR)
 

@@ -18,7 +18,7 @@ from lossary.formula.evaluate import tape
 from lossary.formula.expression import Kind
 from lossary.formula.plan import Output
 from lossary.problem import Problem, total
-from lossary.recipe import HostRecipe, value_outputs
+from lossary.recipe import Recipe, value_outputs
 
 if TYPE_CHECKING:
     from lossary.kernels.memory import Job
@@ -185,7 +185,7 @@ class Backend:
         problem: Problem,
         outputs: tuple[Output, ...] | None = None,
         gradients: Sequence[str] = (),
-    ) -> HostRecipe | None:
+    ) -> Recipe | None:
         """Return a recipe for calls of the same signature, where kernels run on the arrays."""
         return None
 

@@ -14,7 +14,7 @@ from lossary.backends.base import _PYTHON, Backend
 from lossary.errors import type_error
 from lossary.formula.plan import Output
 from lossary.problem import Problem
-from lossary.recipe import HostRecipe, host_recipe, value_outputs
+from lossary.recipe import Recipe, host_recipe, value_outputs
 
 if TYPE_CHECKING:
     from lossary.kernels.memory import Job
@@ -129,7 +129,7 @@ class NumpyBackend(Backend):
         problem: Problem,
         outputs: tuple[Output, ...] | None = None,
         gradients: Sequence[str] = (),
-    ) -> HostRecipe | None:
+    ) -> Recipe | None:
         """Return a recipe for calls of the same signature."""
         if not has_compiler():
             return None
