@@ -54,7 +54,8 @@ def test_the_arrows_point_one_way() -> None:
     for path in (PACKAGE / "backends").glob("*.py"):
         assert not any(name.startswith("lossary.losses") for name in _imports(path)), path
     _assert_only("adapters", ("lossary.adapters", "lossary.checks", "lossary.derivatives",
-                              "lossary.domains", "lossary.errors", "lossary.optional", "lossary.options",
+                              "lossary.domains", "lossary.errors", "lossary.optional",
+                              "lossary.options",
                               "lossary.record", "lossary.registry", "lossary.summary"))  # fmt: skip
     for folder in ("score", "cli"):
         public = ("lossary.score", "lossary.cli", "lossary.domains", "lossary.errors",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -10,11 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
-from lossary.backends.base import _PYTHON, ArrayOperations, Backend
+from lossary.backends.base import ArrayOperations, Backend
+from lossary.backends.compiled import Computation
 from lossary.errors import value_error
 from lossary.formula.expression import literal
 from lossary.formula.plan import Output
 from lossary.problem import Problem, stored
+from lossary.recipe import DESCRIBE, value_outputs
 
 Arrays = dict[str, Any]
 
@@ -75,18 +78,35 @@ class JaxBackend(Backend):
 
     def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs as one compiled computation."""
-        names = tuple(problem.arrays)
-        numbers = tuple(problem.numbers)
-        template = problem.without_arrays()
-        # The denominator is not used inside, and it may be a tracer.
-        request = template.request._replace(denominator="count")
-        template = dataclasses.replace(template, request=request)
-        static = _Static(template, outputs, names, numbers)
-        arrays = [
-            jnp.asarray(x, problem.compute if n != "where" else bool) if type(x) in _PYTHON else x
-            for n, x in problem.arrays.items()
-        ]
-        return _compiled(static, arrays, list(problem.numbers.values()))
+        results: dict[str, Any] = Computation(self, problem, outputs)(problem)
+        return results
+
+    def value(self, problem: Problem) -> Any:
+        """Compute the loss, its reduction included, as one compiled computation."""
+        if self.may_check(problem):
+            return super().value(problem)
+        return Computation(self, problem, value_outputs(self, problem), ())(problem)[0]
+
+    def recipe(
+        self,
+        problem: Problem,
+        outputs: tuple[Output, ...] | None = None,
+        gradients: Sequence[str] = (),
+    ) -> Any:
+        """Return a recipe for calls of the same signature, unless values are to be checked."""
+        if self.may_check(problem) or not self.concrete(problem):
+            return None
+        outputs = outputs or value_outputs(self, problem)
+        return Computation(self, problem, outputs, tuple(gradients)).recipe(problem)
+
+    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function under ``jax.jit``."""
+        return jax.jit(function)
+
+    def constant(self, x: Any, dtype: str) -> Any:
+        """Return a number as a 0-d array, even inside a trace."""
+        with jax.ensure_compile_time_eval():
+            return jnp.asarray(x, dtype)
 
     def evaluated(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs inside a trace, the value with its own derivative."""
@@ -167,39 +187,10 @@ def _check_range(x: Any, function: str, name: str) -> None:
         raise value_error(function, name, requirement, int(x[outside][0]), remedy)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Static:
-    """What a compiled computation depends on besides its arrays' shapes and dtypes."""
-
-    problem: Problem
-    outputs: tuple[Output, ...]
-    names: tuple[str, ...]
-    numbers: tuple[str, ...]
-
-    def key(self) -> tuple[Any, ...]:
-        """Return what tells one computation from another."""
-        p = self.problem
-        outputs = tuple((o.name, id(o.expression), o.role) for o in self.outputs)
-        shapes = (p.axis, p.shape, p.unit_shape, p.compute, p.dtype)
-        return (outputs, self.names, self.numbers, shapes, id(p.composite))
-
-    def __hash__(self) -> int:
-        return hash(self.key())
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Static) and other.key() == self.key()
+def _describe(x: Any) -> Any:
+    return (x.dtype, x.shape, jax.config.jax_enable_x64)
 
 
-def _run(static: _Static, arrays: list[Any], numbers: list[Any]) -> dict[str, Any]:
-    problem = dataclasses.replace(
-        static.problem,
-        arrays=dict(zip(static.names, arrays, strict=True)),
-        numbers=dict(zip(static.numbers, numbers, strict=True)),
-    )
-    return BACKEND.evaluated(problem, static.outputs)
-
-
-_compiled = jax.jit(_run, static_argnums=0)
-
-
+# Tracers have other types: a call on them is looked at anew.
+DESCRIBE[type(jnp.zeros(()))] = _describe
 BACKEND = JaxBackend(jnp)

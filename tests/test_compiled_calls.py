@@ -1,0 +1,91 @@
+"""Ordinary calls on JAX and MLX arrays: compiled once per signature, lazy, the same every time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from assertions import assert_close
+
+import lossary
+
+jax = pytest.importorskip("jax")
+mx = pytest.importorskip("mlx.core")
+
+ARRAYS = {"jax": jax.numpy.asarray, "mlx": mx.array}
+CALLS: list[dict[str, Any]] = [
+    {},
+    {"reduction": "sum"},
+    {"reduction": "mean"},
+    {"reduction": "mean", "denominator": 7},
+    {"reduction": "mean", "denominator": 0},
+    {"reduction": "mean", "weights": True},
+    {"reduction": "mean", "where": True},
+    {"reduction": "mean", "weights": True, "denominator": "weights"},
+]
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 1000])
+@pytest.mark.parametrize("call", CALLS, ids=str)
+@pytest.mark.parametrize("make", ARRAYS.values(), ids=ARRAYS)
+def test_repeated_calls_are_right_and_have_the_same_bits(make: Any, call: Any, size: int) -> None:
+    rng = np.random.default_rng(size)
+    x, t = rng.normal(size=(2, size)).astype(np.float32)
+    options = dict(call)
+    extra = {"weights": rng.random(size).astype(np.float32), "where": rng.random(size) < 0.5}
+    options |= {name: extra[name] for name in extra if name in call}
+    given = {n: make(v) if n in extra else v for n, v in options.items()}
+    # Another delta must not take the first one's value.
+    for delta in (0.5, 2.0, 0.5):
+        expected = lossary.huber_loss(x, t, delta, **options)
+        found = [np.asarray(lossary.huber_loss(make(x), make(t), delta, **given)) for _ in "twice"]
+        assert_close(found[0], expected, rtol=1e-5)
+        assert found[0].tobytes() == found[1].tobytes()
+
+
+@pytest.mark.parametrize("make", ARRAYS.values(), ids=ARRAYS)
+def test_gradients_of_repeated_calls(make: Any) -> None:
+    x, t = np.random.default_rng(0).normal(size=(2, 130)).astype(np.float32)
+    both = lossary.value_and_grad(lossary.huber_loss)
+    for _ in range(2):
+        value, gradient = both(make(x), make(t), reduction="mean")
+        expected = both(x, t, reduction="mean")
+        assert_close(np.asarray(value), expected[0], rtol=1e-5)
+        assert_close(np.asarray(gradient), expected[1], rtol=1e-5)
+
+
+def test_float32_sums_of_mlx_keep_their_digits() -> None:
+    x = np.random.default_rng(0).random(10**6 + 37).astype(np.float32)
+    found = float(lossary.l1_loss(mx.array(x), mx.zeros(x.shape)))
+    assert_close(found, x.astype(np.float64).mean(), rtol=2e-7)
+
+
+def test_an_array_of_mlx_is_not_evaluated() -> None:
+    calls = []
+
+    @mx.custom_function
+    def traced(x: Any) -> Any:
+        calls.append(x)
+        return mx.exp(x)
+
+    x = traced(mx.zeros(8))
+    for _ in range(2):
+        lossary.mse_loss(x, mx.ones(8))
+    import io
+
+    graph = io.StringIO()
+    mx.export_to_dot(graph, x)
+    assert "Exp" in graph.getvalue()  # an array with values has no operation before it
+    assert_close(float(lossary.mse_loss(x, mx.ones(8))), 0.0)
+
+
+def test_constants_of_a_trace_do_not_leak() -> None:
+    constant = jax.numpy.asarray(np.arange(5, dtype=np.float32))
+
+    def inside(x: Any) -> Any:
+        return x + lossary.huber_loss(constant, constant * 0, 0.75, "mean")
+
+    first = jax.jit(inside)(1.0)
+    direct = lossary.huber_loss(constant, constant * 0, 0.75, "mean")
+    assert_close(float(first), 1 + float(direct), rtol=1e-6)
