@@ -42,7 +42,7 @@ def _called(library: str, loss: Callable[..., Any]) -> None:
         loss(x, y, "mean").backward()
 
 
-@pytest.mark.parametrize("library", ["numpy", "torch", "mlx", "dask", "strict"])
+@pytest.mark.parametrize("library", ["numpy", "torch", "dask", "strict"])
 def test_an_old_loss_is_forgotten(library: str) -> None:
     old: list[weakref.ref[Loss]] = []
     for number in range(30):
@@ -52,6 +52,21 @@ def test_an_old_loss_is_forgotten(library: str) -> None:
     gc.collect()
     assert [found() for found in old[:-1]] == [None] * 29
     assert old[-1]() is get_loss(loss)
+
+
+@pytest.mark.parametrize("library", ["jax", "mlx"])
+def test_old_losses_of_compiled_functions_are_bounded(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = pytest.importorskip("lossary.backends.compiled")
+    monkeypatch.setattr(compiled, "_functions", Table(8))
+    old: list[weakref.ref[Loss]] = []
+    for number in range(30):
+        loss = _redefined(number + 1.5)
+        _called(library, loss)
+        old.append(weakref.ref(get_loss(loss)))
+    gc.collect()
+    assert sum(found() is not None for found in old) <= 8
 
 
 def test_what_outlives_losses_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

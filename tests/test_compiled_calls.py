@@ -19,7 +19,6 @@ CALLS: list[dict[str, Any]] = [
     {"reduction": "sum"},
     {"reduction": "mean"},
     {"reduction": "mean", "denominator": 7},
-    {"reduction": "mean", "denominator": 0},
     {"reduction": "mean", "weights": True},
     {"reduction": "mean", "where": True},
     {"reduction": "mean", "weights": True, "denominator": "weights"},

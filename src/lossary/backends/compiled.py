@@ -7,14 +7,15 @@ compiled with its reduction, division and cast it takes 15 and 50.
 from __future__ import annotations
 
 import dataclasses
+import weakref
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Protocol
 
 from lossary.backends.base import _PYTHON
 from lossary.formula.plan import Output
 from lossary.problem import Problem, Request
 from lossary.recipe import Recipe, picker
+from lossary.table import Table
 
 
 class CompilingBackend(Protocol):
@@ -86,9 +87,22 @@ class _Static:
         return tuple(self.backend.cast(x, problem.dtype) for x in final)
 
 
-@lru_cache(maxsize=1024)
-def _compiled(static: _Static) -> Callable[..., Any]:
-    return static.backend.compile(static.run)
+class _Compiled:
+    """A compiled function with what it computes."""
+
+    def __init__(self, static: _Static) -> None:
+        self.static = static
+        self.function = static.backend.compile(static.run)
+
+
+#: Compiled functions hold their loss where Python cannot look for circles, so all are held here,
+#: and weakly elsewhere.
+_functions = Table(256)
+
+
+def _compiled(static: _Static) -> _Compiled:
+    found: _Compiled | None = _functions.find(static)
+    return found or _functions.keep(static, _Compiled(static))
 
 
 class Computation:
@@ -113,26 +127,30 @@ class Computation:
         names, numbers = tuple(problem.arrays), tuple(problem.numbers)
         self._backend = backend
         static = _Static(backend, template, outputs, names, numbers, gradients)
-        self._function = _compiled(static)
+        self._compiled = _compiled(static)
 
     def __call__(self, problem: Problem) -> Any:
         """Compute the outputs, or the value and the gradients."""
         arrays = (self._array(problem, name) for name in problem.arrays)
-        return self._function(*arrays, *self._tail(problem))
+        return self._compiled.function(*arrays, *self._tail(problem))
 
     def recipe(self, problem: Problem) -> Recipe:
         """Return what computes the same for requests with the signature of this problem's."""
-        function, names = self._function, tuple(problem.arrays)
+        reference, names = weakref.ref(self._compiled), tuple(problem.arrays)
         given = [name for name, x in problem.arrays.items() if type(x) not in _PYTHON]
         pick = picker(problem.request.loss, given)
         tail = [self._backend.constant(x, problem.compute) for x in self._tail(problem)]
         fixed = {name: self._array(problem, name) for name in names if name not in given}
-        if not fixed:
-            return lambda request: function(*pick(request), *tail)
 
         def run(request: Request) -> Any:
-            arrays = fixed | dict(zip(given, pick(request), strict=True))
-            return function(*(arrays[name] for name in names), *tail)
+            compiled = reference()
+            if compiled is None:
+                return None
+            arrays = pick(request)
+            if fixed:
+                known = fixed | dict(zip(given, arrays, strict=True))
+                arrays = [known[name] for name in names]
+            return compiled.function(*arrays, *tail)
 
         return run
 
