@@ -1,1 +1,1 @@
-"""Compiled host kernels: plan to source to function, vector mathematics, threads, cache."""
+"""Compiled host kernels: a formula evaluated on vector registers, inside loops over memory."""
