@@ -60,10 +60,11 @@ class Form:
 
 @dataclass(slots=True)
 class Total:
-    """A running total of a chunk: where it starts, how a value enters it, how lanes are joined."""
+    """A running total of a chunk: where it starts, how values and lanes enter it, its type."""
 
     start: float
     combine: Callable[[Registers, Lanes, Lanes], Lanes]
+    type: str = "f64"
 
 
 def _add(machine: Registers, a: Lanes, b: Lanes) -> Lanes:
@@ -72,7 +73,7 @@ def _add(machine: Registers, a: Lanes, b: Lanes) -> Lanes:
 
 _TOTALS = {
     "sum": Total(0.0, _add),
-    "count": Total(0.0, _add),
+    "count": Total(0, _add, "i32"),  # a chunk has fewer elements than that
     "minimum": Total(math.inf, Registers.minimum),
     "maximum": Total(-math.inf, Registers.maximum),
     "first": Total(math.inf, Registers.minimum),
@@ -112,7 +113,8 @@ class Frame:
             start = number * step
             stop = smaller(start + step, size)
             totals = [
-                code.constant(_TOTALS[output.role].start, "f64") for output in self.plan.reduced
+                code.constant(kind.start, kind.type)
+                for kind in (_TOTALS[output.role] for output in self.plan.reduced)
             ]
             self._leave(number, self.chunk(start, stop, totals))
             return []
@@ -152,7 +154,7 @@ class Frame:
         for number, (output, total) in enumerate(zip(self.plan.reduced, totals, strict=True)):
             combine = _TOTALS[output.role].combine
             folded = total.folded(partial(combine, self.rows))
-            code.store(folded, code.at(self._partials, chunk * count + number, "f64"))
+            code.store(folded.to("f64"), code.at(self._partials, chunk * count + number, "f64"))
 
     def add(
         self, totals: Sequence[Lanes], values: Mapping[str, Lanes], part: Lanes | None
@@ -168,7 +170,7 @@ class Frame:
                 value = value & part if part is not None else value
             elif part is not None:
                 value = part.select(value, kind.start)
-            found.append(kind.combine(self.rows, total, value.to("f64")))
+            found.append(kind.combine(self.rows, total, value.to(kind.type)))
         return found
 
     def place(self) -> Lanes:
