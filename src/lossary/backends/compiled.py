@@ -1,7 +1,7 @@
 """Calls compiled by a library's own compiler, ``jax.jit`` or ``mx.compile``: one per signature.
 
-Operation by operation a mean of 100 elements takes JAX 110 to 160 microseconds and MLX 300;
-compiled with its reduction, division and cast it takes 15 and 50.
+Operation by operation the mean of 100 Huber losses takes JAX 184 and MLX 228 microseconds; compiled
+with its reduction, division and cast it takes 19 and 41.
 """
 
 from __future__ import annotations
