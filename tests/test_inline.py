@@ -72,6 +72,10 @@ def test_a_loss_of_ones_own_is_called_like_any_other() -> None:
 OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"reduction": "mean"}, "huber_loss: reduction must be left out inside a formula, got 'mean'"),
     ({"weights": 2.0}, "huber_loss: weights must be left out inside a formula, got 2.0"),
+    (
+        {"weights": np.ones(3)},
+        r"huber_loss: weights must be left out inside a formula, got ndarray of shape \(3,\)",
+    ),
     ({"where": True}, "huber_loss: where must be left out inside a formula, got True"),
     ({"denominator": 3}, "huber_loss: denominator must be left out inside a formula, got 3"),
     ({"dtype": "float32"}, "huber_loss: dtype must be left out inside a formula, got 'float32'"),

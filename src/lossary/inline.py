@@ -51,7 +51,8 @@ def _refuse_options(request: Request) -> None:
     }
     for name, allowed in neutral.items():
         given = getattr(request, name)
-        if isinstance(given, Expression) or given not in allowed:
+        array = getattr(type(given), "shape", None) is not None and given.shape != ()
+        if isinstance(given, Expression) or array or given not in allowed:
             requirement = "must be left out inside a formula"
             raise value_error(loss.name, name, requirement, shown(given), _OUTSIDE)
 
