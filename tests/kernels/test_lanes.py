@@ -169,21 +169,6 @@ def test_masks_are_combined_and_choose(kind: str) -> None:
     assert same(apply(chosen, a, b), np.where(inside, a, np.array(7, a.dtype)))
 
 
-def test_any_lane() -> None:
-    def body(code: Code, given: dict[str, Lanes]) -> None:
-        mask = code.load(given["x"], "f64") > 0.0
-        code.store(mask.any().to("i8"), given["out"])
-
-    loop = code_of(body, "x", "out")
-    out = np.zeros(1, np.int8)
-    for k in (*range(LANES), None):
-        x = np.zeros(LANES)
-        if k is not None:
-            x[k] = 1
-        loop(0, at(x), at(out))
-        assert out[0] == (k is not None)
-
-
 # --- conversions ------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("source", "target"),

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from functools import cached_property
 
 from lossary.formula.expression import LEAVES, Expression, Kind
-from lossary.formula.plan import Output, Pass
-from lossary.kernels.frame import Frame, Site
+from lossary.formula.plan import Output, Pass, Spill
+from lossary.kernels.frame import Frame, Site, is_class_vector
+from lossary.kernels.functions import absolute
 from lossary.kernels.lanes import Code, Lanes
+from lossary.kernels.registers import Registers
 
 
 class ClassFrame(Frame):
@@ -30,8 +32,7 @@ class ClassFrame(Frame):
         constants = dict(self.row), dict(self.rounded)
         for leaf in self.plan.leaves:
             if leaf.kind is Kind.ROW and not self.is_scalar(leaf):
-                given = self.load_row(leaf)
-                self.keep(leaf, self.converted(leaf, given, self.rows))
+                self.keep(leaf, self.load_row(leaf))
         self._row_values(0)
         for number, sweep in enumerate(self.plan.passes):
             for item, value in zip(sweep.reductions, self.sweep(number, sweep), strict=True):
@@ -54,7 +55,7 @@ class ClassFrame(Frame):
 
     # --- what layouts do differently ------------------------------------------------------
     def load_row(self, leaf: Expression) -> Lanes:
-        """Read an array of row values for the block."""
+        """Read an array of row values for the block, in float64; labels as int64."""
         raise NotImplementedError
 
     def store_row(self, output: Output, value: Lanes) -> None:
@@ -65,9 +66,16 @@ class ClassFrame(Frame):
         """Write a pass over the classes and return its reductions, a lane for each row."""
         raise NotImplementedError
 
-    def label_site(self, label: Lanes) -> Site:
-        """Return where elements are computed for the class that each row's label names."""
+    def gathered(self, leaf: Expression, label: Lanes) -> Lanes:
+        """Read an array of elements at the class of each row's label, in the type of elements."""
         raise NotImplementedError
+
+    def gather(self, leaf: Expression, place: Lanes, machine: Registers) -> Lanes:
+        """Read an array at sixteen places, in a machine's type; labels as int64."""
+        type_ = self.leaf_type(leaf)
+        addresses = self.code.at(self.arrays[str(leaf.value)], place, type_)
+        given = self.code.gather(addresses, type_, self.code.constant(True, "mask"), 0)
+        return self.converted(leaf, given, machine)
 
     # --- row values -----------------------------------------------------------------------
     def _row_values(self, stage: int) -> None:
@@ -81,7 +89,7 @@ class ClassFrame(Frame):
         if item.operation == "at_label":
             values, label = item.arguments
             given, inside = self._label(label)
-            found = self.label_site(inside.select(given, 0)).register(values)
+            found = _LabelSite(self, inside.select(given, 0)).register(values)
             return inside.select(found.to("f64"), 0)
         return self.rows.lift(self.rows.spell(item, [self.row_value(x) for x in item.arguments]))
 
@@ -100,29 +108,50 @@ class ClassFrame(Frame):
         Outputs are stored, spilled elements are reloaded before that and spilled after they are
         computed.
         """
-        for spill in self._spills():
+        for spill in self.spills:
             if spill.first < number <= spill.last:
                 site.known[id(spill.element)] = site.reload(spill.output)
         values = [site.register(item) for item in sweep.wanted]
-        for spill in self._spills():
+        for spill in self.spills:
             if spill.first == number:
-                site.spill(spill.output, site.register(spill.element))
+                site.store(spill.output, site.register(spill.element))
         count = len(sweep.reductions)
         for output, value in zip(sweep.outputs, values[count:], strict=True):
             if output.role == "store":
-                site.spill(output, value)
+                site.store(output, value)
         return values[:count]
 
-    def _spills(self) -> list[Any]:
-        """Return the spills into memory that holds elements without rounding them."""
+    @cached_property
+    def spills(self) -> list[Spill]:
+        """The spills into memory that holds elements without rounding them."""
         wanted = {"f32": "float32", "f64": "float64"}[self.form.compute]
         return [s for s in self.plan.spills if self.dtypes[f"-> {s.output.name}"] == wanted]
+
+
+class _LabelSite(Site):
+    """The class that each row's label names."""
+
+    frame: ClassFrame
+
+    def __init__(self, frame: ClassFrame, label: Lanes) -> None:
+        super().__init__(frame)
+        self._label = label
+
+    def load(self, leaf: Expression) -> Lanes:
+        """Read an array at the label's class."""
+        if is_class_vector(leaf):
+            return self.frame.gather(leaf, self._label, self.frame.elements)
+        return self.frame.gathered(leaf, self._label)
+
+    def index(self) -> Lanes:
+        """Return the labels."""
+        return self._label
 
 
 class ClassSite(Site):
     """Where elements of a pass are computed; outputs are written and spills read there."""
 
-    def spill(self, output: Output, value: Lanes) -> None:
+    def store(self, output: Output, value: Lanes) -> None:
         """Write elements into an output's memory."""
         raise NotImplementedError
 
@@ -219,7 +248,7 @@ class Running:
         if len(group) == 1:
             return group[0]
         total, lost = group
-        return total + (lost.call("fabs") < math.inf).select(lost, 0)
+        return total + (absolute(lost) < math.inf).select(lost, 0)
 
 
 def two_sum(total: Lanes, lost: Lanes, value: Lanes) -> list[Lanes]:

@@ -16,7 +16,8 @@ from typing import ClassVar
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Pass, Plan
 from lossary.kernels.classes import ClassFrame, ClassSite, Running
-from lossary.kernels.frame import Form, Site, is_class_vector, smaller
+from lossary.kernels.frame import Form, is_class_vector
+from lossary.kernels.functions import smaller
 from lossary.kernels.lanes import LANES, Lanes
 
 #: The most classes of rows that are transposed.
@@ -49,9 +50,10 @@ class ColumnKernel(ClassFrame):
         self.valid = self.code.iota() >= begin - moved
 
     def load_row(self, leaf: Expression) -> Lanes:
-        """Read an array of row values for the block."""
+        """Read an array of row values for the block, in float64; labels as int64."""
         type_ = self.leaf_type(leaf)
-        return self.code.load(self.code.at(self.arrays[str(leaf.value)], self.first, type_), type_)
+        address = self.code.at(self.arrays[str(leaf.value)], self.first, type_)
+        return self.converted(leaf, self.code.load(address, type_), self.rows)
 
     def store_row(self, output: Output, value: Lanes) -> None:
         """Store row values of the block."""
@@ -73,21 +75,10 @@ class ColumnKernel(ClassFrame):
         """Return where the elements of one class are computed."""
         return _ColumnSite(self, index)
 
-    def label_site(self, label: Lanes) -> Site:
-        """Return where elements are computed for the class that each row's label names."""
-        return _LabelSite(self, label)
-
     def gathered(self, leaf: Expression, label: Lanes) -> Lanes:
-        """Read an array at the class of each row's label."""
+        """Read an array of elements at the class of each row's label, in the type of elements."""
         place = self.base + (label * self.stride.splat() + self.code.iota())
-        return self.gather(leaf, place)
-
-    def gather(self, leaf: Expression, place: Lanes) -> Lanes:
-        """Read elements of an array at sixteen places."""
-        type_ = self.leaf_type(leaf)
-        addresses = self.code.at(self.arrays[str(leaf.value)], place, type_)
-        every = self.code.constant(True, "mask")
-        return self.converted(leaf, self.code.gather(addresses, type_, every, 0), self.elements)
+        return self.gather(leaf, place, self.elements)
 
 
 class _ColumnSite(ClassSite):
@@ -114,7 +105,7 @@ class _ColumnSite(ClassSite):
         """Return the class index, the same in all lanes."""
         return self._index.to(integers(self.frame.form.compute)).splat()
 
-    def spill(self, output: Output, value: Lanes) -> None:
+    def store(self, output: Output, value: Lanes) -> None:
         """Write elements into an output's memory."""
         frame = self.frame
         given = frame.delivered(output, value)
@@ -128,27 +119,6 @@ class _ColumnSite(ClassSite):
         return frame.code.load(address, type_)
 
 
-class _LabelSite(Site):
-    """The class that each row's label names."""
-
-    frame: ColumnKernel
-
-    def __init__(self, frame: ColumnKernel, label: Lanes) -> None:
-        super().__init__(frame)
-        self._label = label
-
-    def load(self, leaf: Expression) -> Lanes:
-        """Read an array at the label's class."""
-        frame = self.frame
-        if is_class_vector(leaf):
-            return frame.gather(leaf, self._label)
-        return frame.gathered(leaf, self._label)
-
-    def index(self) -> Lanes:
-        """Return the labels."""
-        return self._label
-
-
 class ShortRowKernel(ColumnKernel):
     """Writes a loop over blocks of sixteen rows of few classes, at least sixteen of them."""
 
@@ -156,21 +126,15 @@ class ShortRowKernel(ColumnKernel):
 
     def __init__(self, plan: Plan, form: Form) -> None:
         super().__init__(plan, form)
-        leaves = [
+        self._leaves = [
             leaf
             for leaf in plan.leaves
             if leaf.kind is Kind.ELEMENT and not (is_class_vector(leaf) or self.is_scalar(leaf))
         ]
-        self._tiles = {
-            str(leaf.value): self.code.stack(self._held(leaf), SHORT * LANES) for leaf in leaves
-        }
-        self._leaves = leaves
         self._made = [o for o in plan.stored if o.expression.kind is Kind.ELEMENT]
-        for output in self._made:
-            self._tiles[f"-> {output.name}"] = self.code.stack(form.compute, SHORT * LANES)
-
-    def _held(self, leaf: Expression) -> str:
-        return "i8" if leaf.operation == "mask" else self.form.compute
+        names = [str(leaf.value) for leaf in self._leaves]
+        names += [f"-> {output.name}" for output in self._made]
+        self._tiles = {name: self.code.stack(form.compute, SHORT * LANES) for name in names}
 
     def _find(self, unit: Lanes) -> None:
         """Find the rows of a block."""
@@ -205,8 +169,8 @@ class ShortRowKernel(ColumnKernel):
             for leaf in self._leaves:
                 type_ = self.leaf_type(leaf)
                 addresses = self._at(self.arrays[str(leaf.value)], index, type_)
-                given = self.converted(leaf, code.gather(addresses, type_, every, 0), self.elements)
-                given = given.to("i8") if given.type == "mask" else given
+                given = code.gather(addresses, type_, every, 0)
+                given = self.converted(leaf, given, self.elements)
                 target = code.at(self._tiles[str(leaf.value)], index * LANES, given.type)
                 code.store(given, target)
             return []
@@ -237,12 +201,11 @@ class ShortRowKernel(ColumnKernel):
         return self._tiles[name]
 
     def gathered(self, leaf: Expression, label: Lanes) -> Lanes:
-        """Read an array at the class of each row's label."""
-        code, type_ = self.code, self._held(leaf)
+        """Read an array of elements at the class of each row's label, in the type of elements."""
+        code, type_ = self.code, self.form.compute
         place = label * LANES + code.iota()
         addresses = code.at(self._tiles[str(leaf.value)], place, type_)
-        given = code.gather(addresses, type_, code.constant(True, "mask"), 0)
-        return given != 0 if leaf.operation == "mask" else given
+        return code.gather(addresses, type_, code.constant(True, "mask"), 0)
 
 
 class _TileSite(_ColumnSite):
@@ -254,21 +217,19 @@ class _TileSite(_ColumnSite):
         """Read an array at this class."""
         if is_class_vector(leaf):
             return super().load(leaf)
-        type_ = "i8" if leaf.operation == "mask" else self.frame.form.compute
-        given = self._read(str(leaf.value), type_)
-        return given != 0 if leaf.operation == "mask" else given
+        return self._read(str(leaf.value))
 
-    def spill(self, output: Output, value: Lanes) -> None:
+    def store(self, output: Output, value: Lanes) -> None:
         """Write elements into the tile of an output."""
         tile = self.frame.tile_of(f"-> {output.name}")
         self.frame.code.store(value, self.frame.code.at(tile, self._place, value.type))
 
     def reload(self, output: Output) -> Lanes:
         """Read elements from the tile of an output."""
-        return self._read(f"-> {output.name}", self.frame.form.compute)
+        return self._read(f"-> {output.name}")
 
-    def _read(self, name: str, type_: str) -> Lanes:
-        code = self.frame.code
+    def _read(self, name: str) -> Lanes:
+        code, type_ = self.frame.code, self.frame.form.compute
         return code.load(code.at(self.frame.tile_of(name), self._place, type_), type_)
 
 

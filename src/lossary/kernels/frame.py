@@ -18,6 +18,7 @@ from lossary.formula.elements import named_index
 from lossary.formula.expression import LEAVES, Expression, Kind
 from lossary.formula.plan import Output, Plan
 from lossary.kernels import halves
+from lossary.kernels.functions import smaller
 from lossary.kernels.lanes import Code, Lanes
 from lossary.kernels.registers import Registers
 
@@ -71,7 +72,8 @@ def _add(machine: Registers, a: Lanes, b: Lanes) -> Lanes:
     return a + b
 
 
-_TOTALS = {
+#: By role: how a kernel reduces an output over its elements or rows.
+TOTALS = {
     "sum": Total(0.0, _add),
     "count": Total(0, _add, "i32"),  # a chunk has fewer elements than that
     "minimum": Total(math.inf, Registers.minimum),
@@ -114,7 +116,7 @@ class Frame:
             stop = smaller(start + step, size)
             totals = [
                 code.constant(kind.start, kind.type)
-                for kind in (_TOTALS[output.role] for output in self.plan.reduced)
+                for kind in (TOTALS[output.role] for output in self.plan.reduced)
             ]
             self._leave(number, self.chunk(start, stop, totals))
             return []
@@ -152,7 +154,7 @@ class Frame:
         """Fold the lanes of a chunk's totals, in a fixed order, and write them down."""
         code, count = self.code, len(totals)
         for number, (output, total) in enumerate(zip(self.plan.reduced, totals, strict=True)):
-            combine = _TOTALS[output.role].combine
+            combine = TOTALS[output.role].combine
             folded = total.folded(partial(combine, self.rows))
             code.store(folded.to("f64"), code.at(self._partials, chunk * count + number, "f64"))
 
@@ -163,7 +165,7 @@ class Frame:
         found = []
         for output, total in zip(self.plan.reduced, totals, strict=True):
             value = values[output.name]
-            kind = _TOTALS[output.role]
+            kind = TOTALS[output.role]
             if output.role == "first":
                 value = self.place() + value.to("f64")
             if output.role == "count":
@@ -299,11 +301,6 @@ class Site:
         """Tell which elements are of the class that a label names."""
         index = self.index()
         return index == label.to(index.type)
-
-
-def smaller(a: Lanes, b: Lanes | int) -> Lanes:
-    """Return the smaller of two integers."""
-    return (a < b).select(a, b)
 
 
 def is_class_vector(leaf: Expression) -> bool:

@@ -16,13 +16,13 @@ from lossary.kernels import compile as compiler
 from lossary.kernels import copied, threads
 from lossary.kernels.columns import ColumnKernel, ShortRowKernel
 from lossary.kernels.flat import FlatKernel
-from lossary.kernels.frame import HEAD, Form, Frame
+from lossary.kernels.frame import HEAD, TOTALS, Form, Frame
 from lossary.kernels.memory import (
-    COMBINE,
     PARALLEL_FROM,
     Array,
     Geometry,
     Job,
+    combined,
     empty,
     geometry_of,
 )
@@ -35,7 +35,6 @@ _LAYOUTS: dict[str, type[Frame]] = {
     "rows": RowKernel,
 }
 _TYPES = {"float32": "f32", "float64": "f64"}
-_IDENTITY = {"sum": 0.0, "count": 0.0, "minimum": math.inf, "maximum": -math.inf, "first": math.inf}
 _WORD = struct.Struct("=q")
 _RANGE = struct.Struct("=2q")
 _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
@@ -83,7 +82,7 @@ def run(job: Job) -> dict[str, Any]:
 
 def _empty(plan: Plan, job: Job) -> dict[str, Any]:
     results: dict[str, Any] = {o.name: empty(o, job, ()) for o in plan.stored}
-    return results | {o.name: np.float64(_IDENTITY[o.role]) for o in plan.reduced}
+    return results | {o.name: np.float64(TOTALS[o.role].start) for o in plan.reduced}
 
 
 def geometry(plan: Plan, job: Job) -> Geometry | None:
@@ -121,7 +120,7 @@ class BoundKernel:
         self.locate = id if boxed else locate or address
         # What is kept must not keep the arrays of the first call alive.
         self._make = [_maker(output, job, geometry.order) for output in plan.stored]
-        self._combine = [COMBINE[output.role] for output in plan.reduced]
+        self._reduced = plan.reduced
         self._chunks = geometry.chunks
         self._parallel = math.prod(job.shape) >= PARALLEL_FROM and self._chunks > 1
         sizes = (*geometry.sizes, geometry.step)
@@ -137,7 +136,7 @@ class BoundKernel:
         addresses = [*map(self.locate, arrays), *map(address, made)]
         if self.one_chunk is not None:
             return made, self.one_chunk(addresses)
-        partials = np.empty((self._chunks, len(self._combine)))
+        partials = np.empty((self._chunks, len(self._reduced)))
         words = self._sizes + self._pack(*addresses) + self._numbers + _WORD.pack(address(partials))
         function = self._function
 
@@ -148,14 +147,14 @@ class BoundKernel:
             threads.run(task, self._chunks)
         else:
             task(0, self._chunks)
-        return made, [c(partials[:, i]) for i, c in enumerate(self._combine)]
+        return made, [combined(o, partials[:, i]) for i, o in enumerate(self._reduced)]
 
     def _one_chunk(self) -> Callable[[Iterable[int]], list[float]]:
         """Return what runs the kernel on its only chunk, given addresses, and returns the totals.
 
         Only the addresses are packed anew; the totals go by way of memory that is kept.
         """
-        function, pack, count = self._function, self._pack, len(self._combine)
+        function, pack, count = self._function, self._pack, len(self._reduced)
         head, numbers = _RANGE.pack(0, 1) + self._sizes, self._numbers
         spare: list[tuple[Any, bytes]] = []
 

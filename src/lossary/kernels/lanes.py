@@ -246,15 +246,6 @@ class Lanes:
             value = combine(*value.halves())
         return value
 
-    def any(self) -> Lanes:
-        """Return the scalar condition that one of the lanes holds."""
-        return self.code.emit(
-            f"call i1 @llvm.vector.reduce.or.v{self.lanes}i1({self.spelled} {self.name})",
-            "mask",
-            1,
-            declare=f"declare i1 @llvm.vector.reduce.or.v{self.lanes}i1({self.spelled})",
-        )
-
 
 class Code:
     """A function of LLVM's language under construction, and what may be written in it.

@@ -27,7 +27,7 @@ PARALLEL_FROM = 1 << 17
 #: Elements of neighbouring rows that one pass after the other runs over, to stay in a near cache.
 BLOCK = 1 << 14
 
-COMBINE: dict[str, Callable[..., Any]] = {
+_COMBINE: dict[str, Callable[..., Any]] = {
     "sum": np.add.reduce,
     "count": np.add.reduce,
     "minimum": np.minimum.reduce,
@@ -167,4 +167,4 @@ def storage(dtype: str) -> np.dtype[Any]:
 
 def combined(output: Output, partials: Array) -> Any:
     """Return a total from those of all chunks, taken in their order."""
-    return COMBINE[output.role](partials)
+    return _COMBINE[output.role](partials)

@@ -48,7 +48,8 @@ class Registers:
         }
 
     def spell(self, item: Expression, arguments: list[Any]) -> Any:
-        """Write the instructions of a node."""
+        """Write the instructions of a node, after its name."""
+        self.code.comment(item.operation)
         native = self.native.get(item.operation)
         if native is not None:
             return native(*map(self.lift, arguments))
@@ -67,23 +68,23 @@ class Registers:
 
     def maximum(self, a: Value, b: Value) -> Lanes:
         """Larger of two numbers, NaN if either is NaN. Of two zeros it is the second one."""
-        return self._chosen(a, b, lambda x, y: x > y)
+        return self._chosen(a, b, functions.larger)
 
     def minimum(self, a: Value, b: Value) -> Lanes:
         """Smaller of two numbers, NaN if either is NaN. Of two zeros it is the second one."""
-        return self._chosen(a, b, lambda x, y: x < y)
+        return self._chosen(a, b, functions.smaller)
 
-    def _chosen(self, a: Value, b: Value, wins: Callable[[Any, Any], Any]) -> Lanes:
+    def _chosen(self, a: Value, b: Value, choose: Callable[..., Lanes]) -> Lanes:
         if not isinstance(a, Lanes) and not isinstance(b, Lanes):
             a = self.lift(a)
         if not isinstance(b, Lanes):  # a number is not NaN: the register's NaN comes second
             a, b = b, a
-        chosen = wins(self.lift(a), b).select(self.lift(a), b)
+        chosen = choose(self.lift(a), b)
         return (a != a).select(a, chosen) if isinstance(a, Lanes) else chosen
 
     def abs(self, x: Value) -> Lanes:
         """Absolute value."""
-        return self.lift(x).call("fabs")
+        return functions.absolute(self.lift(x))
 
     def sign(self, x: Value) -> Lanes:
         """-1, 0 or 1."""
@@ -100,7 +101,7 @@ class Registers:
 
     def fma(self, a: Value, b: Value, c: Value) -> Lanes:
         """Return a b + c, rounded once."""
-        return self.lift(a).call("fma", b, c)
+        return functions.fma(self.lift(a), b, c)
 
     def isfinite(self, x: Value) -> Lanes:
         """Tell where a number is neither infinite nor NaN."""

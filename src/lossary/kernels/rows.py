@@ -13,7 +13,8 @@ from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Pass
 from lossary.kernels.classes import ClassFrame, ClassSite, Running
 from lossary.kernels.columns import integers
-from lossary.kernels.frame import Site, is_class_vector, smaller
+from lossary.kernels.frame import is_class_vector
+from lossary.kernels.functions import smaller
 from lossary.kernels.lanes import LANES, Lanes
 
 
@@ -39,8 +40,8 @@ class RowKernel(ClassFrame):
         return self.code.loop(stop, 1, totals, unit, start=start)
 
     def load_row(self, leaf: Expression) -> Lanes:
-        """Read an array of row values; the last row stands for those that there are not."""
-        return self.gather(leaf, self._rows)
+        """Read an array of row values; the last row stands for those beyond it."""
+        return self.gather(leaf, self._rows, self.rows)
 
     def store_row(self, output: Output, value: Lanes) -> None:
         """Store row values, one by one."""
@@ -111,15 +112,10 @@ class RowKernel(ClassFrame):
         code.loop(self.width, 1, [], one)
         return [code.load(slot, "f64") for slot in results]
 
-    def label_site(self, label: Lanes) -> Site:
-        """Return where elements are computed for the class that each row's label names."""
-        return _LabelSite(self, label, self._rows * self.size["classes"].splat() + label)
-
-    def gather(self, leaf: Expression, place: Lanes) -> Lanes:
-        """Read elements of an array at sixteen places."""
-        type_ = self.leaf_type(leaf)
-        addresses = self.code.at(self.arrays[str(leaf.value)], place, type_)
-        return self.code.gather(addresses, type_, self.code.constant(True, "mask"), 0)
+    def gathered(self, leaf: Expression, label: Lanes) -> Lanes:
+        """Read an array of elements at the class of each row's label, in the type of elements."""
+        place = self._rows * self.size["classes"].splat() + label
+        return self.gather(leaf, place, self.elements)
 
 
 class _RowSite(ClassSite):
@@ -154,7 +150,7 @@ class _RowSite(ClassSite):
         type_ = integers(self.frame.form.compute)
         return self._index.to(type_).splat() + self.frame.code.iota(type_)
 
-    def spill(self, output: Output, value: Lanes) -> None:
+    def store(self, output: Output, value: Lanes) -> None:
         """Write elements into an output's memory."""
         code = self.frame.code
         given = self.frame.delivered(output, value)
@@ -175,22 +171,3 @@ class _RowSite(ClassSite):
         if self._part is None:
             return code.load(address, type_)
         return code.load_part(address, type_, self._part, 0)
-
-
-class _LabelSite(Site):
-    """The class that each row's label names."""
-
-    frame: RowKernel
-
-    def __init__(self, frame: RowKernel, label: Lanes, place: Lanes) -> None:
-        super().__init__(frame)
-        self._label, self._place = label, place
-
-    def load(self, leaf: Expression) -> Lanes:
-        """Read an array at the label's class."""
-        place = self._label if is_class_vector(leaf) else self._place
-        return self.frame.converted(leaf, self.frame.gather(leaf, place), self.frame.elements)
-
-    def index(self) -> Lanes:
-        """Return the labels."""
-        return self._label
