@@ -42,14 +42,20 @@ def _called(library: str, loss: Callable[..., Any]) -> None:
         loss(x, y, "mean").backward()
 
 
-@pytest.mark.parametrize("library", ["numpy", "torch", "dask", "strict"])
-def test_an_old_loss_is_forgotten(library: str) -> None:
+def _redefined_often(library: str) -> tuple[Callable[..., Any], list[weakref.ref[Loss]]]:
+    """Define and call a loss thirty times; return the last and references to all records."""
     old: list[weakref.ref[Loss]] = []
     for number in range(30):
         loss = _redefined(number + 1.5)
         _called(library, loss)
         old.append(weakref.ref(get_loss(loss)))
     gc.collect()
+    return loss, old
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "dask", "strict"])
+def test_an_old_loss_is_forgotten(library: str) -> None:
+    loss, old = _redefined_often(library)
     assert [found() for found in old[:-1]] == [None] * 29
     assert old[-1]() is get_loss(loss)
 
@@ -60,12 +66,7 @@ def test_old_losses_of_compiled_functions_are_bounded(
 ) -> None:
     compiled = pytest.importorskip("lossary.backends.compiled")
     monkeypatch.setattr(compiled, "_functions", Table(8))
-    old: list[weakref.ref[Loss]] = []
-    for number in range(30):
-        loss = _redefined(number + 1.5)
-        _called(library, loss)
-        old.append(weakref.ref(get_loss(loss)))
-    gc.collect()
+    _, old = _redefined_often(library)
     assert sum(found() is not None for found in old) <= 8
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from assertions import assert_close
 
 import lossary
+from lossary.backends import compiled
 
 jax = pytest.importorskip("jax")
 mx = pytest.importorskip("mlx.core")
@@ -41,6 +43,15 @@ def test_repeated_calls_are_right_and_have_the_same_bits(make: Any, call: Any, s
         found = [np.asarray(lossary.huber_loss(make(x), make(t), delta, **given)) for _ in "twice"]
         assert_close(found[0], expected, rtol=1e-5)
         assert found[0].tobytes() == found[1].tobytes()
+
+
+@pytest.mark.parametrize("make", ARRAYS.values(), ids=ARRAYS)
+def test_a_function_that_was_forgotten_is_compiled_again(make: Any) -> None:
+    x, t = make(np.float32([0.5, 3.0])), make(np.float32([0.0, 1.0]))
+    expected = np.asarray(lossary.huber_loss(x, t, reduction="mean"))
+    compiled._functions._entries.clear()
+    gc.collect()
+    assert np.asarray(lossary.huber_loss(x, t, reduction="mean")) == expected
 
 
 @pytest.mark.parametrize("make", ARRAYS.values(), ids=ARRAYS)
