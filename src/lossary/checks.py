@@ -160,7 +160,7 @@ def _float(given: Any) -> float:
 def _parameters(
     request: Request, backend: Backend, arrays: dict[str, Any], kinds: dict[str, str]
 ) -> tuple[tuple[tuple[str, object], ...], dict[str, float]]:
-    """Split the parameters that are no arrays into structure and numbers, and check all."""
+    """Check the parameters; split those that are not arrays into structure and numbers."""
     loss = request.loss
     structure: list[tuple[str, object]] = []
     values: dict[str, float] = {}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Request(NamedTuple):
-    """The arguments of one call, bound to their meanings and not yet looked at."""
+    """The arguments of one call, bound to their names and not yet checked."""
 
     loss: Loss
     arrays: tuple[Any, ...]

@@ -69,7 +69,7 @@ def signature(request: Request, *extra: Any) -> tuple[Any, ...] | None:
 
 
 def settled(key: tuple[Any, ...] | None, request: Request, *extra: Any) -> tuple[Any, ...] | None:
-    """Return a signature that still holds after the call was looked at; None if it does not.
+    """Return a signature that still holds after the first call was checked; None if it does not.
 
     There is one where there was none before if the call has loaded its library's backend.
     """

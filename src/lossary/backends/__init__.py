@@ -83,7 +83,7 @@ def _mixed(
 
 
 def _adopted(request: Request, backend: Backend) -> Request:
-    """Bring what is no array of the backend's library into a form that it computes with."""
+    """Convert NumPy's arrays and scalars to what the backend's library computes with."""
 
     def adopted(name: str, given: Any) -> Any:
         x = _number(given)

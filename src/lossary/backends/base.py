@@ -123,7 +123,7 @@ class Backend:
         raise type_error(function, name, "must be an array of numbers", kind, remedy)
 
     def remedy(self, given: Any) -> str:
-        """Say what to pass instead of something of this library that is no array."""
+        """Return what to pass instead of an object of this library that is not an array."""
         if isinstance(given, tuple):
             return "Pass one of its elements."
         return "Pass what it returns." if callable(given) else f"Pass an array of {self.name}."
@@ -213,7 +213,7 @@ class Backend:
         return self.concrete(problem) and faults.wanted(problem, self.is_checked(problem))
 
     def is_checked(self, problem: Problem) -> bool:
-        """Tell whether values are looked at unless the policy says otherwise."""
+        """Return whether values are checked unless the policy says otherwise."""
         return self.host and self.readable(problem)
 
     def concrete(self, problem: Problem) -> bool:
@@ -358,7 +358,7 @@ class Backend:
 
     # --- kernels over host memory -------------------------------------------------------------
     def has_kernels(self, problem: Problem) -> bool:
-        """Tell whether kernels run on a problem's arrays."""
+        """Return whether compiled kernels can run on the arrays of a problem."""
         return False
 
     def job(self, problem: Problem, outputs: tuple[Output, ...]) -> Job:

@@ -191,6 +191,6 @@ def _describe(x: Any) -> Any:
     return (x.dtype, x.shape, jax.config.jax_enable_x64)
 
 
-# Tracers have other types: a call on them is looked at anew.
+# Tracers have other types, so calls on them are not cached.
 DESCRIBE[type(jnp.zeros(()))] = _describe
 BACKEND = JaxBackend(jnp)

@@ -25,7 +25,7 @@ _LARGEST = 3.4028234e38
 
 
 def is_shapeless() -> bool:
-    """Tell whether the trace that goes on, if any, is one for any size.
+    """Return whether MLX is tracing a function that is compiled for any size.
 
     Nothing in MLX's interface tells it. In such a trace alone a mean asks for its number of
     elements when it runs; elsewhere that is a constant.

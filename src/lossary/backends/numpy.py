@@ -105,7 +105,7 @@ class NumpyBackend(Backend):
         return results
 
     def has_kernels(self, problem: Problem) -> bool:
-        """Tell whether kernels run: wherever there are elements to read."""
+        """Return whether compiled kernels can run: there must be elements to read."""
         return has_compiler() and not problem.has_no_classes
 
     def job(self, problem: Problem, outputs: tuple[Output, ...]) -> Job:
@@ -214,7 +214,7 @@ def quiet(dtype: str, make: Callable[[float], Any]) -> Callable[[float], Any]:
 
 @cache
 def has_compiler() -> bool:
-    """Tell whether kernels can be compiled here and run as fast as they should."""
+    """Return whether kernels can be compiled here, for a processor with fused multiply-add."""
     from lossary.kernels import compile as compiler
 
     return compiler.is_available()

@@ -153,7 +153,7 @@ class TorchBackend(Backend):
         return all(map(self._can_read, problem.arrays.values()))
 
     def is_checked(self, problem: Problem) -> bool:
-        """Tell whether every tensor, be it of a subclass, is in host memory."""
+        """Return whether every tensor, of a subclass too, is in host memory."""
         tensors = [x for x in problem.arrays.values() if isinstance(x, torch.Tensor)]
         return not (traces() or transforms()) and all(map(is_host_memory, tensors))
 

@@ -46,7 +46,7 @@ def is_plain(x: torch.Tensor) -> bool:
 
 
 def is_host_memory(x: torch.Tensor) -> bool:
-    """Tell whether a tensor, be it of a subclass, is numbers in host memory."""
+    """Return whether a tensor, of a subclass too, holds its values in host memory."""
     dispatches = type(x).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
     return x.is_cpu and not (dispatches or _wrapped(x) or _legacy_batched(x))
 
