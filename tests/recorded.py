@@ -15,12 +15,12 @@ from cases import Case
 from stress import stress_cases
 
 import lossary
+from lossary.bounded_cache import BoundedCache
 from lossary.formula.plan import Plan
 from lossary.kernels import compile as compiler
 from lossary.kernels import host
 from lossary.kernels.memory import Geometry, Job, storage
-from lossary.record import Loss
-from lossary.table import Table
+from lossary.registry import Loss
 
 #: How many rows and classes there are, and how they lie in memory, in each layout.
 LAYOUTS: dict[str, tuple[int, int]] = {
@@ -102,7 +102,7 @@ def recorded(call: Callable[[], Any]) -> Kernel:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(host, "BoundKernel", bind)
-        patch.setattr(Loss, "recipes", property(lambda _: Table(1)))
+        patch.setattr(Loss, "recipes", property(lambda _: BoundedCache(1)))
         with pytest.raises(_Recorded):
             call()
     return found[0]

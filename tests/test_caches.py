@@ -12,13 +12,12 @@ import pytest
 from libraries import BY_NAME
 
 import lossary
-from lossary import backends
+from lossary.backends import loading
+from lossary.bounded_cache import BoundedCache
 from lossary.formula import evaluate
 from lossary.kernels import compile as compiler
 from lossary.kernels import host
-from lossary.record import Loss
-from lossary.registry import get_loss
-from lossary.table import Table
+from lossary.registry import Loss, get_loss
 
 
 def _redefined(factor: float) -> Callable[..., Any]:
@@ -65,7 +64,7 @@ def test_old_losses_of_compiled_functions_are_bounded(
     library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled = pytest.importorskip("lossary.backends.compiled")
-    monkeypatch.setattr(compiled, "_functions", Table(8))
+    monkeypatch.setattr(compiled, "_functions", BoundedCache(8))
     _, old = _redefined_often(library)
     assert sum(found() is not None for found in old) <= 8
 
@@ -88,7 +87,7 @@ def test_types_of_arrays_are_forgotten() -> None:
             return np.float64([1.0])
 
     lossary.mse_loss(Given(), Given())
-    assert Given in backends._by_type
+    assert Given in loading._by_type
     found = weakref.ref(Given)
     del Given
     gc.collect()
@@ -96,7 +95,7 @@ def test_types_of_arrays_are_forgotten() -> None:
 
 
 def test_tables() -> None:
-    table = Table(2)
+    table = BoundedCache(2)
     assert table.find([]) is None
     assert table.keep([], 1) == 1
     for key in range(5):

@@ -6,7 +6,7 @@ import fuzz
 import pytest
 
 import lossary
-from lossary.composite import Variant, composite
+from lossary.definition.expressions import Variant, expressions_of
 from lossary.formula import class_index, exp, max_over_classes, sum_over_classes, where
 from lossary.formula.elements import walk_elements
 from lossary.formula.expression import Kind, argument, literal
@@ -17,7 +17,7 @@ from lossary.formula.primitives import PRIMITIVES
 def derivatives(name: str, labels: bool, hessian: bool = False) -> Plan:
     """Return the plan of value and derivatives with respect to the first argument."""
     loss = lossary.get_loss(name)
-    expressions = composite(loss, Variant(labels=labels, zeros=frozenset(["label_smoothing"])))
+    expressions = expressions_of(loss, Variant(labels=labels, zeros=frozenset(["label_smoothing"])))
     first = loss.arguments[0]
     outputs = [
         Output("value", expressions.value, "sum"),
@@ -66,7 +66,7 @@ def test_cross_entropy_computes_each_exponential_once(hessian: bool) -> None:
 
 
 def test_a_reduced_result_spills_nothing() -> None:
-    expressions = composite(lossary.get_loss("cross_entropy"), Variant(labels=True))
+    expressions = expressions_of(lossary.get_loss("cross_entropy"), Variant(labels=True))
     plan = make_plan((Output("value", expressions.value, "sum"),))
     assert plan.spills == ()
 
@@ -98,7 +98,7 @@ def test_spills_of_random_formulas_are_safe() -> None:
     for seed in range(60):
         case = fuzz.Case(seed)
         loss = lossary.get_loss(case.loss)
-        expressions = composite(loss, Variant(labels=case.has_labels))
+        expressions = expressions_of(loss, Variant(labels=case.has_labels))
         first = loss.arguments[0]
         outputs = (
             Output("value", expressions.value, "store"),

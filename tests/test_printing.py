@@ -22,7 +22,7 @@ from printed import (
 )
 
 import lossary
-from lossary.composite import Variant, composite
+from lossary.definition.expressions import Variant, expressions_of
 from lossary.formula import logsumexp, primitives, softmax, where
 from lossary.formula.expression import (
     Expression,
@@ -62,17 +62,19 @@ def test_formulas_and_gradients_read_back(
     loss: lossary.Loss, labels: bool, flags: dict[str, Any]
 ) -> None:
     structure = {name: loss.parameters[name] for name in loss.structure} | flags
-    chosen = composite(loss, Variant(structure=tuple(structure.items()), labels=labels))
+    chosen = expressions_of(loss, Variant(structure=tuple(structure.items()), labels=labels))
     rng = np.random.default_rng(0)
     values: dict[str, Any] = {name: exact(rng.uniform(0.1, 0.9)) for name in loss.numbers}
     values |= {n: exact(rng.uniform(0.1, 0.9, (ROWS, CLASSES))) for n in loss.arguments}
     if labels:
         values["targets"] = VALUES["labels"]
-    assert_reads_back(chosen.written, values, FOLDED)  # 1 / 3 and log(2 pi) are rounded when used
-    assert_named_reads_back(tidy(chosen.written), chosen.written, values, FOLDED)
+    assert_reads_back(
+        chosen.unexpanded, values, FOLDED
+    )  # 1 / 3 and log(2 pi) are rounded when used
+    assert_named_reads_back(tidy(chosen.unexpanded), chosen.unexpanded, values, FOLDED)
     for name in loss.arguments:
         if not (labels and name == "targets"):
-            derivative = gradient(chosen.raw, chosen.symbols[name])
+            derivative = gradient(chosen.formula, chosen.symbols[name])
             assert_reads_back(derivative, values, FOLDED)
             assert_named_reads_back(tidy(derivative), derivative, values, FOLDED)
 

@@ -55,10 +55,10 @@ def test_without_a_compiler_the_results_are_the_same(
 ) -> None:
     expected = case(reduction="mean")
     from lossary.backends import numpy as backend
-    from lossary.record import Loss
-    from lossary.table import Table
+    from lossary.bounded_cache import BoundedCache
+    from lossary.registry import Loss
 
-    monkeypatch.setattr(Loss, "recipes", property(lambda _: Table(1)))
+    monkeypatch.setattr(Loss, "recipes", property(lambda _: BoundedCache(1)))
     monkeypatch.setattr(backend, "has_compiler", lambda: False)
     assert_close(case(reduction="mean"), expected, rtol=1e-13)
 

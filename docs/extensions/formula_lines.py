@@ -15,7 +15,7 @@ from typing import NamedTuple
 from textbook import HIT, in_order, textbook, variant, with_label, with_log_softmax
 
 from lossary import Loss
-from lossary.documentation import shown_gradient
+from lossary.definition.docstring import shown_gradient
 from lossary.formula.expression import (
     Expression,
     Kind,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from lossary import Loss
-from lossary.composite import Composite, Variant, composite
+from lossary.definition.expressions import LossExpressions, Variant, expressions_of
 from lossary.formula.expression import Expression, Kind, argument, literal, node, number
 from lossary.formula.gradient import gradient
 from lossary.formula.parts import named_text
@@ -39,7 +39,7 @@ def textbook(loss: Loss, structure: Mapping[str, object]) -> Textbook:
     In the derivative the symbol :data:`HIT` stands for 1 at the label's class and 0 elsewhere.
     """
     chosen = variant(loss, structure)
-    plain = without_guards(chosen.written)
+    plain = without_guards(chosen.unexpanded)
     formula = in_order(with_log_softmax(plain))
     differentiated = expand(_apply(plain, _DIFFERENTIABLE))
     slope = gradient(differentiated, chosen.symbols[loss.arguments[0]])
@@ -76,12 +76,12 @@ def with_log_softmax(expression: Expression) -> Expression:
     return tidy(_apply(expression, _NAMED))
 
 
-def variant(loss: Loss, structure: Mapping[str, object]) -> Composite:
+def variant(loss: Loss, structure: Mapping[str, object]) -> LossExpressions:
     """Return the expressions of a variant of a loss, with its defaults where nothing is chosen."""
     chosen = tuple((name, structure.get(name, default)) for name, default in loss.parameters.items()
                    if name in loss.structure)  # fmt: skip
     labels = bool(structure.get("labels", loss.takes_labels))
-    return composite(loss, Variant(structure=chosen, labels=labels))
+    return expressions_of(loss, Variant(structure=chosen, labels=labels))
 
 
 # --- guards -----------------------------------------------------------------------------------

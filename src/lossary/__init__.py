@@ -14,7 +14,7 @@ from lossary.options import set_options as set_options
 #: Public names but for the losses, each with the module that is loaded when it is asked for.
 _HOME = {
     "DomainWarning": "errors",
-    "Loss": "record",
+    "Loss": "registry",
     "LossaryError": "errors",
     "LossaryImportError": "errors",
     "LossaryTypeError": "errors",
@@ -24,7 +24,7 @@ _HOME = {
     "get_num_threads": "kernels.threads",
     "grad": "derivatives",
     "list_losses": "registry",
-    "loss": "registry",
+    "loss": "decorator",
     "options": "options",
     "plot": "plotting",
     "set_num_threads": "kernels.threads",
@@ -36,6 +36,7 @@ _HOME = {
 
 if TYPE_CHECKING:
     from lossary import adapters as adapters
+    from lossary.decorator import loss as loss
     from lossary.derivatives import grad as grad
     from lossary.derivatives import value_and_grad as value_and_grad
     from lossary.derivatives import value_grad_hess as value_grad_hess
@@ -48,10 +49,9 @@ if TYPE_CHECKING:
     from lossary.kernels.threads import set_num_threads as set_num_threads
     from lossary.losses import *  # noqa: F403 - the losses are the public names
     from lossary.plotting import plot as plot
-    from lossary.record import Loss as Loss
+    from lossary.registry import Loss as Loss
     from lossary.registry import get_loss as get_loss
     from lossary.registry import list_losses as list_losses
-    from lossary.registry import loss as loss
     from lossary.summary import Summary as Summary
     from lossary.summary import summarize as summarize
 

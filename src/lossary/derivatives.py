@@ -12,16 +12,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar, overload
 
-from lossary.backends import find_backend
 from lossary.backends.base import Backend
-from lossary.checks import prepare
+from lossary.call.array_library import find_backend
+from lossary.call.checks import prepare
 from lossary.errors import shown, type_error, value_error
 from lossary.formula.expression import parameter
 from lossary.formula.plan import Output
 from lossary.problem import Problem, stored, total
 from lossary.recipe import begin, settled, signature
-from lossary.record import Loss
-from lossary.registry import get_loss
+from lossary.registry import Loss, get_loss
 
 Function = Callable[..., Any]
 P = ParamSpec("P")
@@ -156,7 +155,7 @@ class _ValueAndGradient:
         request = self._bind(*args, **kwargs)
         names, second = self._names, self._second
         key = signature(request, names, second)
-        recipe = request.loss.recipes.find(key)
+        recipe = request.loss.calls.find(key)
         results = None if recipe is None else recipe(request)
         if results is None:
             backend, request = find_backend(request)

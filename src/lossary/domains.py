@@ -28,6 +28,14 @@ class Domain:
     at_label : bool
         Whether, beside class labels, only the values at the labels are checked: the others are
         not read.
+    labels : bool
+        Whether the values may be integer class labels, one per row.
+    probabilities : bool
+        Whether they may be one probability per class instead of labels.
+    two_classes : tuple of float, optional
+        The values that stand for the negative and the positive class.
+    typical : tuple of float
+        Least and largest of the values that plots show.
     """
 
     name: str
@@ -36,6 +44,15 @@ class Domain:
     remedy: str = ""
     unless: str = ""
     at_label: bool = False
+    labels: bool = False
+    probabilities: bool = False
+    two_classes: tuple[float, float] | None = None
+    typical: tuple[float, float] = (-3.0, 3.0)
+
+    @property
+    def is_real(self) -> bool:
+        """Whether every real number is inside."""
+        return self.contains is None and not self.labels
 
     def __str__(self) -> str:
         return self.text
@@ -51,12 +68,16 @@ PLUS_MINUS_ONE = Domain(
     "-1 or +1",
     lambda t: (t == 1) | (t == -1),
     "For 0/1 labels pass 2 * targets - 1",
+    two_classes=(-1.0, 1.0),
+    typical=(-1.0, 1.0),
 )
 UNIT_INTERVAL = Domain(
     "unit_interval",
     "between 0 and 1",
     lambda t: (t >= 0) & (t <= 1),
     "For -1/+1 labels pass (targets + 1) / 2",
+    two_classes=(0.0, 1.0),
+    typical=(0.0, 1.0),
 )
 PROBABILITIES = Domain(
     "probabilities",
@@ -64,15 +85,21 @@ PROBABILITIES = Domain(
     lambda p: (p >= 0) & (p <= 1),
     "For raw scores pass with_logits=True",
     unless="with_logits",
+    typical=(0.0, 1.0),
 )
 NONNEGATIVE = Domain(
-    "nonnegative", "at least 0", lambda v: v >= 0, "Pass variances, not their logarithms"
+    "nonnegative",
+    "at least 0",
+    lambda v: v >= 0,
+    "Pass variances, not their logarithms",
+    typical=(0.0, 3.0),
 )
 LOG_PROBABILITIES = Domain(
     "log_probabilities",
     "at most 0",
     lambda t: t <= 0,
     "Targets are log-probabilities here: pass log(targets)",
+    typical=(-6.0, 0.0),
 )
 PREDICTED_LOG_PROBABILITIES = Domain(
     "log_probabilities",
@@ -80,17 +107,22 @@ PREDICTED_LOG_PROBABILITIES = Domain(
     lambda z: ~(z > 0),  # NaN passes: it is no mistake of the kind that the remedy names
     "Pass log_softmax of logits, or the logarithm of probabilities",
     at_label=True,
+    typical=(-6.0, 0.0),
 )
 CLASS_LABELS = Domain(
     "class_labels",
     "an integer from 0 to C-1",
     remedy="Labels count from 0; mark labels to leave out with ignore_index",
+    labels=True,
 )
 CLASSES_OR_PROBABILITIES = Domain(
     "classes_or_probabilities",
     "integers from 0 to C-1, or probabilities",
     lambda t: (t >= 0) & (t <= 1),
     "Probability targets lie between 0 and 1",
+    labels=True,
+    probabilities=True,
+    typical=(0.0, 1.0),
 )
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-#: File name in the tracebacks of public functions, which are built from their signatures.
-GENERATED = "<lossary>"
-
 _LONG = 60
 
 
@@ -97,6 +94,14 @@ def missing_library(function: str, library: str, install: str) -> LossaryImportE
 def choices(options: Iterable[object]) -> str:
     """Spell a fixed set of choices, in the order in which they are given."""
     return " or ".join(repr(option) for option in options)
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Return a question that names the known names closest to a misspelt one; "" if none is."""
+    import difflib
+
+    close = difflib.get_close_matches(given, list(known), n=3)
+    return f"Did you mean {' or '.join(close)}?" if close else ""
 
 
 def shown(given: object) -> str:

@@ -35,9 +35,9 @@ def wanted(problem: Problem, readable: bool) -> bool:
     """
     policy = domain_policy()
     if policy == "raise":
-        return bool(problem.composite.faults)
+        return bool(problem.composite.violations)
     checked = problem.composite.variant.labels or policy != "ignore"
-    return readable and checked and bool(problem.composite.faults)
+    return readable and checked and bool(problem.composite.violations)
 
 
 def pending(problem: Problem, counts: Sequence[float]) -> list[Violation]:
@@ -46,7 +46,7 @@ def pending(problem: Problem, counts: Sequence[float]) -> list[Violation]:
     Nothing where the policy is to ignore them, or Python's filters drop the warning.
     """
     policy = domain_policy()
-    arguments = problem.composite.faults
+    arguments = problem.composite.violations
     found = [
         (name, domain, int(count))
         for (name, domain, _), count in zip(arguments, counts, strict=True)
@@ -108,7 +108,7 @@ def _parts(problem: Problem, fault: Fault, backend: Backend) -> tuple[str, str, 
 def _first(problem: Problem, name: str, domain: Domain, backend: Backend) -> tuple[int, ...]:
     """Find the first bad value: the first in C order of the rows, in its row the first class."""
     if backend.has_kernels(problem) and problem.classes <= _MOST_CLASSES:
-        output = Output(name, problem.composite.fault_places[name], "first")
+        output = Output(name, problem.composite.first_violations[name], "first")
         place = float(backend.run(problem, (output,))[name])
         # Another thread may have written to the array since its values were counted.
         return _position(problem, name, int(place) if place < math.inf else 0)
@@ -132,7 +132,7 @@ def _search(problem: Problem, name: str, domain: Domain, backend: Backend) -> An
     """Return which values of an argument are outside its domain, for libraries without kernels."""
     if domain is CLASS_LABELS:
         return _bad_labels(problem, np.asarray(backend.to_numpy(problem.arrays[name])), backend)
-    steps = tape(problem.composite.fault_elements[name])
+    steps = tape(problem.composite.violating_elements[name])
     (result,) = steps.run(backend.prepared(problem), backend.operations(backend, problem))
     return backend.to_numpy(result)
 

@@ -7,7 +7,7 @@ import warnings
 from types import FrameType
 from typing import Any
 
-from lossary.errors import GENERATED
+from lossary.generated import is_generated
 
 
 def stack_level() -> int:
@@ -61,4 +61,4 @@ def _outside() -> tuple[int, FrameType | None]:
 
 def _is_ours(frame: FrameType) -> bool:
     package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    return package == "lossary" or frame.f_code.co_filename == GENERATED
+    return package == "lossary" or is_generated(frame.f_code)

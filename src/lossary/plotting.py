@@ -13,8 +13,7 @@ import numpy as np
 from lossary.derivatives import value_and_grad
 from lossary.errors import value_error
 from lossary.optional import require
-from lossary.record import Loss
-from lossary.registry import get_loss
+from lossary.registry import Loss, get_loss
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

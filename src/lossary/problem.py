@@ -1,55 +1,17 @@
-"""What travels along the flow: the request as given, and the problem as checked."""
+"""The problem: a checked call."""
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from lossary.formula import sum_over_classes, where
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output
 
 if TYPE_CHECKING:
-    from lossary.composite import Composite
-    from lossary.record import Loss
-
-
-class Request(NamedTuple):
-    """The arguments of one call, bound to their names and not yet checked."""
-
-    loss: Loss
-    arrays: tuple[Any, ...]
-    parameters: tuple[Any, ...]
-    axis: Any
-    reduction: Any
-    weights: Any
-    where: Any
-    denominator: Any
-    dtype: Any
-    ignore_index: Any = None
-    class_weights: Any = None
-
-    @property
-    def function(self) -> str:
-        """Name for messages."""
-        return self.loss.name
-
-    def named_arrays(self) -> list[tuple[str, Any]]:
-        """Return every array that was given, with its name."""
-        named = list(zip(self.loss.arguments, self.arrays, strict=True))
-        for name in ("weights", "where", "class_weights"):
-            given = getattr(self, name)
-            if given is not None:
-                named.append((name, given))
-        return [*named, *self.array_parameters().items()]
-
-    def array_parameters(self) -> dict[str, Any]:
-        """Return the parameters passed at run time that were given as arrays."""
-        given = dict(zip(self.loss.parameters, self.parameters, strict=True))
-        return {name: given[name] for name in self.loss.numbers if _is_array(given[name])}
+    from lossary.call.request import Request
+    from lossary.definition.expressions import LossExpressions
 
 
 @dataclass(slots=True)
@@ -73,7 +35,7 @@ class Problem:
     """
 
     request: Request
-    composite: Composite
+    composite: LossExpressions
     arrays: dict[str, Any]
     numbers: dict[str, float]
     axis: int | None
@@ -134,20 +96,13 @@ class Problem:
         """Return what counts the values outside their domains."""
         return tuple(
             self._counted(f"fault_{name}", condition)
-            for name, _, condition in self.composite.faults
+            for name, _, condition in self.composite.violations
         )
 
     def _counted(self, name: str, condition: Expression) -> Output:
         if self.axis is not None and condition.kind is Kind.ELEMENT:
             return total(name, sum_over_classes(where(condition, 1, 0)))
         return Output(name, condition, "count")
-
-
-def _is_array(x: Any) -> bool:
-    """Tell whether a parameter is an array: of whatever library, unless it is NumPy's and 0-d."""
-    if isinstance(x, numbers.Number) or (isinstance(x, np.ndarray) and x.ndim == 0):
-        return False
-    return hasattr(x, "shape") and hasattr(x, "dtype")
 
 
 def total(name: str, expression: Expression) -> Output:

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossary import faults
+from lossary.call.request import Request
 from lossary.options import domain_policy
-from lossary.problem import Problem, Request, stored, total
+from lossary.problem import Problem, stored, total
 
 if TYPE_CHECKING:
     from lossary.backends.base import Backend
+    from lossary.definition.definition import Definition
     from lossary.kernels.host import BoundKernel
-    from lossary.record import Loss
 
 #: Returns the value and the gradients for a request, or None if the call needs a closer look.
 Recipe = Callable[[Request], tuple[Any, ...] | None]
@@ -81,7 +82,7 @@ def begin(key: tuple[Any, ...], recipe: Any, request: Request) -> Any:
     """Remember a recipe with its loss, if there is one, and return what its first call gives."""
     if recipe is None:
         return None
-    request.loss.recipes.keep(key, recipe)
+    request.loss.calls.keep(key, recipe)
     return recipe(request)
 
 
@@ -188,7 +189,7 @@ class HostRecipe:
         )
 
 
-def picker(loss: Loss, names: Sequence[str]) -> Callable[[Request], Sequence[Any]]:
+def picker(loss: Definition, names: Sequence[str]) -> Callable[[Request], Sequence[Any]]:
     """Return what takes the arrays of these names out of a request."""
     places = [loss.arguments.index(name) if name in loss.arguments else name for name in names]
     if places == list(range(len(loss.arguments))):

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lossary.backends import find_backend
-from lossary.checks import prepare
+from lossary.call.array_library import find_backend
+from lossary.call.checks import prepare
 from lossary.formula.expression import literal
 from lossary.formula.plan import Output
 from lossary.problem import total
@@ -105,12 +105,15 @@ def summarize(loss: Callable[..., Any], *args: Any, **kwargs: Any) -> Summary:
     backend, request = find_backend(request)
     problem = prepare(request, backend)
     composite = problem.composite
+    loss_value = composite.guarded(composite.formula)
     outputs = [
         total("value", composite.value),
-        Output("minimum", composite.masked(composite.guarded(composite.raw), math.inf), "minimum"),
-        Output("maximum", composite.masked(composite.guarded(composite.raw), -math.inf), "maximum"),
+        Output("minimum", composite.masked(loss_value, math.inf), "minimum"),
+        Output(
+            "maximum", composite.masked(composite.guarded(composite.formula), -math.inf), "maximum"
+        ),
     ]
-    part = composite.taking_part
+    part = composite.mask
     if part is not None:
         outputs.append(Output("count", part, "count"))
     if composite.weight is not literal(1):

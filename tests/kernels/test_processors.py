@@ -16,11 +16,11 @@ from processors import NARROW, WIDE, can_run, digits
 
 import lossary
 from lossary.backends.numpy import has_compiler
+from lossary.bounded_cache import BoundedCache
 from lossary.kernels import compile as compiler
 from lossary.kernels import functions, halves, power
 from lossary.kernels.lanes import Lanes
-from lossary.record import Loss
-from lossary.table import Table
+from lossary.registry import Loss
 
 UNARY = ("exp", "decay", "expm1", "log", "log1p", "log1p_unit", "softplus", "sigmoid", "tanh")
 CASES: list[tuple[str, Callable[..., Lanes], tuple[str, ...], str]] = []
@@ -110,7 +110,7 @@ def test_kernels_need_fused_multiply_add(
 @pytest.fixture
 def _processor_without_fused_multiply_add(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(compiler, "processor", lambda: ("ivybridge", "+avx,-fma"))
-    monkeypatch.setattr(Loss, "recipes", property(lambda _: Table(1)))
+    monkeypatch.setattr(Loss, "recipes", property(lambda _: BoundedCache(1)))
     compiler.is_available.cache_clear()
     has_compiler.cache_clear()
     yield

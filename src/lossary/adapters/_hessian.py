@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lossary.adapters._two_classes import has_two_classes, negative
-from lossary.checks import number
+from lossary.call.parameters import number
 from lossary.derivatives import value_and_grad, value_grad_hess
 from lossary.domains import POSITIVE, REAL
 from lossary.errors import choices, value_error
 from lossary.options import options
-from lossary.record import Loss
+from lossary.registry import Loss
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

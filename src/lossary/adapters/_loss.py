@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lossary.errors import type_error
-from lossary.record import Loss
+from lossary.registry import Loss
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from lossary.errors import GENERATED
+from lossary.generated import define
 
 _METHOD = """\
 def {method}(self, {arguments}, *, weights=None, where=None):
@@ -22,8 +22,7 @@ def subclass(base: type[Any], method: str, arguments: tuple[str, ...], name: str
     """Return a subclass whose method passes its named arguments on, to ``_method``, as a tuple."""
     source = _METHOD.format(method=method, arguments=", ".join(arguments))
     namespace: dict[str, Any] = {}
-    exec(compile(source, GENERATED, "exec"), namespace)
-    function = namespace[method]
+    function = define(method, source, namespace)
     function.__doc__ = getattr(base, f"_{method}").__doc__
     function.__module__, function.__qualname__ = base.__module__, f"{name}.{method}"
     return type(

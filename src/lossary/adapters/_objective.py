@@ -11,13 +11,12 @@ import numpy as np
 from lossary.adapters._hessian import Curvature, choose, expected, gauss_newton
 from lossary.adapters._loss import check_pair, check_parameters, row_weights, weighted_mean
 from lossary.adapters._two_classes import check_positive, encoded, negative
-from lossary.checks import number
+from lossary.call.parameters import number
 from lossary.derivatives import value_grad_hess
 from lossary.domains import POSITIVE
 from lossary.errors import choices, shown, type_error, value_error
 from lossary.optional import require
-from lossary.record import Loss
-from lossary.registry import get_loss
+from lossary.registry import Loss, get_loss
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Interface = Literal["native", "sklearn"]

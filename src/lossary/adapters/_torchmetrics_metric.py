@@ -14,8 +14,7 @@ from lossary.adapters._loss import are_row_weights
 from lossary.adapters._named_inputs import blank, subclass
 from lossary.adapters._torch_module import with_tensors
 from lossary.errors import choices, shown, value_error
-from lossary.record import Loss
-from lossary.registry import get_loss
+from lossary.registry import Loss, get_loss
 from lossary.summary import summarize
 
 _DENOMINATORS = ("count", "weights")

@@ -8,7 +8,7 @@ import numpy as np
 
 from lossary.domains import PLUS_MINUS_ONE, UNIT_INTERVAL
 from lossary.errors import value_error
-from lossary.record import Loss
+from lossary.registry import Loss
 
 
 def has_two_classes(loss: Loss) -> bool:

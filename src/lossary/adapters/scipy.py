@@ -19,13 +19,12 @@ import numpy as np
 
 from lossary.adapters._loss import check_pair, check_parameters, real_numbers
 from lossary.adapters._two_classes import check_positive, encoded, negative
-from lossary.checks import number
+from lossary.call.parameters import number
 from lossary.derivatives import value_and_grad, value_grad_hess
 from lossary.domains import AT_LEAST_ZERO
 from lossary.errors import type_error, value_error
 from lossary.optional import require
-from lossary.record import Loss
-from lossary.registry import get_loss
+from lossary.registry import Loss, get_loss
 
 __all__ = ["LinearProblem", "linear_problem"]
 

@@ -20,8 +20,7 @@ from lossary.adapters._two_classes import encoded, has_two_classes, negative
 from lossary.domains import REAL
 from lossary.errors import choices, shown, type_error, value_error
 from lossary.optional import require
-from lossary.record import Loss
-from lossary.registry import get_loss
+from lossary.registry import Loss, get_loss
 
 if TYPE_CHECKING:
     from lossary.adapters._sklearn_boosting import BoostingLoss

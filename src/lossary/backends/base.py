@@ -200,7 +200,7 @@ class Backend:
             return self.run(problem, outputs)
         results = self.run(problem, outputs + problem.fault_outputs())
         try:
-            counts = [int(results[f"fault_{name}"]) for name, *_ in problem.composite.faults]
+            counts = [int(results[f"fault_{name}"]) for name, *_ in problem.composite.violations]
         except (TypeError, ValueError):  # how a library that traces refuses to tell a value
             return results
         violations = faults.pending(problem, counts)
@@ -313,9 +313,9 @@ class Backend:
         variant = composite.variant
         if given == "weights" and (variant.weights or variant.class_weights):
             return (total("denominator", composite.weight),)
-        if composite.taking_part is None:
+        if composite.mask is None:
             return ()
-        return (Output("denominator", composite.taking_part, "count"),)
+        return (Output("denominator", composite.mask, "count"),)
 
     def denominator(self, problem: Problem, results: Mapping[str, Any]) -> Any:
         """Return the number to divide the sum by: 1 unless the reduction is a mean."""

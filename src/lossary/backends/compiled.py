@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from lossary.backends.base import _PYTHON
+from lossary.bounded_cache import BoundedCache
+from lossary.call.request import Request
 from lossary.formula.plan import Output
-from lossary.problem import Problem, Request
+from lossary.problem import Problem
 from lossary.recipe import Recipe, picker
-from lossary.table import Table
 
 
 class CompilingBackend(Protocol):
@@ -97,7 +98,7 @@ class _Compiled:
 
 #: Compiled functions hold their loss where Python cannot look for circles, so all are held here,
 #: and weakly elsewhere.
-_functions = Table(256)
+_functions = BoundedCache(256)
 
 
 def _compiled(static: _Static) -> _Compiled:

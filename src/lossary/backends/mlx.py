@@ -19,9 +19,10 @@ from lossary.backends.mlx_shapeless import (
     ones,
     spread,
 )
+from lossary.call.request import Request
 from lossary.formula.expression import argument
 from lossary.formula.plan import Output
-from lossary.problem import Problem, Request, stored
+from lossary.problem import Problem, stored
 from lossary.recipe import DESCRIBE, value_outputs
 
 # Neighbours that are added up in float32 before their sums are in float64: as accurate, as
@@ -219,7 +220,7 @@ def _differentiable(problem: Problem) -> Any:
     def gradient(given: Sequence[Any], name: str, cotangent: Any) -> Any:
         inner = with_arrays(given)
         inner.arrays["cotangent"] = cotangent.astype(BACKEND.dtype(problem.compute))
-        unit = argument("cotangent", problem.composite.unit)
+        unit = argument("cotangent", problem.composite.kind)
         output = stored("gradient", problem.composite.gradient(name, unit))
         return BACKEND.plain(inner, (output,))["gradient"]
 

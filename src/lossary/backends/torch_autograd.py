@@ -14,9 +14,10 @@ import torch
 
 from lossary.backends.base import Backend
 from lossary.backends.torch_tracking import is_followed, is_plain, is_unobserved
+from lossary.call.request import Request
 from lossary.formula.expression import Expression, Kind, argument, parameter
 from lossary.formula.plan import Output
-from lossary.problem import Problem, Request, stored, total
+from lossary.problem import Problem, stored, total
 from lossary.recipe import HostRecipe, host_recipe, picker, value_outputs
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def _gradients(
         symbol = parameter("cotangent")
         problem.numbers["cotangent"] = (wide * _inverse(backend, problem)).to(dtype)
     else:
-        symbol = argument("cotangent", problem.composite.unit)
+        symbol = argument("cotangent", problem.composite.kind)
         problem.arrays["cotangent"] = wide
     repeated = [name for name in names if _is_repeated(problem, name)]
     plain = [name for name in names if name not in repeated]

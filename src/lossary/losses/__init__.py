@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from lossary.registry import built_in, built_in_names
+
 
 def __getattr__(name: str) -> Any:
-    from lossary.registry import built_in
-
     if name == "__all__":
-        return __dir__()
+        return built_in_names()
     found = None if name.startswith("_") else built_in(name)
     if found is None:
         msg = f"module {__name__!r} has no attribute {name!r}"
@@ -18,6 +18,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    from lossary.registry import built_in_names
-
     return built_in_names()

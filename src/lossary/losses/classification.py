@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lossary.decorator import loss
 from lossary.domains import (
     CLASSES_OR_PROBABILITIES,
     FROM_ZERO_TO_ONE,
@@ -21,7 +22,6 @@ from lossary.formula import (
     softplus,
     sum_over_classes,
 )
-from lossary.registry import loss
 
 _LOWEST_LOG = -100.0
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from lossary.decorator import loss
 from lossary.domains import CLASS_LABELS, LOG_PROBABILITIES, PREDICTED_LOG_PROBABILITIES
 from lossary.formula import Expression, at_label, exp, scale, sum_over_classes
-from lossary.registry import loss
 
 
 @loss(

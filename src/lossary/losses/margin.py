@@ -1,8 +1,8 @@
 """Margin losses: real scores against targets -1 and +1."""
 
+from lossary.decorator import loss
 from lossary.domains import PLUS_MINUS_ONE
 from lossary.formula import Expression, maximum
-from lossary.registry import loss
 
 
 @loss(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lossary.decorator import loss
 from lossary.domains import AT_LEAST_ZERO, FINITE, PLUS_MINUS_ONE, POSITIVE
 from lossary.formula import (
     Expression,
@@ -13,7 +14,6 @@ from lossary.formula import (
     sum_over_classes,
     where,
 )
-from lossary.registry import loss
 
 
 @loss(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from lossary.decorator import loss
 from lossary.domains import AT_LEAST_ZERO, NONNEGATIVE, POSITIVE
 from lossary.formula import Expression, log, log_cosh, maximum, square_over, where
-from lossary.registry import loss
 
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from lossary.decorator import loss
 from lossary.domains import POSITIVE
 from lossary.formula import Expression, norm, sum_over_classes, where
-from lossary.registry import loss
 
 
 @loss(

@@ -17,8 +17,11 @@ from typing import Any
 
 import torch
 
-from lossary.problem import Problem, Request
-from lossary.registry import BY_IDENTITY
+from lossary.call.array_library import find_backend
+from lossary.call.checks import prepare
+from lossary.call.request import Request
+from lossary.definition.definition import BY_IDENTITY
+from lossary.problem import Problem
 
 
 @torch.compiler.allow_in_graph
@@ -28,13 +31,10 @@ def call(
     parameters: tuple[Any, ...],
     axis: int | None,
     reduction: str,
-    tail: tuple[Any, ...],
+    common: tuple[Any, ...],
 ) -> Any:
     """Compute a loss that is given by its identity, from arguments that a graph can hold."""
-    from lossary.backends import find_backend
-    from lossary.checks import prepare
-
-    given = Request(BY_IDENTITY[identity], arrays, parameters, axis, reduction, *tail)
+    given = Request(BY_IDENTITY[identity], arrays, parameters, axis, reduction, *common)
     request = given._replace(
         arrays=tuple(map(_now, arrays)),
         parameters=tuple(map(_now, _parameters(given))),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 
-class Table:
-    """A cache that forgets everything when it is full. Keys without a hash have no entry."""
+class BoundedCache:
+    """A cache that is emptied when it is full. Keys that cannot be hashed are not kept."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -1,4 +1,4 @@
-"""The definition of a loss: what a formula's parameters declare, and what they must not."""
+"""The declaration of a loss: what a formula's signature says about it, and what it must not."""
 
 from __future__ import annotations
 
@@ -7,27 +7,23 @@ import numbers
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
-from lossary.domains import (
-    CLASS_LABELS,
-    CLASSES_OR_PROBABILITIES,
-    FINITE,
-    REAL,
-    Domain,
-    Range,
-)
+from lossary.definition.common_arguments import COMMON_ARGUMENTS
+from lossary.domains import FINITE, REAL, Domain, Range
 from lossary.errors import choices, shown, type_error, value_error
 
 #: Parameters that a formula may have for the sake of its signature alone.
 RESERVED = ("weights", "axis")
 
 REDUCTIONS = ("none", "mean", "sum")
-#: Parameters that every loss has of its own, and symbols that the derivatives are made with.
-_TAKEN = frozenset({"reduction", "where", "denominator", "dtype", "ignore_index", "cotangent"})
-_INTERNAL = frozenset({"_call", "_Request", "_loss", "_bind"})
+#: Parameters that a formula may have by keyword.
 _KEYWORDS = frozenset({"class_weights", *RESERVED})
+#: Parameters that every loss has, and symbols that the derivatives are made with.
+_TAKEN = {"reduction", "cotangent", *(item.name for item in COMMON_ARGUMENTS)} - _KEYWORDS
+#: Names that the generated functions use.
+INTERNAL = frozenset({"_call", "_Request", "_loss", "_bind"})
 
 
-class Definition:
+class Declaration:
     """What the parameters of a formula say about its loss.
 
     Attributes
@@ -94,8 +90,7 @@ class Definition:
         if "targets" not in self.arguments and targets is not REAL:
             requirement = "must be left out where no argument is called targets"
             raise value_error(self.name, "targets", requirement, shown(targets.name))
-        labels = (CLASS_LABELS.name, CLASSES_OR_PROBABILITIES.name)
-        if self.axis is None and targets.name in labels:
+        if self.axis is None and targets.labels:
             remedy = "Declare the loss with axis=True, or give it a parameter axis=-1."
             requirement = "must not be classes where there is no class axis"
             raise value_error(self.name, "targets", requirement, shown(targets.name), remedy)
@@ -111,6 +106,17 @@ class Definition:
             requirement = f"must be {choices(REDUCTIONS)}"
             raise value_error(self.name, "reduction", requirement, shown(reduction))
 
+    def signature(self, reduction: str, targets: Domain) -> inspect.Signature:
+        """Return the signature of the public function."""
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        keywords = [
+            inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default)
+            for item in COMMON_ARGUMENTS
+            if item.name not in self.names and (targets.labels or not item.labels_only)
+        ]
+        last = inspect.Parameter("reduction", kind, default=reduction)
+        return inspect.Signature([*self.positional, last, *keywords])
+
     # --- the parameters -----------------------------------------------------------------------
     def _check_kinds(self, declared: Iterable[inspect.Parameter]) -> None:
         for p in declared:
@@ -120,7 +126,7 @@ class Definition:
             if p.kind is p.POSITIONAL_ONLY:
                 remedy = "Leave the / out: callers pass arguments by position or by name."
                 self._refuse("must have ordinary parameters", f"{spelled}, /", remedy)
-            if p.name in _TAKEN or p.name in _INTERNAL:
+            if p.name in _TAKEN or p.name in INTERNAL:
                 remedy = "Every loss has it, or needs the name inside: choose another name."
                 self._refuse("must not have a parameter of this name", spelled, remedy)
             if p.kind is p.KEYWORD_ONLY and p.name not in _KEYWORDS:
@@ -190,11 +196,11 @@ _STARS: dict[object, str] = {
 def _name(formula: Callable[..., Any]) -> str:
     """Return the name that a formula gives its loss."""
     name = getattr(formula, "__name__", None)
-    if not isinstance(name, str) or not name.isidentifier() or name in _INTERNAL:
-        msg = "loss"
+    if not isinstance(name, str) or not name.isidentifier() or name in INTERNAL:
+        function = "loss"
         given = "a lambda" if name == "<lambda>" else name or type(formula).__name__
         requirement = "must be a function with a name"
-        raise type_error(msg, "the formula", requirement, given, "Write it with def.")
+        raise type_error(function, "the formula", requirement, given, "Write it with def.")
     return name
 
 

@@ -1,7 +1,7 @@
-"""The loss with its tail: weights, masks, class weights and derivatives joined to the formula.
+"""The expressions of a loss: formula, weights, mask, class weights and derivatives joined.
 
-A *variant* is everything that changes the structure of the expression; what comes out is data
-(expressions), so that a kernel can do all of it in one pass.
+A *variant* is everything that changes the structure of an expression. The results are data, so that
+a kernel can compute all of them in one pass.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+from lossary.definition.definition import Definition
 from lossary.domains import CLASS_LABELS, Domain
 from lossary.formula import (
     at_label,
@@ -28,14 +28,11 @@ from lossary.formula.expression import (
     argument,
     label,
     literal,
-    mask,
     parameter,
 )
+from lossary.formula.expression import mask as mask_symbol
 from lossary.formula.gradient import diagonal, gradient
 from lossary.formula.rewrite import expand
-
-if TYPE_CHECKING:
-    from lossary.record import Loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +49,13 @@ class Variant:
     array_parameters: frozenset[str] = frozenset()
 
 
-class Composite:
+class LossExpressions:
     """The expressions of one variant of a loss."""
 
-    def __init__(self, loss: Loss, variant: Variant) -> None:
+    def __init__(self, loss: Definition, variant: Variant) -> None:
         self.loss = loss
         self.variant = variant
-        self.unit = Kind.ELEMENT if loss.axis is None else Kind.ROW
+        self.kind = Kind.ELEMENT if loss.axis is None else Kind.ROW
 
     @cached_property
     def symbols(self) -> dict[str, Expression]:
@@ -71,13 +68,13 @@ class Composite:
         }
 
     @cached_property
-    def raw(self) -> Expression:
-        """The formula itself: no weights, no mask."""
-        return expand(self.written)
+    def formula(self) -> Expression:
+        """The formula without weights and mask, composites expanded."""
+        return expand(self.unexpanded)
 
     @cached_property
-    def written(self) -> Expression:
-        """The formula as it is written, composites included."""
+    def unexpanded(self) -> Expression:
+        """The formula as it is written, with composites."""
         parameters: dict[str, object] = dict(self.variant.structure)
         for name in self.loss.numbers:
             parameters[name] = self._parameter(name)
@@ -85,11 +82,11 @@ class Composite:
         return self.loss.trace(self.symbols, parameters, weights)
 
     @cached_property
-    def taking_part(self) -> Expression | None:
-        """Condition that an element counts; None where every element does."""
+    def mask(self) -> Expression | None:
+        """Condition under which an element takes part; None if all do."""
         conditions = []
         if self.variant.where:
-            conditions.append(mask("where", self.unit))
+            conditions.append(mask_symbol("where", self.kind))
         if self.variant.ignore_index:
             conditions.append(self.symbols["targets"] != parameter("ignore_index"))
         if not conditions:
@@ -97,8 +94,8 @@ class Composite:
         return conditions[0] if len(conditions) == 1 else conditions[0] & conditions[1]
 
     @cached_property
-    def multiplier(self) -> Expression:
-        """What multiplies the formula, before any mask."""
+    def factor(self) -> Expression:
+        """The product of weights that multiplies the formula, before any mask."""
         return self._weighted(self._class_factor)
 
     @cached_property
@@ -109,7 +106,7 @@ class Composite:
     @cached_property
     def value(self) -> Expression:
         """The unreduced loss: weighted, 0 where an element takes no part."""
-        return self.masked(self.guarded(scale(self.multiplier, self.raw)))
+        return self.masked(self.guarded(scale(self.factor, self.formula)))
 
     def gradient(self, name: str, cotangent: Expression) -> Expression:
         """Return the derivative with respect to an argument, times a cotangent.
@@ -121,29 +118,29 @@ class Composite:
         if name == "class_weights":
             return self.class_weights_gradient(cotangent)
         if name in self.variant.array_parameters:
-            derivative = gradient(self.raw, self._parameter(name))
-            return self.masked(self.guarded(scale(self.multiplier * cotangent, derivative)))
-        return self._derivative(gradient(self.raw, self.symbols[name]), cotangent)
+            derivative = gradient(self.formula, self._parameter(name))
+            return self.masked(self.guarded(scale(self.factor * cotangent, derivative)))
+        return self._derivative(gradient(self.formula, self.symbols[name]), cotangent)
 
     def hessian(self, name: str, cotangent: Expression) -> Expression:
         """Diagonal second derivative with respect to an argument, times a cotangent."""
-        return self._derivative(diagonal(self.raw, self.symbols[name]), cotangent)
+        return self._derivative(diagonal(self.formula, self.symbols[name]), cotangent)
 
     def weights_gradient(self, cotangent: Expression) -> Expression:
         """Return the derivative with respect to ``weights``, times a cotangent."""
-        return self.masked(self.guarded(scale(self._class_factor * cotangent, self.raw)))
+        return self.masked(self.guarded(scale(self._class_factor * cotangent, self.formula)))
 
     def class_weights_gradient(self, cotangent: Expression) -> Expression:
         """Return the derivative with respect to each class's weight, times a cotangent, per row."""
         if self.loss.weighs_classes:
-            derivative = gradient(self.raw, self._class_weights)
+            derivative = gradient(self.formula, self._class_weights)
         else:
-            derivative = where(is_label(self.symbols["targets"]), self.raw, 0)
+            derivative = where(is_label(self.symbols["targets"]), self.formula, 0)
         return self.masked(self.guarded(scale(self._weighted(cotangent), derivative)))
 
     @cached_property
-    def faults(self) -> tuple[tuple[str, Domain, Expression], ...]:
-        """Per argument with a domain: its name, the domain and the condition of a fault."""
+    def violations(self) -> tuple[tuple[str, Domain, Expression], ...]:
+        """Per argument with a domain: its name, the domain, and when a value is outside."""
         found = []
         structure = dict(self.variant.structure)
         for name, domain in self.loss.domains.items():
@@ -157,48 +154,48 @@ class Composite:
         return tuple(found)
 
     @cached_property
-    def fault_elements(self) -> dict[str, Expression]:
+    def violating_elements(self) -> dict[str, Expression]:
         """Per argument with a domain: which of its elements are outside."""
         labels = self.variant.labels
         return {
             name: condition & is_label(self.symbols["targets"])
             if labels and domain.at_label
             else condition
-            for name, domain, condition in self.faults
+            for name, domain, condition in self.violations
         }
 
     @cached_property
-    def fault_places(self) -> dict[str, Expression]:
-        """Per argument with a domain: what the role "first" of outputs finds a fault by."""
+    def first_violations(self) -> dict[str, Expression]:
+        """Per argument with a domain: the input of an output with the role "first"."""
         return {
             name: -max_over_classes(where(outside, -class_index(), -math.inf))
-            if self.unit is Kind.ROW and outside.kind is Kind.ELEMENT
+            if self.kind is Kind.ROW and outside.kind is Kind.ELEMENT
             else where(outside, 0, math.inf)
-            for name, outside in self.fault_elements.items()
+            for name, outside in self.violating_elements.items()
         }
 
     def masked(self, value: Expression, otherwise: float = 0.0) -> Expression:
         """Replace the value where an element takes no part."""
-        if self.taking_part is None:
+        if self.mask is None:
             return value
         if otherwise is False:
-            return value & self.taking_part
-        return where(self.taking_part, value, otherwise)
+            return value & self.mask
+        return where(self.mask, value, otherwise)
 
     def guarded(self, value: Expression) -> Expression:
         """NaN where a label is no class: it is never used as an index."""
         return where(self._valid_label, value, math.nan) if self.variant.labels else value
 
     def _derivative(self, derivative: Expression, cotangent: Expression) -> Expression:
-        if derivative.kind is not Kind.ELEMENT and self.unit is Kind.ROW:
+        if derivative.kind is not Kind.ELEMENT and self.kind is Kind.ROW:
             # The result has the argument's shape even where the derivative does not vary.
             derivative = where(class_index() < 0, math.nan, derivative)
-        return self.masked(self.guarded(scale(self.multiplier * cotangent, derivative)))
+        return self.masked(self.guarded(scale(self.factor * cotangent, derivative)))
 
     def _parameter(self, name: str) -> Expression:
         """Return the symbol of a parameter passed at run time; 0 itself where that is known."""
         if name in self.variant.array_parameters:
-            return argument(name, self.unit)
+            return argument(name, self.kind)
         return literal(0) if name in self.variant.zeros else parameter(name)
 
     @cached_property
@@ -223,14 +220,14 @@ class Composite:
 
     def _weighted(self, factor: Expression) -> Expression:
         """Return a factor times the element's weight, where there are weights."""
-        return argument("weights", self.unit) * factor if self.variant.weights else factor
+        return argument("weights", self.kind) * factor if self.variant.weights else factor
 
     @property
     def _class_weights(self) -> Expression:
         return argument("class_weights", Kind.ELEMENT)
 
 
-def composite(loss: Loss, variant: Variant) -> Composite:
-    """Return the expressions of a variant, traced once; they are kept with the loss."""
-    found: Composite | None = loss.composites.find(variant)
-    return found or loss.composites.keep(variant, Composite(loss, variant))
+def expressions_of(loss: Definition, variant: Variant) -> LossExpressions:
+    """Return the expressions of a variant, traced once and kept with the loss."""
+    found: LossExpressions | None = loss.variants.find(variant)
+    return found or loss.variants.keep(variant, LossExpressions(loss, variant))

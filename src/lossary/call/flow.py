@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from lossary.backends import find_backend
-from lossary.checks import prepare
-from lossary.inline import inlined, is_symbolic
-from lossary.problem import Request
+from lossary.call.array_library import find_backend
+from lossary.call.checks import prepare
+from lossary.call.inline import inlined, is_symbolic
+from lossary.call.request import Request
+from lossary.definition.common_arguments import COMMON_ARGUMENTS
 from lossary.recipe import begin, settled, signature
 
 __all__ = ["Request", "call"]
@@ -25,7 +26,7 @@ def call(request: Request) -> Any:
     if _torch_compiles():
         return _compiled_call(request)
     key = signature(request)
-    recipe = request.loss.recipes.find(key)
+    recipe = request.loss.calls.find(key)
     results = None if recipe is None else recipe(request)
     if results is not None:
         return results[0]
@@ -48,21 +49,14 @@ def _torch_compiles() -> bool:
 
 
 def _compiled_call(request: Request) -> Any:
-    from lossary.backends import torch_compile
+    from lossary.call import torch_compile
 
-    tail = (
-        request.weights,
-        request.where,
-        request.denominator,
-        request.dtype,
-        request.ignore_index,
-        request.class_weights,
-    )
+    common = tuple(getattr(request, item.name) for item in COMMON_ARGUMENTS)
     return torch_compile.call(
         request.loss.identity,
         request.arrays,
         request.parameters,
         request.axis,
         request.reduction,
-        tail,
+        common,
     )

@@ -1,29 +1,32 @@
-"""The record of a loss: its formula, and the facts declared about it."""
+"""The definition of a loss: its formula, and the facts declared about it. Nothing of its calls."""
 
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+from weakref import WeakValueDictionary
 
-from lossary.definition import RESERVED
-from lossary.domains import CLASS_LABELS, CLASSES_OR_PROBABILITIES, REAL, Domain, Range
+from lossary.bounded_cache import BoundedCache
+from lossary.definition.declaration import RESERVED
+from lossary.domains import REAL, Domain, Range
 from lossary.errors import LossaryError, LossaryTypeError, type_error
 from lossary.formula.expression import Expression, TracingError, walk
 from lossary.formula.primitives import PRIMITIVES
-from lossary.table import Table
-
-if TYPE_CHECKING:
-    from lossary.problem import Request
 
 Reduction = Literal["none", "mean", "sum"]
 
 
+def _new_identity() -> str:
+    return os.urandom(16).hex()
+
+
 @dataclass(frozen=True, eq=False)
-class Loss:
-    """A loss: its formula, the facts declared about it, and its public function.
+class Definition:
+    """A loss's formula, and the facts declared about it.
 
     Attributes
     ----------
@@ -35,12 +38,18 @@ class Loss:
         Names of the array arguments, in order.
     parameters : dict
         Names and defaults of the formula's other parameters.
+    structure : frozenset of str
+        Those of the parameters that choose a variant of the formula.
     axis : int or None
         Default class axis; None for elementwise losses.
     reduction : str
         Default reduction.
     domains : dict
-        Domain of every argument that has one; ``targets`` always does.
+        Domain of every argument that has one.
+    limits : dict
+        Range of every parameter that has one.
+    signature : inspect.Signature
+        Signature of the public function.
     family, source : str
         Group of losses that it belongs to; publication that defines it.
     convex, smooth : bool or None
@@ -49,6 +58,8 @@ class Loss:
         Lipschitz constant in its first argument, where there is one.
     differences : dict
         Per library: how its function of the same name differs.
+    identity : str
+        Text that stands for this loss and no other, in every process that it is sent to.
     """
 
     name: str
@@ -67,67 +78,45 @@ class Loss:
     smooth: bool | None = None
     lipschitz: float | None = None
     differences: dict[str, str] = field(default_factory=dict)
-    _function: Callable[..., Any] = field(init=False, repr=False)
-    bind: Callable[..., Request] = field(init=False, repr=False)
-    #: Text that stands for this loss and no other, in every process that it goes to.
-    identity: str = field(init=False, repr=False)
+    identity: str = field(default_factory=_new_identity, repr=False)
+
+    def __post_init__(self) -> None:
+        BY_IDENTITY[self.identity] = self
 
     @cached_property
-    def composites(self) -> Table:
-        """Expressions of its variants."""
-        return Table(256)
+    def variants(self) -> BoundedCache:
+        """The expressions of the variants that were called."""
+        return BoundedCache(256)
 
     @cached_property
-    def recipes(self) -> Table:
-        """What was found out about calls of it and of its derivatives, by their signatures."""
-        return Table(4096)
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Copy and pickle a loss as itself; cloudpickle sends the formula to other processes."""
-        from lossary.registry import reduced
-
-        return reduced(self)
-
-    def __repr__(self) -> str:
-        return f"<Loss {self.name}: {self.summary}>"
-
-    def _repr_latex_(self) -> str:
-        """Show the formula in a notebook."""
-        name = self.name.replace("_", r"\_")
-        return rf"$\displaystyle \mathrm{{{name}}} = {self.formula_latex()}$"
+    def calls(self) -> BoundedCache:
+        """What is known about calls of the loss and of its derivatives, by their keys."""
+        return BoundedCache(4096)
 
     @property
     def targets(self) -> Domain:
         """Domain of the targets."""
         return self.domains.get("targets", REAL)
 
-    @cached_property
-    def function(self) -> Callable[..., Any]:
-        """The public function; its docstring, which shows the formula, is completed here."""
-        from lossary.documentation import complete_docstring
-
-        self._function.__doc__ = complete_docstring(self, self._written)
-        return self._function
-
     @property
     def summary(self) -> str:
         """First line of the documentation."""
-        return self._written.splitlines()[0]
+        return self.written_docstring.splitlines()[0]
 
     @property
-    def _written(self) -> str:
+    def written_docstring(self) -> str:
         """The docstring as written at the formula."""
         return inspect.getdoc(self.formula) or f"{self.name.replace('_', ' ').capitalize()}."
 
     @property
     def takes_labels(self) -> bool:
         """Whether the targets may be integer class labels."""
-        return self.targets.name in {CLASS_LABELS.name, CLASSES_OR_PROBABILITIES.name}
+        return self.targets.labels
 
     @property
     def takes_probabilities(self) -> bool:
         """Whether the targets may have the shape of the first argument."""
-        return self.targets.name != CLASS_LABELS.name
+        return self.targets.probabilities or not self.targets.labels
 
     @cached_property
     def weighs_classes(self) -> bool:
@@ -145,7 +134,7 @@ class Loss:
         parameters: Mapping[str, object],
         class_weights: Expression | None = None,
     ) -> Expression:
-        """Run the formula on symbols; composites stay as they are written."""
+        """Call the formula with symbols and return its expression, composites unexpanded."""
         given: dict[str, object] = {**symbols, **parameters}
         accepted = inspect.signature(self.formula).parameters
         given |= {name: None for name in RESERVED if name in accepted}
@@ -180,7 +169,10 @@ class Loss:
         return result
 
     def _refuse_classes(self, formula: Expression, given: set[int]) -> None:
-        """Raise if the formula of a loss of elements, not what it is given, speaks of classes."""
+        """Raise if the formula of an elementwise loss uses an operation along the class axis.
+
+        Operations inside the ``given`` symbols belong to the loss that is being defined.
+        """
         for item in walk(formula):
             row = None if id(item) in given else PRIMITIVES.get(item.operation)
             if row is not None and (row.reduces or row.name in {"index", "class_count"}):
@@ -192,26 +184,6 @@ class Loss:
                     "Declare the loss with axis=True, or give it a parameter axis=-1.",
                 )
 
-    def formula_text(self, **structure: object) -> str:
-        """Return the formula as plain text."""
-        from lossary.documentation import formula_text
 
-        return formula_text(self, **structure)
-
-    def gradient_text(self, **structure: object) -> str:
-        """Return the derivative with respect to the first argument as plain text."""
-        from lossary.documentation import gradient_text
-
-        return gradient_text(self, **structure)
-
-    def formula_latex(self, **structure: object) -> str:
-        """Return the formula as LaTeX."""
-        from lossary.documentation import formula_latex
-
-        return formula_latex(self, **structure)
-
-    def gradient_latex(self, **structure: object) -> str:
-        """Return the derivative with respect to the first argument as LaTeX."""
-        from lossary.documentation import gradient_latex
-
-        return gradient_latex(self, **structure)
+#: Every loss of this process by its identity.
+BY_IDENTITY: WeakValueDictionary[str, Definition] = WeakValueDictionary()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lossary.checks import number
+from lossary.call.parameters import number
+from lossary.call.request import Request
+from lossary.definition.common_arguments import COMMON_ARGUMENTS
 from lossary.errors import shown, type_error, value_error
 from lossary.formula.expression import Expression, literal
-from lossary.problem import Request
 
 _OUTSIDE = "Give it to the loss that the formula defines, which takes it too."
 
@@ -42,12 +43,7 @@ def _refuse_options(request: Request) -> None:
     neutral: dict[str, tuple[Any, ...]] = {
         "axis": (None, loss.axis),
         "reduction": ("none", loss.reduction),
-        "weights": (None,),
-        "where": (None,),
-        "denominator": ("count",),
-        "dtype": (None,),
-        "ignore_index": (None,),
-        "class_weights": (None,),
+        **{item.name: (item.default,) for item in COMMON_ARGUMENTS},
     }
     for name, allowed in neutral.items():
         given = getattr(request, name)

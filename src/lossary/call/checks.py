@@ -1,0 +1,138 @@
+"""Checks of what a call was given: kinds, parameters, shapes, dtypes. Values are not read here."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+
+from lossary.backends.base import Backend
+from lossary.call.dtypes import kind_of, result_dtype
+from lossary.call.parameters import as_float, parameters_of
+from lossary.call.request import Request
+from lossary.call.shapes import layout_of
+from lossary.definition.declaration import REDUCTIONS
+from lossary.definition.expressions import Variant, expressions_of
+from lossary.errors import choices, shown, type_error, value_error
+from lossary.problem import Problem
+
+_DENOMINATORS = ("count", "weights")
+_LEAST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**64 - 1
+
+
+def prepare(request: Request, backend: Backend) -> Problem:
+    """Check a request and return the problem for the backend to run."""
+    arrays = {
+        name: backend.asarray(given, request.function, name)
+        for name, given in request.named_arrays()
+    }
+    kinds = {name: kind_of(request, name, backend.dtype_name(x)) for name, x in arrays.items()}
+    _check_integers(request, arrays)
+    shapes = {name: backend.shape(x) for name, x in arrays.items()}
+    _check_reduction(request)
+    request = request._replace(denominator=_denominator(request))
+    structure, values = parameters_of(request, backend, arrays, kinds)
+    axis, shape, unit_shape, labels = layout_of(request, shapes, kinds)
+    if request.ignore_index is not None:
+        values["ignore_index"] = _ignore_index(request, labels)
+    variant = Variant(
+        structure=structure,
+        zeros=frozenset(name for name, value in values.items() if value == 0.0) - {"ignore_index"},
+        labels=labels,
+        weights="weights" in arrays,
+        where="where" in arrays,
+        ignore_index=request.ignore_index is not None,
+        class_weights="class_weights" in arrays,
+        array_parameters=frozenset(request.array_parameters()),
+    )
+    floats = [
+        x
+        for name, x in arrays.items()
+        if kinds[name] == "float" and name not in variant.array_parameters
+    ]
+    natural = backend.promote(floats)
+    dtype = result_dtype(request, backend, natural)
+    compute = "float64" if "float64" in {natural, dtype} else "float32"
+    return Problem(
+        request=request,
+        composite=expressions_of(request.loss, variant),
+        arrays=arrays,
+        numbers=values,
+        axis=axis,
+        shape=shape,
+        unit_shape=unit_shape,
+        dtype=dtype,
+        compute=compute,
+    )
+
+
+def _check_integers(request: Request, arrays: dict[str, Any]) -> None:
+    """Refuse Python integers that no array could hold."""
+    for name, x in arrays.items():
+        if type(x) is int and not _LEAST_INTEGER <= x <= _LARGEST_INTEGER:
+            requirement = "must be a floating-point number or an integer of 64 bits"
+            raise value_error(request.function, name, requirement, shown(x), "Pass a float.")
+
+
+def _check_reduction(request: Request) -> None:
+    given = request.reduction
+    if not isinstance(given, str):
+        requirement = f"must be {choices(REDUCTIONS)}"
+        array = hasattr(given, "shape") or isinstance(given, (list, tuple))
+        remedy = "Weights and masks are passed by keyword: weights=, where=." if array else ""
+        raise type_error(request.function, "reduction", requirement, shown(given), remedy)
+    if given not in REDUCTIONS:
+        raise value_error(
+            request.function, "reduction", f"must be {choices(REDUCTIONS)}", repr(given)
+        )
+
+
+def _denominator(request: Request) -> Any:
+    """Return the denominator, or raise; numbers that can be looked at become floats."""
+    given = request.denominator
+    if isinstance(given, str) and given in _DENOMINATORS:
+        return given
+    requirement = f"must be {choices(_DENOMINATORS)} or a positive number or 0-d array"
+    number = isinstance(given, numbers.Real) and not isinstance(given, bool)
+    array = not number and _is_real_array(given)
+    if not (number or array or given is None or isinstance(given, str)):
+        raise type_error(request.function, "denominator", requirement, shown(given))
+    if array and tuple(given.shape) != ():
+        remedy = "Weights of elements are passed as weights=."
+        raise value_error(request.function, "denominator", requirement, shown(given), remedy)
+    if array and not isinstance(given, np.ndarray):
+        return given  # to look at its value would be to wait for a device, or to break a trace
+    value = as_float(given) if number or array else math.nan
+    if math.isinf(value):
+        requirement = "must be a finite number"
+    if not 0 < value < math.inf:
+        raise value_error(request.function, "denominator", requirement, shown(given))
+    return value
+
+
+def _is_real_array(given: Any) -> bool:
+    """Tell whether this is an array of numbers, of whatever library."""
+    dtype = str(getattr(given, "dtype", "bool"))
+    return hasattr(given, "shape") and any(kind in dtype for kind in ("float", "int"))
+
+
+def _ignore_index(request: Request, labels: bool) -> float:
+    given = request.ignore_index
+    if isinstance(given, bool) or not isinstance(given, numbers.Integral):
+        raise type_error(
+            request.function, "ignore_index", "must be an integer or None", shown(given)
+        )
+    if not _LEAST_INTEGER <= int(given) <= _LARGEST_INTEGER:
+        requirement = "must be an integer of 64 bits"
+        raise value_error(request.function, "ignore_index", requirement, shown(given))
+    if not labels:
+        raise value_error(
+            request.function,
+            "ignore_index",
+            "must be None with probability targets",
+            shown(given),
+            "Use where= to leave elements out.",
+        )
+    return float(given)

@@ -1,0 +1,73 @@
+"""The dtypes of a call: which arguments may have, and which the result has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lossary.backends.base import Backend
+from lossary.call.request import Request
+from lossary.errors import shown, type_error, value_error
+
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+def kind_of(request: Request, name: str, dtype: str) -> str:
+    """Return "float", "int" or "bool", or refuse the dtype."""
+    if name == "where":
+        if dtype != "bool":
+            raise type_error(
+                request.function, name, "must be boolean", f"dtype {dtype}", "Pass where != 0."
+            )
+        return "bool"
+    if dtype in FLOATS:
+        return "float"
+    if dtype == "bool":
+        return "bool"
+    if dtype.startswith(("int", "uint")):
+        return "int"
+    if "float" in dtype or "double" in dtype:
+        raise type_error(
+            request.function,
+            name,
+            f"must have one of the floating-point dtypes {', '.join(FLOATS)}",
+            f"dtype {dtype}",
+            "Convert it to one of them.",
+        )
+    remedy = (
+        "Pass its real part, or abs() of it."
+        if dtype.startswith("complex")
+        else "Convert it to a floating-point or integer dtype."
+    )
+    raise type_error(request.function, name, "must hold real numbers", f"dtype {dtype}", remedy)
+
+
+def result_dtype(request: Request, backend: Backend, natural: str) -> str:
+    """Return the dtype asked for by ``dtype=``, or the natural one."""
+    if request.dtype is None:
+        return natural
+    name = _dtype_name(backend, request.dtype)
+    if name not in FLOATS or not backend.has_dtype(name):
+        error = value_error if name or isinstance(request.dtype, str) else type_error
+        raise error(
+            request.function,
+            "dtype",
+            "must be a floating-point dtype of the arrays' library",
+            shown(request.dtype),
+            "For example dtype='float32'.",
+        )
+    return name
+
+
+def _dtype_name(backend: Backend, given: Any) -> str:
+    """Return the name of a dtype of the backend's library or of NumPy; "" for what is none."""
+    if given is float:
+        return "float64" if backend.has_dtype("float64") else backend.default_float()
+    if isinstance(given, str) and given in FLOATS:
+        return given
+    by_name = isinstance(given, (str, type, np.dtype))
+    try:
+        return np.dtype(given).name if by_name else backend.dtype_name_of(given)
+    except (TypeError, ValueError):
+        return ""

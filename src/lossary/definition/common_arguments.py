@@ -1,0 +1,97 @@
+"""The arguments that every loss takes besides its own, in one table.
+
+Signatures, docstrings, the refusals inside formulas and the checks read it. A new one is a row
+here, a field of :class:`lossary.call.request.Request`, and the code that gives it a meaning.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class CommonArgument(NamedTuple):
+    """A keyword argument of every loss, or of every loss with class labels.
+
+    Attributes
+    ----------
+    name : str
+        Name in signatures.
+    default : object
+        Default in signatures, and the value that changes nothing.
+    role : {"array", "option"}
+        Whether it holds one number per element or class, or says how to compute.
+    labels_only : bool
+        Whether only losses whose targets may be class labels take it.
+    documentation : str
+        Its entry in the section "Parameters" of docstrings.
+    """
+
+    name: str
+    default: object
+    role: str
+    labels_only: bool
+    documentation: str
+
+
+COMMON_ARGUMENTS = (
+    CommonArgument(
+        "weights",
+        None,
+        "array",
+        False,
+        """\
+weights : array, optional
+    Weights of the elements, of the shape of the unreduced loss, or of its rank with axes of length
+    1, or a scalar.""",
+    ),
+    CommonArgument(
+        "where",
+        None,
+        "array",
+        False,
+        """\
+where : boolean array, optional
+    Elements that take part; the others add exactly 0 to value and gradient, whatever they hold.""",
+    ),
+    CommonArgument(
+        "denominator",
+        "count",
+        "option",
+        False,
+        """\
+denominator : {"count", "weights"} or positive number
+    What "mean" divides by: the number of elements that take part, the sum of their weights, or
+    this number.""",
+    ),
+    CommonArgument(
+        "dtype",
+        None,
+        "option",
+        False,
+        """\
+dtype : dtype, optional
+    Dtype of the result; by default that of the floating-point arguments.""",
+    ),
+    CommonArgument(
+        "ignore_index",
+        None,
+        "option",
+        True,
+        """\
+ignore_index : int, optional
+    Label of elements that take no part.""",
+    ),
+    CommonArgument(
+        "class_weights",
+        None,
+        "array",
+        True,
+        """\
+class_weights : array, shape (C,), optional
+    Weight of each class; it multiplies that class's term of the loss. An element counts with its
+    label's weight in a mean with ``denominator="weights"``.""",
+    ),
+)
+
+#: Names of those that are arrays.
+COMMON_ARRAYS = tuple(item.name for item in COMMON_ARGUMENTS if item.role == "array")
