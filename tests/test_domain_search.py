@@ -15,7 +15,7 @@ import pytest
 from libraries import LIBRARIES, Library
 
 import lossary
-from lossary import flow
+from lossary.call import flow
 
 HOSTS = [library for library in LIBRARIES if library.name in {"numpy", "torch"}]
 Array = np.ndarray[Any, np.dtype[Any]]

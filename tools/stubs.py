@@ -12,6 +12,7 @@ import inspect
 from pathlib import Path
 
 import lossary
+from lossary.definition.common_arguments import COMMON_ARGUMENTS
 
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "lossary"
 STUB = PACKAGE / "losses" / "__init__.pyi"
@@ -35,6 +36,7 @@ class _Shaped(Protocol):
 _Array = TypeVar("_Array", bound=_Shaped, default=NDArray[Any])
 
 """
+COMMON = {item.name for item in COMMON_ARGUMENTS}
 TYPES = {
     "reduction": "_Reduction",
     "denominator": "Any",
@@ -82,6 +84,8 @@ def kind(item: inspect.Parameter) -> str:
         return TYPES[item.name]
     if isinstance(item.default, bool):
         return "bool"
+    if item.default is None and item.name not in COMMON:
+        return "float | None"
     return "float" if isinstance(item.default, (int, float)) else "Any"
 
 

@@ -56,6 +56,10 @@ def loss(
     smooth: bool | None = ...,
     lipschitz: float | None = ...,
     differences: Mapping[str, str] | None = ...,
+    rows: tuple[str, ...] = ...,
+    length: int | None = ...,
+    has_hessian: bool = ...,
+    evaluation: bool = ...,
 ) -> Callable[[Callable[P, Expression]], LossFunction[P]]: ...
 
 
@@ -76,6 +80,10 @@ def loss(
     smooth: bool | None = None,
     lipschitz: float | None = None,
     differences: Mapping[str, str] | None = None,
+    rows: tuple[str, ...] = (),
+    length: int | None = None,
+    has_hessian: bool = True,
+    evaluation: bool = False,
 ) -> Any:
     """Turn a formula over symbols into a loss.
 
@@ -83,7 +91,8 @@ def loss(
     and the operations of :mod:`lossary.formula`. Parameters without a default are array
     arguments; numbers with a default are passed at run time; booleans and the names in
     ``structure`` choose a variant of the formula. What is returned is an ordinary function with
-    the formula's parameters, ``reduction`` and the keyword arguments that every loss has.
+    the formula's parameters, ``reduction`` and the keyword arguments that every loss has. A number
+    whose default is None chooses the formula without it. Parameters after ``*`` are passed by name.
 
     Parameters
     ----------
@@ -112,6 +121,15 @@ def loss(
         Lipschitz constant in the first argument.
     differences : mapping, optional
         Per library, how its function of the same name differs.
+    rows : tuple of str
+        Arguments of a loss along an axis that have one value per row: the shape of the unreduced
+        loss.
+    length : int, optional
+        Length that the class axis must have, such as 4 for the corners of a box.
+    has_hessian : bool
+        False where a diagonal Hessian would not help: ``value_grad_hess`` and boosters refuse.
+    evaluation : bool
+        True for losses whose gradient is 0 almost everywhere: metrics take them, trainers do not.
 
     Returns
     -------
@@ -165,6 +183,10 @@ def loss(
             smooth=smooth,
             lipschitz=lipschitz,
             differences=dict(differences or {}),
+            rows=declared.checked_rows(rows),
+            length=length,
+            has_hessian=has_hessian,
+            evaluation=evaluation,
         )
         _check_name(record)
         _make_functions(record)

@@ -145,6 +145,10 @@ class _ValueAndGradient:
         several = isinstance(argnums, Iterable) and not isinstance(argnums, str)
         self._argnums = tuple(argnums) if several else argnums  # type: ignore[arg-type]
         self._names = _argument_names(loss, self._argnums)
+        if self._second and not loss.has_hessian:
+            requirement = "must be a loss with a diagonal Hessian"
+            remedy = "Use value_and_grad."
+            raise type_error(self._function, "loss", requirement, loss.name, remedy)
         self._loss = loss
         self._bind = loss.bind
         self.__signature__ = loss.signature

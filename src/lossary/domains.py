@@ -20,7 +20,8 @@ class Domain:
     text : str
         The values in words: the argument "must be" this.
     contains : callable or None
-        From a symbol to the condition that its value is inside; None if everything is.
+        From a symbol, and the values of ``parameters``, to the condition that its value is inside;
+        None if everything is.
     remedy : str
         The likely fix for values outside, a sentence without its full stop.
     unless : str
@@ -36,11 +37,17 @@ class Domain:
         The values that stand for the negative and the positive class.
     typical : tuple of float
         Least and largest of the values that plots show.
+    parameters : tuple of str
+        Names of the loss's parameters that the set depends on.
+    extra_labels : int
+        How many labels there are beside 0 to C-1: K thresholds have K+1 categories.
+    class_weights : bool
+        Whether losses with such targets take class weights though targets are no labels.
     """
 
     name: str
     text: str
-    contains: Callable[[Expression], Expression] | None = None
+    contains: Callable[..., Expression] | None = None
     remedy: str = ""
     unless: str = ""
     at_label: bool = False
@@ -48,11 +55,28 @@ class Domain:
     probabilities: bool = False
     two_classes: tuple[float, float] | None = None
     typical: tuple[float, float] = (-3.0, 3.0)
+    parameters: tuple[str, ...] = ()
+    extra_labels: int = 0
+    class_weights: bool = False
 
     @property
     def is_real(self) -> bool:
         """Whether every real number is inside."""
         return self.contains is None and not self.labels
+
+    @property
+    def is_labels_only(self) -> bool:
+        """Whether the values are class labels and nothing else."""
+        return self.labels and not self.probabilities
+
+    @property
+    def takes_class_weights(self) -> bool:
+        """Whether losses with such targets take class weights."""
+        return (self.labels and not self.extra_labels) or self.class_weights
+
+    def text_for(self, classes: int) -> str:
+        """Return the values in words, for a number of classes."""
+        return self.text.replace("C-1", str(classes - 1)).replace(" C", f" {classes}")
 
     def __str__(self) -> str:
         return self.text
@@ -124,14 +148,59 @@ CLASSES_OR_PROBABILITIES = Domain(
     probabilities=True,
     typical=(0.0, 1.0),
 )
+RANK_LABELS = Domain(
+    "rank_labels",
+    "an integer from 0 to C",
+    remedy="C thresholds have C+1 categories, counted from 0",
+    labels=True,
+    extra_labels=1,
+)
+MULTI_HOT = Domain(
+    "multi_hot",
+    "between 0 and 1",
+    lambda t: (t >= 0) & (t <= 1),
+    "Targets have one number per class: 1 where it applies, 0 where it does not",
+    typical=(0.0, 1.0),
+    class_weights=True,
+)
+ZERO_OR_ONE = Domain(
+    "zero_or_one",
+    "0 or 1",
+    lambda t: (t == 0) | (t == 1),
+    "For -1/+1 labels pass (targets + 1) / 2",
+    two_classes=(0.0, 1.0),
+    typical=(0.0, 1.0),
+)
+COUNTS = Domain("counts", "at least 0", lambda t: t >= 0, typical=(0.0, 6.0))
+POSITIVE_TARGETS = Domain("positive", "above 0", lambda t: t > 0, typical=(0.1, 6.0))
+MEANS = Domain(
+    "means",
+    "above 0",
+    lambda m: m > 0,
+    "For logarithms of means pass log_input=True",
+    unless="log_input",
+    typical=(0.1, 6.0),
+)
+INCREASING = Domain("increasing", "increasing along the class axis")
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The values that a parameter may take."""
+    """The values that a parameter may take.
+
+    Attributes
+    ----------
+    text : str
+        What the parameter "must be".
+    contains : callable
+        From a number, or an array of them, to whether it is inside.
+    infinite : bool
+        Whether infinities may be inside.
+    """
 
     text: str
     contains: Callable[[Any], Any]
+    infinite: bool = False
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Pickle the ranges of this module by their names."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossary.domains import CLASS_LABELS, Domain
+from lossary.domains import Domain
 from lossary.errors import DomainWarning, Fault, LossaryValueError, message
 from lossary.filters import is_ignored, stack_level
 from lossary.formula.evaluate import tape
@@ -52,7 +52,7 @@ def pending(problem: Problem, counts: Sequence[float]) -> list[Violation]:
         for (name, domain, _), count in zip(arguments, counts, strict=True)
         if count
     ]
-    strict = [item for item in found if policy == "raise" or item[1] is CLASS_LABELS]
+    strict = [item for item in found if policy == "raise" or item[1].is_labels_only]
     if strict or not found:
         return strict
     return [] if policy == "ignore" or is_ignored(DomainWarning) else found
@@ -62,7 +62,7 @@ def report(problem: Problem, violations: Sequence[Violation], backend: Backend) 
     """Raise or warn, once, of the arguments that have values outside their domains."""
     faults = tuple(_fault(problem, *item, backend) for item in violations)
     text = _message(problem, faults, backend)
-    strict = domain_policy() == "raise" or violations[0][1] is CLASS_LABELS
+    strict = domain_policy() == "raise" or violations[0][1].is_labels_only
     if strict:
         error = LossaryValueError(text)
         error.faults = faults
@@ -81,8 +81,8 @@ def _fault(problem: Problem, name: str, domain: Domain, count: int, backend: Bac
         argument=name,
         count=1 if single else count,
         position=position,
-        value=int(value) if domain is CLASS_LABELS else float(value),
-        domain=domain.text.replace("C-1", str(problem.classes - 1)),
+        value=int(value) if domain.is_labels_only else float(value),
+        domain=domain.text_for(problem.classes),
         remedy=domain.remedy,
     )
 
@@ -130,7 +130,7 @@ def _position(problem: Problem, name: str, place: int) -> tuple[int, ...]:
 
 def _search(problem: Problem, name: str, domain: Domain, backend: Backend) -> Any:
     """Return which values of an argument are outside its domain, for libraries without kernels."""
-    if domain is CLASS_LABELS:
+    if domain.is_labels_only:
         return _bad_labels(problem, np.asarray(backend.to_numpy(problem.arrays[name])), backend)
     steps = tape(problem.composite.violating_elements[name])
     (result,) = steps.run(backend.prepared(problem), backend.operations(backend, problem))
@@ -139,7 +139,8 @@ def _search(problem: Problem, name: str, domain: Domain, backend: Backend) -> An
 
 def _bad_labels(problem: Problem, labels: Any, backend: Backend) -> Any:
     """Tell which labels are none, in their own integers: float32 cannot tell large ones apart."""
-    found = (labels < 0) | (labels >= problem.classes)
+    extra = problem.request.loss.targets.extra_labels
+    found = (labels < 0) | (labels >= problem.classes + extra)
     if problem.request.ignore_index is not None:
         found = found & (labels != problem.request.ignore_index)
     if "where" in problem.arrays:

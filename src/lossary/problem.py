@@ -81,7 +81,8 @@ class Problem:
     def spans_classes(self, name: str) -> bool:
         """Whether an array has the shape of the loss's first argument, not of the loss itself."""
         labels = name == "targets" and self.composite.variant.labels
-        return name in self.request.loss.arguments and not labels
+        loss = self.request.loss
+        return name in loss.arguments and name not in loss.rows and not labels
 
     def full_shape(self, name: str) -> tuple[int, ...]:
         """Return the shape that an array other than class weights has, or is repeated to."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Recipe = Callable[[Request], tuple[Any, ...] | None]
 
 _PLAIN_DENOMINATORS = {str, int, float}
-_PLAIN_PARAMETERS = {bool, int, float, np.float32, np.float64, np.int64}
+_PLAIN_PARAMETERS = {bool, int, float, type(None), np.float32, np.float64, np.int64}
 _PLAIN_INTEGERS = {int, type(None)}
 
 #: From the type of an array to the function that describes one, filled in by host backends.

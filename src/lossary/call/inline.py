@@ -82,6 +82,8 @@ def _parameter(request: Request, name: str, given: Any) -> Any:
         if not isinstance(given, bool):
             raise type_error(loss.name, name, "must be True or False", shown(given))
         return given
+    if given is None and loss.parameters[name] is None:
+        return None
     value = number(loss.name, name, given, loss.limits.get(name))
     if not chooses:
         return literal(value)

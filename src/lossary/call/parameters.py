@@ -28,6 +28,9 @@ def parameters_of(
                 raise type_error(loss.name, name, "must be True or False", shown(given))
             structure.append((name, given))
             continue
+        if given is None and default is None:
+            structure.append((name, None))
+            continue
         if name in arrays:
             _check_array_parameter(request, name, kinds[name], backend.values(arrays[name]))
             continue
@@ -72,9 +75,12 @@ def number(function: str, name: str, given: Any, limit: Range | None) -> float:
     if isinstance(given, bool) or not isinstance(given, numbers.Real):
         raise type_error(function, name, requirement, type(given).__name__, "Pass a number.")
     value = as_float(given)
-    if math.isinf(value):
+    if math.isinf(value) and not (limit and limit.infinite):
         requirement = FINITE.text
-    if not math.isfinite(value) or (limit is not None and not limit.contains(value)):
+    finite = math.isfinite(value) or (
+        limit is not None and limit.infinite and not math.isnan(value)
+    )
+    if not finite or (limit is not None and not limit.contains(value)):
         raise value_error(function, name, requirement, shown(given))
     return value
 

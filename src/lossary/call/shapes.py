@@ -84,6 +84,10 @@ def _axis_shape(
     first = loss.arguments[0]
     shape = shapes[first]
     axis = _axis(request, len(shape))
+    if loss.length is not None and shape[axis] != loss.length:
+        requirement = f"must have {loss.length} elements along axis {axis}"
+        remedy = "Choose the axis with axis=."
+        raise value_error(request.function, first, requirement, f"shape {shape}", remedy)
     rows = shape[:axis] + shape[axis + 1 :]
     labels = False
     for name in loss.arguments[1:]:
@@ -95,8 +99,10 @@ def _axis_shape(
             wanted = f"shape {rows} for class labels"
             if loss.takes_probabilities:
                 wanted += f" or {shape} for probabilities"
-        elif given == shape:
+        elif given == (rows if name in loss.rows else shape):
             continue
+        elif name in loss.rows:
+            wanted = f"one value per row, shape {rows}"
         else:
             wanted = f"the shape of {first}, {shape}"
         raise value_error(

@@ -6,7 +6,10 @@ here, a field of :class:`lossary.call.request.Request`, and the code that gives 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+from lossary.domains import Domain
 
 
 class CommonArgument(NamedTuple):
@@ -20,8 +23,8 @@ class CommonArgument(NamedTuple):
         Default in signatures, and the value that changes nothing.
     role : {"array", "option"}
         Whether it holds one number per element or class, or says how to compute.
-    labels_only : bool
-        Whether only losses whose targets may be class labels take it.
+    applies_to : callable
+        From the domain of the targets to whether losses with such targets take it.
     documentation : str
         Its entry in the section "Parameters" of docstrings.
     """
@@ -29,8 +32,12 @@ class CommonArgument(NamedTuple):
     name: str
     default: object
     role: str
-    labels_only: bool
+    applies_to: Callable[[Domain], bool]
     documentation: str
+
+
+def _always(targets: Domain) -> bool:
+    return True
 
 
 COMMON_ARGUMENTS = (
@@ -38,7 +45,7 @@ COMMON_ARGUMENTS = (
         "weights",
         None,
         "array",
-        False,
+        _always,
         """\
 weights : array, optional
     Weights of the elements, of the shape of the unreduced loss, or of its rank with axes of length
@@ -48,7 +55,7 @@ weights : array, optional
         "where",
         None,
         "array",
-        False,
+        _always,
         """\
 where : boolean array, optional
     Elements that take part; the others add exactly 0 to value and gradient, whatever they hold.""",
@@ -57,7 +64,7 @@ where : boolean array, optional
         "denominator",
         "count",
         "option",
-        False,
+        _always,
         """\
 denominator : {"count", "weights"} or positive number
     What "mean" divides by: the number of elements that take part, the sum of their weights, or
@@ -67,7 +74,7 @@ denominator : {"count", "weights"} or positive number
         "dtype",
         None,
         "option",
-        False,
+        _always,
         """\
 dtype : dtype, optional
     Dtype of the result; by default that of the floating-point arguments.""",
@@ -76,7 +83,7 @@ dtype : dtype, optional
         "ignore_index",
         None,
         "option",
-        True,
+        lambda targets: targets.labels,
         """\
 ignore_index : int, optional
     Label of elements that take no part.""",
@@ -85,7 +92,7 @@ ignore_index : int, optional
         "class_weights",
         None,
         "array",
-        True,
+        lambda targets: targets.takes_class_weights,
         """\
 class_weights : array, shape (C,), optional
     Weight of each class; it multiplies that class's term of the loss. An element counts with its

@@ -32,8 +32,9 @@ class Declaration:
         Name of the function.
     names : list of str
         Names of all ordinary parameters.
-    positional : list of Parameter
-        The same as parameters of the public function.
+    positional, by_keyword : list of Parameter
+        The same as parameters of the public function: those passed by position or by name, and
+        those passed by name only.
     arguments : tuple of str
         Those that are arrays.
     parameters : dict
@@ -54,11 +55,13 @@ class Declaration:
         self.name = _name(formula)
         declared = _signature(self.name, formula)
         self._check_kinds(declared.values())
-        ordinary = [p for p in declared.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-        self.names = [p.name for p in ordinary]
+        own = [
+            p for p in declared.values() if p.kind is not p.KEYWORD_ONLY or p.name not in _KEYWORDS
+        ]
+        self.names = [p.name for p in own]
         self._check_known("arguments", arguments or (), self.names)
         self.arguments = (
-            tuple(p.name for p in ordinary if p.default is p.empty and p.name not in RESERVED)
+            tuple(p.name for p in own if p.default is p.empty and p.name not in RESERVED)
             if arguments is None
             else tuple(arguments)
         )
@@ -66,17 +69,17 @@ class Declaration:
             self._refuse("must take at least one array", f"{self.name}{_spelled(declared)}")
         self.parameters = {
             p.name: self._default(p)
-            for p in ordinary
+            for p in own
             if p.name not in self.arguments and p.name not in RESERVED
         }
         self._check_known("structure", structure, self.parameters)
         flags = {name for name, default in self.parameters.items() if isinstance(default, bool)}
         self.structure = frozenset({*flags, *structure})
         self.axis = self._axis(declared, axis)
-        self.positional = [
-            inspect.Parameter(p.name, p.kind, default=self.parameters.get(p.name, p.default))
-            for p in ordinary
-        ]
+        public = [p.replace(default=self.parameters.get(p.name, p.default)) for p in own]
+        bare = [p.replace(annotation=p.empty) for p in public]
+        self.positional = [p for p in bare if p.kind is not p.KEYWORD_ONLY]
+        self.by_keyword = [p for p in bare if p.kind is p.KEYWORD_ONLY]
 
     def check(
         self,
@@ -106,16 +109,25 @@ class Declaration:
             requirement = f"must be {choices(REDUCTIONS)}"
             raise value_error(self.name, "reduction", requirement, shown(reduction))
 
+    def checked_rows(self, rows: Iterable[str]) -> frozenset[str]:
+        """Return the arguments with one value per row, or raise."""
+        self._check_known("rows", rows, self.arguments[1:])
+        if rows and self.axis is None:
+            remedy = "Declare the loss with axis=True, or leave rows out."
+            requirement = "must be left out where there is no class axis"
+            raise value_error(self.name, "rows", requirement, shown(rows), remedy)
+        return frozenset(rows)
+
     def signature(self, reduction: str, targets: Domain) -> inspect.Signature:
         """Return the signature of the public function."""
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         keywords = [
             inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default)
             for item in COMMON_ARGUMENTS
-            if item.name not in self.names and (targets.labels or not item.labels_only)
+            if item.name not in self.names and item.applies_to(targets)
         ]
         last = inspect.Parameter("reduction", kind, default=reduction)
-        return inspect.Signature([*self.positional, last, *keywords])
+        return inspect.Signature([*self.positional, last, *self.by_keyword, *keywords])
 
     # --- the parameters -----------------------------------------------------------------------
     def _check_kinds(self, declared: Iterable[inspect.Parameter]) -> None:
@@ -129,9 +141,9 @@ class Declaration:
             if p.name in _TAKEN or p.name in INTERNAL:
                 remedy = "Every loss has it, or needs the name inside: choose another name."
                 self._refuse("must not have a parameter of this name", spelled, remedy)
-            if p.kind is p.KEYWORD_ONLY and p.name not in _KEYWORDS:
-                remedy = "Leave the * out; what a caller should pass by name comes last."
-                self._refuse("must have ordinary parameters", f"*, {spelled}", remedy)
+            if p.kind is p.KEYWORD_ONLY and p.name not in _KEYWORDS and p.default is p.empty:
+                remedy = "Leave the * out: array arguments are passed by position or by name."
+                self._refuse("must give parameters after * a default", f"*, {spelled}", remedy)
             if p.name in {"weights", "class_weights"} and p.default is not None:
                 remedy = f"Write {p.name}=None, or choose another name."
                 self._refuse(f"must leave {p.name} to the package", spelled, remedy)
@@ -141,7 +153,7 @@ class Declaration:
     def _default(self, p: inspect.Parameter) -> Any:
         """Return a parameter's default as Python's own number, or raise if it is none."""
         given = p.default
-        if given is p.empty or isinstance(given, bool):
+        if given is p.empty or given is None or isinstance(given, bool):
             return given
         if not isinstance(given, numbers.Real):
             remedy = "What is an array or a choice needs no default, or is no parameter."

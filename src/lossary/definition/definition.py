@@ -58,6 +58,14 @@ class Definition:
         Lipschitz constant in its first argument, where there is one.
     differences : dict
         Per library: how its function of the same name differs.
+    rows : frozenset of str
+        Those of the arguments that have one value per row: the shape of the unreduced loss.
+    length : int or None
+        Length that the class axis must have.
+    has_hessian : bool
+        Whether the diagonal Hessian may be asked for.
+    evaluation : bool
+        Whether the loss is for evaluation only: its gradient is 0 almost everywhere.
     identity : str
         Text that stands for this loss and no other, in every process that it is sent to.
     """
@@ -78,6 +86,10 @@ class Definition:
     smooth: bool | None = None
     lipschitz: float | None = None
     differences: dict[str, str] = field(default_factory=dict)
+    rows: frozenset[str] = frozenset()
+    length: int | None = None
+    has_hessian: bool = True
+    evaluation: bool = False
     identity: str = field(default_factory=_new_identity, repr=False)
 
     def __post_init__(self) -> None:

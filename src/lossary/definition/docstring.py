@@ -71,7 +71,7 @@ def _variant(loss: Definition, structure: Mapping[str, object]) -> LossExpressio
     flags = {
         name: structure.get(name, default)
         for name, default in loss.parameters.items()
-        if name in loss.structure
+        if name in loss.structure or (default is None and structure.get(name) is None)
     }
     return expressions_of(loss, Variant(structure=tuple(flags.items()), labels=labels))
 

@@ -63,7 +63,7 @@ class LossExpressions:
         return {
             name: label(name)
             if self.variant.labels and name == "targets"
-            else argument(name, Kind.ELEMENT)
+            else argument(name, Kind.ROW if name in self.loss.rows else Kind.ELEMENT)
             for name in self.loss.arguments
         }
 
@@ -77,7 +77,7 @@ class LossExpressions:
         """The formula as it is written, with composites."""
         parameters: dict[str, object] = dict(self.variant.structure)
         for name in self.loss.numbers:
-            parameters[name] = self._parameter(name)
+            parameters.setdefault(name, self._parameter(name))
         weights = self._class_weights if self.variant.class_weights else None
         return self.loss.trace(self.symbols, parameters, weights)
 
@@ -120,11 +120,16 @@ class LossExpressions:
         if name in self.variant.array_parameters:
             derivative = gradient(self.formula, self._parameter(name))
             return self.masked(self.guarded(scale(self.factor * cotangent, derivative)))
-        return self._derivative(gradient(self.formula, self.symbols[name]), cotangent)
+        return self._derivative(name, gradient(self.formula, self.symbols[name]), cotangent)
 
     def hessian(self, name: str, cotangent: Expression) -> Expression:
         """Diagonal second derivative with respect to an argument, times a cotangent."""
-        return self._derivative(diagonal(self.formula, self.symbols[name]), cotangent)
+        symbol = self.symbols[name]
+        if name in self.loss.rows:
+            return self._derivative(
+                name, gradient(gradient(self.formula, symbol), symbol), cotangent
+            )
+        return self._derivative(name, diagonal(self.formula, symbol), cotangent)
 
     def weights_gradient(self, cotangent: Expression) -> Expression:
         """Return the derivative with respect to ``weights``, times a cotangent."""
@@ -146,11 +151,14 @@ class LossExpressions:
         for name, domain in self.loss.domains.items():
             symbol = self.symbols[name]
             if symbol.operation == "label":
-                found.append((name, CLASS_LABELS, self.masked(~self._valid_label, False)))
+                labels = CLASS_LABELS if domain.probabilities else domain
+                found.append((name, labels, self.masked(~self._valid_label, False)))
             elif domain.contains is not None and not structure.get(domain.unless, False):
                 if domain.at_label and self.variant.labels:
                     symbol = at_label(symbol, self.symbols["targets"])
-                found.append((name, domain, self.masked(~domain.contains(symbol), False)))
+                values = (structure.get(x, self._parameter(x)) for x in domain.parameters)
+                outside = ~domain.contains(symbol, *values)
+                found.append((name, domain, self.masked(outside, False)))
         return tuple(found)
 
     @cached_property
@@ -186,8 +194,9 @@ class LossExpressions:
         """NaN where a label is no class: it is never used as an index."""
         return where(self._valid_label, value, math.nan) if self.variant.labels else value
 
-    def _derivative(self, derivative: Expression, cotangent: Expression) -> Expression:
-        if derivative.kind is not Kind.ELEMENT and self.kind is Kind.ROW:
+    def _derivative(self, name: str, derivative: Expression, cotangent: Expression) -> Expression:
+        full = self.kind is Kind.ROW and name not in self.loss.rows
+        if full and derivative.kind is not Kind.ELEMENT:
             # The result has the argument's shape even where the derivative does not vary.
             derivative = where(class_index() < 0, math.nan, derivative)
         return self.masked(self.guarded(scale(self.factor * cotangent, derivative)))
@@ -201,7 +210,7 @@ class LossExpressions:
     @cached_property
     def _valid_label(self) -> Expression:
         symbol = self.symbols["targets"]
-        return (symbol >= 0) & (symbol < class_count())
+        return (symbol >= 0) & (symbol < class_count() + self.loss.targets.extra_labels)
 
     @property
     def _class_factor(self) -> Expression:
