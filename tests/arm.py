@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lossary.kernels import compile as compiler
+from lossary.kernels import image
 
 TARGET = "generic", "", "aarch64-unknown-linux-gnu"
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"
@@ -58,13 +59,14 @@ def missing() -> str:
     return " and ".join(name for name in (COMPILER, EMULATOR) if shutil.which(name) is None)
 
 
-def run(calls: list[Call], folder: Path) -> list[list[Any]]:
-    """Return the arrays of each call after it."""
+def run(calls: list[Call], folder: Path, images: bool = False) -> list[list[Any]]:
+    """Return the arrays of each call after it; ``images`` are run instead of object files."""
     declared, body, objects, memory = {}, [], [], []
     for call in calls:
-        object_file = folder / f"{call.name}.o"
-        object_file.write_bytes(compiler.object_code(call.text, *TARGET))
-        objects.append(object_file)
+        code = compiler.object_code(call.text, *TARGET)
+        objects.append(_image(call.name, code, folder) if images else folder / f"{call.name}.o")
+        if not images:
+            objects[-1].write_bytes(code)
         declared[call.name] = ", ".join(map(_kind, call.arguments))
         memory += call.arrays
         body.append(_statements(call))
@@ -83,6 +85,20 @@ def run(calls: list[Call], folder: Path) -> list[list[Any]]:
             out = out[x.nbytes :]
     assert out == b""
     return results
+
+
+def _image(name: str, code: bytes, folder: Path) -> Path:
+    """Return a source file that puts an image at the beginning of a page."""
+    made = image.image_of(code, name)
+    assert made is not None
+    start = int.from_bytes(made[8:16], "little")
+    (folder / f"{name}.image").write_bytes(made[16:])
+    source = folder / f"{name}.s"
+    source.write_text(
+        f'.section .text.{name}, "ax"\n.balign 4096\nbase:\n.incbin "{folder / name}.image"\n'
+        f".global {name}\n.type {name}, %function\n.set {name}, base + {start}\n"
+    )
+    return source
 
 
 def _kind(argument: Any) -> str:

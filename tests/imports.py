@@ -8,8 +8,13 @@ from pathlib import Path
 
 def imported(path: Path) -> set[str]:
     """Return the names of the modules that a file imports, those for type checkers aside."""
+    return imported_by(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def imported_by(tree: ast.AST) -> set[str]:
+    """Return the names of the modules that a part of a file imports."""
     found: set[str] = set()
-    stack: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    stack: list[ast.AST] = [tree]
     while stack:
         item = stack.pop()
         if isinstance(item, ast.If) and "TYPE_CHECKING" in ast.dump(item.test):

@@ -18,7 +18,7 @@ import lossary
 from lossary.bounded_cache import BoundedCache
 from lossary.formula.plan import Plan
 from lossary.kernels import compile as compiler
-from lossary.kernels import host
+from lossary.kernels import host, layouts
 from lossary.kernels.memory import Geometry, Job, storage
 from lossary.registry import Loss
 
@@ -47,7 +47,7 @@ class Kernel:
     def text(self, name: str = "kernel") -> str:
         """Return the kernel in LLVM's language, under a name."""
         form = host.form_of(self.plan, self.job)
-        text = host._LAYOUTS[self.geometry.layout](self.plan, form).text()
+        text = layouts.text(self.plan, self.geometry.layout, form)
         return text.replace("@kernel(", f"@{name}(")
 
     def words(self, chunks: tuple[int, int] | None = None, fill: float = 0.0) -> tuple[Any, ...]:

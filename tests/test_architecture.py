@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from imports import imported
+from imports import imported, imported_by
 
 import lossary
 
@@ -65,6 +66,32 @@ def test_the_arrows_point_one_way() -> None:
             assert not bad, (path, bad)
 
 
+#: What kernels import inside functions: the compiler, which may be missing, and what writes code.
+#: A kernel that is in the cache on disk needs neither, and they take 35 to 90 ms of a first call.
+LATE = {"llvmlite.binding", "lossary.kernels.layouts"}
+
+
+def test_kernels_import_late_what_only_compiling_needs() -> None:
+    trees = [ast.parse(x.read_text(encoding="utf-8")) for x in (PACKAGE / "kernels").glob("*.py")]
+    parts = [item for tree in trees for item in ast.walk(tree) if isinstance(item, ast.FunctionDef)]
+    assert set().union(*map(imported_by, parts)) == LATE
+
+
+def test_a_call_whose_kernel_is_kept_loads_no_compiler(tmp_path: Path) -> None:
+    if not Path("/proc/cpuinfo").exists() or platform.machine() not in ("x86_64", "aarch64"):
+        pytest.skip("needs Linux on x86-64 or 64-bit ARM")
+    code = (
+        "import numpy as np; from lossary import cross_entropy, value_grad_hess; "
+        "value_grad_hess(cross_entropy)(np.ones((3, 4)), np.zeros(3, np.int64))"
+    )
+    loaded = [_loaded(code, LOSSARY_CACHE_DIR=str(tmp_path / "kernels")) for _ in range(2)]
+    made = {"llvmlite", "lossary.kernels.layouts", "lossary.kernels.lanes"}
+    assert made <= loaded[0]
+    # The standard library's are those that take milliseconds to import.
+    assert not loaded[1] & (made | {"hashlib", "pathlib", "queue", "tempfile"})
+    assert "lossary.kernels.host" in loaded[1]
+
+
 def test_the_flow_is_one_short_function() -> None:
     tree = ast.parse((PACKAGE / "call" / "flow.py").read_text(encoding="utf-8"))
     (call,) = (item for item in tree.body if getattr(item, "name", "") == "call")
@@ -77,10 +104,11 @@ def test_import_loads_no_array_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def _loaded(code: str) -> set[str]:
+def _loaded(code: str, **variables: str) -> set[str]:
     """Return the modules that a process has after some code."""
-    code = f"import sys\n{code}\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"]
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return set(done.stdout.split())
 
 

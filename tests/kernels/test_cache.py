@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import gc
-import hashlib
 import os
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossary.kernels import cache
+from lossary.kernels import cache, image
 from lossary.kernels import compile as compiler
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX owners and modes")
@@ -142,7 +141,33 @@ def test_memory_is_bounded_and_the_last_used_stay(
     assert_doubles(kernels[1])  # dropped, but held here
 
 
-def test_dropped_code_is_freed_when_nothing_holds_its_function(
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux")
+def test_dropped_code_is_freed_when_nothing_holds_its_function(place: Path) -> None:
+    kernel = compiler.load("key", "kernel", lambda: TEXT)
+    function, address = kernel.function(PROTOTYPE), kernel.address
+    del kernel
+    forget()
+    gc.collect()
+    assert permissions(address) == "r-xp"  # never written to and executed
+    x, out = np.array([1.5]), np.empty(1)
+    function(1, x.ctypes.data, out.ctypes.data)
+    assert out[0] == 3
+    del function
+    gc.collect()
+    assert permissions(address) != "r-xp"
+
+
+def permissions(address: int) -> str:
+    """Return what a page of this process's memory may be used for, "" if there is none."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, permitted, *_ = line.split()
+        first, end = (int(item, 16) for item in span.split("-"))
+        if first <= address < end:
+            return permitted
+    return ""
+
+
+def test_linked_code_is_freed_when_nothing_holds_its_function(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from llvmlite.binding.orcjit import ResourceTracker
@@ -154,6 +179,7 @@ def test_dropped_code_is_freed_when_nothing_holds_its_function(
     freed: list[str] = []
     dispose = ResourceTracker._dispose
     monkeypatch.setattr(ResourceTracker, "_dispose", noted)
+    monkeypatch.setattr(image, "image_of", lambda *_: None)
     function = compiler.load("key", "kernel", lambda: TEXT).function(PROTOTYPE)
     forget()
     gc.collect()
@@ -231,11 +257,11 @@ def test_versions_are_told_apart() -> None:
     import llvmlite
 
     assert llvmlite.__version__ in compiler._version()
-    own = cache._sources()
-    for name in ("kernels/functions.py", "kernels/lanes.py", "formula/primitives.py"):
-        path = Path(cache.__file__).parents[1] / name
-        state = path.stat()
-        assert repr((str(path), state.st_size, state.st_mtime_ns)) in own
+    own, package = cache._sources(), Path(cache.__file__).parents[1]
+    assert repr(str(package)) in own
+    for part, name in (("kernels", "functions.py"), ("formula", "primitives.py")):
+        state = (package / part / name).stat()
+        assert repr((part, name, state.st_size, state.st_mtime_ns)) in own
 
 
 def test_without_the_packages_own_files_nothing_is_kept(
@@ -282,7 +308,7 @@ def test_a_link_is_judged_by_what_it_leads_to(
         (tmp_path / name).chmod(mode)
         (tmp_path / f"to_{name}").symlink_to(tmp_path / name)
     monkeypatch.setenv("LOSSARY_CACHE_DIR", str(tmp_path / "to_closed"))
-    assert cache.folder() == tmp_path / "closed"
+    assert cache.folder() == str(tmp_path / "closed")
     monkeypatch.setenv("LOSSARY_CACHE_DIR", str(tmp_path / "to_open"))
     with pytest.warns(RuntimeWarning, match="has mode 0755"):
         assert cache.folder() is None
@@ -310,12 +336,9 @@ def test_an_unsafe_default_folder_is_passed_over_in_silence(
 
 
 def test_without_a_home_folder_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> Path:
-        message = "Could not determine home directory."
-        raise RuntimeError(message)
-
     monkeypatch.delenv("LOSSARY_CACHE_DIR", raising=False)
-    monkeypatch.setattr(Path, "home", fail)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     assert_nothing_is_kept()
 
 
@@ -323,7 +346,7 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.setenv("LOSSARY_CACHE_DIR", "~/kernels")
-    assert cache.folder() == tmp_path / "kernels"
+    assert cache.folder() == str(tmp_path / "kernels")
 
 
 @pytest.mark.parametrize(
@@ -348,14 +371,26 @@ def test_default_folders(
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value.format(root=tmp_path))
-    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
     monkeypatch.setattr(cache, "sys", types.SimpleNamespace(platform=platform))
-    assert cache.folder() == tmp_path / expected
+    assert cache.folder() == str(tmp_path / expected)
 
 
 # --- files ------------------------------------------------------------------------------------
-def with_digest(path: Path, content: bytes) -> bytes:
-    return hashlib.sha256(path.name.encode() + content).digest() + content
+def key_of(held: bytes) -> bytes:
+    start = cache._HEAD.size
+    return held[start : start + cache._HEAD.unpack_from(held)[1]]
+
+
+def content_of(held: bytes) -> bytes:
+    return held[cache._HEAD.size + len(key_of(held)) :]
+
+
+def holding(content: bytes, held: bytes) -> bytes:
+    """Return a file with other content, intact otherwise."""
+    file = cache.File("", key_of(held))
+    return file._head(content) + key_of(held) + content
 
 
 def flip(content: bytes, place: int) -> bytes:
@@ -365,34 +400,81 @@ def flip(content: bytes, place: int) -> bytes:
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda path, content: b"",
-        lambda path, content: content[:20],
-        lambda path, content: content[: len(content) // 2],
-        lambda path, content: content[:-1],
-        lambda path, content: content + b"\0",
-        lambda path, content: bytes(len(content)),
-        lambda path, content: content[:100] + bytes(len(content) - 100),
-        lambda path, content: flip(content, 0),
-        lambda path, content: flip(content, len(content) // 2),
+        lambda held: b"",
+        lambda held: held[:6],
+        lambda held: held[:20],
+        lambda held: held[: len(held) // 2],
+        lambda held: held[:-1],
+        lambda held: held + b"\0",
+        lambda held: bytes(len(held)),
+        lambda held: held[:100] + bytes(len(held) - 100),
+        lambda held: flip(held, 0),
+        lambda held: flip(held, 4),
+        lambda held: flip(held, len(held) // 2),
         # Machine code: this would crash the process, not raise.
-        lambda path, content: flip(content, 32 + 64),
-        lambda path, content: with_digest(path, b""),
-        lambda path, content: with_digest(path, b"no object file"),
-        # Another kernel's file under this one's name.
-        lambda path, content: with_digest(path.with_name("kernel_0.o"), content[32:]),
-        lambda path, content: with_digest(path, object_of("another")),
+        lambda held: flip(held, len(held) - 1),
+        lambda held: holding(b"", held),
+        lambda held: holding(b"no object file", held),
+        lambda held: holding(content_of(held)[:8], held),
+        lambda held: holding(content_of(held)[:16], held),
+        lambda held: holding(flip(content_of(held), 15), held),  # starts beyond its end
+        lambda held: holding(object_of("another"), held),
     ],
 )
 def test_a_damaged_file_is_compiled_anew_and_mended(place: Path, damage: Any) -> None:
     assert is_compiled()
     path = only_file(place)
-    path.write_bytes(damage(path, path.read_bytes()))
+    path.write_bytes(damage(path.read_bytes()))
     assert is_compiled()
     assert not is_compiled()
 
 
+def test_a_file_of_another_kernel_is_not_taken_for_ones_own(place: Path) -> None:
+    """Two keys may have the same sums, and anybody may rename files."""
+    one, two = cache.File(str(place), b"key"), cache.File(str(place), b"yek")
+    one.write(b"content")
+    assert two.read() is None
+    assert cache.File(str(place), b"ke").read() is None
+    assert one.read() == b"content"
+    two.write(b"content")
+    assert one.read() is None
+
+
 def object_of(name: str) -> bytes:
     return compiler.object_code(TEXT.replace("@kernel", f"@{name}"))
+
+
+def test_an_object_file_that_has_no_image_is_kept_and_linked(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(image, "image_of", lambda *_: None)
+        assert is_compiled()
+    assert content_of(only_file(place).read_bytes()) == object_of("kernel")
+    assert not is_compiled()
+
+
+def test_where_no_memory_may_become_executable_code_is_linked(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert is_compiled()
+    with monkeypatch.context() as patched:
+        patched.setattr(image, "_protect", lambda: lambda *_: -1)
+        assert is_compiled()
+        assert not is_compiled()
+    assert content_of(only_file(place).read_bytes()) == object_of("kernel")
+    assert not is_compiled()
+
+
+def test_code_in_use_outlives_its_file(place: Path) -> None:
+    assert is_compiled()
+    forget()
+    kernel = compiler.load("key", "kernel", lambda: pytest.fail("compiled"))
+    path = only_file(place)
+    path.write_bytes(b"")
+    assert_doubles(kernel)
+    path.unlink()
+    assert_doubles(kernel)
 
 
 @posix_only
@@ -430,7 +512,7 @@ def test_a_folder_that_is_gone(place: Path) -> None:
     assert not place.exists()
 
 
-@pytest.mark.parametrize("step", ["tempfile.mkstemp", "os.fdopen", "os.replace"])
+@pytest.mark.parametrize("step", ["os.open", "os.fdopen", "os.replace"])
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENOSPC])
 def test_what_cannot_be_written_is_compiled_in_memory(
     place: Path, monkeypatch: pytest.MonkeyPatch, step: str, code: int
@@ -464,18 +546,18 @@ def test_what_was_used_longest_ago_goes_first(place: Path, monkeypatch: pytest.M
     place.mkdir(mode=0o700)
     now = time.time()
     for k in range(6):
-        path = place / f"kernel_{k}.o"
+        path = place / f"kernel_{k}.kernel"
         path.write_bytes(bytes(1000))
         os.utime(path, (now, now - 100 * k))
     for name, age in (("old.tmp", 1e6), ("new.tmp", 0), ("notes.txt", 1e6)):
         (place / name).write_bytes(bytes(5000))
         os.utime(place / name, (now, now - age))
-    cache.prune(place)
-    assert len(list(place.glob("*.o"))) == 6
+    cache.prune(str(place))
+    assert len(list(place.glob("*.kernel"))) == 6
     monkeypatch.setattr(cache, "MOST", 3500)
-    cache.prune(place)
+    cache.prune(str(place))
     left = sorted(path.name for path in place.iterdir())
-    assert left == ["kernel_0.o", "kernel_1.o", "kernel_2.o", "new.tmp", "notes.txt"]
+    assert left == [*(f"kernel_{k}.kernel" for k in range(3)), "new.tmp", "notes.txt"]
 
 
 def test_the_folder_is_bounded_by_writing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

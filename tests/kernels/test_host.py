@@ -9,7 +9,7 @@ import pytest
 
 import lossary
 from lossary.kernels import compile as compiler
-from lossary.kernels.columns import SHORT
+from lossary.kernels.form import SHORT
 
 LOGITS = np.linspace(-2, 2, 12, dtype=np.float32).reshape(4, 3)
 LABELS = np.array([0, 2, 1, 1])

@@ -662,8 +662,8 @@ def test_quotas_are_those_of_the_control_groups(
         path = tmp_path / "root" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    assert threads._quota(tmp_path / "root", groups) == quota
+    assert threads._quota(str(tmp_path / "root"), str(groups)) == quota
 
 
 def test_without_control_groups_there_is_no_quota(tmp_path: Path) -> None:
-    assert threads._quota(tmp_path, tmp_path / "absent") == math.inf
+    assert threads._quota(str(tmp_path), str(tmp_path / "absent")) == math.inf

@@ -1,22 +1,24 @@
-"""The folder of compiled kernels: object files, so that a second process need not compile.
+"""The folder of compiled kernels, so that a second process need not compile.
 
 The folder is used only if it belongs to the user and is closed to everybody else, and a file only
-if the same holds for it and the digest at its beginning fits its name and the rest. Whatever goes
-wrong, kernels are compiled in memory.
+if the same holds for it, its checksum is right and it holds the key that is asked for, letter by
+letter. Whatever goes wrong, kernels are compiled in memory.
+
+Reading is part of a process's first call: modules that take milliseconds to import (hashlib,
+pathlib, tempfile: 15 ms together) are not used here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import os
 import stat
+import struct
 import sys
-import tempfile
 import time
 import warnings
-from pathlib import Path
+import zlib
 
 from lossary.errors import message
 
@@ -24,53 +26,59 @@ from lossary.errors import message
 MOST = 64 << 20
 _VARIABLE = "LOSSARY_CACHE_DIR"
 _OFF = {"", "0", "off"}
-_SUFFIX = ".o"
-_DIGEST_SIZE = hashlib.sha256().digest_size
+_SUFFIX, _UNFINISHED = ".kernel", ".tmp"
 _DAY = 86400.0
+#: How a file begins: the checksum of all that follows it, and the length of the key.
+_HEAD = struct.Struct("<II")
 
 
 class File:
-    """A file of the cache folder, which holds one compiled kernel."""
+    """A file of the cache folder: a key, and what was made for it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str, key: bytes) -> None:
         self.path = path
+        self._key = key
 
     def read(self) -> bytes | None:
         """Return what the file holds, None if it is missing or not to be trusted."""
         try:
-            with self.path.open("rb") as file:
+            with open(self.path, "rb") as file:
                 found = os.fstat(file.fileno())
                 # Asked of the open file: the folder may have been exchanged since it was checked.
                 if _exposed(found):
                     return None
-                digest, content = file.read(_DIGEST_SIZE), file.read()
-            if self._digest(content) != digest:
-                return None
+                held = file.read()
             if found.st_mtime < time.time() - _DAY:  # what is in use stays
                 with contextlib.suppress(OSError):  # of a folder that is only read
                     os.utime(self.path)
         except OSError:
             return None
-        return content
+        start = _HEAD.size + len(self._key)
+        content = held[start:]
+        return content if held[:start] == self._head(content) + self._key else None
 
     def write(self, content: bytes) -> None:
         """Write the file, if that is possible, so that others see all of it or nothing."""
+        temporary = f"{self.path}.{os.urandom(8).hex()}{_UNFINISHED}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         try:
-            handle, temporary = tempfile.mkstemp(dir=self.path.parent, suffix=".tmp")
+            handle = os.open(temporary, flags, 0o600)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(self._digest(content) + content)
+                    file.write(self._head(content) + self._key + content)
                 os.replace(temporary, self.path)
             except BaseException:
-                Path(temporary).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
                 raise
         except OSError:  # a full disk, a folder closed to writing, ...
             return
         _prune_rarely(self.path)
 
-    def _digest(self, content: bytes) -> bytes:
-        # With the name: one kernel's file is not taken for another's.
-        return hashlib.sha256(self.path.name.encode() + content).digest()
+    def _head(self, content: bytes) -> bytes:
+        length = len(self._key)
+        sum_ = zlib.crc32(content, zlib.crc32(self._key, length))
+        return _HEAD.pack(sum_, length)
 
 
 def file_of(name: str, *parts: str) -> File | None:
@@ -79,29 +87,32 @@ def file_of(name: str, *parts: str) -> File | None:
     if place is None:
         return None
     try:
-        described = "\0".join([_sources(), name, *parts])
+        key = "\0".join([_sources(), name, *parts]).encode()
     except OSError:  # the package's own files cannot be looked at
         return None
-    return File(place / f"{name}_{hashlib.sha256(described.encode()).hexdigest()[:32]}{_SUFFIX}")
+    # Two keys with the same sums take turns in one file: neither is taken for the other.
+    sums = f"{zlib.adler32(key):08x}{zlib.crc32(key):08x}"
+    return File(os.path.join(place, f"{name}_{sums}{_SUFFIX}"), key)
 
 
-def _prune_rarely(path: Path) -> None:
+def _prune_rarely(path: str) -> None:
     """Remove files that were not used for long if there are too many; one write in sixteen."""
-    if path.stem[-1] != "0":  # the last digit of a digest
+    if path[-len(_SUFFIX) - 1] != "0":  # the last digit of the sums
         return
     with contextlib.suppress(OSError):
-        prune(path.parent)
+        prune(os.path.dirname(path))
 
 
-def prune(place: Path) -> None:
+def prune(place: str) -> None:
     """Remove the files that were used longest ago until the rest fits; leftovers of writing too."""
     with os.scandir(place) as entries:
-        found = [(entry.stat(follow_symlinks=False), Path(entry.path)) for entry in entries]
+        found = [(entry.stat(follow_symlinks=False), entry.path) for entry in entries]
     kernels = sorted(
-        ((s.st_mtime, s.st_size, path) for s, path in found if path.suffix == _SUFFIX), reverse=True
+        ((s.st_mtime, s.st_size, path) for s, path in found if path.endswith(_SUFFIX)),
+        reverse=True,
     )
     long_ago = time.time() - _DAY
-    gone = [path for s, path in found if path.suffix == ".tmp" and s.st_mtime < long_ago]
+    gone = [path for s, path in found if path.endswith(_UNFINISHED) and s.st_mtime < long_ago]
     total = 0
     for _, size, path in kernels:
         total += size
@@ -109,24 +120,24 @@ def prune(place: Path) -> None:
             gone.append(path)
     for path in gone:
         with contextlib.suppress(OSError):  # another process was faster
-            path.unlink()
+            os.unlink(path)
 
 
 @functools.cache
 def _sources() -> str:
     """Return what tells versions of this package apart: its files that kernels come from."""
-    own = Path(__file__).parents[1]
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     found = []
     for part in ("kernels", "formula"):
-        with os.scandir(own / part) as entries:
+        with os.scandir(os.path.join(own, part)) as entries:
             for entry in entries:
                 if entry.name.endswith(".py"):
                     state = entry.stat()
-                    found.append((entry.path, state.st_size, state.st_mtime_ns))
-    return repr(sorted(found))
+                    found.append((part, entry.name, state.st_size, state.st_mtime_ns))
+    return repr((own, sorted(found)))
 
 
-def folder() -> Path | None:
+def folder() -> str | None:
     """Return the cache folder, made if need be; None if it is switched off or not safe."""
     given = os.environ.get(_VARIABLE)
     if given is not None and given.strip().lower() in _OFF:
@@ -135,13 +146,13 @@ def folder() -> Path | None:
 
 
 @functools.cache
-def _checked(given: str | None) -> Path | None:
+def _checked(given: str | None) -> str | None:
     try:
-        path = _default() if given is None else Path(given).expanduser()
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = path.resolve(strict=True)
-        problem = _exposed(path.stat())
-    except (OSError, RuntimeError) as error:  # RuntimeError: no home folder, a loop of links
+        path = _default() if given is None else _at_home(given)
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        path = os.path.realpath(path, strict=True)
+        problem = _exposed(os.stat(path))
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home folder
         problem = f"cannot be used ({error})"
     if problem is None:
         return path
@@ -164,14 +175,22 @@ def _exposed(found: os.stat_result) -> str | None:
     return None
 
 
-def _default() -> Path:
+def _default() -> str:
     """Return the folder that the system has for such files."""
-    home = Path.home()
     if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else home / "AppData" / "Local") / "lossary" / "Cache"
+        local = os.environ.get("LOCALAPPDATA") or _at_home("~", "AppData", "Local")
+        return os.path.join(local, "lossary", "Cache")
     if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "lossary"
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        return _at_home("~", "Library", "Caches", "lossary")
+    given = os.environ.get("XDG_CACHE_HOME", "")
     # The XDG specification: a relative path is invalid and to be ignored.
-    return (given if given.is_absolute() else home / ".cache") / "lossary"
+    return os.path.join(given if os.path.isabs(given) else _at_home("~", ".cache"), "lossary")
+
+
+def _at_home(path: str, *parts: str) -> str:
+    """Return a path whose first part may be ~, for the user's home folder, or ~name."""
+    found = os.path.expanduser(path)
+    if found.startswith("~"):
+        reason = "could not determine home directory"
+        raise RuntimeError(reason)
+    return os.path.join(found, *parts)

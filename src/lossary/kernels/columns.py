@@ -16,12 +16,9 @@ from typing import ClassVar
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Pass, Plan
 from lossary.kernels.classes import ClassFrame, ClassSite, Running
-from lossary.kernels.frame import Form, is_class_vector
+from lossary.kernels.form import SHORT, Form, is_class_vector
 from lossary.kernels.functions import smaller
 from lossary.kernels.lanes import LANES, Lanes
-
-#: The most classes of rows that are transposed.
-SHORT = 64
 
 
 class ColumnKernel(ClassFrame):

@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from lossary.kernels import cache
+from lossary.kernels import cache, image, machine
 
 #: Kernels that stay in memory though nothing else holds them.
 KEPT = 512
@@ -35,11 +35,11 @@ Prototype = TypeVar("Prototype")
 class Compiled:
     """A function's machine code in memory, which is freed together with this object."""
 
-    __slots__ = ("_library", "address")
+    __slots__ = ("_memory", "address")
 
-    def __init__(self, library: Any, name: str) -> None:
-        self._library = library
-        self.address: int = library[name]
+    def __init__(self, memory: Any, address: int) -> None:
+        self._memory = memory
+        self.address = address
 
     def function(self, prototype: Callable[[int], Prototype]) -> Prototype:
         """Return the function of a ``ctypes`` type, which keeps its machine code alive."""
@@ -78,13 +78,25 @@ def _read_or_compile(place: tuple[str, ...], name: str, text: Callable[[], str])
     content = None if file is None else file.read()
     if content is not None:
         try:
+            return Compiled(*image.mapped(content))
+        except RuntimeError:  # an object file, as there is no image of it, or no memory for images
+            pass
+        try:
             return linked(content, name)
         except RuntimeError:  # no object file, or one without the function
             pass
-    content = object_code(text())
+    with _importing:
+        written = text()
+    made = object_code(written)
+    found = image.image_of(made, name)
+    if found is not None:
+        try:
+            compiled = Compiled(*image.mapped(found))
+        except RuntimeError:
+            found = None
     if file is not None:
-        file.write(content)
-    return linked(content, name)
+        file.write(made if found is None else found)
+    return linked(made, name) if found is None else compiled
 
 
 def object_code(text: str, *target: str) -> bytes:
@@ -107,7 +119,8 @@ def assembly(text: str, *target: str) -> str:
 def linked(content: bytes, name: str) -> Compiled:
     """Load an object file; raise RuntimeError if that cannot be done."""
     builder = _binding().JITLibraryBuilder().add_object_img(content).export_symbol(name)
-    return Compiled(builder.link(_linker(), f"{name}_{next(_numbers)}"), name)
+    library = builder.link(_linker(), f"{name}_{next(_numbers)}")
+    return Compiled(library, library[name])
 
 
 def optimised(text: str, machine: Any) -> Any:
@@ -122,11 +135,34 @@ def optimised(text: str, machine: Any) -> Any:
     return module
 
 
-@functools.cache
 def processor() -> tuple[str, str]:
     """Return LLVM's name of this processor and the features that it has."""
+    return _target()[:2]
+
+
+def _version() -> str:
+    """Return the version of the compiler."""
+    return _target()[2]
+
+
+@functools.cache
+def _target() -> tuple[str, str, str]:
+    """Return LLVM's name of this processor, its features, and the version of the compiler.
+
+    They are kept in the cache folder: where the kernel is there too, LLVM is not needed.
+    """
+    known = machine.description()
+    file = None if known is None else cache.file_of("processor", known)
+    kept = None if file is None else file.read()
+    if kept is not None:
+        name, features, version = kept.decode().split("\n")
+        return name, features, version
     llvm = _binding()
-    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    name, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    version = f"{sys.modules['llvmlite'].__version__} {llvm.llvm_version_info}"
+    if file is not None:
+        file.write("\n".join((name, features, version)).encode())
+    return name, features, version
 
 
 @functools.cache
@@ -165,12 +201,6 @@ def _binding() -> Any:
     return llvm
 
 
-def _version() -> str:
-    import llvmlite
-
-    return f"{llvmlite.__version__} {_binding().llvm_version_info}"
-
-
 # --- forks ------------------------------------------------------------------------------------
 def _llvm_lock() -> Any:
     """Return the lock that llvmlite holds while LLVM works, if it is loaded."""
@@ -179,8 +209,8 @@ def _llvm_lock() -> Any:
 
 
 def _before_fork() -> None:
-    # No other thread imports llvmlite or is inside LLVM then, or the child would have locks that
-    # nobody releases.
+    # No other thread imports the compiler or what writes code, or is inside LLVM then, or the child
+    # would have locks that nobody releases.
     _importing.acquire()
     _held.lock = _llvm_lock()
     _held.lock.__enter__()

@@ -16,7 +16,7 @@ import numpy as np
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Plan
 from lossary.kernels import threads
-from lossary.kernels.frame import is_class_vector
+from lossary.kernels.form import is_class_vector
 from lossary.kernels.memory import (
     CHUNK,
     PARALLEL_FROM,

@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from lossary.formula.expression import Expression
 from lossary.formula.plan import Output, Plan
-from lossary.kernels.frame import Form, Frame, Site
+from lossary.kernels.form import Form
+from lossary.kernels.frame import Frame, Site
 from lossary.kernels.lanes import LANES, Lanes
 
 

@@ -8,7 +8,6 @@ partial results, where each chunk leaves its totals (float64) side by side.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,13 +17,10 @@ from lossary.formula.elements import named_index
 from lossary.formula.expression import LEAVES, Expression, Kind
 from lossary.formula.plan import Output, Plan
 from lossary.kernels import halves
+from lossary.kernels.form import HEAD, STARTS, Form
 from lossary.kernels.functions import smaller
 from lossary.kernels.lanes import Code, Lanes
 from lossary.kernels.registers import Registers
-
-#: The struct of a NumPy array begins with the head that every object has; the address of its memory
-#: follows (PyArrayObject_fields of NumPy's C interface).
-HEAD = object.__basicsize__
 
 #: From the names of dtypes to the types in registers. bfloat16 and bool are read as integers.
 TYPES = {
@@ -37,33 +33,10 @@ TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What a kernel is made for besides its plan.
-
-    Attributes
-    ----------
-    compute : {"f32", "f64"}
-        Type of elements.
-    dtypes : tuple of (name, dtype)
-        Names of the dtypes of arrays and of stored outputs (those as ``"-> name"``).
-    scalars : frozenset of str
-        The arrays that hold one number, which is used for every element.
-    boxed : bool
-        Whether arrays are given as NumPy's objects, in which the address of their memory is read.
-    """
-
-    compute: str
-    dtypes: tuple[tuple[str, str], ...]
-    scalars: frozenset[str]
-    boxed: bool = False
-
-
 @dataclass(slots=True)
 class Total:
-    """A running total of a chunk: where it starts, how values and lanes enter it, its type."""
+    """A running total of a chunk: how values and lanes enter it, and its type."""
 
-    start: float
     combine: Callable[[Registers, Lanes, Lanes], Lanes]
     type: str = "f64"
 
@@ -74,11 +47,11 @@ def _add(machine: Registers, a: Lanes, b: Lanes) -> Lanes:
 
 #: By role: how a kernel reduces an output over its elements or rows.
 TOTALS = {
-    "sum": Total(0.0, _add),
-    "count": Total(0, _add, "i32"),  # a chunk has fewer elements than that
-    "minimum": Total(math.inf, Registers.minimum),
-    "maximum": Total(-math.inf, Registers.maximum),
-    "first": Total(math.inf, Registers.minimum),
+    "sum": Total(_add),
+    "count": Total(_add, "i32"),  # a chunk has fewer elements than that
+    "minimum": Total(Registers.minimum),
+    "maximum": Total(Registers.maximum),
+    "first": Total(Registers.minimum),
 }
 
 
@@ -115,8 +88,8 @@ class Frame:
             start = number * step
             stop = smaller(start + step, size)
             totals = [
-                code.constant(kind.start, kind.type)
-                for kind in (TOTALS[output.role] for output in self.plan.reduced)
+                code.constant(STARTS[output.role], TOTALS[output.role].type)
+                for output in self.plan.reduced
             ]
             self._leave(number, self.chunk(start, stop, totals))
             return []
@@ -171,7 +144,7 @@ class Frame:
             if output.role == "count":
                 value = value & part if part is not None else value
             elif part is not None:
-                value = part.select(value, kind.start)
+                value = part.select(value, STARTS[output.role])
             found.append(kind.combine(self.rows, total, value.to(kind.type)))
         return found
 
@@ -301,8 +274,3 @@ class Site:
         """Tell which elements are of the class that a label names."""
         index = self.index()
         return index == label.to(index.type)
-
-
-def is_class_vector(leaf: Expression) -> bool:
-    """Tell whether a leaf has classes and no rows."""
-    return leaf.value == "class_weights"

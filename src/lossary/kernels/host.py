@@ -14,9 +14,7 @@ from lossary.formula.expression import Expression
 from lossary.formula.plan import Output, Plan, make_plan
 from lossary.kernels import compile as compiler
 from lossary.kernels import copied, threads
-from lossary.kernels.columns import ColumnKernel, ShortRowKernel
-from lossary.kernels.flat import FlatKernel
-from lossary.kernels.frame import HEAD, TOTALS, Form, Frame
+from lossary.kernels.form import HEAD, STARTS, Form
 from lossary.kernels.memory import (
     PARALLEL_FROM,
     Array,
@@ -26,14 +24,7 @@ from lossary.kernels.memory import (
     empty,
     geometry_of,
 )
-from lossary.kernels.rows import RowKernel
 
-_LAYOUTS: dict[str, type[Frame]] = {
-    "flat": FlatKernel,
-    "columns": ColumnKernel,
-    "short rows": ShortRowKernel,
-    "rows": RowKernel,
-}
 _TYPES = {"float32": "f32", "float64": "f64"}
 _WORD = struct.Struct("=q")
 _RANGE = struct.Struct("=2q")
@@ -62,7 +53,14 @@ def kernel_of(plan: Plan, layout: str, form: Form) -> Callable[..., None]:
     """Return the compiled kernel for a plan."""
     traits = (layout, form.compute, form.dtypes, sorted(form.scalars), form.boxed)
     key = f"{traits}\n{plan.text}"
-    kernel = compiler.load(key, "kernel", lambda: _LAYOUTS[layout](plan, form).text())
+
+    def written() -> str:
+        # What writes code takes 8 ms to import, and kernels are mostly in the cache.
+        from lossary.kernels.layouts import text
+
+        return text(plan, layout, form)
+
+    kernel = compiler.load(key, "kernel", written)
     return kernel.function(_FUNCTION)
 
 
@@ -82,7 +80,7 @@ def run(job: Job) -> dict[str, Any]:
 
 def _empty(plan: Plan, job: Job) -> dict[str, Any]:
     results: dict[str, Any] = {o.name: empty(o, job, ()) for o in plan.stored}
-    return results | {o.name: np.float64(TOTALS[o.role].start) for o in plan.reduced}
+    return results | {o.name: np.float64(STARTS[o.role]) for o in plan.reduced}
 
 
 def geometry(plan: Plan, job: Job) -> Geometry | None:

@@ -15,7 +15,7 @@ import math
 import struct
 from collections.abc import Callable, Sequence
 
-LANES = 16
+from lossary.kernels.form import LANES as LANES
 
 Number = bool | int | float
 

@@ -16,9 +16,7 @@ import numpy as np
 
 from lossary.formula.expression import Kind
 from lossary.formula.plan import Output, Plan
-from lossary.kernels.columns import SHORT
-from lossary.kernels.frame import is_class_vector
-from lossary.kernels.lanes import LANES
+from lossary.kernels.form import LANES, SHORT, is_class_vector
 
 #: Elements of a chunk, which one thread works on at a time.
 CHUNK = 1 << 15

@@ -13,7 +13,7 @@ from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Pass
 from lossary.kernels.classes import ClassFrame, ClassSite, Running
 from lossary.kernels.columns import integers
-from lossary.kernels.frame import is_class_vector
+from lossary.kernels.form import is_class_vector
 from lossary.kernels.functions import smaller
 from lossary.kernels.lanes import LANES, Lanes
 

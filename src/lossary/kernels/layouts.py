@@ -1,0 +1,22 @@
+"""The layouts that kernels are written in, by name."""
+
+from __future__ import annotations
+
+from lossary.formula.plan import Plan
+from lossary.kernels.columns import ColumnKernel, ShortRowKernel
+from lossary.kernels.flat import FlatKernel
+from lossary.kernels.form import Form
+from lossary.kernels.frame import Frame
+from lossary.kernels.rows import RowKernel
+
+_LAYOUTS: dict[str, type[Frame]] = {
+    "flat": FlatKernel,
+    "columns": ColumnKernel,
+    "short rows": ShortRowKernel,
+    "rows": RowKernel,
+}
+
+
+def text(plan: Plan, layout: str, form: Form) -> str:
+    """Return a kernel in LLVM's language."""
+    return _LAYOUTS[layout](plan, form).text()
