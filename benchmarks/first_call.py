@@ -7,8 +7,9 @@
 
 Figures are medians over new processes, in milliseconds of processor time. A ratio of imports is
 that of NumPy and lossary together to NumPy alone, in one process. A first call is that of
-``value_grad_hess`` on small arrays, in a process that has imported the loss, NumPy and llvmlite
-(whose import stands beside): *cold* with an empty kernel cache, *cached* with the kernel in it.
+``value_grad_hess`` on small arrays, in a process that has imported the loss and NumPy: *cold* with
+an empty kernel cache, without the import of llvmlite, which stands beside; *cached* with the kernel
+in the cache, and all that is imported for it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ import numpy as np
 start = now()
 from lossary import {name}, get_loss, value_grad_hess
 loaded = now()
-import llvmlite.binding
+if {cold}:
+    import llvmlite.binding
 compiler = now()
 arrays = eval({arrays!r})
 begin = now()
@@ -119,14 +121,14 @@ def import_times(statement: str, count: int) -> dict[str, float]:
 
 def call_times(name: str, arrays: str, count: int) -> dict[str, float]:
     """Return the medians for a loss's first call, side by side with the cache empty and filled."""
-    code = CALL.format(name=name, arrays=arrays)
+    codes = {state: CALL.format(name=name, arrays=arrays, cold=state) for state in (True, False)}
     cold, cached = [], []
     for _ in range(count):
         with tempfile.TemporaryDirectory() as folder:
-            cold.append(figures(code, folder))
-            cached.append(figures(code, folder))
-    loaded, compiler, again = (statistics.median(column) for column in zip(*cached, strict=True))
-    first = statistics.median(row[2] for row in cold)
+            cold.append(figures(codes[True], folder))
+            cached.append(figures(codes[False], folder))
+    loaded, compiler, first = (statistics.median(column) for column in zip(*cold, strict=True))
+    again = statistics.median(row[2] for row in cached)
     seconds = {"import": loaded, "llvmlite": compiler, "cold": first, "cached": again}
     return {key: 1e3 * value for key, value in seconds.items()}
 
