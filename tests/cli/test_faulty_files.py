@@ -133,7 +133,7 @@ def test_the_second_file_lacks_a_column(run, predictions):
 
 @pytest.mark.parametrize("row", [1, 4000, 9999])
 def test_text_among_numbers(run, predictions, monkeypatch, row):
-    monkeypatch.setattr("lossary.score.blocks.BLOCK", 4096)
+    monkeypatch.setattr("lossary.scoring.blocks.BLOCK", 4096)
     rows = ["0.5,1"] * 10000
     rows[row - 1] = "high,1"
     path = predictions("margin,label\n" + "\n".join(rows) + "\n")
@@ -142,7 +142,7 @@ def test_text_among_numbers(run, predictions, monkeypatch, row):
 
 
 def test_text_among_numbers_of_json_lines(run, predictions, monkeypatch):
-    monkeypatch.setattr("lossary.score.blocks.BLOCK", 1024)
+    monkeypatch.setattr("lossary.scoring.blocks.BLOCK", 1024)
     rows = [{"margin": 0.5, "label": 1}] * 1000
     rows[899] = {"margin": "high", "label": 1}
     path = predictions("".join(json.dumps(row) + "\n" for row in rows), name="data.jsonl")
@@ -151,7 +151,7 @@ def test_text_among_numbers_of_json_lines(run, predictions, monkeypatch):
 
 
 def test_integers_first_and_fractions_later(run, predictions, monkeypatch):
-    monkeypatch.setattr("lossary.score.blocks.BLOCK", 256)
+    monkeypatch.setattr("lossary.scoring.blocks.BLOCK", 256)
     values = [1] * 500 + [0.5] * 500
     text = "margin,label\n" + "".join(f"{value},1\n" for value in values)
     assert run("score", predictions(text), *HINGE).status == 0

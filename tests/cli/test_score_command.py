@@ -239,7 +239,7 @@ def test_labels_0_and_1_without_positive(run, predictions, policy):
 
 
 def test_the_row_of_a_fault_counts_from_the_start_of_the_file(run, predictions, monkeypatch):
-    monkeypatch.setattr("lossary.score.blocks.BLOCK", 64)
+    monkeypatch.setattr("lossary.scoring.blocks.BLOCK", 64)
     rows = ["1,1"] * 50 + ["1,5"] + ["1,1"] * 20
     outcome = run("score", predictions("margin,label\n" + "\n".join(rows)), *HINGE)
     assert "got 5 in row 51 of" in outcome.err

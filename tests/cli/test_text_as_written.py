@@ -72,7 +72,7 @@ def test_nested_json_is_copied_as_it_is_written(run, predictions, tmp_path):
 def test_a_column_that_changes_type_late_stops_nothing(
     run, predictions, tmp_path, monkeypatch, name, with_output
 ):
-    monkeypatch.setattr("lossary.score.blocks.BLOCK", 512)
+    monkeypatch.setattr("lossary.scoring.blocks.BLOCK", 512)
     values = [str(i) for i in range(500)] + ["late", "0.5", "true"]
     text = as_csv(values)
     if name == "a.jsonl":

@@ -179,8 +179,8 @@ def test_only_columns_that_are_used_matter(run, predictions):
 
 
 def test_lines_of_any_length(run, predictions, monkeypatch):
-    monkeypatch.setattr("lossary.score.blocks.BLOCK", 64)
-    monkeypatch.setattr("lossary.score.blocks.FIRST", 16)
+    monkeypatch.setattr("lossary.scoring.blocks.BLOCK", 64)
+    monkeypatch.setattr("lossary.scoring.blocks.FIRST", 16)
     rows = [{"margin": 0.5, "label": 1, "text": "x" * size} for size in (1, 100_000, 3, 70_000, 0)]
     for end in ("\n", "\r\n", "\r"):
         text = end.join(json.dumps(row) for row in rows)
@@ -191,7 +191,7 @@ def test_lines_of_any_length(run, predictions, monkeypatch):
 
 
 def test_booleans_and_their_lack_at_first(run, predictions, monkeypatch):
-    monkeypatch.setattr("lossary.score.blocks.BLOCK", 64)
+    monkeypatch.setattr("lossary.scoring.blocks.BLOCK", 64)
     rows = [{"margin": 0.5, "label": None}] * 20 + [{"margin": 0.5, "label": True}] * 20
     path = predictions("".join(json.dumps(row) + "\n" for row in rows), name="a.jsonl")
     outcome = run("score", path, *HINGE, "--nulls", "skip", "--json")
@@ -199,7 +199,7 @@ def test_booleans_and_their_lack_at_first(run, predictions, monkeypatch):
 
 
 def test_columns_that_the_beginning_lacks(run, predictions, tmp_path, monkeypatch):
-    monkeypatch.setattr("lossary.score.blocks.BLOCK", 64)
+    monkeypatch.setattr("lossary.scoring.blocks.BLOCK", 64)
     rows = [{"margin": 0.5, "label": 1}] * 20 + [{"margin": 0.5, "label": 1, "w": 2, "k": "x"}]
     path = predictions("".join(json.dumps(row) + "\n" for row in rows), name="a.jsonl")
     outcome = run("score", path, *HINGE, "--weights", "w", "--nulls", "skip", "--json")
@@ -279,7 +279,7 @@ def test_dictionaries_that_change_between_batches(run, tmp_path):
 # --- very many columns ------------------------------------------------------------------------
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "arrow"])
 def test_two_thousand_columns(run, tmp_path, monkeypatch, suffix):
-    monkeypatch.setattr("lossary.score.blocks.BLOCK", 1 << 12)
+    monkeypatch.setattr("lossary.scoring.blocks.BLOCK", 1 << 12)
     names = [f"z_{i}" for i in range(2000)]
     rows = [{**dict.fromkeys(names, 0.0), "label": 1} for _ in range(5)]
     path, out = tmp_path / f"a.{suffix}", tmp_path / "out.csv"

@@ -28,7 +28,7 @@ from lossary.cli.statuses import (
     USAGE,
 )
 from lossary.cli.streams import discard_output, prepare_streams
-from lossary.score import DataError
+from lossary.scoring import DataError
 
 _TRACEBACK = "LOSSARY_TRACEBACK"
 

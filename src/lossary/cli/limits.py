@@ -11,7 +11,7 @@ import click
 
 from lossary.cli.report import group_name, mean_title
 from lossary.cli.statuses import BAD_DATA, FAILED
-from lossary.score import Job, LossSpec, Score
+from lossary.scoring import Job, LossSpec, Score
 
 
 def parse_limits(texts: Sequence[str], losses: Sequence[LossSpec]) -> dict[str, float]:

@@ -15,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from lossary import Loss, LossaryError, get_loss, list_losses
-from lossary.score import LossSpec
+from lossary.scoring import LossSpec
 
 _IN_FILE = re.compile(r"(?P<path>.*\.py):(?P<name>\w+)(?::(?P<rest>.*))?")
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

@@ -11,8 +11,8 @@ from lossary.cli.losses import complete_losses, parse_losses
 from lossary.cli.streams import shows
 from lossary.cli.text_plot import text_plot
 from lossary.plotting import Curve, curves, draw, save
-from lossary.score import LossSpec
-from lossary.score.replacing import replacing
+from lossary.scoring import LossSpec
+from lossary.scoring.replacing import replacing
 
 _PICTURES = (".svg", ".png", ".pdf")
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lossary.cli.tables import print_json, print_table
-from lossary.score import Job, Progress, Score, Totals
+from lossary.scoring import Job, Progress, Score, Totals
 
 _FIGURES = ("mean", "sum", "weight", "count", "minimum", "maximum", "nonfinite")
 _ALL = "(all)"

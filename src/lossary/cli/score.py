@@ -13,7 +13,7 @@ from lossary.cli.limits import check_limits, parse_limits
 from lossary.cli.losses import complete_losses, parse_losses
 from lossary.cli.report import Report
 from lossary.cli.statuses import HELP
-from lossary.score import Job, score
+from lossary.scoring import Job, score
 
 _OUTPUTS = (".parquet", ".csv", ".arrow")
 

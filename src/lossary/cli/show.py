@@ -13,7 +13,7 @@ import click
 from lossary import Loss
 from lossary.cli.losses import complete_losses, parse_losses
 from lossary.cli.tables import print_json
-from lossary.score import LossSpec
+from lossary.scoring import LossSpec
 
 _LABEL_WIDTH = 15
 

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lossary.score import DataError
-from lossary.score.columns import Batch
-from lossary.score.grouped import GroupedTotals, Losses
-from lossary.score.groups import Groups
+from lossary.scoring import DataError
+from lossary.scoring.columns import Batch
+from lossary.scoring.grouped import GroupedTotals, Losses
+from lossary.scoring.groups import Groups
 
 
 def batch(textual=False, **columns):
@@ -132,7 +132,7 @@ def test_columns_of_lists_do_not_group():
 @pytest.mark.parametrize("kinds", [["int64"], ["string"], ["int64", "string"]])
 def test_totals_by_group_are_those_of_the_rows(monkeypatch, rows, kinds):
     """However many rows wait before they are added, and where the type of the column changes."""
-    monkeypatch.setattr("lossary.score.grouped._LEAST_ROWS", rows)
+    monkeypatch.setattr("lossary.scoring.grouped._LEAST_ROWS", rows)
     random = np.random.default_rng(1)
     a, b = random.integers(0, 40, 3000), random.integers(0, 3, 3000)
     losses, weights, part = random.random(3000), random.random(3000), random.random(3000) < 0.8
@@ -159,7 +159,7 @@ def test_totals_by_group_are_those_of_the_rows(monkeypatch, rows, kinds):
 
 
 def test_what_waits_grows_with_the_groups_alone(monkeypatch):
-    monkeypatch.setattr("lossary.score.grouped._LEAST_ROWS", 100)
+    monkeypatch.setattr("lossary.scoring.grouped._LEAST_ROWS", 100)
     totals = GroupedTotals(1, 1)
     waiting = []
     for _ in range(1000):

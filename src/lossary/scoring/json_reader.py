@@ -10,9 +10,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from lossary.score.blocks import Blocks, last_line_end
-from lossary.score.faults import DataError, data_error
-from lossary.score.source import Batches, Rows, Selection, batch_rows
+from lossary.scoring.blocks import Blocks, last_line_end
+from lossary.scoring.faults import DataError, data_error
+from lossary.scoring.source import Batches, Rows, Selection, batch_rows
 
 _TYPE = re.compile(
     r"JSON parse error: Column\(/([^/)]*).*\) changed from (\S+) to (\S+) in row (\d+)"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lossary.score.columns import Array
+from lossary.scoring.columns import Array
 
 Key = tuple[Any, ...]
 

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from lossary.score.replacing import replacing
+from lossary.scoring.replacing import replacing
 
 
 def test_the_file_appears_at_the_end(tmp_path):

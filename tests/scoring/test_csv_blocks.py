@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from lossary.score import blocks, csv_reader
-from lossary.score.source import Selection
+from lossary.scoring import blocks, csv_reader
+from lossary.scoring.source import Selection
 
 
 def value(source, line_end, delimiter):

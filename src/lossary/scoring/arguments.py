@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from lossary.score.binding import Binding
-from lossary.score.columns import Array, Batch
-from lossary.score.faults import data_error
-from lossary.score.job import Job, LossSpec
-from lossary.score.labels import Classes, TwoLabels
+from lossary.scoring.binding import Binding
+from lossary.scoring.columns import Array, Batch
+from lossary.scoring.faults import data_error
+from lossary.scoring.job import Job, LossSpec
+from lossary.scoring.labels import Classes, TwoLabels
 
 
 class Arguments:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from lossary.score.faults import data_error
+from lossary.scoring.faults import data_error
 
 STDIN = "-"
 BLOCK = 1 << 22

@@ -10,10 +10,10 @@ import numpy as np
 
 from lossary.domains import CLASS_LABELS, PROBABILITIES
 from lossary.errors import Fault
-from lossary.score.binding import Binding
-from lossary.score.columns import Array, Batch, means, spelled
-from lossary.score.faults import DataError, data_error
-from lossary.score.job import Job, LossSpec
+from lossary.scoring.binding import Binding
+from lossary.scoring.columns import Array, Batch, means, spelled
+from lossary.scoring.faults import DataError, data_error
+from lossary.scoring.job import Job, LossSpec
 
 _LISTED = 10
 

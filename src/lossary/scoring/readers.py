@@ -8,12 +8,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from lossary.score.blocks import STDIN
-from lossary.score.csv_reader import Csv
-from lossary.score.faults import data_error
-from lossary.score.json_reader import JsonLines
-from lossary.score.source import Source
-from lossary.score.typed_readers import Arrow, Parquet, common_types
+from lossary.scoring.blocks import STDIN
+from lossary.scoring.csv_reader import Csv
+from lossary.scoring.faults import data_error
+from lossary.scoring.json_reader import JsonLines
+from lossary.scoring.source import Source
+from lossary.scoring.typed_readers import Arrow, Parquet, common_types
 
 
 def output_types(files: Sequence[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lossary.score.source import Batches, Rows, Selection, batch_rows, sliced
+from lossary.scoring.source import Batches, Rows, Selection, batch_rows, sliced
 
 
 class Parquet:

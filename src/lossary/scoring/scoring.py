@@ -12,17 +12,17 @@ import numpy as np
 
 from lossary import DomainWarning, LossaryError, LossaryValueError, options
 from lossary.errors import Fault
-from lossary.score.accumulate import Record, Totals
-from lossary.score.arguments import Arguments
-from lossary.score.binding import Binding, bind
-from lossary.score.columns import Array, Batch
-from lossary.score.faults import DataError, OutOfDomain, data_error
-from lossary.score.grouped import GroupedTotals, Losses
-from lossary.score.groups import Key
-from lossary.score.job import Job, LossSpec
-from lossary.score.labels import TwoLabels, domain_advice, label_advice
-from lossary.score.output import Output, open_output
-from lossary.score.readers import (
+from lossary.scoring.accumulate import Record, Totals
+from lossary.scoring.arguments import Arguments
+from lossary.scoring.binding import Binding, bind
+from lossary.scoring.columns import Array, Batch
+from lossary.scoring.faults import DataError, OutOfDomain, data_error
+from lossary.scoring.grouped import GroupedTotals, Losses
+from lossary.scoring.groups import Key
+from lossary.scoring.job import Job, LossSpec
+from lossary.scoring.labels import TwoLabels, domain_advice, label_advice
+from lossary.scoring.output import Output, open_output
+from lossary.scoring.readers import (
     count_rows,
     data_errors,
     find_files,
@@ -30,8 +30,8 @@ from lossary.score.readers import (
     output_types,
     same_file,
 )
-from lossary.score.source import Source
-from lossary.score.worst import Worst
+from lossary.scoring.source import Source
+from lossary.scoring.worst import Worst
 
 #: Called with how many rows were read, and how many there are where that is known.
 Progress = Callable[[int, int | None], None]

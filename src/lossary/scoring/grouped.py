@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from lossary.score.accumulate import Totals
-from lossary.score.columns import Array
-from lossary.score.groups import Groups, Key
+from lossary.scoring.accumulate import Totals
+from lossary.scoring.columns import Array
+from lossary.scoring.groups import Groups, Key
 
 # To look values up costs their number beside that of the rows. So rows wait until they are this
 # many times the groups: 5 million rows in 200,000 groups take 2 s instead of 9 s, and what waits

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lossary import Loss, LossaryValueError
-from lossary.score.binding import Use
+from lossary.scoring.binding import Use
 
 
 @dataclass(frozen=True)

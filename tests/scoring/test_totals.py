@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossary.score import Totals
+from lossary.scoring import Totals
 
 LOSSES = np.random.default_rng(3).lognormal(0.0, 3.0, 5000)
 WEIGHTS = np.random.default_rng(4).random(5000)

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lossary.score.columns import Array, Batch
-from lossary.score.csv_writer import CsvWriter
-from lossary.score.faults import DataError, data_error
-from lossary.score.replacing import replacing
+from lossary.scoring.columns import Array, Batch
+from lossary.scoring.csv_writer import CsvWriter
+from lossary.scoring.faults import DataError, data_error
+from lossary.scoring.replacing import replacing
 
 
 class Output:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from lossary.score.blocks import Blocks, first_line_end, last_line_end
-from lossary.score.faults import data_error
-from lossary.score.source import Batches, Rows, Selection, sliced
+from lossary.scoring.blocks import Blocks, first_line_end, last_line_end
+from lossary.scoring.faults import data_error
+from lossary.scoring.source import Batches, Rows, Selection, sliced
 
 _TEXT = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to string: ")
 _SHAPE = re.compile(r"CSV parse error: Row #(\d+): (Expected .* columns, got \d+)")

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lossary
-from lossary.score import Job, LossSpec, score
+from lossary.scoring import Job, LossSpec, score
 
 ROWS = 500
 RANDOM = np.random.default_rng(11)
@@ -229,7 +229,7 @@ def test_only_the_columns_that_are_used_are_read(tmp_path, monkeypatch):
 
 
 def test_batches_are_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr("lossary.score.source.BATCH_ROWS", 64)
+    monkeypatch.setattr("lossary.scoring.source.BATCH_ROWS", 64)
     for suffix in ("parquet", "arrow", "feather"):
         file = write(tmp_path / f"data.{suffix}", table())
         seen = []

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossary.score import Worst
+from lossary.scoring import Worst
 
 
 def kept(losses, size, cuts=()):

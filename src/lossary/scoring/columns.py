@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lossary.score.faults import DataError, data_error
+from lossary.scoring.faults import DataError, data_error
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

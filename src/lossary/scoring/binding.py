@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lossary.score.faults import DataError, data_error
-from lossary.score.source import Selection
+from lossary.scoring.faults import DataError, data_error
+from lossary.scoring.source import Selection
 
 _LISTED = 30
 _DELIMITERS = ";\t|,"
