@@ -102,7 +102,7 @@ def recorded(call: Callable[[], Any]) -> Kernel:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(host, "BoundKernel", bind)
-        patch.setattr(Loss, "recipes", property(lambda _: BoundedCache(1)))
+        patch.setattr(Loss, "calls", property(lambda _: BoundedCache(1)))
         with pytest.raises(_Recorded):
             call()
     return found[0]

@@ -112,7 +112,7 @@ def assert_shown_is_meant(loss: lossary.Loss, structure: dict[str, Any], scale: 
     values = _values(loss, structure, scale)
     expected = [
         evaluate(item, values, CLASSES)
-        for item in (chosen.raw, gradient(chosen.raw, chosen.symbols[loss.arguments[0]]))
+        for item in (chosen.formula, gradient(chosen.formula, chosen.symbols[loss.arguments[0]]))
     ]
     shown = lines.textbook_lines(loss, structure)
     known = _known(shown.symbols, values)

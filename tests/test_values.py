@@ -58,7 +58,7 @@ def test_without_a_compiler_the_results_are_the_same(
     from lossary.bounded_cache import BoundedCache
     from lossary.registry import Loss
 
-    monkeypatch.setattr(Loss, "recipes", property(lambda _: BoundedCache(1)))
+    monkeypatch.setattr(Loss, "calls", property(lambda _: BoundedCache(1)))
     monkeypatch.setattr(backend, "has_compiler", lambda: False)
     assert_close(case(reduction="mean"), expected, rtol=1e-13)
 

@@ -75,7 +75,7 @@ def computed_lines(loss: Loss, structure: Mapping[str, object]) -> list[Lines]:
     """
     plain = textbook(loss, structure)
     labels = variant(loss, structure).symbols.get("targets")
-    written = tidy(variant(loss, structure).written)
+    written = tidy(variant(loss, structure).unexpanded)
     slope = shown_gradient(loss, structure)
     differing = {}
     if in_order(with_log_softmax(written)) is not plain.formula:

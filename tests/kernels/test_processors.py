@@ -110,7 +110,7 @@ def test_kernels_need_fused_multiply_add(
 @pytest.fixture
 def _processor_without_fused_multiply_add(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(compiler, "processor", lambda: ("ivybridge", "+avx,-fma"))
-    monkeypatch.setattr(Loss, "recipes", property(lambda _: BoundedCache(1)))
+    monkeypatch.setattr(Loss, "calls", property(lambda _: BoundedCache(1)))
     compiler.is_available.cache_clear()
     has_compiler.cache_clear()
     yield
