@@ -8,9 +8,10 @@ from typing import Any
 
 import mpmath as mp
 import numpy as np
-from oracles import ORACLES
+from oracles import ORACLES, OTHER_PARAMETERS
 
 import lossary
+from lossary.domains import REAL, UNIT_INTERVAL
 
 ROWS, CLASSES = 6, 5
 
@@ -70,20 +71,26 @@ def _row(value: Any) -> Any:
 
 
 def _values(rng: np.random.Generator, loss: lossary.Loss, name: str, labels: bool) -> np.ndarray:
-    domain = loss.domains.get(name)
-    shape = (ROWS, CLASSES)
-    kind = domain.name if domain else "real"
-    if kind == "plus_minus_one":
-        return rng.choice([-1.0, 1.0], shape)
-    if kind in {"unit_interval", "nonnegative"}:
-        return rng.uniform(0.05, 0.95, shape)
+    domain = loss.domains.get(name, REAL)
+    classes = loss.length or CLASSES
+    shape = (ROWS,) if name in loss.rows else (ROWS, classes)
+    if domain.two_classes and domain is not UNIT_INTERVAL:
+        return rng.choice(domain.two_classes, shape)
     if labels:
-        return rng.integers(0, CLASSES, ROWS)
-    if kind == "classes_or_probabilities":
-        return rng.dirichlet(np.ones(CLASSES), ROWS)
-    if kind == "log_probabilities":
-        return np.log(rng.dirichlet(np.ones(CLASSES), ROWS))
-    return rng.normal(size=shape)
+        return rng.integers(0, classes + domain.extra_labels, ROWS)
+    if domain.probabilities:
+        return rng.dirichlet(np.ones(classes), ROWS)
+    if domain.name == "log_probabilities":
+        return np.log(rng.dirichlet(np.ones(classes), ROWS))
+    if domain.name == "boxes":
+        corners = rng.normal(size=(ROWS, 2))
+        return np.concatenate([corners, corners + rng.uniform(0.5, 2.0, (ROWS, 2))], axis=1)
+    if domain.name == "increasing":
+        return np.sort(rng.normal(size=shape), axis=-1)
+    if domain.is_real or domain.unless == "log_input":
+        return rng.normal(size=shape)
+    least, largest = domain.typical
+    return rng.uniform(least + 0.05, largest - 0.05, shape)
 
 
 def cases(seed: int = 0) -> Iterator[Case]:
@@ -99,11 +106,21 @@ def cases(seed: int = 0) -> Iterator[Case]:
             title = loss.name + ("" if labels or not loss.takes_labels else "-probabilities")
             yield Case(loss, title, arrays)
             for name, default in loss.parameters.items():
-                other = not default if isinstance(default, bool) else _OTHER.get(name, 0.5)
+                known = OTHER_PARAMETERS.get(loss.name, _OTHER)
+                other = not default if isinstance(default, bool) else known.get(name, 0.5)
                 inputs = arrays
-                if name == "with_logits":
-                    inputs = (rng.uniform(0.05, 0.95, (ROWS, CLASSES)), *arrays[1:])
+                if name in {"with_logits", "log_input"}:
+                    inputs = (_first(rng, loss, other), *arrays[1:])
                 yield Case(loss, f"{title}-{name}", inputs, {name: other})
+
+
+def _first(rng: np.random.Generator, loss: lossary.Loss, flag: bool) -> np.ndarray:
+    """Return inputs for the other value of ``with_logits`` or ``log_input``."""
+    shape = (ROWS, CLASSES)
+    if flag:
+        return rng.normal(size=shape)
+    least, largest = loss.domains[loss.arguments[0]].typical
+    return rng.uniform(least + 0.05, largest - 0.05, shape)
 
 
 _OTHER = {"p": 3, "label_smoothing": 0.1, "eps": 0.3}

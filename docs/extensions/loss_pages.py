@@ -173,8 +173,7 @@ def _facts(loss: Loss) -> list[list[str]]:
     for title, fact in (("convex", loss.convex), ("continuously differentiable", loss.smooth)):
         if fact is not None:
             rows.append([f"{title} {first}", "yes" if fact else "no"])
-    bounded = loss.lipschitz is not None
-    constant = f"{loss.lipschitz:g}" if bounded else "none for all values and parameters"
+    constant = loss.lipschitz_text or "none for all values and parameters"
     rows.append([f"Lipschitz constant {first}", constant])
     rows.append(["published", linked(loss.source)])
     return rows

@@ -54,7 +54,7 @@ def loss(
     source: str = ...,
     convex: bool | None = ...,
     smooth: bool | None = ...,
-    lipschitz: float | None = ...,
+    lipschitz: float | Callable[..., Any] | None = ...,
     differences: Mapping[str, str] | None = ...,
     rows: tuple[str, ...] = ...,
     length: int | None = ...,
@@ -78,7 +78,7 @@ def loss(
     source: str = "",
     convex: bool | None = None,
     smooth: bool | None = None,
-    lipschitz: float | None = None,
+    lipschitz: float | Callable[..., Any] | None = None,
     differences: Mapping[str, str] | None = None,
     rows: tuple[str, ...] = (),
     length: int | None = None,
@@ -117,8 +117,9 @@ def loss(
         Group of losses; publication.
     convex, smooth : bool, optional
         Facts about the loss as a function of its first argument.
-    lipschitz : float, optional
-        Lipschitz constant in the first argument.
+    lipschitz : float or callable, optional
+        Lipschitz constant in the first argument, or a function of parameters that returns it:
+        ``lambda delta: delta``.
     differences : mapping, optional
         Per library, how its function of the same name differs.
     rows : tuple of str

@@ -53,7 +53,7 @@ def _print_facts(losses: Sequence[Loss]) -> None:
             item.family,
             _fact(item.convex),
             _fact(item.smooth),
-            item.lipschitz,
+            item.lipschitz_text or None,
             item.targets.text if "targets" in item.arguments else None,
             item.summary.replace("``", ""),
         ]

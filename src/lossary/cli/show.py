@@ -63,7 +63,8 @@ def as_data(loss: Loss, parameters: Mapping[str, Any] | None = None) -> dict[str
         ],
         "convex": loss.convex,
         "smooth": loss.smooth,
-        "lipschitz": loss.lipschitz,
+        "lipschitz": loss.lipschitz_constant(),
+        "lipschitz_text": loss.lipschitz_text,
         "source": loss.source,
         "differences": loss.differences,
     }
@@ -93,8 +94,8 @@ def _print_text(data: dict[str, Any]) -> None:
     for name in ("convex", "smooth"):
         if data[name] is not None:
             _print_item(name, "yes" if data[name] else "no")
-    if data["lipschitz"] is not None:
-        _print_item("Lipschitz", f"{data['lipschitz']:g}")
+    if data["lipschitz_text"]:
+        _print_item("Lipschitz", data["lipschitz_text"])
     if data["source"]:
         _print_item("source", data["source"])
     if data["differences"]:

@@ -14,7 +14,7 @@ from lossary.bounded_cache import BoundedCache
 from lossary.definition.declaration import RESERVED
 from lossary.domains import REAL, Domain, Range
 from lossary.errors import LossaryError, LossaryTypeError, type_error
-from lossary.formula.expression import Expression, TracingError, walk
+from lossary.formula.expression import Expression, TracingError, parameter, walk
 from lossary.formula.primitives import PRIMITIVES
 
 Reduction = Literal["none", "mean", "sum"]
@@ -54,8 +54,9 @@ class Definition:
         Group of losses that it belongs to; publication that defines it.
     convex, smooth : bool or None
         Whether the loss is convex, and continuously differentiable, in its first argument.
-    lipschitz : float or None
-        Lipschitz constant in its first argument, where there is one.
+    lipschitz : float, callable or None
+        Lipschitz constant in its first argument, where there is one: a number, or a function of the
+        parameters that have the names of its own.
     differences : dict
         Per library: how its function of the same name differs.
     rows : frozenset of str
@@ -84,7 +85,7 @@ class Definition:
     source: str = ""
     convex: bool | None = None
     smooth: bool | None = None
-    lipschitz: float | None = None
+    lipschitz: float | Callable[..., Any] | None = None
     differences: dict[str, str] = field(default_factory=dict)
     rows: frozenset[str] = frozenset()
     length: int | None = None
@@ -109,6 +110,25 @@ class Definition:
     def targets(self) -> Domain:
         """Domain of the targets."""
         return self.domains.get("targets", REAL)
+
+    def lipschitz_constant(self, **parameters: Any) -> Any:
+        """Return the Lipschitz constant for parameters, by default their defaults.
+
+        None where there is none. Given symbols it is an expression, which can be printed.
+        """
+        if not callable(self.lipschitz):
+            return self.lipschitz
+        given = {**self.parameters, **parameters}
+        names = inspect.signature(self.lipschitz).parameters
+        return self.lipschitz(**{name: given[name] for name in names})
+
+    @property
+    def lipschitz_text(self) -> str:
+        """The Lipschitz constant in words; "" where there is none."""
+        constant = self.lipschitz_constant(**{n: parameter(n) for n in self.parameters})
+        if constant is None:
+            return ""
+        return str(constant) if isinstance(constant, Expression) else f"{constant:g}"
 
     @property
     def summary(self) -> str:

@@ -1,0 +1,53 @@
+"""What each loss is, written a second time straight from its definition, in 60 digits.
+
+A module per family, found by being in this folder. An oracle takes the elements of one row (one
+element, for elementwise losses) as exact numbers, labels as integers, and then all parameters; it
+returns the exact loss. A module may define these tables, from the name of a loss:
+
+- ``ORACLES``: the oracle. Every loss has one.
+- ``VECTORS``: arguments, parameters and the exact result, to twelve digits.
+- ``DIFFERENCES``: where a loss is by its nature a difference of larger numbers, so that its error
+  can only be small beside those: how large they are.
+- ``SLOPE_DIFFERENCES``: the same for derivatives, given the argument's position and the index in
+  its row as well.
+- ``SLOPES``: derivatives in closed form, where differences of exact numbers take too long.
+- ``EDGES``: the distance from a kink, where the side that a row is on is a matter of rounding.
+- ``LIMITS``: units in the last place that an error may have, where they are more than 4.
+- ``OTHER_PARAMETERS``: for cases with a value of a parameter other than its default.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+from oracles.mathematics import Number
+
+Vector = tuple[tuple[Any, ...], dict[str, Any], float]
+
+ORACLES: dict[str, Callable[..., Number]] = {}
+VECTORS: dict[str, list[Vector]] = {}
+DIFFERENCES: dict[str, Callable[..., Number]] = {}
+SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {}
+SLOPES: dict[str, Callable[..., Number]] = {}
+EDGES: dict[str, Callable[..., Number]] = {}
+LIMITS: dict[str, float] = {}
+OTHER_PARAMETERS: dict[str, dict[str, Any]] = {}
+
+_TABLES = {
+    "ORACLES": ORACLES,
+    "VECTORS": VECTORS,
+    "DIFFERENCES": DIFFERENCES,
+    "SLOPE_DIFFERENCES": SLOPE_DIFFERENCES,
+    "SLOPES": SLOPES,
+    "EDGES": EDGES,
+    "LIMITS": LIMITS,
+    "OTHER_PARAMETERS": OTHER_PARAMETERS,
+}
+
+for _item in pkgutil.iter_modules(__path__):
+    _module = importlib.import_module(f"{__name__}.{_item.name}")
+    for _name, _table in _TABLES.items():
+        _table.update(getattr(_module, _name, {}))
