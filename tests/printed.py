@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import partial
 from typing import Any
 
 import mpmath as mp
@@ -10,11 +11,10 @@ import numpy as np
 from exact import ExactOperations, evaluate, exact
 from latex import to_python
 
-from lossary.formula import primitives
 from lossary.formula.evaluate import tape
 from lossary.formula.expression import Expression, argument, node
-from lossary.formula.parts import named_latex, named_text
-from lossary.formula.printing import to_latex, to_text
+from lossary.formula.printing import named_latex, named_text, to_latex, to_text
+from lossary.formula.table import PRIMITIVES, Primitive
 
 ROWS, CLASSES = 3, 4
 FOLDED = 1e-13  # tidying multiplies a formula's numbers in float64
@@ -35,32 +35,27 @@ class _Words(dict[str, Any]):
         xp = ExactOperations(CLASSES)
         super().__init__(values)
         self |= {"inf": exact(np.inf), "nan": exact(np.nan), "pi": +mp.pi, "__builtins__": {}}
-        self |= {name: getattr(xp, name) for name in _SAME}
-        self |= {name: _primitive(name, xp) for name in _FROM_TABLE}
-        self |= {name: _spelled(name, xp) for name in SPELLED}
-        self |= {"k": xp.index(), "C": xp.class_count(), "where": xp.where}
-        self["sum"], self["at_label"] = xp.sum_classes, _primitive("at_label", xp)
+        self |= {item.name: _function(item, xp) for item in PRIMITIVES.values() if _is_word(item)}
+        self |= {"k": xp.index(), "C": xp.class_count(), "abs": xp.abs, "min": xp.minimum}
         self["max"] = lambda *a: xp.maximum(*a) if len(a) == 2 else xp.max_classes(*a)
-        self["min"] = xp.minimum
-        self["is_finite"] = xp.isfinite
+        # Straight from their definitions, not from the forms that do not cancel.
         self["softmax"] = lambda z: xp.exp(z) / xp.sum_classes(xp.exp(z))
         self["negative_log_softmax"] = lambda z: -xp.log(self["softmax"](z))
         self["norm"] = lambda z: xp.sqrt(xp.sum_classes(z * z))
         self["logsumexp"] = lambda z: xp.log(xp.sum_classes(xp.exp(z)))
 
 
-_SAME = ("abs", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "sign")
-_FROM_TABLE = ("sigmoid", "softplus", "log_cosh", "logical_not")
-SPELLED = ("erf", "log_gamma", "digamma", "trigamma")
+def _is_word(primitive: Primitive) -> bool:
+    """Return whether a primitive may be printed as a function of its name."""
+    return bool(primitive.operands) and not primitive.kernel_only and not primitive.expands_first
 
 
-def _spelled(name: str, xp: Any) -> Any:
-    steps = tape(node(name, argument("x")))
-    return lambda x: steps.run({"x": x}, xp)[0]
-
-
-def _primitive(name: str, xp: Any) -> Any:
-    return lambda *a: primitives.PRIMITIVES[name].array(xp, *a)
+def _function(primitive: Primitive, xp: Any) -> Any:
+    if primitive.expand is None:
+        return partial(primitive.compute, xp)
+    names = [f"operand{index}" for index in range(len(primitive.operands))]
+    steps = tape(node(primitive.name, *map(argument, names)))
+    return lambda *given: steps.run(dict(zip(names, given, strict=True)), xp)[0]
 
 
 class _Arrays(ast.NodeTransformer):

@@ -11,7 +11,7 @@ from lossary.formula import class_index, exp, max_over_classes, sum_over_classes
 from lossary.formula.elements import walk_elements
 from lossary.formula.expression import Kind, argument, literal
 from lossary.formula.plan import Output, Plan, make_plan
-from lossary.formula.primitives import PRIMITIVES
+from lossary.formula.table import PRIMITIVES
 
 
 def derivatives(name: str, labels: bool, hessian: bool = False) -> Plan:

@@ -1,4 +1,4 @@
-"""Every row of the table: derivatives against differences, one meaning in all spellings."""
+"""Every primitive: derivatives against differences, one meaning for kernels and arrays."""
 
 from __future__ import annotations
 
@@ -14,64 +14,69 @@ from lossary.backends.numpy import BACKEND
 from lossary.formula.expression import Expression, Kind, argument, label, node
 from lossary.formula.gradient import diagonal, gradient
 from lossary.formula.plan import Output
-from lossary.formula.primitives import PRIMITIVES, Primitive
+from lossary.formula.primitives import ALL
+from lossary.formula.table import PRIMITIVES, OperandSpec, Primitive
 
 ROWS, CLASSES = 5, 4
 NAMES = ("a", "b", "c")
 # Those for kernels alone are what lowering makes: tests of vector mathematics look at them.
-OPERATIONS = [row for row in PRIMITIVES.values() if not row.kernel_only]
-DIFFERENTIABLE = [row for row in OPERATIONS if row.partials]
-ids = pytest.mark.parametrize("row", DIFFERENTIABLE, ids=lambda row: row.name)
+OPERATIONS = [item for item in PRIMITIVES.values() if not item.kernel_only]
+DIFFERENTIABLE = [item for item in OPERATIONS if item.partials]
+FUNCTIONS = [
+    item
+    for item in DIFFERENTIABLE
+    if len(item.operands) == 1 and not item.reduces and item.name != "stop"
+]
 
-# What the named functions mean; the others are Python's operators and mpmath's own functions.
+
+def by_name(primitives: list[Primitive]) -> Any:
+    return pytest.mark.parametrize("primitive", primitives, ids=lambda item: item.name)
+
+
+# What functions of one number mean, where mpmath has no function of the same name.
 MEANINGS = {
+    "negative": lambda x: -x,
+    "absolute": abs,
     "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
     "softplus": lambda x: mp.log(1 + mp.exp(x)),
     "log_cosh": lambda x: mp.log(mp.cosh(x)),
-    "expm1": lambda x: mp.exp(x) - 1,
-    "log1p": lambda x: mp.log(1 + x),
     "log1p_unit": lambda x: mp.log(1 + x),
-    "erf": mp.erf,
     "log_gamma": mp.loggamma,
-    "digamma": mp.digamma,
     "trigamma": lambda x: mp.psi(1, x),
 }
-# Those that are defined above a bound alone.
-LOWEST = {"log1p": -1, "log1p_unit": -1, "log_gamma": 0, "digamma": 0, "trigamma": 0}
-
-# What holds a series or polynomials is as exact as float64 is, whatever the arithmetic; how far its
-# derivatives are from those of the polynomials.
-SERIES = {"log_cosh": 1e-17, "erf": 1e-13, "log_gamma": 1e-13, "digamma": 1e-13}
 
 
-def _expression(row: Primitive) -> Expression:
-    """The row applied to symbols."""
-    symbols: list[Expression] = [argument(name) for name in NAMES[: row.arity]]
-    if row.name == "where":
-        symbols[0] = argument("a") < argument("c")
-    if row.name == "at_label":
-        symbols[1] = label("labels")
-    if row.name == "softened_norm":
-        symbols[1] = node("sum", symbols[1])
-    return node(row.name, *symbols)
+def _expression(primitive: Primitive) -> Expression:
+    """Return a primitive of symbols, whose values are those of :func:`_values`."""
+    return node(primitive.name, *map(_operand, primitive.operands, NAMES))
 
 
-def _values(row: Primitive, seed: int = 0) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    positive = row.name in LOWEST.keys() | {"log", "sqrt", "power", "softened_norm"}
-    low = 0.1 if positive else -2.0
-    values = {name: rng.uniform(low, 2.0, (ROWS, CLASSES)) for name in NAMES}
-    if row.name == "surprise":
-        values |= {"a": 1 + abs(values["a"]), "b": -abs(values["b"])}
+def _operand(spec: OperandSpec, name: str) -> Expression:
+    if spec.kind == "condition":
+        return argument(name) < argument("c")
+    if spec.kind == "label":
+        return label("labels")
+    return node("sum", argument(name)) if spec.kind == "row" else argument(name)
+
+
+def _values(primitive: Primitive) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    values = {name: rng.uniform(-2.0, 2.0, (ROWS, CLASSES)) for name in NAMES}
+    for name, spec in zip(NAMES, primitive.operands, strict=False):
+        low = max(-2.0, spec.low + 0.1)
+        high = min(max(low, 0.0) + 2.0, spec.high - 0.1)
+        values[name] = rng.uniform(low, high, (ROWS, CLASSES))
     return values | {"labels": rng.integers(0, CLASSES, (ROWS, 1)).astype(float)}
 
 
-@ids
-def test_derivatives_match_differences(row: Primitive) -> None:
-    expression = _expression(row)
-    values = {name: exact(x) for name, x in _values(row).items()}
+@by_name(DIFFERENTIABLE)
+def test_derivatives_match_differences(primitive: Primitive) -> None:
+    expression = _expression(primitive)
+    values = {name: exact(x) for name, x in _values(primitive).items()}
     step = mp.mpf(10) ** -18
-    for name in NAMES[: row.arity]:
+    # Series and polynomials are as exact as float64 is, and so are their derivatives.
+    within = 1e-13 if primitive.approximate else 1e-30
+    for name in NAMES[: len(primitive.operands)]:
         target = argument(name)
         first = _full(evaluate(gradient(expression, target), values, CLASSES))
         second = _full(evaluate(diagonal(expression, target), values, CLASSES))
@@ -79,11 +84,11 @@ def test_derivatives_match_differences(row: Primitive) -> None:
             low, middle, high = (
                 _own_value(expression, values, name, place, shift) for shift in (-step, 0, step)
             )
-            constant = row.name == "stop"
+            constant = primitive.name == "stop"
             slope = 0 if constant else (high - low) / (2 * step)
             curvature = 0 if constant else (high - 2 * middle + low) / step**2
-            assert abs(first[place] - slope) < SERIES.get(row.name, 1e-30), (name, place)
-            limit = max(1e-15, 1e2 * SERIES.get(row.name, 0))
+            assert abs(first[place] - slope) < within * max(1, abs(slope)), (name, place)
+            limit = max(1e-15, 1e2 * within) * max(1, abs(curvature))
             assert abs(second[place] - curvature) < limit, (name, place)
 
 
@@ -100,57 +105,50 @@ def _full(x: np.ndarray) -> np.ndarray:
     return np.broadcast_to(x, (ROWS, CLASSES))
 
 
-@pytest.mark.parametrize("name", MEANINGS)
-def test_functions_mean_what_they_are_called(name: str) -> None:
+@by_name(FUNCTIONS)
+def test_functions_mean_what_they_are_called(primitive: Primitive) -> None:
+    meaning = MEANINGS.get(primitive.name) or getattr(mp, primitive.name)
+    (spec,) = primitive.operands
     for x in (-30.0, -1.0, -0.99, -1e-9, 0.0, 1e-9, 0.5, 1.0, 1.0001, 3.0, 40.0):
-        if x <= LOWEST.get(name, -math.inf):
+        if not spec.low < x < spec.high:
             continue
-        (found,) = evaluate(node(name, argument("a")), {"a": exact([[x]])}).ravel()
-        assert abs(found - MEANINGS[name](mp.mpf(x))) < 1e-16 * max(1, abs(found)), (name, x)
+        (found,) = evaluate(node(primitive.name, argument("a")), {"a": exact([[x]])}).ravel()
+        assert abs(found - meaning(mp.mpf(x))) < 1e-16 * max(1, abs(found)), x
 
 
 HARD = [-math.inf, -100.0, -3.0, -1.0, -(2.0**-10), -1e-30, -0.0, 0.0, 1e-30, 0.5, 1.0, 2.5, 1e4,
         math.inf, math.nan]  # fmt: skip
 
 
-def _spelled() -> list[tuple[str, Expression]]:
-    """Expressions of every elementwise row that kernels evaluate."""
-    rows = [
-        row for row in OPERATIONS if row.arity and not (row.boolean or row.reduces or row.expand)
+def _elementwise() -> list[tuple[str, Expression]]:
+    """Return an expression of every elementwise primitive; conditions choose between numbers."""
+    found = [
+        (item.name, _expression(item))
+        for item in OPERATIONS
+        if item.operands and not (item.reduces or item.expand)
     ]
-    found = [(row.name, _expression(row)) for row in rows]
-    booleans = [row for row in OPERATIONS if row.boolean and "logical" not in row.name]
-    found += [(r.name, node("where", node(r.name, *_symbols(r)), 1, 0)) for r in booleans]
-    low, same = argument("a") < argument("b"), node("equal", argument("a"), argument("c"))
-    found += [
-        (f"logical_{name}", node("where", condition, 1, 0))
-        for name, condition in (("and", low & same), ("or", low | same), ("not", ~low))
-    ]
-    return found
-
-
-def _symbols(row: Primitive) -> list[Expression]:
-    return [argument(name) for name in NAMES[: row.arity]]
+    booleans = {item.name for item in OPERATIONS if item.boolean}
+    return [(name, node("where", x, 1, 0) if name in booleans else x) for name, x in found]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_kernels_and_arrays_spell_the_same(dtype: str) -> None:
+def test_kernels_and_arrays_compute_the_same(dtype: str) -> None:
     pytest.importorskip("llvmlite")
     from lossary.kernels import host, memory
 
     mesh = np.meshgrid(*[np.array(HARD, dtype)] * 2, indexing="ij")
     arrays = {"a": mesh[0].ravel(), "b": mesh[1].ravel(), "c": mesh[0].ravel()}
-    spelled = _spelled()
-    outputs = tuple(Output(name, expression, "store") for name, expression in spelled)
-    dtypes = {name: dtype for name, _ in spelled}
+    expressions = _elementwise()
+    outputs = tuple(Output(name, expression, "store") for name, expression in expressions)
+    dtypes = {name: dtype for name, _ in expressions}
     job = memory.Job(outputs, arrays, {}, None, (225,), (225,), dtype, dtypes)
     found = host.run(job)
     a, b = arrays["a"], arrays["b"]
     promised = {
         "log1p_unit": (a >= 0) & (a <= 1),
-        "surprise": ((b == 0) & (a >= 0)) | ((b <= 0) & (a >= 1)),
+        "log1p_ratio": ((b == 0) & (a >= 0)) | ((b <= 0) & (a >= 1)),
     }
-    for name, expression in spelled:
+    for name, expression in expressions:
         with np.errstate(all="ignore"):
             expected = _with_numpy(expression, arrays)
         keep = promised.get(name, np.full(225, True))
@@ -176,17 +174,22 @@ def _with_numpy(expression: Expression, arrays: dict[str, np.ndarray]) -> Any:
     return found
 
 
-@pytest.mark.parametrize("row", OPERATIONS, ids=lambda row: row.name)
-def test_rows_are_complete(row: Primitive) -> None:
-    assert row.text
-    assert row.latex
-    # Whatever varies smoothly has a derivative; conditions and positions have none, nor has what
-    # is expanded before it is differentiated.
-    leaf = row.arity == 0
-    assert (row.partials is None) == (row.boolean or row.early or leaf)
+@by_name(OPERATIONS)
+def test_primitives_are_complete(primitive: Primitive) -> None:
+    assert primitive.text
+    assert primitive.latex
+    # Whatever varies smoothly has a derivative. Conditions and indices have none, nor has what is
+    # expanded before it is differentiated.
+    leaf = not primitive.operands
+    underived = primitive.boolean or primitive.expands_first or leaf
+    assert (primitive.partials is None) == underived
 
 
-def test_kinks_are_settled_in_the_table() -> None:
+def test_names_of_primitives_are_distinct() -> None:
+    assert len({item.name for item in ALL}) == len(ALL) == len(PRIMITIVES)
+
+
+def test_conventions_at_kinks() -> None:
     a, b = argument("a"), argument("b")
     values = {"a": exact([[0, 1, 2]]), "b": exact([[0, 1, 2]])}
 

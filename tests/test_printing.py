@@ -15,7 +15,6 @@ from printed import (
     CLASSES,
     FOLDED,
     ROWS,
-    SPELLED,
     VALUES,
     assert_named_reads_back,
     assert_reads_back,
@@ -23,7 +22,7 @@ from printed import (
 
 import lossary
 from lossary.definition.expressions import Variant, expressions_of
-from lossary.formula import logsumexp, primitives, softmax, where
+from lossary.formula import logsumexp, softmax, where
 from lossary.formula.expression import (
     Expression,
     Kind,
@@ -35,10 +34,9 @@ from lossary.formula.expression import (
     walk,
 )
 from lossary.formula.gradient import gradient
-from lossary.formula.parts import name_parts, named_text
-from lossary.formula.printing import to_latex, to_text
+from lossary.formula.printing import name_parts, named_text, tidy, to_latex, to_text
 from lossary.formula.rewrite import expand
-from lossary.formula.tidy import tidy
+from lossary.formula.table import PRIMITIVES, OperandSpec, Primitive
 
 
 # --- every formula that is shown --------------------------------------------------------------
@@ -168,22 +166,20 @@ def _expressions() -> st.SearchStrategy[Expression]:
 
 
 def _larger(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
-    rows = primitives.PRIMITIVES.values()
-    names = [row.name for row in rows if not (row.boolean or row.kernel_only) and row.arity]
-    plain = st.sampled_from([n for n in names if n not in {"where", "at_label", "stop"}])
+    shown = [
+        item
+        for item in PRIMITIVES.values()
+        if item.operands and not (item.boolean or item.kernel_only or item.name == "stop")
+    ]
     condition = st.builds(
-        lambda sign, word, a, b, c: _condition(sign, word, a, b, c),
+        _condition,
         st.sampled_from(["less", "less_equal", "equal"]),
         st.sampled_from(["logical_and", "logical_or", "logical_not", ""]),
         inner,
         inner,
         inner,
     )
-    return st.one_of(
-        st.builds(_applied, plain, inner, inner),
-        st.builds(lambda c, a, b: node("where", c, a, b), condition, inner, inner),
-        inner.map(lambda x: node("at_label", _element(x), label("labels"))),
-    )
+    return st.builds(_applied, st.sampled_from(shown), condition, inner, inner, inner)
 
 
 def _element(x: Expression) -> Expression:
@@ -194,21 +190,25 @@ def _row(x: Expression) -> Expression:
     return x if x.kind < Kind.ELEMENT else node("sum", x)
 
 
-def _applied(name: str, a: Expression, b: Expression) -> Expression:
-    row = primitives.PRIMITIVES[name]
-    if row.reduces or name in {"softmax", "negative_log_softmax"}:
-        a = _element(a)
-    if name == "negative_log_softmax_at":
-        b = label("labels")
-    if name in {"logsumexp", "softened_norm"}:
-        b = _row(b)
-    if name == "softened_norm":
-        b = abs(b)
-    if name in SPELLED and a.operation == "literal":
-        a = _element(a)  # polynomials of a number fold in float64
-    if name == "power":
-        a = abs(a)  # a real number to any power is real
-    return node(name, *((a, b)[: row.arity]))
+def _applied(primitive: Primitive, condition: Expression, *given: Expression) -> Expression:
+    operands = [
+        condition if spec.kind == "condition" else _operand(primitive, spec, x)
+        for spec, x in zip(primitive.operands, given, strict=False)
+    ]
+    return node(primitive.name, *operands)
+
+
+def _operand(primitive: Primitive, spec: OperandSpec, x: Expression) -> Expression:
+    """Return an operand that a primitive takes: a real number to any power is real, and so on."""
+    if spec.kind == "label":
+        return label("labels")
+    if spec.kind == "row":
+        x = _row(x)
+    elif primitive.reduces or primitive.expands_first:
+        x = _element(x)
+    elif primitive.approximate and x.operation == "literal":
+        x = _element(x)  # polynomials of a number fold in float64
+    return abs(x) if spec.low == 0.0 else x
 
 
 def _condition(sign: str, word: str, a: Expression, b: Expression, c: Expression) -> Expression:

@@ -6,9 +6,9 @@ as small as it can be; the coefficients are then rounded to the format.
 
     python tools/minimax.py
 
-prints the constants as ``src/lossary/kernels/coefficients.py`` holds them, and those of
-``src/lossary/formula/special.py`` (they have no format in their names), with the error of each
-polynomial before its coefficients are rounded.
+prints the constants of ``src/lossary/kernels/coefficients.py`` and those of
+``src/lossary/formula/special/coefficients.py`` (without a format in their names), with the error
+of each polynomial before its coefficients are rounded.
 """
 
 from __future__ import annotations
@@ -299,11 +299,11 @@ def constants() -> Iterator[tuple[str, list[float], mp.mpf | None]]:
             if kind in fit.lengths:
                 coefficients, error = remez(fit, fit.lengths[kind])
                 yield f"{fit.name}_{kind}", rounded(coefficients, real), error
-    yield "_ROOT", split_of_root(), None
+    yield "DIGAMMA_ROOT", split_of_root(), None
     for fit in FITS:
         if "" in fit.lengths:
             coefficients, error = remez(fit, fit.lengths[""])
-            yield f"_{fit.name}", rounded(coefficients, np.float64), error
+            yield fit.name, rounded(coefficients, np.float64), error
 
 
 def rounded(values: list[mp.mpf], real: type) -> list[float]:

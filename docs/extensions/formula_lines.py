@@ -26,11 +26,9 @@ from lossary.formula.expression import (
     parameter,
     walk,
 )
-from lossary.formula.parts import name_parts
-from lossary.formula.primitives import PRIMITIVES
-from lossary.formula.printing import to_latex
+from lossary.formula.printing import name_parts, tidy, to_latex
 from lossary.formula.rewrite import replace, rewrite
-from lossary.formula.tidy import tidy
+from lossary.formula.table import PRIMITIVES
 
 #: What is printed for the names of arguments and parameters; the rest are printed as they are.
 SYMBOLS = {
@@ -116,8 +114,8 @@ def _identity(operation: str) -> Lines:
     """Return how the package computes a function: of x, of the label y, of the number c."""
     row = PRIMITIVES[operation]
     last = label("y") if operation.endswith("_at") else parameter("c")
-    operands = (argument("x"), last)[: row.arity]
-    form = row.expand(*operands) if row.expand else row.array(_SymbolicOperations(), *operands)
+    operands = (argument("x"), last)[: len(row.operands)]
+    form = row.expand(*operands) if row.expand else row.compute(_SymbolicOperations(), *operands)
     (form,) = rewrite((form,), _ZEROS)
     printer = _Printer("y", rows=row.expand is not None)
     return printer.lines([printer.latex(node(operation, *operands))], [form])

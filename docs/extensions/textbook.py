@@ -18,9 +18,8 @@ from lossary import Loss
 from lossary.definition.expressions import LossExpressions, Variant, expressions_of
 from lossary.formula.expression import Expression, Kind, argument, literal, node, number
 from lossary.formula.gradient import gradient
-from lossary.formula.parts import named_text
+from lossary.formula.printing import named_text, tidy
 from lossary.formula.rewrite import expand, replace, rewrite
-from lossary.formula.tidy import tidy
 
 #: Stands for "1 at the label's class, 0 elsewhere" while a formula is differentiated.
 HIT = "indicator of the label"
@@ -164,16 +163,16 @@ def _quotient(above: Iterable[Expression], below: Iterable[Expression]) -> Expre
 
 _GUARDS: dict[str, Callable[..., Expression]] = {
     "scale": lambda c, x: c * x,
-    "join": lambda c, x: c * x,
-    "gap": lambda a, b: a - b,
+    "safe_product": lambda c, x: c * x,
+    "difference_or_zero": lambda a, b: a - b,
     "square_over": lambda a, b: node("power", a, 2) / b,
-    "exp_gap": lambda a, b: node("exp", a - b),
+    "exp_difference_or_one": lambda a, b: node("exp", a - b),
     "exp_difference": lambda a, b: node("exp", a - b),
     "stop": lambda x: x,
     "log1p": lambda x: node("log", 1 + x),
     "log1p_unit": lambda x: node("log", 1 + x),
     "expm1": lambda x: node("exp", x) - 1,
-    "peak": lambda x: node("max", x),
+    "finite_maximum": lambda x: node("max", x),
     "where": _unguarded_choice,
     "sum": _out_of_sum,
     "power": _power,

@@ -259,7 +259,11 @@ def test_versions_are_told_apart() -> None:
     assert llvmlite.__version__ in compiler._version()
     own, package = cache._sources(), Path(cache.__file__).parents[1]
     assert repr(str(package)) in own
-    for part, name in (("kernels", "functions.py"), ("formula", "primitives.py")):
+    for part, name in (
+        ("kernels", "functions.py"),
+        ("formula", "lower.py"),
+        ("formula/primitives", "choices.py"),
+    ):
         state = (package / part / name).stat()
         assert repr((part, name, state.st_size, state.st_mtime_ns)) in own
 

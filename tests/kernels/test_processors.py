@@ -28,7 +28,7 @@ for _kind in ("f32", "f64"):
     CASES += [(name, getattr(functions, name), (_kind,), _kind) for name in (*UNARY, "log_cosh")]
     CASES += [
         ("exp_difference", functions.exp_difference, (_kind,) * 2, _kind),
-        ("surprise", functions.surprise, (_kind,) * 2, _kind),
+        ("log1p_ratio", functions.log1p_ratio, (_kind,) * 2, _kind),
         ("exp_below", below, (_kind,) * 2, _kind),
         ("power", power.power, (_kind,) * 2, _kind),
         ("half", halves.half, (_kind,), "f16"),

@@ -14,8 +14,9 @@ from lossary.bounded_cache import BoundedCache
 from lossary.definition.declaration import RESERVED
 from lossary.domains import REAL, Domain, Range
 from lossary.errors import LossaryError, LossaryTypeError, type_error
-from lossary.formula.expression import Expression, TracingError, parameter, walk
-from lossary.formula.primitives import PRIMITIVES
+from lossary.formula.expression import Expression, parameter, walk
+from lossary.formula.refusal import TracingError
+from lossary.formula.table import PRIMITIVES
 
 Reduction = Literal["none", "mean", "sum"]
 

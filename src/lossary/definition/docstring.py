@@ -9,8 +9,7 @@ from lossary.definition.definition import Definition
 from lossary.definition.expressions import LossExpressions, Variant, expressions_of
 from lossary.formula.expression import Expression
 from lossary.formula.gradient import gradient
-from lossary.formula.parts import named_latex, named_text
-from lossary.formula.tidy import tidy
+from lossary.formula.printing import named_latex, named_text, tidy
 
 _COMMON = {item.name: item.documentation for item in COMMON_ARGUMENTS}
 _REDUCTION = """\

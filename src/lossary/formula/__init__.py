@@ -1,43 +1,67 @@
-"""How a formula becomes everything else: expressions, derivatives, plans, LaTeX."""
+"""The algebra of formulas: expressions, derivatives, simpler and printed forms, plans.
+
+Formulas are written with Python's operators and the functions that are exported here. The modules
+import each other in one direction; each may import those before it:
+
+1. ``table`` (what a primitive is, and the empty table), ``folding`` (Python numbers);
+2. ``refusal`` (errors), ``expression`` (nodes), ``elements``;
+3. ``simplification``, ``rewrite``, ``gradient``;
+4. ``special`` (polynomials of special functions), ``primitives`` (what the table is filled with);
+5. ``operations`` (the functions that are exported here);
+6. ``evaluate``, ``lower``, ``plan``;
+7. ``printing``.
+"""
 
 from lossary.formula.expression import Expression, Kind
-from lossary.formula.operations import (
-    at_label,
-    class_count,
-    class_index,
-    clip,
-    erf,
-    exp,
-    exp_difference,
-    expm1,
-    is_finite,
-    is_label,
-    log,
-    log1p,
-    log_cosh,
-    log_gamma,
-    logsumexp,
-    max_over_classes,
-    maximum,
-    mean_over_classes,
-    minimum,
-    negative_log_softmax,
-    negative_log_softmax_at,
-    norm,
-    peak,
+from lossary.formula.operations.arithmetic import (
     scale,
-    sigmoid,
-    sign,
-    softened_norm,
-    softmax,
-    softplus,
     sqrt,
     square_over,
     stop_gradient,
-    sum_over_classes,
-    tanh,
+)
+from lossary.formula.operations.choices import (
+    clip,
+    is_finite,
+    maximum,
+    minimum,
+    sign,
     where,
 )
+from lossary.formula.operations.classes import (
+    at_label,
+    class_count,
+    class_index,
+    is_label,
+    max_over_classes,
+    mean_over_classes,
+    norm,
+    softened_norm,
+    sum_over_classes,
+)
+from lossary.formula.operations.exponentials import (
+    exp,
+    exp_difference,
+    expm1,
+    log,
+    log1p,
+    log_cosh,
+    sigmoid,
+    softplus,
+    tanh,
+)
+from lossary.formula.operations.softmax import (
+    finite_maximum,
+    logsumexp,
+    negative_log_softmax,
+    negative_log_softmax_at,
+    softmax,
+)
+from lossary.formula.operations.special import (
+    erf,
+    log_gamma,
+)
+from lossary.formula.primitives import ALL
+from lossary.formula.table import FUNCTIONS, PRIMITIVES
 
 __all__ = [
     "Expression",
@@ -50,6 +74,7 @@ __all__ = [
     "exp",
     "exp_difference",
     "expm1",
+    "finite_maximum",
     "is_finite",
     "is_label",
     "log",
@@ -64,7 +89,6 @@ __all__ = [
     "negative_log_softmax",
     "negative_log_softmax_at",
     "norm",
-    "peak",
     "scale",
     "sigmoid",
     "sign",
@@ -78,3 +102,6 @@ __all__ = [
     "tanh",
     "where",
 ]
+
+PRIMITIVES.update({primitive.name: primitive for primitive in ALL})
+FUNCTIONS.update(__all__)

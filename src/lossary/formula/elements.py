@@ -1,4 +1,4 @@
-"""The part of an expression that is computed for each element."""
+"""The nodes of an expression that are computed for each element, and those that compare labels."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ from lossary.formula.expression import Expression, Kind
 
 
 def walk_elements(
-    outputs: Iterable[Expression], found: Container[int] = ()
+    outputs: Iterable[Expression], known: Container[int] = ()
 ) -> Iterator[Expression]:
-    """Yield the element nodes that outputs are computed from, not those behind reductions.
+    """Yield the element nodes that outputs are computed from, not those inside reductions.
 
-    Nothing is yielded that is needed for the nodes of the ids in ``found`` alone.
+    Parameters
+    ----------
+    outputs : iterable of Expression
+        What is computed.
+    known : container of int
+        The ids of nodes whose values need not be computed: they are yielded, but not what they
+        alone are computed from.
     """
     seen: set[int] = set()
 
     def visit(item: Expression) -> Iterator[Expression]:
         if item.kind is Kind.ELEMENT and id(item) not in seen:
             seen.add(id(item))
-            for child in () if id(item) in found else item.arguments:
+            for child in () if id(item) in known else item.arguments:
                 yield from visit(child)
             yield item
 
@@ -27,8 +33,8 @@ def walk_elements(
         yield from visit(output)
 
 
-def named_index(item: Expression) -> Expression | None:
-    """Return the row value that a node compares the class index with, if it does that."""
+def label_compared(item: Expression) -> Expression | None:
+    """Return the label, or other row value, that a node compares the class index with, or None."""
     if item.operation == "equal":
         for one, other in (item.arguments, item.arguments[::-1]):
             if one.operation == "index" and other.kind < Kind.ELEMENT:
@@ -36,6 +42,6 @@ def named_index(item: Expression) -> Expression | None:
     return None
 
 
-def asks(item: Expression) -> bool:
-    """Tell whether an element's value depends on whether it is of the class that a row names."""
-    return any(named_index(one) is not None for one in walk_elements([item]))
+def depends_on_label(item: Expression) -> bool:
+    """Return whether an element's value depends on whether its class is the row's label."""
+    return any(label_compared(one) is not None for one in walk_elements([item]))

@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
-from lossary.formula.expression import LEAVES, Expression, walk
-from lossary.formula.primitives import PRIMITIVES
-from lossary.formula.rewrite import spelled_out
+from lossary.formula.expression import SYMBOLS, Expression, number, walk
+from lossary.formula.rewrite import expand_all
+from lossary.formula.table import PRIMITIVES
 
 
 class Operations(Protocol):
-    """What the array spellings of the table may use; ``native`` overrides single rows."""
+    """The part of a machine's interface that a tape uses itself; primitives call the rest.
+
+    ``native`` has the machine's own functions for primitives that it computes better than
+    :attr:`Primitive.compute` does.
+    """
 
     native: Mapping[str, Callable[..., Any]]
 
@@ -21,56 +25,64 @@ class Operations(Protocol):
 
 
 class Tape:
-    """Expressions as a list of steps: an operation and the places of its operands."""
+    """Expressions as a list of steps, each an operation on the results of earlier steps.
+
+    Every node has an index among the results; ``steps`` has the index of a result, its operation
+    and the indices of its operands.
+    """
 
     def __init__(self, outputs: tuple[Expression, ...]) -> None:
-        literals: dict[int, float] = {}
         self.steps: list[tuple[int, str, tuple[int, ...]]] = []
-        places: dict[int, int] = {}
+        literals: dict[int, float] = {}
         inputs: list[tuple[int, str]] = []
-        for place, item in enumerate(walk(*outputs)):
-            places[id(item)] = place
-            if item.operation == "literal":
-                literals[place] = float(item.value)  # type: ignore[arg-type]
-            elif item.operation in LEAVES or item.operation == "parameter":
-                inputs.append((place, str(item.value)))
+        indices: dict[int, int] = {}
+        for index, item in enumerate(walk(*outputs)):
+            indices[id(item)] = index
+            value = number(item)
+            if value is not None:
+                literals[index] = value
+            elif item.operation in SYMBOLS:
+                inputs.append((index, str(item.value)))
             else:
-                operands = tuple(places[id(child)] for child in item.arguments)
-                self.steps.append((place, item.operation, operands))
+                operands = tuple(indices[id(child)] for child in item.arguments)
+                self.steps.append((index, item.operation, operands))
         # A function of numbers alone needs one of them as an array: exp(2.0) has no dtype.
-        lone = {used[0] for _, _, used in self.steps if used and literals.keys() >= {*used}}
-        self.numbers = [(place, value) for place, value in literals.items() if place in lone]
-        self.literals = [(place, value) for place, value in literals.items() if place not in lone]
+        arrays = {used[0] for _, _, used in self.steps if used and literals.keys() >= {*used}}
+        self.numbers = [(index, value) for index, value in literals.items() if index in arrays]
+        self.literals = [(index, value) for index, value in literals.items() if index not in arrays]
         self.inputs = tuple(inputs)
-        self.outputs = tuple(places[id(output)] for output in outputs)
-        self.size = len(places)
+        self.outputs = tuple(indices[id(output)] for output in outputs)
+        self.size = len(indices)
 
     def run(self, values: Mapping[str, Any], xp: Any) -> tuple[Any, ...]:
-        """Evaluate the outputs; ``values`` holds arguments and parameters by name."""
+        """Return the values of the outputs.
+
+        Parameters
+        ----------
+        values : mapping of str to array or number
+            The arguments and parameters by their names.
+        xp : Operations
+            The machine that computes.
+        """
         results: list[Any] = [None] * self.size
-        for place, value in self.literals:
-            results[place] = value
-        for place, value in self.numbers:
-            results[place] = xp.number(value)
-        for place, name in self.inputs:
-            results[place] = values[name]
-        for place, operation, operands in self.steps:
-            spelled = xp.native.get(operation)
+        for index, value in self.literals:
+            results[index] = value
+        for index, value in self.numbers:
+            results[index] = xp.number(value)
+        for index, name in self.inputs:
+            results[index] = values[name]
+        for index, operation, operands in self.steps:
+            native = xp.native.get(operation)
             arguments = [results[operand] for operand in operands]
-            if spelled is None:
-                results[place] = PRIMITIVES[operation].array(xp, *arguments)
+            if native is None:
+                results[index] = PRIMITIVES[operation].compute(xp, *arguments)
             else:
-                results[place] = spelled(*arguments)
-        return tuple(results[place] for place in self.outputs)
-
-
-@lru_cache(maxsize=256)
-def _tape(outputs: tuple[_Identity, ...]) -> Tape:
-    return Tape(spelled_out(*(item.expression for item in outputs)))
+                results[index] = native(*arguments)
+        return tuple(results[index] for index in self.outputs)
 
 
 class _Identity:
-    """A key that compares expressions by identity (their ``==`` builds a node)."""
+    """A cache key that compares expressions by identity: their ``==`` builds a node."""
 
     __slots__ = ("expression",)
 
@@ -85,5 +97,10 @@ class _Identity:
 
 
 def tape(*outputs: Expression) -> Tape:
-    """Return the steps that evaluate these outputs, remembered."""
+    """Return the steps that evaluate these outputs, from a cache of the latest 256."""
     return _tape(tuple(map(_Identity, outputs)))
+
+
+@lru_cache(maxsize=256)
+def _tape(outputs: tuple[_Identity, ...]) -> Tape:
+    return Tape(expand_all(*(item.expression for item in outputs)))

@@ -1,19 +1,19 @@
 """Derivatives of an expression, as expressions.
 
-``gradient`` is a reverse sweep over the table of primitives. ``diagonal`` differentiates the
-gradient once more, forward, with respect to each element itself: the diagonal of the Hessian.
+:func:`gradient` is a reverse sweep over the table of primitives. :func:`diagonal` differentiates
+the gradient once more, forward, with respect to each element itself: the diagonal of the Hessian.
 """
 
 from __future__ import annotations
 
 from lossary.formula.expression import Expression, Kind, literal, node, walk
-from lossary.formula.primitives import PRIMITIVES
+from lossary.formula.table import PRIMITIVES
 
 _ZERO = literal(0)
 
 
 def partial_derivatives(item: Expression) -> tuple[Expression | None, ...]:
-    """Return the partial derivative with respect to each argument of a node."""
+    """Return the partial derivative with respect to each argument of a node, None if none."""
     if not item.arguments:
         return ()
     partials = PRIMITIVES[item.operation].partials
@@ -21,10 +21,25 @@ def partial_derivatives(item: Expression) -> tuple[Expression | None, ...]:
 
 
 def gradient(output: Expression, target: Expression) -> Expression:
-    """Return the derivative of the output with respect to an argument symbol.
+    """Return the derivative of an expression with respect to a symbol.
 
-    For a row-valued output it is the derivative of that row's value with respect to each of its
-    elements. A row value used beside elements is a broadcast; its derivative is a sum.
+    The derivative of a row value is that with respect to each element of the row. A row value used
+    beside elements is broadcast, so its derivative is a sum over them.
+
+    Parameters
+    ----------
+    output : Expression
+        What is differentiated; see :func:`lossary.formula.rewrite.expand`.
+    target : Expression
+        The symbol of an array, or of a parameter.
+
+    Examples
+    --------
+    >>> from lossary.formula.expression import argument
+    >>> from lossary.formula.printing import to_text
+    >>> z, y = argument("z"), argument("y")
+    >>> to_text(gradient((z - y) ** 2, z))
+    'z - y + z - y'
     """
     adjoints: dict[int, Expression] = {id(output): literal(1)}
     depends = _dependents(output, target)
@@ -35,39 +50,39 @@ def gradient(output: Expression, target: Expression) -> Expression:
         for child, partial in zip(item.arguments, partial_derivatives(item), strict=True):
             if partial is None or id(child) not in depends:
                 continue
-            term = join(adjoint, partial)
+            term = safe_product(adjoint, partial)
             if child.kind < Kind.ELEMENT and item.kind is Kind.ELEMENT:
                 term = _sum_over_classes(term)
-            known = adjoints.get(id(child))
-            adjoints[id(child)] = term if known is None else known + term
+            earlier = adjoints.get(id(child))
+            adjoints[id(child)] = term if earlier is None else earlier + term
     return adjoints.get(id(target), _ZERO)
 
 
 def diagonal(output: Expression, target: Expression) -> Expression:
-    """Return the diagonal of the Hessian of the output with respect to an argument symbol.
+    """Return the diagonal of the Hessian of an expression with respect to a symbol.
 
-    The gradient at element i is differentiated forward with respect to element i alone: seen
-    from there, the derivative of ``sum(f)`` is that of f at i, plus what reaches the whole of f
-    through row values that depend on element i; the derivative of ``max(f)`` is that of f where
+    The gradient at element i is differentiated forward with respect to element i alone. With
+    respect to one element, the derivative of ``sum(f)`` is that of f at i plus what reaches all of
+    f through the row values that depend on element i; the derivative of ``max(f)`` is that of f if
     i is the maximal element.
     """
     return own_derivative(gradient(output, target), target)
 
 
 def own_derivative(output: Expression, target: Expression) -> Expression:
-    """Differentiate forward with respect to the symbol's own element."""
-    sweep = _Forward(target)
+    """Return the derivative of element i of an expression with respect to element i of a symbol."""
+    sweep = _ForwardSweep(target)
     for item in walk(output):
         sweep.visit(item)
     return sweep.totals[id(output)]
 
 
-class _Forward:
+class _ForwardSweep:
     """Derivatives of nodes with respect to element i of the target, in the order of a walk.
 
-    ``totals`` has the derivative at element i itself. Elsewhere in the row, an element node
-    depends on element i only through row nodes: ``through`` has its derivative with respect to
-    each of these, ``direct`` what passes through none of them.
+    ``totals`` has the derivative of each node's element i. Another element j of a node depends on
+    element i only through row nodes: ``through`` has its derivative with respect to each of these
+    row nodes, ``direct`` has the part that passes through none of them.
     """
 
     def __init__(self, target: Expression) -> None:
@@ -86,31 +101,35 @@ class _Forward:
                 continue
             self.totals[key] += self._total(item, child, partial)
             if item.kind is Kind.ELEMENT:
-                self._spread(key, child, partial)
+                self._add_elsewhere(key, child, partial)
 
     def _total(self, item: Expression, child: Expression, partial: Expression) -> Expression:
-        """Return what a node's derivative at element i has from one argument."""
+        """Return what one argument adds to the derivative of a node's element i."""
         rows = self.through[id(child)]
         if item.kind is Kind.ELEMENT or not rows:
-            return join(self.totals[id(child)], partial)
+            return safe_product(self.totals[id(child)], partial)
         # A reduction: the rows that its argument depends on reach it from every element.
-        total = join(self.direct[id(child)], partial)
+        total = safe_product(self.direct[id(child)], partial)
         for row, derivative in rows.items():
-            total += join(self.totals[row], _sum_over_classes(join(derivative, partial)))
+            reaching = _sum_over_classes(safe_product(derivative, partial))
+            total += safe_product(self.totals[row], reaching)
         return total
 
-    def _spread(self, key: int, child: Expression, partial: Expression) -> None:
-        """Add what an element node has from one argument, by the rows that it passes through."""
+    def _add_elsewhere(self, key: int, child: Expression, partial: Expression) -> None:
+        """Add what one argument adds to ``direct`` and ``through`` of an element node."""
         if child.kind is Kind.ELEMENT:
-            self.direct[key] += join(self.direct[id(child)], partial)
-            new = {row: join(known, partial) for row, known in self.through[id(child)].items()}
+            self.direct[key] += safe_product(self.direct[id(child)], partial)
+            added = {
+                row: safe_product(derivative, partial)
+                for row, derivative in self.through[id(child)].items()
+            }
         else:
-            new = {id(child): partial} if self.totals[id(child)] is not _ZERO else {}
-        for row, derivative in new.items():
+            added = {id(child): partial} if self.totals[id(child)] is not _ZERO else {}
+        for row, derivative in added.items():
             self.through[key][row] = self.through[key].get(row, _ZERO) + derivative
 
 
-def join(adjoint: Expression, partial: Expression) -> Expression:
+def safe_product(adjoint: Expression, partial: Expression) -> Expression:
     """Multiply two derivatives, counting 0 times infinity as 0."""
     if adjoint is _ZERO or partial is _ZERO:
         return _ZERO
@@ -118,11 +137,11 @@ def join(adjoint: Expression, partial: Expression) -> Expression:
         return adjoint
     if adjoint is literal(1):
         return partial
-    return node("join", adjoint, partial)
+    return node("safe_product", adjoint, partial)
 
 
 def _sum_over_classes(term: Expression) -> Expression:
-    """Undo the broadcast of a row value to the elements of its row."""
+    """Return the derivative of a broadcast from that of the elements: their sum."""
     return node("sum", term) if term.kind is Kind.ELEMENT else node("class_count") * term
 
 

@@ -1,12 +1,13 @@
-"""Plans: an expression cut into the passes over a row that a kernel has to make.
+"""Plans: the passes over a row that a kernel makes to evaluate expressions.
 
 Every reduction along the class axis needs the results of the passes before it. The *stage* of a
 node is the number of passes that must be complete before it can be evaluated: a reduction is
 computed during the pass numbered by its argument's stage and is available one stage later. An
 element output (a gradient) is written during the pass numbered by its own stage.
 
-An element that costs more than memory does is computed in one pass only: that pass spills it into
-the memory of an element output that a later pass writes, and the passes from then on reload it.
+An element that costs more to compute than to read from memory is computed in one pass only. That
+pass spills it into the memory of an element output that a later pass writes, and the passes up to
+that one reload it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from lossary.formula.elements import asks, walk_elements
+from lossary.formula.elements import depends_on_label, walk_elements
 from lossary.formula.expression import LEAVES, Expression, Kind, walk
 from lossary.formula.lower import lower
-from lossary.formula.primitives import PRIMITIVES
+from lossary.formula.table import PRIMITIVES
 
 Role = Literal["store", "sum", "count", "minimum", "maximum", "first"]
 REDUCTIONS = ("sum", "max")
@@ -26,11 +27,18 @@ REDUCTIONS = ("sum", "max")
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a kernel delivers: an expression stored per element, or reduced over everything.
+    """One result of a kernel: an expression stored per element, or reduced over all of them.
 
-    The role "first" is for an expression that is 0 where an element or a row is searched for, or
-    the class in that row, and infinity elsewhere. It gives the place of the first: elements or
-    rows are numbered in C order, times the number of classes, plus the class.
+    Attributes
+    ----------
+    name : str
+        What the result is called.
+    expression : Expression
+        What is computed.
+    role : {"store", "sum", "count", "minimum", "maximum", "first"}
+        "store" keeps every value, the others reduce. "first" finds an element or a row: the
+        expression is 0 at those searched for, or their class, and infinity elsewhere. The result
+        is the index of the first one in C order, times the number of classes, plus the class.
     """
 
     name: str
@@ -42,8 +50,8 @@ class Output:
 class Spill:
     """An element that is kept in the memory of an output.
 
-    Pass ``first`` computes and writes it; later passes up to ``last`` read it; in pass ``last``
-    the output itself is written, after the element has been read.
+    Pass ``first`` computes and spills it; later passes up to ``last`` reload it. Pass ``last``
+    then overwrites it with the output itself.
     """
 
     element: Expression
@@ -54,21 +62,39 @@ class Spill:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One sweep over the classes of a row: reductions updated and outputs written in it."""
+    """One pass over the classes of a row, with the reductions and element outputs of its stage."""
 
     reductions: tuple[Expression, ...]
     outputs: tuple[Output, ...]
 
     @property
     def wanted(self) -> tuple[Expression, ...]:
-        """What is computed for each element."""
+        """The expressions that are computed for each element."""
         reduced = tuple(item.arguments[0] for item in self.reductions)
         return reduced + tuple(output.expression for output in self.outputs)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a kernel needs to know; ``stages`` maps the id of a node to its stage."""
+    """What a kernel computes, in which passes.
+
+    Attributes
+    ----------
+    outputs : tuple of Output
+        The results, with lowered expressions.
+    leaves : tuple of Expression
+        The symbols of the arrays that are read.
+    parameters : tuple of str
+        The names of the parameters that are passed.
+    nodes : tuple of Expression
+        All nodes, in the order of their computation.
+    stages : dict of int to int
+        The stage of each node by its id.
+    passes : tuple of Pass
+        The passes over a row.
+    spills : tuple of Spill
+        The elements that are computed once and kept.
+    """
 
     outputs: tuple[Output, ...]
     leaves: tuple[Expression, ...]
@@ -80,13 +106,13 @@ class Plan:
 
     @cached_property
     def text(self) -> str:
-        """Everything that the plan says, as text: equal texts give equal kernels."""
-        places = {id(item): place for place, item in enumerate(self.nodes)}
+        """The nodes and outputs as text: plans of equal texts have equal kernels."""
+        index = {id(item): number for number, item in enumerate(self.nodes)}
         nodes = [
-            f"{item.operation} {item.kind} {item.value!r} {[places[id(x)] for x in item.arguments]}"
+            f"{item.operation} {item.kind} {item.value!r} {[index[id(x)] for x in item.arguments]}"
             for item in self.nodes
         ]
-        outputs = [f"{o.name} {o.role} {places[id(o.expression)]}" for o in self.outputs]
+        outputs = [f"{o.name} {o.role} {index[id(o.expression)]}" for o in self.outputs]
         return "\n".join([*nodes, *outputs])
 
     @property
@@ -96,7 +122,7 @@ class Plan:
 
     @property
     def reduced(self) -> tuple[Output, ...]:
-        """The outputs that are reduced over everything."""
+        """The outputs that are reduced over all elements or rows."""
         return tuple(output for output in self.outputs if output.role != "store")
 
     @cached_property
@@ -114,7 +140,7 @@ class Plan:
 
 
 def make_plan(outputs: tuple[Output, ...]) -> Plan:
-    """Cut the outputs into passes."""
+    """Return the plan of a kernel that computes these outputs."""
     lowered = lower(*(output.expression for output in outputs))
     outputs = tuple(
         Output(output.name, expression, output.role)
@@ -124,14 +150,14 @@ def make_plan(outputs: tuple[Output, ...]) -> Plan:
     stages = _stages(nodes)
     elements = [output for output in outputs if output.expression.kind is Kind.ELEMENT]
     reductions = [item for item in nodes if item.operation in REDUCTIONS]
-    ends = [stages[id(item)] for item in reductions]
-    ends += [stages[id(output.expression)] + 1 for output in elements]
+    counts = [stages[id(item)] for item in reductions]
+    counts += [stages[id(output.expression)] + 1 for output in elements]
     passes = tuple(
         Pass(
             tuple(item for item in reductions if stages[id(item)] == number + 1),
             tuple(o for o in elements if stages[id(o.expression)] == number),
         )
-        for number in range(max(ends, default=0))
+        for number in range(max(counts, default=0))
     )
     return Plan(
         outputs=outputs,
@@ -145,6 +171,7 @@ def make_plan(outputs: tuple[Output, ...]) -> Plan:
 
 
 def _stages(nodes: tuple[Expression, ...]) -> dict[int, int]:
+    """Return the stage of each node by its id."""
     stages: dict[int, int] = {}
     for item in nodes:
         stage = max((stages[id(child)] for child in item.arguments), default=0)
@@ -153,27 +180,33 @@ def _stages(nodes: tuple[Expression, ...]) -> dict[int, int]:
 
 
 def _spills(passes: tuple[Pass, ...]) -> tuple[Spill, ...]:
-    """Find for each output that is written late a costly element that it needs from before.
+    """Choose for each output that is written late a costly element that it needs from before.
 
     An output's memory holds one element at most, from the pass that computes the element first to
     the one that writes the output; so nothing overwrites it before it is read for the last time.
     """
     first: dict[int, int] = {}
     found: list[Spill] = []
-    for number, sweep in enumerate(passes):
-        for output in sweep.outputs:
-            taken = {id(spill.element) for spill in found}
-            known = [
+    for number, current in enumerate(passes):
+        for output in current.outputs:
+            if output.role != "store":
+                continue
+            spilled = {id(spill.element) for spill in found}
+            candidates = [
                 item
-                for item in walk_elements([output.expression], taken)
-                if item.operation in PRIMITIVES
-                and PRIMITIVES[item.operation].costly
-                and id(item) not in taken
+                for item in walk_elements([output.expression], spilled)
+                if _is_costly(item)
+                and id(item) not in spilled
                 and first.get(id(item), number) < number
-                and not asks(item)
+                and not depends_on_label(item)
             ]
-            if output.role == "store" and known:
-                found.append(Spill(known[-1], output, first[id(known[-1])], number))
-        for item in walk_elements(sweep.wanted):
+            if candidates:
+                latest = candidates[-1]
+                found.append(Spill(latest, output, first[id(latest)], number))
+        for item in walk_elements(current.wanted):
             first.setdefault(id(item), number)
     return tuple(found)
+
+
+def _is_costly(item: Expression) -> bool:
+    return item.operation in PRIMITIVES and PRIMITIVES[item.operation].costly

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lossary.formula.expression import Expression, node, walk
-from lossary.formula.primitives import PRIMITIVES
+from lossary.formula.table import PRIMITIVES
 
+#: From the names of operations to functions of their rewritten operands.
 Rules = Mapping[str, Callable[..., Expression]]
 
 
 def rewrite(outputs: tuple[Expression, ...], rules: Rules) -> tuple[Expression, ...]:
-    """Return the outputs with every operation that has a rule replaced."""
+    """Return the outputs with every operation that has a rule replaced by what the rule returns."""
     rewritten: dict[int, Expression] = {}
     for item in walk(*outputs):
         rule = rules.get(item.operation) if item.arguments else None
@@ -24,34 +25,33 @@ def replace(output: Expression, replacements: Mapping[int, Expression]) -> Expre
     """Return the output with the nodes of these ids replaced by others."""
     rewritten: dict[int, Expression] = {}
     for item in walk(output):
-        found = replacements.get(id(item))
-        arguments = [rewritten[id(child)] for child in item.arguments]
-        rewritten[id(item)] = _with(item, arguments) if found is None else found
+        replacement = replacements.get(id(item))
+        if replacement is None:
+            arguments = [rewritten[id(child)] for child in item.arguments]
+            replacement = _with(item, arguments)
+        rewritten[id(item)] = replacement
     return rewritten[id(output)]
 
 
 def _with(item: Expression, arguments: list[Expression]) -> Expression:
+    """Return a node's operation on other arguments."""
     return node(item.operation, *arguments) if arguments else item
 
 
 def expand(output: Expression) -> Expression:
-    """Replace composites that have no derivative of their own by what they stand for."""
-    (expanded,) = rewrite((output,), _EARLY)
+    """Expand the composites that have no derivative of their own."""
+    (expanded,) = rewrite((output,), _expansions(first=True))
     return expanded
 
 
-def spelled_out(*outputs: Expression) -> tuple[Expression, ...]:
-    """Replace the composites that were differentiated as such by what they stand for."""
-    return rewrite(outputs, _LATE)
+def expand_all(*outputs: Expression) -> tuple[Expression, ...]:
+    """Expand the composites that are differentiated as they are, once that is done."""
+    return rewrite(outputs, _expansions(first=False))
 
 
-def _expansions(early: bool) -> Rules:
+def _expansions(*, first: bool) -> Rules:
     return {
-        name: row.expand
-        for name, row in PRIMITIVES.items()
-        if row.expand is not None and row.early is early
+        name: primitive.expand
+        for name, primitive in PRIMITIVES.items()
+        if primitive.expand is not None and primitive.expands_first is first
     }
-
-
-_EARLY = _expansions(early=True)
-_LATE = _expansions(early=False)

@@ -128,12 +128,15 @@ def _sources() -> str:
     """Return what tells versions of this package apart: its files that kernels come from."""
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     found = []
-    for part in ("kernels", "formula"):
+    parts = ["kernels", "formula"]
+    for part in parts:
         with os.scandir(os.path.join(own, part)) as entries:
             for entry in entries:
                 if entry.name.endswith(".py"):
                     state = entry.stat()
                     found.append((part, entry.name, state.st_size, state.st_mtime_ns))
+                elif entry.is_dir() and entry.name != "__pycache__":
+                    parts.append(f"{part}/{entry.name}")
     return repr((own, sorted(found)))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from lossary.formula.elements import named_index
+from lossary.formula.elements import label_compared
 from lossary.formula.expression import LEAVES, Expression, Kind
 from lossary.formula.plan import Output, Plan
 from lossary.kernels import halves
@@ -265,7 +265,7 @@ class Site:
             return self.load(item)
         if item.operation == "index":
             return self.index().to(frame.form.compute)
-        label = named_index(item)
+        label = label_compared(item)
         if label is not None and label.operation == "label":
             return self.is_label(self.rounded(label))
         return frame.elements.spell(item, [self.value(x) for x in item.arguments])

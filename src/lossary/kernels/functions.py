@@ -16,11 +16,10 @@ import math
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from lossary.formula.lower import LIFT
 from lossary.kernels.coefficients import PRECISIONS, Precision
 from lossary.kernels.lanes import Lanes, Number
 
-#: ``exp_below`` is 2^LIFT times its value, which leaves room for subnormal ones.
-LIFT = 64
 _PER_LOG2 = 1 / math.log(2)
 
 
@@ -303,6 +302,6 @@ def log_cosh(x: Lanes) -> Lanes:
     return (size < 1.0).select(near, far)
 
 
-def surprise(s: Lanes, d: Lanes) -> Lanes:
+def log1p_ratio(s: Lanes, d: Lanes) -> Lanes:
     """Return log(s + exp(d)) - d, for s >= 0."""
     return log1p(s + expm1(d)) - d

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lossary.formula.expression import Expression
-from lossary.formula.primitives import PRIMITIVES
+from lossary.formula.table import PRIMITIVES
 from lossary.kernels import functions
 from lossary.kernels.lanes import Code, Lanes, Number
 from lossary.kernels.power import power
@@ -38,10 +38,10 @@ class Registers:
         self.type = type_
         self.native: dict[str, Callable[..., Any]] = {
             **_FUNCTIONS,
-            "exp_gap": self._exp_gap,
-            "exp_tail": self._exp_tail,
-            "gap": lambda a, b: self.where(a == b, 0.0, a - b),
-            "join": lambda a, b: self.where((a == 0) | (b == 0), 0.0, a * b),
+            "exp_difference_or_one": self._exp_difference_or_one,
+            "exp_difference_or_zero": self._exp_difference_or_zero,
+            "difference_or_zero": lambda a, b: self.where(a == b, 0.0, a - b),
+            "safe_product": lambda a, b: self.where((a == 0) | (b == 0), 0.0, a * b),
             **{
                 name: self._prepared(function, elements) for name, function in _PREPARATIONS.items()
             },
@@ -53,7 +53,7 @@ class Registers:
         native = self.native.get(item.operation)
         if native is not None:
             return native(*map(self.lift, arguments))
-        return PRIMITIVES[item.operation].array(self, *arguments)
+        return PRIMITIVES[item.operation].compute(self, *arguments)
 
     def lift(self, x: Value) -> Lanes:
         """Return a register: numbers become constants."""
@@ -122,10 +122,10 @@ class Registers:
         return lambda *given: function(*map(self.lift, given))
 
     # --- what registers do better ---------------------------------------------------------
-    def _exp_gap(self, a: Lanes, b: Lanes) -> Lanes:
+    def _exp_difference_or_one(self, a: Lanes, b: Lanes) -> Lanes:
         return (a == b).select(1.0, functions.exp_difference(a, b))
 
-    def _exp_tail(self, a: Lanes, b: Lanes) -> Lanes:
+    def _exp_difference_or_zero(self, a: Lanes, b: Lanes) -> Lanes:
         return (a == b).select(0.0, functions.exp_difference(a, b))
 
     def _prepared(self, function: Callable[..., Lanes], elements: str) -> Callable[..., Lanes]:
@@ -148,7 +148,7 @@ _FUNCTIONS: dict[str, Callable[..., Lanes]] = {
             "log_cosh",
             "exp_difference",
             "exp_below",
-            "surprise",
+            "log1p_ratio",
         )
     },
 }

@@ -1,8 +1,8 @@
 """Shorter forms of an expression, for reading: equal over the real numbers, not in rounding.
 
-What is computed is the expression itself. A derivative from the reverse sweep is a sum of many
-products, which a reader would collect: ``r + r`` is shown as ``2 * r``, two choices with the same
-condition as one, an exponential over the sum of exponentials as a softmax.
+A derivative from the reverse sweep is a sum of many products, which a reader would collect:
+``r + r`` becomes ``2 * r``, two choices with the same condition become one, an exponential over the
+sum of exponentials becomes a softmax.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from dataclasses import dataclass, field
 from functools import reduce
 
 from lossary.formula.expression import Expression, Kind, literal, node, number, walk
-from lossary.formula.primitives import PRIMITIVES
+from lossary.formula.printing.forms import without_nan_branch
 from lossary.formula.rewrite import replace
+from lossary.formula.table import PRIMITIVES
 
-_SUMS = {"add", "subtract", "gap", "negative"}
-_PRODUCTS = {"multiply", "join", "scale", "divide", "negative", "square_over"}
+_SUMS = {"add", "subtract", "difference_or_zero", "negative"}
+_PRODUCTS = {"multiply", "safe_product", "scale", "divide", "negative", "square_over"}
 
 
 @dataclass(slots=True)
 class _Product:
-    """A number times factors; those with negative powers are below the line."""
+    """A number times powers of factors; those with negative powers are divided by."""
 
     number: float = 1.0
     powers: Counter[Expression] = field(default_factory=Counter)
@@ -37,15 +38,24 @@ class _Product:
             self.powers[factor] += power * count
 
     def key(self) -> frozenset[tuple[int, int]]:
-        """Return what products that differ in their numbers alone have in common."""
+        """Return a key that is equal for products that differ in their numbers alone."""
         return frozenset((id(item), count) for item, count in self.powers.items() if count)
 
 
 def tidy(expression: Expression) -> Expression:
-    """Return an expression of the same real numbers that is shorter to read."""
+    """Return an expression of the same values over the real numbers that is shorter to read.
+
+    Examples
+    --------
+    >>> from lossary.formula.expression import argument
+    >>> from lossary.formula.printing import to_text
+    >>> r = argument("inputs") - argument("targets")
+    >>> to_text(tidy(r + r))
+    '2 * (inputs - targets)'
+    """
     uses = Counter(id(child) for item in walk(expression) for child in item.arguments)
     done: dict[int, Expression] = {}
-    whole: set[int] = set()  # sums used more than once: they stay together, to be named
+    whole: set[int] = set()  # sums that are used more than once stay together, to get a name
     for item in walk(expression):
         done[id(item)] = found = _tidied(item, [done[id(child)] for child in item.arguments], whole)
         if uses[id(item)] > 1 and found.operation in _SUMS:
@@ -54,20 +64,22 @@ def tidy(expression: Expression) -> Expression:
 
 
 def _tidied(item: Expression, arguments: list[Expression], whole: set[int]) -> Expression:
-    """Return a node over tidied arguments, tidied itself."""
-    row = PRIMITIVES.get(item.operation)
-    if row is None or not arguments:
+    """Return a node's operation on tidied arguments, tidied itself."""
+    primitive = PRIMITIVES.get(item.operation)
+    if primitive is None or not arguments:
         return item
-    if (row.reduces or row.expand) and max(child.kind for child in arguments) < Kind.ELEMENT:
-        return item  # what it reduces turned out not to vary
+    reduces = primitive.reduces or primitive.expand is not None
+    if reduces and max(child.kind for child in arguments) < Kind.ELEMENT:
+        return item  # tidied, its argument does not vary along the class axis
     if item.operation == "stop":
         return arguments[0]
     if item.operation == "where":
         return _choice(*arguments)
-    if item.operation == "sum" and arguments[0].operation == "exp_tail":
+    if item.operation == "sum" and arguments[0].operation == "exp_difference_or_zero":
         a, b = arguments[0].arguments
         ties = node("where", node("equal", a, b), 1, 0)
-        return node("subtract", node("sum", node("exp_gap", a, b)), node("sum", ties))
+        share = node("exp_difference_or_one", a, b)
+        return node("subtract", node("sum", share), node("sum", ties))
     found = node(item.operation, *arguments)
     if found.operation in _SUMS:
         return _sum(_terms(found, whole))
@@ -75,10 +87,9 @@ def _tidied(item: Expression, arguments: list[Expression], whole: set[int]) -> E
 
 
 def _choice(condition: Expression, a: Expression, b: Expression) -> Expression:
-    if b.operation == "where" and repr(b.arguments[2]) == "nan":
-        b = b.arguments[1]  # the branch that only passes NaN on
+    b = without_nan_branch(b)
     if condition.operation == "is_finite" and a.operation == "max" and number(b) == 0.0:
-        return node("peak", a.arguments[0])
+        return node("finite_maximum", a.arguments[0])
     if condition.operation in {"less", "less_equal"}:
         low, high = condition.arguments
         a, b = _decided(a, low, high), _decided(b, high, low)
@@ -86,7 +97,7 @@ def _choice(condition: Expression, a: Expression, b: Expression) -> Expression:
 
 
 def _decided(branch: Expression, low: Expression, high: Expression) -> Expression:
-    """Replace maxima and minima that a condition has decided."""
+    """Replace maxima and minima of two values of which ``high`` is known to be the larger."""
     known = {
         id(node(name, *pair)): found
         for name, found in (("maximum", high), ("minimum", low))
@@ -99,7 +110,7 @@ def _decided(branch: Expression, low: Expression, high: Expression) -> Expressio
 
 # --- products ---------------------------------------------------------------------------------
 def _product(item: Expression) -> _Product:
-    """Take a product apart; what is no product is its only factor."""
+    """Return the factors of a product; any other node is its own only factor."""
     value = number(item)
     if value is not None:
         return _Product(value)
@@ -120,7 +131,7 @@ def _product(item: Expression) -> _Product:
 
 
 def _base(item: Expression) -> tuple[Expression, int]:
-    """Take a whole power apart."""
+    """Return base and exponent of a power with a small whole exponent, else the node and 1."""
     if item.operation == "power":
         exponent = number(item.arguments[1])
         if exponent is not None and exponent.is_integer() and 0 < exponent < 10:
@@ -129,7 +140,7 @@ def _base(item: Expression) -> tuple[Expression, int]:
 
 
 def _built(product: _Product) -> Expression:
-    """Put a product together: number and factors over what they are divided by."""
+    """Return the expression of a product, a fraction where factors have negative powers."""
     if product.number == 0.0:
         return literal(0)
     chosen = _into_choice(product)
@@ -153,7 +164,7 @@ def _multiplied(factors: Iterable[Expression]) -> Expression:
 
 
 def _into_choice(product: _Product) -> Expression | None:
-    """Move a product into a choice in which one branch is 0."""
+    """Return a product inside the choice among its factors in which one branch is 0, or None."""
     for item, count in product.powers.items():
         if item.operation == "where" and count == 1 and 0.0 in map(number, item.arguments[1:]):
             condition, *branches = item.arguments
@@ -171,7 +182,7 @@ def _into_choice(product: _Product) -> Expression | None:
 
 
 def _with_softmax(powers: Counter[Expression]) -> Counter[Expression]:
-    """Show exponentials over their sum as a softmax."""
+    """Replace exponentials over their sum by a softmax."""
     found: Counter[Expression] = Counter()
     for item, count in powers.items():
         total = node("sum", item) if _is_share(item) else None
@@ -184,16 +195,16 @@ def _with_softmax(powers: Counter[Expression]) -> Counter[Expression]:
 
 
 def _is_share(item: Expression) -> bool:
-    """Tell whether this is the exponential of a distance from the largest value."""
-    if item.operation not in {"exp_gap", "exp_difference"}:
+    """Return whether a node is the exponential of the difference from a row's maximum."""
+    if item.operation not in {"exp_difference_or_one", "exp_difference"}:
         return False
     values, top = item.arguments
-    return top.operation in {"max", "peak"} and top.arguments[0] is values
+    return top.operation in {"max", "finite_maximum"} and top.arguments[0] is values
 
 
 # --- sums -------------------------------------------------------------------------------------
 def _terms(item: Expression, whole: set[int], sign: float = 1.0) -> list[_Product]:
-    """Take a sum apart; a part that is used more than once stays together."""
+    """Return the terms of a sum; the sums in ``whole`` stay together."""
     if item.operation not in _SUMS or id(item) in whole:
         product = _product(item)
         product.number *= sign
@@ -207,7 +218,7 @@ def _terms(item: Expression, whole: set[int], sign: float = 1.0) -> list[_Produc
 
 
 def _sum(terms: list[_Product]) -> Expression:
-    """Add like terms, then choices with the same condition."""
+    """Return the expression of a sum, with like terms and choices of one condition collected."""
     like: dict[frozenset[tuple[int, int]], _Product] = {}
     for term in terms:
         if term.key() in like:
@@ -223,32 +234,32 @@ def _sum(terms: list[_Product]) -> Expression:
 def _joined_choices(parts: list[Expression]) -> list[Expression]:
     """Add choices with the same condition branch by branch."""
     found: list[Expression] = []
-    places: dict[int, int] = {}
+    known: dict[int, int] = {}  # from a condition to the index in ``found``
     for part in parts:
-        place = places.get(id(part.arguments[0])) if part.operation == "where" else None
-        if place is None:
+        index = known.get(id(part.arguments[0])) if part.operation == "where" else None
+        if index is None:
             if part.operation == "where":
-                places[id(part.arguments[0])] = len(found)
+                known[id(part.arguments[0])] = len(found)
             found.append(part)
             continue
-        pairs = zip(found[place].arguments[1:], part.arguments[1:], strict=True)
+        pairs = zip(found[index].arguments[1:], part.arguments[1:], strict=True)
         sums = (_sum([*_terms(a, set()), *_terms(b, set())]) for a, b in pairs)
-        found[place] = node("where", part.arguments[0], *sums)
+        found[index] = node("where", part.arguments[0], *sums)
     return found
 
 
 def _with_exp(parts: list[Expression]) -> list[Expression]:
-    """Show 1 + expm1(x) as exp(x)."""
+    """Replace 1 + expm1(x) by exp(x)."""
     one = next((part for part in parts if number(part) == 1.0), None)
-    less = next((part for part in parts if part.operation == "expm1"), None)
-    if one is None or less is None:
+    expm1 = next((part for part in parts if part.operation == "expm1"), None)
+    if one is None or expm1 is None:
         return parts
-    whole = node("exp", less.arguments[0])
-    return [whole if part is less else part for part in parts if part is not one]
+    exp = node("exp", expm1.arguments[0])
+    return [exp if part is expm1 else part for part in parts if part is not one]
 
 
 def _with_logsumexp(parts: list[Expression]) -> list[Expression]:
-    """Show the largest value plus the logarithm of a sum of exponentials as what it is."""
+    """Replace a row's maximum plus the logarithm of a sum of exponentials by logsumexp."""
     for part in parts:
         inner = part.arguments[0] if part.operation == "log" else part
         share = inner.arguments[0] if inner.operation == "sum" else inner

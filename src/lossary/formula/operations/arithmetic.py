@@ -1,0 +1,115 @@
+"""Roots, guarded products and quotients, and constants for the derivative."""
+
+from __future__ import annotations
+
+from lossary.formula.expression import Expression, Operand, node
+
+
+def sqrt(x: Operand) -> Expression:
+    """Square root.
+
+    Parameters
+    ----------
+    x : symbol or number
+        The value; NaN below 0.
+
+    Returns
+    -------
+    symbol
+        The root. Its derivative is infinite at 0.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import sqrt
+    >>> @loss
+    ... def charbonnier_loss(inputs, targets):
+    ...     return sqrt((inputs - targets) ** 2 + 9) - 3
+    >>> charbonnier_loss([0.0, 4.0], 0.0)
+    array([0., 2.])
+    """
+    return node("sqrt", x)
+
+
+def square_over(a: Operand, b: Operand) -> Expression:
+    """Square divided by a value: a² / b.
+
+    Right also where a² is beyond the range of the dtype, or b² in the derivative is.
+
+    Parameters
+    ----------
+    a, b : symbol or number
+        What is squared, and what its square is divided by.
+
+    Returns
+    -------
+    symbol
+        ``a * (a / b)``.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import square_over
+    >>> @loss
+    ... def chi_square_loss(inputs, targets):
+    ...     return square_over(inputs - targets, targets)
+    >>> chi_square_loss([3.0, 1e200], [1.0, 1e150])
+    array([4.e+000, 1.e+250])
+    """
+    return node("square_over", a, b)
+
+
+def scale(coefficient: Operand, x: Operand) -> Expression:
+    """Product that is 0 where the coefficient is 0, even if the other factor is infinite or NaN.
+
+    Use it for terms that a zero weight or probability switches off.
+
+    Parameters
+    ----------
+    coefficient : symbol or number
+        The factor that may be 0.
+    x : symbol or number
+        The factor that may be infinite.
+
+    Returns
+    -------
+    symbol
+        The product.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import log, scale
+    >>> @loss
+    ... def surprisal_loss(inputs, targets):
+    ...     return scale(targets, -log(inputs))
+    >>> surprisal_loss([0.0, 0.5], [0.0, 1.0])
+    array([0.        , 0.69314718])
+    """
+    return node("scale", coefficient, x)
+
+
+def stop_gradient(x: Operand) -> Expression:
+    """Return the same value, a constant for derivatives.
+
+    Parameters
+    ----------
+    x : symbol or number
+        The value.
+
+    Returns
+    -------
+    symbol
+        The same value, whose derivative is 0.
+
+    Examples
+    --------
+    >>> from lossary import grad, loss
+    >>> from lossary.formula import stop_gradient
+    >>> @loss
+    ... def weighted_loss(inputs, targets):
+    ...     return stop_gradient(inputs) * (inputs - targets)
+    >>> weighted_loss([3.0], 1.0), grad(weighted_loss)([3.0], 1.0)
+    (array([6.]), array([3.]))
+    """
+    return node("stop", x)

@@ -1,0 +1,150 @@
+"""Softmax, its logarithm, and the sums of exponentials in them, for losses along an axis."""
+
+from __future__ import annotations
+
+from lossary.formula.expression import Expression, Operand, node
+
+
+def finite_maximum(x: Expression) -> Expression:
+    """Maximum along the class axis as a constant to subtract before exponentials are taken.
+
+    Parameters
+    ----------
+    x : symbol
+        A value for each class.
+
+    Returns
+    -------
+    symbol
+        A row value, whose derivative is 0. It is 0 in a row whose maximum is infinite or NaN, so
+        that no infinity is subtracted from another.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import exp_difference, finite_maximum, sum_over_classes
+    >>> @loss
+    ... def effective_classes_loss(logits, targets, axis=-1):
+    ...     share = exp_difference(logits, finite_maximum(logits))
+    ...     return sum_over_classes(share * targets)
+    >>> effective_classes_loss([[1000.0, 1000.0, 0.0]], [[1.0, 1.0, 1.0]])
+    array([2.])
+    """
+    return node("finite_maximum", x)
+
+
+def logsumexp(x: Expression, relative_to: Operand = 0) -> Expression:
+    """Logarithm of the sum of exponentials along the class axis, minus a row value.
+
+    The row value is subtracted before the logarithm is added, so that two large numbers that
+    nearly cancel do so while they are exact.
+
+    Parameters
+    ----------
+    x : symbol
+        A value for each class.
+    relative_to : symbol or number, optional
+        What is subtracted.
+
+    Returns
+    -------
+    symbol
+        log(Σ exp(x)) - relative_to, a row value.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.domains import CLASS_LABELS
+    >>> from lossary.formula import at_label, logsumexp
+    >>> @loss(targets=CLASS_LABELS)
+    ... def plain_cross_entropy_loss(logits, targets, axis=-1):
+    ...     return logsumexp(logits, at_label(logits, targets))
+    >>> plain_cross_entropy_loss([[1000.0, 1000.0]], [0])
+    array([0.69314718])
+    """
+    return node("logsumexp", x, relative_to)
+
+
+def softmax(x: Expression) -> Expression:
+    """Exponentials divided by their sum along the class axis.
+
+    Parameters
+    ----------
+    x : symbol
+        Logits.
+
+    Returns
+    -------
+    symbol
+        A probability for each class.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import softmax, sum_over_classes
+    >>> @loss
+    ... def probability_error_loss(logits, targets, axis=-1):
+    ...     return sum_over_classes(abs(softmax(logits) - targets))
+    >>> probability_error_loss([[1000.0, 1000.0]], [[1.0, 0.0]])
+    array([1.])
+    """
+    return node("softmax", x)
+
+
+def negative_log_softmax(x: Expression) -> Expression:
+    """Negative logarithm of the softmax.
+
+    It is a sum of two terms, neither of which is negative, so nothing cancels.
+
+    Parameters
+    ----------
+    x : symbol
+        Logits.
+
+    Returns
+    -------
+    symbol
+        -log(softmax(x)) for each class.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import negative_log_softmax, scale, sum_over_classes
+    >>> @loss
+    ... def soft_label_loss(logits, targets, axis=-1):
+    ...     return sum_over_classes(scale(targets, negative_log_softmax(logits)))
+    >>> soft_label_loss([[40.0, 0.0]], [[1.0, 0.0]])
+    array([4.24835426e-18])
+    """
+    return node("negative_log_softmax", x)
+
+
+def negative_log_softmax_at(x: Expression, labels: Expression) -> Expression:
+    """Negative logarithm of the softmax at the class of the label.
+
+    Accurate also where that class dominates.
+
+    Parameters
+    ----------
+    x : symbol
+        Logits.
+    labels : symbol
+        Class labels.
+
+    Returns
+    -------
+    symbol
+        A row value.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.domains import CLASS_LABELS
+    >>> from lossary.formula import negative_log_softmax_at, sigmoid
+    >>> @loss(targets=CLASS_LABELS)
+    ... def bounded_cross_entropy_loss(logits, targets, axis=-1):
+    ...     return 2 * sigmoid(negative_log_softmax_at(logits, targets)) - 1
+    >>> bounded_cross_entropy_loss([[0.0, 0.0]], [1])
+    array([0.33333333])
+    """
+    return node("negative_log_softmax_at", x, labels)

@@ -1,0 +1,95 @@
+"""Expressions as plain text and as LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lossary.formula.expression import SYMBOLS, Expression, number
+from lossary.formula.printing.forms import PrintKind, form_of
+from lossary.formula.printing.numbers import printed_number
+from lossary.formula.table import BINDING
+
+_GREEK = {
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu",
+    "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega",
+}  # fmt: skip
+
+
+def to_text(expression: Expression) -> str:
+    """Return an expression as plain text, close to Python.
+
+    Examples
+    --------
+    >>> from lossary.formula.expression import argument
+    >>> to_text(0.5 * (argument("inputs") - 1) ** 2)
+    '0.5 * (inputs - 1) * (inputs - 1)'
+    """
+    return _Printer("text", {}).printed(expression).text
+
+
+def to_latex(expression: Expression, names: Mapping[str, str] | None = None) -> str:
+    r"""Return an expression as LaTeX.
+
+    Parameters
+    ----------
+    expression : Expression
+        What is printed.
+    names : mapping of str to str, optional
+        LaTeX for the names of arguments and parameters, where it is not the name itself.
+
+    Examples
+    --------
+    >>> from lossary.formula.expression import argument
+    >>> to_latex(0.5 * argument("inputs"), {"inputs": "z"})
+    '\\frac{1}{2} \\, z'
+    """
+    return _Printer("latex", names or {}).printed(expression).text
+
+
+@dataclass(frozen=True, slots=True)
+class _Printed:
+    """A printed form. It gets parentheses where a template asks for one that binds tighter."""
+
+    text: str
+    precedence: int
+    kind: PrintKind
+
+    def __format__(self, least: str) -> str:
+        if self.precedence >= int(least or 0):
+            return self.text
+        return f"({self.text})" if self.kind == "text" else rf"\left({self.text}\right)"
+
+
+class _Printer:
+    """Prints in one way; ``names`` has what symbols are called if not by their names."""
+
+    def __init__(self, kind: PrintKind, names: Mapping[str, str]) -> None:
+        self.kind = kind
+        self.names = names
+
+    def printed(self, item: Expression) -> _Printed:
+        while item.operation == "stop":  # only derivatives treat it differently
+            (item,) = item.arguments
+        value = number(item)
+        if value is not None:
+            return _Printed(*printed_number(value, self.kind), self.kind)
+        if item.operation in SYMBOLS:
+            return _Printed(self._symbol(str(item.value)), BINDING["atom"], self.kind)
+        form = form_of(item, self.kind)
+        text = form.template.format(*map(self.printed, form.operands))
+        return _Printed(text, form.precedence, self.kind)
+
+    def _symbol(self, name: str) -> str:
+        if name in self.names:
+            return self.names[name]
+        return name if self.kind == "text" else _latex_name(name)
+
+
+def _latex_name(name: str) -> str:
+    if name in _GREEK:
+        return f"\\{name}"
+    if len(name) == 1:
+        return name
+    escaped = name.replace("_", r"\_")
+    return rf"\mathrm{{{escaped}}}"

@@ -1,0 +1,166 @@
+"""Simplifications that lose nothing in floating-point arithmetic, made while nodes are built.
+
+Each function takes the operands of one primitive and returns a simpler expression of the same
+value, or None. The sign of a zero may change: ``x + 0`` is ``x``, ``-(x - y)`` is ``y - x``.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+
+from lossary.formula.expression import LEAVES, Expression, is_number, literal, node, number
+from lossary.formula.table import PRIMITIVES
+
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "equal": operator.eq,
+}
+
+
+# --- sums -----------------------------------------------------------------------------------
+def simpler_sum(a: Expression, b: Expression) -> Expression | None:
+    """Drop zeros, and write sums with negatives as differences."""
+    if is_number(a, 0.0):
+        return b
+    if is_number(b, 0.0):
+        return a
+    if b.operation == "negative":
+        return a - b.arguments[0]
+    if a.operation == "negative":
+        return b - a.arguments[0]
+    return None
+
+
+def simpler_difference(a: Expression, b: Expression) -> Expression | None:
+    """Drop zeros and double negatives; softplus(x) - softplus(-x) is x."""
+    if is_number(b, 0.0):
+        return a
+    if is_number(a, 0.0):
+        return -b
+    if b.operation == "negative":
+        return a + b.arguments[0]
+    if a.operation == b.operation == "softplus" and -a.arguments[0] is b.arguments[0]:
+        return a.arguments[0]
+    return None
+
+
+def simpler_negative(a: Expression) -> Expression | None:
+    """Drop double negatives; -(x - y) is y - x."""
+    if a.operation == "negative":
+        return a.arguments[0]
+    if a.operation == "subtract":
+        return a.arguments[1] - a.arguments[0]
+    return None
+
+
+# --- products -------------------------------------------------------------------------------
+def simpler_product(a: Expression, b: Expression) -> Expression | None:
+    """Drop factors 1 and -1, multiply inside indicators, and move signs to the front."""
+    for one, other in ((a, b), (b, a)):
+        if is_number(one, 1.0):
+            return other
+        if is_number(one, -1.0):
+            return -other
+        inside = _inside_indicator(one, other)
+        if inside is not None:
+            return inside
+    if a.operation == "negative":
+        return -(a.arguments[0] * b)
+    if b.operation == "negative":
+        return -(a * b.arguments[0])
+    return None
+
+
+def simpler_scale(c: Expression, x: Expression) -> Expression | None:
+    """Use a plain product where the coefficient is a number or x is never infinite."""
+    if is_number(c, 0.0):
+        return literal(0)
+    if number(c) is not None or is_bounded(x):
+        return c * x
+    return _inside_indicator(c, x)
+
+
+def simpler_safe_product(a: Expression, b: Expression) -> Expression | None:
+    """Use a plain product where one factor is a number or both are never infinite."""
+    for one in (a, b):
+        value = number(one)
+        if value == 0.0:
+            return literal(0)
+        if value is not None or (is_bounded(a) and is_bounded(b)):
+            return a * b
+    inside = _inside_indicator(a, b)
+    return _inside_indicator(b, a) if inside is None else inside
+
+
+def simpler_quotient(a: Expression, b: Expression) -> Expression | None:
+    """Drop a divisor 1."""
+    return a if is_number(b, 1.0) else None
+
+
+def simpler_power(a: Expression, b: Expression) -> Expression | None:
+    """Replace powers with the exponents 0 and 1."""
+    if is_number(b, 0.0):
+        return literal(1)
+    return a if is_number(b, 1.0) else None
+
+
+def _inside_indicator(indicator: Expression, factor: Expression) -> Expression | None:
+    """Return ``where(c, x, 0)`` for ``where(c, 1, 0) * x``: cheaper, and 0 even if x is NaN."""
+    if indicator.operation != "where" or not _is_indicator(indicator):
+        return None
+    condition, *branches = indicator.arguments
+    return node("where", condition, *(_times_indicator(branch, factor) for branch in branches))
+
+
+def _is_indicator(item: Expression) -> bool:
+    """Return whether a node is a choice among the numbers 0, 1, -1 and NaN."""
+    value = number(item)
+    if value is not None:
+        return value in {0.0, 1.0, -1.0} or math.isnan(value)
+    return item.operation == "where" and all(map(_is_indicator, item.arguments[1:]))
+
+
+def _times_indicator(indicator: Expression, factor: Expression) -> Expression:
+    value = number(indicator)
+    if value is None:
+        return indicator * factor
+    if value == 0.0 or math.isnan(value):
+        return indicator
+    return factor if value == 1.0 else -factor
+
+
+def is_bounded(item: Expression) -> bool:
+    """Return whether a node is finite whatever its arguments are, NaN aside."""
+    value = number(item)
+    if value is not None:
+        return not math.isinf(value)
+    if item.operation in LEAVES:
+        return item.operation != "argument"
+    if item.operation == "parameter":
+        return True
+    primitive = PRIMITIVES[item.operation]
+    if primitive.bounded:
+        return True
+    return primitive.bounded_by_operands and all(map(is_bounded, item.arguments))
+
+
+# --- choices --------------------------------------------------------------------------------
+def simpler_choice(condition: Expression, a: Expression, b: Expression) -> Expression | None:
+    """Choose where both branches are the same or the condition compares numbers."""
+    if a is b:
+        return a
+    compare = _COMPARISONS.get(condition.operation)
+    if compare is None:
+        return None
+    left, right = map(number, condition.arguments)
+    if left is None or right is None:
+        return None
+    return a if compare(left, right) else b
+
+
+def simpler_not(a: Expression) -> Expression | None:
+    """Drop double negations."""
+    return a.arguments[0] if a.operation == "logical_not" else None
