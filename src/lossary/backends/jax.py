@@ -13,6 +13,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from lossary.backends.base import ArrayOperations, Backend
 from lossary.backends.compiled import Computation
+from lossary.backends.jax_host import on_host
 from lossary.errors import value_error
 from lossary.formula.expression import literal
 from lossary.formula.plan import Output
@@ -97,7 +98,8 @@ class JaxBackend(Backend):
         if self.may_check(problem) or not self.concrete(problem):
             return None
         outputs = outputs or value_outputs(self, problem)
-        return Computation(self, problem, outputs, tuple(gradients)).recipe(problem)
+        compiled = Computation(self, problem, outputs, tuple(gradients)).recipe(problem)
+        return on_host(problem, outputs, gradients, compiled)
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function under ``jax.jit``."""
@@ -188,7 +190,7 @@ def _check_range(x: Any, function: str, name: str) -> None:
 
 
 def _describe(x: Any) -> Any:
-    return (x.dtype, x.shape, jax.config.jax_enable_x64)
+    return (x.dtype, x.shape, x.committed, jax.config.jax_enable_x64)
 
 
 # Tracers have other types, so calls on them are not cached.

@@ -20,6 +20,7 @@ from lossary.kernels.memory import (
     Array,
     Geometry,
     Job,
+    aligned,
     combined,
     empty,
     geometry_of,
@@ -176,6 +177,8 @@ def _maker(output: Output, job: Job, order: Sequence[int]) -> Callable[[], Array
     sample = empty(output, job, order)
     if sample.flags.c_contiguous:
         shape, dtype = sample.shape, sample.dtype
+        if job.alignment:
+            return lambda: aligned(shape, dtype, job.alignment)
         return lambda: np.empty(shape, dtype)
     bare = Job((), {}, {}, job.axis, job.shape, job.unit_shape, job.compute, dict(job.dtypes))
     return lambda: empty(output, bare, order)

@@ -41,7 +41,8 @@ class Job:
     """What to run: outputs over named arrays in host memory.
 
     ``dtypes`` names the dtypes of stored outputs; arrays named in ``bits`` hold the bits of
-    bfloat16 numbers as uint16, and so does an output of dtype "bfloat16".
+    bfloat16 numbers as uint16, and so does an output of dtype "bfloat16". Stored outputs start at
+    a multiple of ``alignment`` bytes, if that is not 0.
     """
 
     outputs: tuple[Output, ...]
@@ -53,6 +54,7 @@ class Job:
     compute: str
     dtypes: Mapping[str, str]
     bits: frozenset[str] = frozenset()
+    alignment: int = 0
 
     def dtype_of(self, name: str) -> str:
         """Return the name of an array's dtype."""
@@ -156,6 +158,13 @@ def empty(output: Output, job: Job, order: Sequence[int]) -> Array:
     shape, axes = job.shape_of(kind), order_of(order, kind, job)
     dtype = storage(job.dtypes[output.name])
     return np.empty([shape[axis] for axis in axes], dtype).transpose(np.argsort(axes))
+
+
+def aligned(shape: Shape, dtype: np.dtype[Any], alignment: int) -> Array:
+    """Return memory that starts at a multiple of so many bytes."""
+    size = math.prod(shape) * dtype.itemsize
+    raw = np.empty(size + alignment, np.uint8)
+    return np.ndarray(shape, dtype, raw, -raw.ctypes.data % alignment)
 
 
 def storage(dtype: str) -> np.dtype[Any]:
