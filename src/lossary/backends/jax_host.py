@@ -20,9 +20,10 @@ from jax.sharding import SingleDeviceSharding
 
 from lossary.backends.base import _PYTHON
 from lossary.backends.numpy import NumpyBackend, has_compiler, quiet
+from lossary.call.request import Request
 from lossary.formula.plan import Output
 from lossary.kernels.memory import CHUNK, Job
-from lossary.problem import Problem, Request
+from lossary.problem import Problem
 from lossary.recipe import Recipe, host_recipe
 
 try:
@@ -49,8 +50,7 @@ def on_host(
         return compiled
     if problem.has_no_classes or any(x.dtype.name not in _DTYPES for x in arrays):
         return compiled
-    few = math.prod(problem.shape) <= CHUNK
-    backend = _HostBackend(few, any(x.committed for x in arrays))
+    backend = _HostBackend(problem, any(x.committed for x in arrays))
     found = host_recipe(backend, problem, outputs, gradients)
     if found is None:
         return compiled
@@ -76,9 +76,11 @@ class _HostBackend(NumpyBackend):
 
     host = False
 
-    def __init__(self, few: bool, committed: bool) -> None:
+    def __init__(self, problem: Problem, committed: bool) -> None:
         super().__init__(np)
-        self._few = few
+        self._few = math.prod(problem.shape) <= CHUNK
+        # What is committed to no device is nowhere else, and one axis lies in one order.
+        self._address = _address if committed or len(problem.shape) > 1 else _ready
         self._committed = committed
 
     def job(self, problem: Problem, outputs: tuple[Output, ...]) -> Job:
@@ -97,7 +99,7 @@ class _HostBackend(NumpyBackend):
 
     def addresser(self, x: Any) -> Callable[[Any], int] | None:
         """Return what tells the address of arrays of few elements, where a view takes longer."""
-        return _address if self._few and type(x) not in _PYTHON else None
+        return self._address if self._few and type(x) not in _PYTHON else None
 
     def finishers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         """Return what makes numbers, and what makes kernels' arrays, JAX's."""
@@ -129,12 +131,18 @@ def _refuse_to_debug() -> None:
         raise RuntimeError
 
 
-def _address(x: Any) -> int:
-    """Return the address of an array's memory; RuntimeError where it cannot be read at once."""
-    address: int = x.unsafe_buffer_pointer()  # this first: of a deleted array nothing else is safe
-    if not x.is_ready() or (x.committed and type(x.sharding) is not SingleDeviceSharding):
+def _ready(x: Any) -> int:
+    """Return the address of an array's memory; raise RuntimeError if it is being computed."""
+    address: int = x.unsafe_buffer_pointer()  # of a deleted array nothing else may be asked
+    if not x.is_ready():
         raise RuntimeError
-    if x.ndim > 1 and not np.asarray(x).flags.c_contiguous:
+    return address
+
+
+def _address(x: Any) -> int:
+    """Return the address of an array's memory; raise RuntimeError where it is not one block."""
+    address = _ready(x)
+    if type(x.sharding) is not SingleDeviceSharding or not np.asarray(x).flags.c_contiguous:
         raise RuntimeError
     return address
 
