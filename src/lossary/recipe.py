@@ -23,7 +23,7 @@ from lossary.problem import Problem, stored, total
 if TYPE_CHECKING:
     from lossary.backends.base import Backend
     from lossary.definition.definition import Definition
-    from lossary.kernels.host import BoundKernel
+    from lossary.kernels.copied import Kernel
 
 #: Returns the value and the gradients for a request, or None if the call needs a closer look.
 Recipe = Callable[[Request], tuple[Any, ...] | None]
@@ -99,7 +99,7 @@ class HostRecipe:
         self,
         backend: Backend,
         problem: Problem,
-        bound: BoundKernel,
+        bound: Kernel,
         views: Sequence[Callable[[Any], Any] | None],
         gradients: Sequence[str],
     ) -> None:
@@ -206,15 +206,14 @@ def picker(loss: Definition, names: Sequence[str]) -> Callable[[Request], Sequen
 def host_recipe(
     backend: Backend, problem: Problem, outputs: tuple[Any, ...], gradients: Sequence[str] = ()
 ) -> HostRecipe | None:
-    """Return a recipe if the kernel can read every array as it is."""
+    """Return a recipe, unless there is nothing to read."""
     from lossary.kernels import host
 
     if faults.wanted(problem, backend.is_checked(problem)):
         outputs += problem.fault_outputs()
     job = backend.job(problem, outputs)
     plan = host.plan_of(outputs)
-    geometry = host.geometry(plan, job)
-    if geometry is None:
+    if 0 in job.shape:
         return None
     # As they are given: a NumPy scalar is an array to the problem, and is none in the next call.
     pick = picker(problem.request.loss, [str(leaf.value) for leaf in plan.leaves])
@@ -222,8 +221,8 @@ def host_recipe(
     locate = backend.addresser(arrays[0]) if arrays else None
     if any(backend.addresser(x) is not locate for x in arrays):
         locate = None
-    views = [] if locate else [backend.host_viewer(x) for x in arrays]
-    bound = host.BoundKernel(plan, job, geometry, locate)
+    bound = host.bind(plan, job, locate)
+    views = [] if bound.locate is locate else [backend.host_viewer(x) for x in arrays]
     return HostRecipe(backend, problem, bound, views, gradients)
 
 

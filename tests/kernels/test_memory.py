@@ -120,13 +120,16 @@ def test_axes_of_any_length_follow_the_class_axis(rows: tuple[int, int], classes
         assert_close(np.moveaxis(found, 1, -1), expected, rtol=1e-6, atol=1e-7)
 
 
+def _forbid_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CopyingKernel", "BlockKernel"):
+        monkeypatch.setattr(f"lossary.kernels.host.{name}", lambda *_: pytest.fail("a copy"))
+
+
 @pytest.mark.parametrize(
     "dtype", ["bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))]
 )
 def test_integers_are_read_as_they_are(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lossary.kernels import copied
-
-    monkeypatch.setattr(copied, "run", lambda *_: pytest.fail("arrays were copied"))
+    _forbid_copies(monkeypatch)
     largest = 1 if dtype == "bool" else np.iinfo(dtype).max
     x = np.array([0, 1, largest, 1, 0] * 7, dtype)
     t = np.linspace(-1, 1, x.size, dtype=np.float32)
@@ -141,16 +144,66 @@ def test_channels_last_logits_and_labels_are_read_as_they_are(
     dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")
-    from lossary.kernels import copied
-
     logits = torch.randn(2, 5, 6, 7, generator=torch.Generator().manual_seed(0))
     logits = logits.to(getattr(torch, dtype))
     labels = torch.arange(84).reshape(2, 6, 7) % 5
     both = lossary.value_and_grad(lossary.cross_entropy)
     value, gradient = both(logits, labels, axis=1)
-    monkeypatch.setattr(copied, "run", lambda *_: pytest.fail("arrays were copied"))
+    _forbid_copies(monkeypatch)
     laid = logits.to(memory_format=torch.channels_last)
     laid_value, laid_gradient = both(laid, labels, axis=1)
     assert laid_gradient.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(laid_value, value)
     torch.testing.assert_close(laid_gradient, gradient)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize("shape", [(3, 40), (3, 12000)])
+def test_calls_on_strided_arrays_are_remembered(
+    library: str, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small arrays are copied as a whole, large ones in blocks; both without checks again."""
+    convert = pytest.importorskip("torch").from_numpy if library == "torch" else np.asarray
+    random = np.random.default_rng(4)
+    x, t, weights = random.random((3, 2, *shape))
+    weights = weights[..., :1]
+    both = lossary.value_and_grad(lossary.binary_cross_entropy, (0, 1))
+
+    def run(number: int, lay: Callable[[np.ndarray], np.ndarray]) -> Any:
+        given = [convert(lay(a[number])) for a in (x, t, weights)]
+        return both(*given[:2], weights=given[2], reduction="mean")
+
+    run(0, _strided)
+    with monkeypatch.context() as patch:
+        patch.setattr("lossary.derivatives.prepare", lambda *_: pytest.fail("checked again"))
+        value, gradients = run(1, _strided)
+    again, expected = run(1, np.copy)
+    assert_close(value, again, rtol=1e-14)
+    for one, other in zip(gradients, expected, strict=True):
+        assert_same_bits(np.asarray(one), np.asarray(other))
+
+
+@pytest.mark.parametrize("classes", [5, 70])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_blocks_of_classes_are_put_in_their_places(axis: int, classes: int) -> None:
+    random = np.random.default_rng(5)
+    shape = [130, 90, 6]
+    shape[axis] = classes
+    logits = random.normal(size=shape)
+    labels = random.integers(0, classes, np.delete(shape, axis))
+    both = lossary.value_and_grad(lossary.cross_entropy)
+    value, gradient = both(np.moveaxis(logits, axis, -1).copy(), labels)
+    laid_value, laid_gradient = both(_strided(logits), labels, axis=axis)
+    assert_close(laid_value, value, rtol=1e-14)
+    assert_close(laid_gradient, np.moveaxis(gradient, -1, axis), rtol=1e-14, atol=1e-14)
+    with pytest.raises(ValueError, match=rf"got {classes} at \(1, 4\)"):
+        lossary.cross_entropy(_strided(logits), _with(labels, (1, 4), classes), axis=axis)
+    where = random.random(labels.shape) < 0.5
+    mean = lossary.cross_entropy(_strided(logits), labels, axis=axis, where=where, reduction="mean")
+    assert_close(mean, value[where].mean(), rtol=1e-13)
+
+
+def _with(x: np.ndarray, place: tuple[int, ...], value: float) -> np.ndarray:
+    x = x.copy()
+    x[place] = value
+    return x

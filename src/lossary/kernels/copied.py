@@ -1,14 +1,16 @@
 """Arrays that a kernel cannot read as they are: strided, repeated, of mixed orders.
 
-They are copied block by block into dense memory, so that nothing of the input's size is made.
+Small ones are copied into dense memory: 100 strided elements take 1 to 2 times as long as dense
+ones. Large ones are copied block by block, so that nothing of the input's size is made.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,86 +19,146 @@ from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Plan
 from lossary.kernels import threads
 from lossary.kernels.form import is_class_vector
-from lossary.kernels.memory import (
-    CHUNK,
-    PARALLEL_FROM,
-    Array,
-    Job,
-    Shape,
-    combined,
-    empty,
-)
+from lossary.kernels.memory import CHUNK, PARALLEL_FROM, Array, Job, Shape, combined, empty
 
 Block = tuple[Any, ...]
+View = Callable[[Array], Array]
 
 
-def run(plan: Plan, job: Job, run_dense: Callable[[Job], dict[str, Any]]) -> dict[str, Any]:
-    """Run a job over copies of its blocks, with the class axis last."""
-    results: dict[str, Any] = {o.name: empty(o, job, ()) for o in plan.stored}
-    classes = () if job.axis is None else (job.shape[job.axis],)
-    blocks = list(_blocks(job.unit_shape, max(1, CHUNK // max(math.prod(classes), 1))))
-    moved = {
-        str(leaf.value): _moved(leaf, job.arrays[str(leaf.value)], job) for leaf in plan.leaves
-    }
-    targets = {o.name: _class_last(results[o.name], o.expression.kind, job) for o in plan.stored}
-    partials = np.empty((len(blocks), len(plan.reduced)), np.float64)
-    starts = [0, *itertools.accumulate(_extent(block, job.unit_shape) for block in blocks)]
-    places = [output.role == "first" for output in plan.reduced]
+class Kernel:
+    """A kernel with everything resolved that depends on shapes and dtypes, ready to be called.
 
-    def task(first: int, last: int) -> None:
-        for number in range(first, last):
-            block = blocks[number]
-            found = run_dense(_part(plan, job, moved, block, classes))
-            for output in plan.stored:
-                target = targets[output.name]
-                target[block] = found[output.name].reshape(target[block].shape)
-            partials[number] = [found[output.name] for output in plan.reduced]
-            partials[number, places] += starts[number] * math.prod(classes)
+    ``leaves`` names the arrays that it takes, in order; ``stored`` and ``reduced`` the outputs that
+    it returns. ``one_chunk`` returns the totals, given what ``locate`` returns for each array; it
+    is None if there is more to do.
+    """
 
-    if math.prod(job.shape) < PARALLEL_FROM:
-        task(0, len(blocks))
-    else:
-        threads.run(task, len(blocks))
-    for number, output in enumerate(plan.reduced):
-        results[output.name] = combined(output, partials[:, number])
-    return results
+    locate: Callable[[Any], int] = id
+    one_chunk: Callable[[Iterable[int]], list[float]] | None = None
+
+    def __init__(self, plan: Plan) -> None:
+        self.leaves = [str(leaf.value) for leaf in plan.leaves]
+        self.stored = [output.name for output in plan.stored]
+        self.reduced = [output.name for output in plan.reduced]
+
+    def __call__(self, arrays: Sequence[Any]) -> tuple[list[Array], list[float]]:
+        """Run; return stored arrays and reduced numbers."""
+        raise NotImplementedError
 
 
-def _part(plan: Plan, job: Job, moved: dict[str, Array], block: Block, classes: Shape) -> Job:
-    """Return the job of one block: its arrays one-dimensional, or rows of classes."""
-    arrays = {}
-    for leaf in plan.leaves:
-        name, x = str(leaf.value), moved[str(leaf.value)]
-        if x.ndim and not is_class_vector(leaf):
-            element = job.axis is not None and leaf.kind is Kind.ELEMENT
-            x = _dense(x[block].reshape((-1, *classes) if element else (-1,)))
-        arrays[name] = x
-    size = _extent(block, job.unit_shape)
-    return replace(
-        job,
-        arrays=arrays,
-        axis=None if job.axis is None else 1,
-        shape=(size, *classes),
-        unit_shape=(size,),
-    )
+Bind = Callable[[Plan, Job], Kernel]
 
 
-def _dense(x: Array) -> Array:
-    """Return an array in C order, in the processor's order of bytes."""
-    return np.ascontiguousarray(x, x.dtype.newbyteorder("="))
+class CopyingKernel(Kernel):
+    """A kernel that runs on dense copies of arrays. ``bind`` binds one to dense arrays."""
+
+    def __init__(self, plan: Plan, job: Job, bind: Bind) -> None:
+        super().__init__(plan)
+        self._bound = bind(plan, dense_job(plan, job))
+        self._copies = [_copier(leaf, job) for leaf in plan.leaves]
+
+    def __call__(self, arrays: Sequence[Array]) -> tuple[list[Array], list[float]]:
+        """Run; return stored arrays and reduced numbers."""
+        return self._bound([copy(x) for copy, x in zip(self._copies, arrays, strict=True)])
 
 
-def _moved(leaf: Expression, x: Array, job: Job) -> Array:
-    """Return a leaf's array with its class axis last."""
-    if x.ndim == 0 or is_class_vector(leaf):
-        return _dense(x)
-    return _class_last(x, leaf.kind, job)
+class BlockKernel(Kernel):
+    """A kernel that runs on dense copies of blocks of arrays, with the class axis last."""
+
+    def __init__(self, plan: Plan, job: Job, bind: Bind) -> None:
+        super().__init__(plan)
+        classes: Shape = () if job.axis is None else (job.shape[job.axis],)
+        length = math.prod(classes)
+        self._blocks = list(_blocks(job.unit_shape, max(1, CHUNK // max(length, 1))))
+        sizes = [_extent(block, job.unit_shape) for block in self._blocks]
+        self._starts = [length * start for start in itertools.accumulate([0, *sizes])]
+        axis = None if job.axis is None else 1
+        kernels = {}
+        for size in set(sizes):
+            part = replace(job, axis=axis, shape=(size, *classes), unit_shape=(size,))
+            kernels[size] = CopyingKernel(plan, part, bind)
+        self._kernels = [kernels[size] for size in sizes]
+        self._parallel = math.prod(job.shape) >= PARALLEL_FROM
+        self._views = [_view(leaf, job) for leaf in plan.leaves]
+        # What is kept must not keep the arrays of the first call alive.
+        bare = replace(job, outputs=(), arrays={}, numbers={})
+        self._make = [partial(empty, output, bare, ()) for output in plan.stored]
+        self._moved = [_class_last(output.expression.kind, job) for output in plan.stored]
+        self._reduced = plan.reduced
+
+    def __call__(self, arrays: Sequence[Array]) -> tuple[list[Array], list[float]]:
+        """Run; return stored arrays and reduced numbers."""
+        made = [make() for make in self._make]
+        targets = [move(x) for move, x in zip(self._moved, made, strict=True)]
+        views = [view(x) if view else x for view, x in zip(self._views, arrays, strict=True)]
+        partials = np.empty((len(self._blocks), len(self._reduced)))
+        places = [output.role == "first" for output in self._reduced]
+
+        def task(first: int, last: int) -> None:
+            for number in range(first, last):
+                block = self._blocks[number]
+                pairs = zip(views, self._views, strict=True)
+                given = [x[block] if view else x for x, view in pairs]
+                stored, partials[number] = self._kernels[number](given)
+                for target, found in zip(targets, stored, strict=True):
+                    target[block] = found.reshape(target[block].shape)
+                partials[number, places] += self._starts[number]
+
+        if self._parallel:
+            threads.run(task, len(self._blocks))
+        else:
+            task(0, len(self._blocks))
+        return made, [combined(o, partials[:, i]) for i, o in enumerate(self._reduced)]
 
 
-def _class_last(x: Array, kind: Kind, job: Job) -> Array:
+def dense_job(plan: Plan, job: Job) -> Job:
+    """Return a job of the same lengths whose arrays are dense, and not filled in."""
+    arrays = {str(leaf.value): np.empty(*_form(leaf, job)) for leaf in plan.leaves}
+    return replace(job, arrays=arrays)
+
+
+def _form(leaf: Expression, job: Job) -> tuple[Shape, np.dtype[Any]]:
+    """Return the shape and the dtype in which a kernel reads a leaf's array."""
+    x = job.arrays[str(leaf.value)]
+    shape = x.shape if _is_shared(leaf, job) else job.shape_of(leaf.kind)
+    return shape, x.dtype.newbyteorder("=")
+
+
+def _is_shared(leaf: Expression, job: Job) -> bool:
+    """Tell whether all blocks use the whole of a leaf's array."""
+    return job.arrays[str(leaf.value)].ndim == 0 or is_class_vector(leaf)
+
+
+def _copier(leaf: Expression, job: Job) -> View:
+    """Return what makes a leaf's array dense, and repeats it along axes of length 1."""
+    shape, dtype = _form(leaf, job)
+    size = math.prod(shape)
+
+    def copy(x: Array) -> Array:
+        if x.size == size:
+            return np.ascontiguousarray(x, dtype)
+        full = np.empty(shape, dtype)
+        full[...] = x
+        return full
+
+    return copy
+
+
+def _view(leaf: Expression, job: Job) -> View | None:
+    """Return what makes a leaf's array full, its class axis last; None if blocks share it."""
+    if _is_shared(leaf, job):
+        return None
+    shape, move = job.shape_of(leaf.kind), _class_last(leaf.kind, job)
+    return lambda x: move(x if x.shape == shape else np.broadcast_to(x, shape))
+
+
+def _class_last(kind: Kind, job: Job) -> View:
+    """Return what moves the class axis of arrays of a kind to the end."""
     if job.axis is None or kind is not Kind.ELEMENT:
-        return x
-    return np.moveaxis(x, job.axis, -1)
+        return lambda x: x
+    axes = range(len(job.shape))
+    order = (*(axis for axis in axes if axis != job.axis), job.axis)
+    return lambda x: x.transpose(order)
 
 
 def _blocks(shape: Shape, limit: int) -> Iterator[Block]:

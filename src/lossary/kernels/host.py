@@ -13,9 +13,11 @@ import numpy as np
 from lossary.formula.expression import Expression
 from lossary.formula.plan import Output, Plan, make_plan
 from lossary.kernels import compile as compiler
-from lossary.kernels import copied, threads
+from lossary.kernels import threads
+from lossary.kernels.copied import BlockKernel, CopyingKernel, Kernel, dense_job
 from lossary.kernels.form import HEAD, STARTS, Form
 from lossary.kernels.memory import (
+    CHUNK,
     PARALLEL_FROM,
     Array,
     Geometry,
@@ -70,10 +72,7 @@ def run(job: Job) -> dict[str, Any]:
     plan = plan_of(job.outputs)
     if math.prod(job.shape) == 0 and (job.axis is None or math.prod(job.unit_shape) == 0):
         return _empty(plan, job)
-    geometry = geometry_of(plan, job)
-    if geometry is None:
-        return copied.run(plan, job, run)
-    bound = BoundKernel(plan, job, geometry)
+    bound = bind(plan, job)
     stored, reduced = bound([job.arrays[n] for n in bound.leaves])
     names = (*bound.stored, *bound.reduced)
     return dict(zip(names, (*stored, *reduced), strict=True))
@@ -84,9 +83,14 @@ def _empty(plan: Plan, job: Job) -> dict[str, Any]:
     return results | {o.name: np.float64(STARTS[o.role]) for o in plan.reduced}
 
 
-def geometry(plan: Plan, job: Job) -> Geometry | None:
-    """Return how a kernel reads a job's arrays as they are; None if it cannot, or has none to."""
-    return geometry_of(plan, job) if math.prod(job.shape) else None
+def bind(plan: Plan, job: Job, locate: Locate | None = None) -> Kernel:
+    """Return the kernel of a job, which takes arrays of the same dtypes, shapes and layouts."""
+    geometry = geometry_of(plan, job)
+    if geometry is not None:
+        return BoundKernel(plan, job, geometry, locate)
+    if math.prod(job.shape) <= CHUNK and geometry_of(plan, dense_job(plan, job)) is not None:
+        return CopyingKernel(plan, job, bind)
+    return BlockKernel(plan, job, bind)
 
 
 def form_of(plan: Plan, job: Job, boxed: bool = False) -> Form:
@@ -101,19 +105,16 @@ def form_of(plan: Plan, job: Job, boxed: bool = False) -> Form:
     )
 
 
-class BoundKernel:
-    """A kernel with everything resolved that depends on shapes and dtypes, ready to be called.
+class BoundKernel(Kernel):
+    """A kernel that reads arrays as they are.
 
-    ``leaves`` names the arrays that it takes, in order; ``stored`` and ``reduced`` the outputs that
-    it returns. ``locate`` returns the address of an array's memory; without it arrays are NumPy's.
+    ``locate`` returns the address of an array's memory; without it arrays are NumPy's.
     """
 
     def __init__(
         self, plan: Plan, job: Job, geometry: Geometry, locate: Locate | None = None
     ) -> None:
-        self.leaves = [str(leaf.value) for leaf in plan.leaves]
-        self.stored = [output.name for output in plan.stored]
-        self.reduced = [output.name for output in plan.reduced]
+        super().__init__(plan)
         boxed = locate is None and address is _by_struct
         self._function = kernel_of(plan, geometry.layout, form_of(plan, job, boxed))
         self.locate = id if boxed else locate or address
