@@ -90,7 +90,7 @@ REAL = Domain("real", "a real number")
 PLUS_MINUS_ONE = Domain(
     "plus_minus_one",
     "-1 or +1",
-    lambda t: (t == 1) | (t == -1),
+    lambda t: abs(t) == 1,
     "For 0/1 labels pass 2 * targets - 1",
     two_classes=(-1.0, 1.0),
     typical=(-1.0, 1.0),

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from lossary.formula.expression import Expression
-from lossary.formula.plan import Output, Plan
+from lossary.formula.plan import Plan
 from lossary.kernels.form import Form
 from lossary.kernels.frame import Frame, Site
+from lossary.kernels.functions import smaller
 from lossary.kernels.lanes import LANES, Lanes
 
 
@@ -25,55 +26,49 @@ class FlatKernel(Frame):
         self.read = [leaf for leaf in plan.leaves if not self.is_scalar(leaf)]
 
     def chunk(self, start: Lanes, stop: Lanes, totals: list[Lanes]) -> list[Lanes]:
-        """Write the loop over a chunk."""
+        """Write the loop over a chunk: once over whole vectors, then over what is left."""
         code = self.code
-        pads = {str(leaf.value): code.stack(self.leaf_type(leaf), LANES) for leaf in self.read}
-        for output in self.plan.stored:
-            pads[output.name] = code.stack(self.stored_type(output), LANES)
+        rest = (stop - start) % LANES
+        whole = stop - rest
+        types = {str(leaf.value): self.leaf_type(leaf) for leaf in self.read}
+        types |= {f"-> {output.name}": self.stored_type(output) for output in self.plan.stored}
+        arrays = {name: x for name, x in self.arrays.items() if name in types}
+        arrays |= {f"-> {name}": x for name, x in self.outputs.items()}
+        pads = {name: code.stack(type_, LANES) for name, type_ in types.items()}
 
-        def body(place: Lanes, totals: list[Lanes]) -> list[Lanes]:
-            rest = stop - place
-            short = rest < LANES
-            addresses: dict[str, Lanes] = {}
-            for leaf in self.read:
-                name, type_ = str(leaf.value), self.leaf_type(leaf)
-                addresses[name] = code.at(self.arrays[name], place, type_)
+        def part(number: Lanes, totals: list[Lanes]) -> list[Lanes]:
+            short = number > 0
+            first = short.select(whole, start)
+            places = {name: code.at(arrays[name], first, types[name]) for name in types}
+            bases = {name: short.select(pads[name], x) for name, x in places.items()}
 
-            def fill() -> None:
-                for leaf in self.read:
-                    name = str(leaf.value)
-                    self._copy(addresses[name], pads[name], rest, self.leaf_type(leaf))
+            def copy(outputs: bool) -> None:
+                for name, type_ in types.items():
+                    if name.startswith("-> ") is outputs:
+                        ends = (pads[name], places[name])
+                        self._copy(*(ends if outputs else ends[::-1]), rest, type_)
 
-            code.branch(short, fill)
-            site = _FlatSite(
-                self, {name: short.select(pads[name], x) for name, x in addresses.items()}
-            )
-            values = {o.name: site.register(o.expression) for o in self.plan.outputs}
-            self._start = place
-            kept = [(output, self._target(output, place)) for output in self.plan.stored]
-            for output, target in kept:
-                stored = self.delivered(output, values[output.name])
-                code.store(stored, short.select(pads[output.name], target))
+            def body(place: Lanes, totals: list[Lanes]) -> list[Lanes]:
+                self._start = first + place
+                addresses = {name: code.at(x, place, types[name]) for name, x in bases.items()}
+                site = _FlatSite(self, addresses)
+                values = {o.name: site.register(o.expression) for o in self.plan.outputs}
+                for output in self.plan.stored:
+                    given = self.delivered(output, values[output.name])
+                    code.store(given, addresses[f"-> {output.name}"])
+                return self.add(totals, values, None)
 
-            def empty() -> None:
-                for output, target in kept:
-                    self._copy(pads[output.name], target, rest, self.stored_type(output))
+            code.branch(short, lambda: copy(outputs=False))
+            count = short.select(rest, whole - start)
+            found = code.loop(count, LANES, self.start(), body)
+            code.branch(short, lambda: copy(outputs=True))
+            return self.merged(totals, found, code.iota() < smaller(count, LANES))
 
-            if kept:
-                code.branch(short, empty)
-            if not totals:
-                return []
-            part = code.iota("i32") < rest.to("i32")
-            return self.add(totals, values, part)
-
-        return code.loop(stop, LANES, totals, body, start=start)
+        return code.loop(smaller(rest, 1) + 1, 1, totals, part)
 
     def place(self) -> Lanes:
         """Return the places of sixteen elements."""
         return self._start.to("f64").splat() + self.code.iota("f64")
-
-    def _target(self, output: Output, place: Lanes) -> Lanes:
-        return self.code.at(self.outputs[output.name], place, self.stored_type(output))
 
     def _copy(self, source: Lanes, target: Lanes, count: Lanes, type_: str) -> None:
         """Copy a few neighbouring elements."""

@@ -87,11 +87,7 @@ class Frame:
         def chunk(number: Lanes, _: list[Lanes]) -> list[Lanes]:
             start = number * step
             stop = smaller(start + step, size)
-            totals = [
-                code.constant(STARTS[output.role], TOTALS[output.role].type)
-                for output in self.plan.reduced
-            ]
-            self._leave(number, self.chunk(start, stop, totals))
+            self._leave(number, self.chunk(start, stop, self.start()))
             return []
 
         code.loop(last, 1, [], chunk, start=first)
@@ -131,21 +127,31 @@ class Frame:
             folded = total.folded(partial(combine, self.rows))
             code.store(folded.to("f64"), code.at(self._partials, chunk * count + number, "f64"))
 
+    def start(self) -> list[Lanes]:
+        """Return the totals of nothing."""
+        roles = [output.role for output in self.plan.reduced]
+        return [self.code.constant(STARTS[role], TOTALS[role].type) for role in roles]
+
     def add(
         self, totals: Sequence[Lanes], values: Mapping[str, Lanes], part: Lanes | None
     ) -> list[Lanes]:
         """Bring values, of the lanes that a mask names, into the totals."""
-        found = []
-        for output, total in zip(self.plan.reduced, totals, strict=True):
+        given = []
+        for output in self.plan.reduced:
             value = values[output.name]
-            kind = TOTALS[output.role]
             if output.role == "first":
                 value = self.place() + value.to("f64")
-            if output.role == "count":
-                value = value & part if part is not None else value
-            elif part is not None:
-                value = part.select(value, STARTS[output.role])
-            found.append(kind.combine(self.rows, total, value.to(kind.type)))
+            given.append(value.to(TOTALS[output.role].type))
+        return self.merged(totals, given, part)
+
+    def merged(
+        self, totals: Sequence[Lanes], others: Sequence[Lanes], part: Lanes | None
+    ) -> list[Lanes]:
+        """Combine totals with others, of the lanes that a mask names."""
+        found = []
+        for output, total, other in zip(self.plan.reduced, totals, others, strict=True):
+            value = other if part is None else part.select(other, STARTS[output.role])
+            found.append(TOTALS[output.role].combine(self.rows, total, value))
         return found
 
     def place(self) -> Lanes:
