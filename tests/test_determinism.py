@@ -59,7 +59,7 @@ def test_chunks_write_what_no_other_writes_and_read_only_that(layout: str, dtype
     for case in cases(layout, dtype):
         kernel = recorded(calls(case, layout, dtype, copies=2)["all derivatives"])
         step = LANES if layout == "flat" else 1
-        kernel = replace(kernel, geometry=replace(kernel.geometry, step=step))
+        kernel = replace(kernel, geometry=kernel.geometry._replace(step=step))
         leaves, chunks = len(kernel.plan.leaves), kernel.geometry.chunks
         assert chunks > 2
         expected = kernel.run()[leaves:]

@@ -7,8 +7,8 @@ a kernel can compute all of them in one pass.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from lossary.definition.definition import Definition
 from lossary.domains import CLASS_LABELS, Domain
@@ -35,8 +35,7 @@ from lossary.formula.gradient import diagonal, gradient
 from lossary.formula.rewrite import expand
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(NamedTuple):
     """What the structure of a call's expression depends on."""
 
     structure: tuple[tuple[str, object], ...] = ()

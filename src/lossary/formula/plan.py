@@ -12,9 +12,8 @@ that one reload it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from lossary.formula.elements import depends_on_label, walk_elements
 from lossary.formula.expression import LEAVES, Expression, Kind, walk
@@ -25,8 +24,7 @@ Role = Literal["store", "sum", "count", "minimum", "maximum", "first"]
 REDUCTIONS = ("sum", "max")
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """One result of a kernel: an expression stored per element, or reduced over all of them.
 
     Attributes
@@ -46,8 +44,7 @@ class Output:
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
-class Spill:
+class Spill(NamedTuple):
     """An element that is kept in the memory of an output.
 
     Pass ``first`` computes and spills it; later passes up to ``last`` reload it. Pass ``last``
@@ -60,8 +57,7 @@ class Spill:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     """One pass over the classes of a row, with the reductions and element outputs of its stage."""
 
     reductions: tuple[Expression, ...]
@@ -74,7 +70,6 @@ class Pass:
         return reduced + tuple(output.expression for output in self.outputs)
 
 
-@dataclass(frozen=True)
 class Plan:
     """What a kernel computes, in which passes.
 
@@ -88,21 +83,30 @@ class Plan:
         The names of the parameters that are passed.
     nodes : tuple of Expression
         All nodes, in the order of their computation.
-    stages : dict of int to int
-        The stage of each node by its id.
-    passes : tuple of Pass
-        The passes over a row.
-    spills : tuple of Spill
-        The elements that are computed once and kept.
     """
 
-    outputs: tuple[Output, ...]
-    leaves: tuple[Expression, ...]
-    parameters: tuple[str, ...]
-    nodes: tuple[Expression, ...]
-    stages: dict[int, int]
-    passes: tuple[Pass, ...]
-    spills: tuple[Spill, ...]
+    def __init__(self, outputs: tuple[Output, ...]) -> None:
+        self.outputs = outputs
+        self.nodes = tuple(walk(*(output.expression for output in outputs)))
+        self.leaves = tuple(item for item in self.nodes if item.operation in LEAVES)
+        parameters = (item for item in self.nodes if item.operation == "parameter")
+        self.parameters = tuple(str(item.value) for item in parameters)
+
+    # What follows is known when a kernel has to be written, and not where it is in the cache.
+    @cached_property
+    def stages(self) -> dict[int, int]:
+        """The stage of each node by its id."""
+        return _stages(self.nodes)
+
+    @cached_property
+    def passes(self) -> tuple[Pass, ...]:
+        """The passes over a row."""
+        return _passes(self)
+
+    @cached_property
+    def spills(self) -> tuple[Spill, ...]:
+        """The elements that are computed once and kept."""
+        return _spills(self.passes)
 
     @cached_property
     def text(self) -> str:
@@ -142,31 +146,23 @@ class Plan:
 def make_plan(outputs: tuple[Output, ...]) -> Plan:
     """Return the plan of a kernel that computes these outputs."""
     lowered = lower(*(output.expression for output in outputs))
-    outputs = tuple(
-        Output(output.name, expression, output.role)
-        for output, expression in zip(outputs, lowered, strict=True)
-    )
-    nodes = tuple(walk(*lowered))
-    stages = _stages(nodes)
-    elements = [output for output in outputs if output.expression.kind is Kind.ELEMENT]
-    reductions = [item for item in nodes if item.operation in REDUCTIONS]
+    pairs = zip(outputs, lowered, strict=True)
+    return Plan(tuple(Output(o.name, expression, o.role) for o, expression in pairs))
+
+
+def _passes(plan: Plan) -> tuple[Pass, ...]:
+    """Cut a plan into passes."""
+    stages = plan.stages
+    elements = [output for output in plan.outputs if output.expression.kind is Kind.ELEMENT]
+    reductions = [item for item in plan.nodes if item.operation in REDUCTIONS]
     counts = [stages[id(item)] for item in reductions]
     counts += [stages[id(output.expression)] + 1 for output in elements]
-    passes = tuple(
+    return tuple(
         Pass(
             tuple(item for item in reductions if stages[id(item)] == number + 1),
             tuple(o for o in elements if stages[id(o.expression)] == number),
         )
         for number in range(max(counts, default=0))
-    )
-    return Plan(
-        outputs=outputs,
-        leaves=tuple(item for item in nodes if item.operation in LEAVES),
-        parameters=tuple(str(item.value) for item in nodes if item.operation == "parameter"),
-        nodes=nodes,
-        stages=stages,
-        passes=passes,
-        spills=_spills(passes),
     )
 
 

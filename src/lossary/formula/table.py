@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from lossary.formula.expression import Expression
@@ -31,8 +30,7 @@ BINDING = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class OperandSpec:
+class OperandSpec(NamedTuple):
     """What an operand of a primitive may be; tests draw operands from it.
 
     Attributes
@@ -55,8 +53,7 @@ LABEL = OperandSpec(kind="label")
 CONDITION = OperandSpec(kind="condition")
 
 
-@dataclass(frozen=True, slots=True)
-class Primitive:
+class Primitive(NamedTuple):
     """One operation, with everything that the package knows of it.
 
     Attributes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # fmt: off
 # log(2) in two parts, the first so short that its products with exponents are exact.
@@ -119,8 +119,7 @@ POWER_F64 = (
 # fmt: on
 
 
-@dataclass(frozen=True)
-class Precision:
+class Precision(NamedTuple):
     """A floating-point format and the constants that the functions need in it.
 
     Below ``least`` an exponential rounds to 0, above ``most`` it is infinite.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -75,13 +74,13 @@ class BlockKernel(Kernel):
         axis = None if job.axis is None else 1
         kernels = {}
         for size in set(sizes):
-            part = replace(job, axis=axis, shape=(size, *classes), unit_shape=(size,))
+            part = job._replace(axis=axis, shape=(size, *classes), unit_shape=(size,))
             kernels[size] = CopyingKernel(plan, part, bind)
         self._kernels = [kernels[size] for size in sizes]
         self._parallel = math.prod(job.shape) >= PARALLEL_FROM
         self._views = [_view(leaf, job) for leaf in plan.leaves]
         # What is kept must not keep the arrays of the first call alive.
-        bare = replace(job, outputs=(), arrays={}, numbers={})
+        bare = job._replace(outputs=(), arrays={}, numbers={})
         self._make = [partial(empty, output, bare, ()) for output in plan.stored]
         self._moved = [_class_last(output.expression.kind, job) for output in plan.stored]
         self._reduced = plan.reduced
@@ -114,7 +113,7 @@ class BlockKernel(Kernel):
 def dense_job(plan: Plan, job: Job) -> Job:
     """Return a job of the same lengths whose arrays are dense, and not filled in."""
     arrays = {str(leaf.value): np.empty(*_form(leaf, job)) for leaf in plan.leaves}
-    return replace(job, arrays=arrays)
+    return job._replace(arrays=arrays)
 
 
 def _form(leaf: Expression, job: Job) -> tuple[Shape, np.dtype[Any]]:

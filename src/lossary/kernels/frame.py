@@ -9,9 +9,8 @@ partial results, where each chunk leaves its totals (float64) side by side.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from lossary.formula.elements import label_compared
 from lossary.formula.expression import LEAVES, Expression, Kind
@@ -33,8 +32,7 @@ TYPES = {
 }
 
 
-@dataclass(slots=True)
-class Total:
+class Total(NamedTuple):
     """A running total of a chunk: how values and lanes enter it, and its type."""
 
     combine: Callable[[Registers, Lanes, Lanes], Lanes]

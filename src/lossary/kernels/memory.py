@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,8 +35,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """What to run: outputs over named arrays in host memory.
 
     ``dtypes`` names the dtypes of stored outputs; arrays named in ``bits`` hold the bits of
@@ -65,8 +63,7 @@ class Job:
         return self.shape if self.axis is None or kind is Kind.ELEMENT else self.unit_shape
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(NamedTuple):
     """Which layout a kernel has, its sizes, and the order of axes that arrays are dense in."""
 
     layout: str

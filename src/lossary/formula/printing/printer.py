@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lossary.formula.expression import SYMBOLS, Expression, number
 from lossary.formula.printing.forms import PrintKind, form_of
@@ -47,8 +47,7 @@ def to_latex(expression: Expression, names: Mapping[str, str] | None = None) -> 
     return _Printer("latex", names or {}).printed(expression).text
 
 
-@dataclass(frozen=True, slots=True)
-class _Printed:
+class _Printed(NamedTuple):
     """A printed form. It gets parentheses where a template asks for one that binds tighter."""
 
     text: str
