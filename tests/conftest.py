@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 
+import mlx_compiler
 import pytest
 from hypothesis import settings
 
@@ -17,6 +18,15 @@ settings.load_profile("ci" if os.environ.get("CI") else "lossary")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The processes share the processors; set before a library that reads it is imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The interpreters that tests start share what they compile of the package, 0.1 s for each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Prepare a run of several processes, which is a run of many tests."""
+    if config.getoption("dist", "no") != "no":
+        config.add_cleanup(mlx_compiler.precompile())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,48 @@
+"""MLX's compiler on Linux: the header of all kernels is compiled once per run.
+
+MLX compiles each kernel for processors with a call of g++, and four fifths of that are one header:
+1.25 s of processor time for a kernel, 0.22 s with the header precompiled. The suite needs some 400
+kernels; their machine code is the same, byte for byte.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+_HEADER = "mlx/backend/cpu/compiled_preamble.h"
+# MLX's own options but for warnings: g++ ignores a header that was precompiled with others.
+_OPTIONS = ("-std=c++17", "-O3", "-fPIC", "-w", "-x", "c++-header")
+
+
+def precompile() -> Callable[[], None]:
+    """Start precompiling the header; return what removes it."""
+    found = importlib.util.find_spec("mlx")
+    if found is None or sys.platform != "linux" or shutil.which("g++") is None:
+        return lambda: None
+    include = Path(next(iter(found.submodule_search_locations or ())), "include")
+    # The folder of the kernels' sources: g++ looks there before it looks at MLX's headers.
+    folder = Path(tempfile.gettempdir(), "mlx", importlib.metadata.version("mlx"), "cpu")
+    made = folder / f"{_HEADER}.gch"
+    if made.exists() or not (include / _HEADER).exists():
+        return lambda: None
+    made.parent.mkdir(parents=True, exist_ok=True)
+    part = made.with_suffix(".part")  # g++ would read a file that is half written
+    command = ["g++", *_OPTIONS, f"-I{include}", include / _HEADER, "-o", part]
+    process = subprocess.Popen(["sh", "-c", '"$@" && mv "$0.part" "$0.gch"', made.with_suffix(""),
+                                *command], stderr=subprocess.DEVNULL)  # fmt: skip
+
+    def remove() -> None:
+        process.wait()
+        for path in (part, made):
+            path.unlink(missing_ok=True)
+        for parent in made.parents[: _HEADER.count("/")]:
+            parent.rmdir()
+
+    return remove
