@@ -131,7 +131,7 @@ FUNCTIONS: set[str] = set()
 def primitive(
     name: str, operands: tuple[OperandSpec, ...], compute: Callable[..., Any], **rest: Any
 ) -> Primitive:
-    """Return a primitive that is printed as a function of its name unless told otherwise."""
+    """Return a primitive; without templates it is printed as a function of its name."""
     arguments = ", ".join(f"{{{index}}}" for index in range(len(operands)))
     title = name.replace("_", " ")
     defaults = {
