@@ -17,7 +17,8 @@ from sphinx.util.docutils import SphinxDirective
 
 import lossary
 from lossary import Loss
-from lossary.plotting import Array, Curve, axes_meaning, curves, split_at_jumps
+from lossary.arrays import Array
+from lossary.plotting import Curve, axis_label, colour_indices, curves, split_at_jumps
 
 _WIDTH, _HEIGHT = 420.0, 250.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42.0, 8.0, 10.0, 26.0
@@ -41,9 +42,9 @@ def drawings(names: Sequence[str], bounds: tuple[float, float] | None = None) ->
         "</figure>"
         for kind, series in (("loss", "value"), ("derivative", "slope"))
     )
-    meaning = html.escape(axes_meaning(found))
+    label = html.escape(axis_label(found))
     key = _key(found) if len(found) > 1 else ""
-    return f'<div class="loss-curves">{panels}<p>{key}<span>over the {meaning}</span></p></div>\n'
+    return f'<div class="loss-curves">{panels}<p>{key}<span>over the {label}</span></p></div>\n'
 
 
 def small_drawing(loss: Loss) -> str:
@@ -67,8 +68,8 @@ def small_drawing(loss: Loss) -> str:
 def _key(found: Sequence[Curve]) -> str:
     """Return what the lines stand for."""
     items = (
-        f'<span class="key {_style(item, place)}">{html.escape(item.title)}</span>'
-        for item, place in zip(found, _places(found), strict=True)
+        f'<span class="key {_style(item, colour)}">{html.escape(item.title)}</span>'
+        for item, colour in zip(found, colour_indices(found), strict=True)
     )
     return " ".join(items) + " "
 
@@ -88,12 +89,12 @@ class _Frame:
         self.y = low - margin * (low < 0), high + margin * (high > 0)
 
     def across(self, x: Array | float) -> Array | float:
-        """Return the horizontal places of values."""
+        """Return the horizontal positions of values."""
         low, high = self.x
         return self.left + (x - low) / (high - low) * (self.right - self.left)
 
     def down(self, y: Array | float) -> Array | float:
-        """Return the vertical places of values."""
+        """Return the vertical positions of values."""
         low, high = self.y
         return self.bottom - (y - low) / (high - low) * (self.bottom - self.top)
 
@@ -101,8 +102,8 @@ class _Frame:
 def _panel(found: Sequence[Curve], series: str, title: str) -> str:
     frame = _Frame(found, series, (_LEFT, _TOP, _WIDTH - _RIGHT, _HEIGHT - _BOTTOM))
     parts = [*_grid(frame)]
-    places = _places(found)
-    parts += [_line(item, series, frame, place) for item, place in zip(found, places, strict=True)]
+    colours = colour_indices(found)
+    parts += [_line(item, series, frame, index) for item, index in zip(found, colours, strict=True)]
     return (
         f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" '
         f'aria-label="{html.escape(title)}">{"".join(parts)}</svg>'
@@ -135,24 +136,19 @@ def ticks(low: float, high: float) -> list[float]:
     return [round(step * count, 12) for count in range(first, last + 1)]
 
 
-def _places(found: Sequence[Curve]) -> list[int]:
-    """Return the colour of each curve; a counterpart has that of the curve before it."""
-    return [int(place) for place in np.cumsum([not item.dashed for item in found]) - 1]
+def _style(curve: Curve, colour: int) -> str:
+    return f"curve-{colour}" + " dashed" * curve.dashed
 
 
-def _style(curve: Curve, place: int) -> str:
-    return f"curve-{place}" + " dashed" * curve.dashed
-
-
-def _line(curve: Curve, series: str, frame: _Frame, place: int) -> str:
+def _line(curve: Curve, series: str, frame: _Frame, colour: int) -> str:
     x, y, alone = split_at_jumps(curve.x, getattr(curve, series))
     across, down = np.asarray(frame.across(x)), np.asarray(frame.down(y))
     gaps = np.flatnonzero(~np.isfinite(down))
     pieces = np.split(np.stack([across, down], axis=1), gaps)
     drawn = "".join(map(_path, pieces))
-    line = f'<path class="{_style(curve, place)}" d="{drawn}"/>'
+    line = f'<path class="{_style(curve, colour)}" d="{drawn}"/>'
     points = zip(across[alone], down[alone], strict=True)
-    dots = (f'<circle class="curve-{place}" cx="{a:.1f}" cy="{b:.1f}" r="3"/>' for a, b in points)
+    dots = (f'<circle class="curve-{colour}" cx="{a:.1f}" cy="{b:.1f}" r="3"/>' for a, b in points)
     return line + "".join(dots)
 
 

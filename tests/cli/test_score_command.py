@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import warnings
 
 import pyarrow as pa
 import pyarrow.csv
@@ -426,6 +427,41 @@ def test_a_loss_of_your_own(run, predictions, tmp_path):
         registry.REGISTRY.pop("scaled_hinge_of_a_test", None)
     sums = [float(record["sum"]) for record in table(outcome.out)]
     assert sums == pytest.approx([3 * 13.25, 2 * 13.25])
+
+
+def test_a_file_of_losses_is_read_again_by_the_next_command(run, predictions, tmp_path):
+    file = tmp_path / "mine.py"
+    options = ("--inputs", "margin", "--targets", "label", "--loss", f"{file}:factor_of_a_test")
+    sums = []
+    try:
+        for factor in (1, 20):
+            file.write_text(
+                "from lossary import loss\n"
+                "@loss\n"
+                "def factor_of_a_test(inputs, targets):\n"
+                f"    return {factor} * abs(inputs - targets)\n"
+            )
+            sums.append(float(table(run("score", predictions(), *options).out)[0]["sum"]))
+    finally:
+        from lossary import registry
+
+        registry.REGISTRY.pop("factor_of_a_test", None)
+    assert sums == [5.5, 110.0]
+
+
+def test_warnings_of_the_run_are_notes(run, predictions, monkeypatch):
+    from lossary.scoring.scorer import Scorer
+
+    original = Scorer.finish
+
+    def finish(self):
+        warnings.warn("the cache of kernels cannot be used", RuntimeWarning, stacklevel=1)
+        return original(self)
+
+    monkeypatch.setattr(Scorer, "finish", finish)
+    outcome = run("score", predictions(), *HINGE)
+    assert (outcome.status, outcome.err) == (0, "warning: the cache of kernels cannot be used\n")
+    assert run("score", predictions(), *HINGE, "--quiet").err == ""
 
 
 @pytest.mark.parametrize(

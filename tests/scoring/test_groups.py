@@ -9,7 +9,7 @@ import pytest
 
 from lossary.scoring import DataError
 from lossary.scoring.columns import Batch
-from lossary.scoring.grouped import GroupedTotals, Losses
+from lossary.scoring.grouped_totals import GroupedTotals, RowLosses
 from lossary.scoring.groups import Groups
 
 
@@ -27,7 +27,7 @@ def keys_of_rows(groups, codes):
 
 def grouped(groups, *columns):
     """Return every row's group by its values; each column is a list of arrays."""
-    codes = groups.of(columns, sum(map(len, columns[0])))
+    codes = groups.encode(columns, sum(map(len, columns[0])))
     return keys_of_rows(groups, codes)
 
 
@@ -46,8 +46,8 @@ def test_values_of_any_type_and_their_lack():
 
 def test_numbers_of_groups_go_on_over_batches():
     groups = Groups(2)
-    first = groups.of([[pa.array(["p", "q"])], [pa.array([1, 1])]], 2)
-    second = groups.of([[pa.array(["r"]), pa.array(["p", "p"])], [pa.array([1, 1, 2])]], 3)
+    first = groups.encode([[pa.array(["p", "q"])], [pa.array([1, 1])]], 2)
+    second = groups.encode([[pa.array(["r"]), pa.array(["p", "p"])], [pa.array([1, 1, 2])]], 3)
     assert keys_of_rows(groups, first) == [("p", 1), ("q", 1)]
     assert keys_of_rows(groups, second) == [("r", 1), ("p", 1), ("p", 2)]
     assert first[0] == second[1]
@@ -56,14 +56,14 @@ def test_numbers_of_groups_go_on_over_batches():
 def test_values_that_no_row_has_are_no_groups():
     column = pa.DictionaryArray.from_arrays(pa.array([1, 1]), pa.array(["unused", "used"]))
     groups = Groups(1)
-    assert grouped(groups, [batch(a=column).grouping("a")]) == [("used",)] * 2
+    assert grouped(groups, [batch(a=column).group_column("a")]) == [("used",)] * 2
     assert len(groups) == 1
 
 
 def test_nan_and_zero_are_one_group_each():
     groups = Groups(1)
     for kind in (pa.float64(), pa.float32()):
-        groups.of([[pa.array([math.nan, 1.0, 0.0, -0.0, -math.nan], kind)]], 5)
+        groups.encode([[pa.array([math.nan, 1.0, 0.0, -0.0, -math.nan], kind)]], 5)
     assert [key[0] for key in groups.ordered()[0][:2]] == [0.0, 1.0]
     assert len(groups) == 3
 
@@ -71,8 +71,8 @@ def test_nan_and_zero_are_one_group_each():
 def test_equal_numbers_of_several_types_are_one_group():
     groups = Groups(1)
     for kind in (pa.int64(), pa.int8(), pa.float64()):
-        groups.of([[pa.array([2, 1], kind)]], 2)
-    groups.of([[pa.array(["1"])]], 1)
+        groups.encode([[pa.array([2, 1], kind)]], 2)
+    groups.encode([[pa.array(["1"])]], 1)
     assert groups.ordered()[0] == [(1,), ("1",), (2,)]
 
 
@@ -99,40 +99,40 @@ def test_groups_are_in_order(values):
     for several in (False, True):
         groups = Groups(2 if several else 1)
         second = [pa.array(range(len(values)))[::-1]]
-        groups.of([[pa.array(values)], second][: 1 + several], len(values))
+        groups.encode([[pa.array(values)], second][: 1 + several], len(values))
         found = [key[0] for key in groups.ordered()[0]]
         assert list(map(repr, found)) == list(map(repr, sorted(values, key=order)))
 
 
 def test_times_in_nanoseconds():
     groups = Groups(1)
-    groups.of([[pa.array([1, 1_000], pa.timestamp("ns"))]], 2)
+    groups.encode([[pa.array([1, 1_000], pa.timestamp("ns"))]], 2)
     assert len(groups) == 2
     assert all(str(key[0]).startswith("1970-01-01 00:00:00") for key in groups.ordered()[0])
 
 
 def test_text_stays_as_it_is_written():
     groups = Groups(1)
-    groups.of([[pa.array(["1", "01", "1.0", "x", "NA", "1e0"])]], 6)
+    groups.encode([[pa.array(["1", "01", "1.0", "x", "NA", "1e0"])]], 6)
     assert groups.ordered()[0] == [("01",), ("1",), ("1.0",), ("1e0",), ("NA",), ("x",)]
 
 
 def test_without_columns_there_is_one_group():
     groups = Groups(0)
-    assert groups.of([], 2).tolist() == [0, 0]
+    assert groups.encode([], 2).tolist() == [0, 0]
     assert groups.ordered()[0] == [()]
 
 
 def test_columns_of_lists_do_not_group():
     with pytest.raises(DataError, match="column 'a' must hold numbers or text"):
-        batch(a=[[1], [2]]).grouping("a")
+        batch(a=[[1], [2]]).group_column("a")
 
 
 @pytest.mark.parametrize("rows", [1, 7, 1000, 1 << 17])
 @pytest.mark.parametrize("kinds", [["int64"], ["string"], ["int64", "string"]])
 def test_totals_by_group_are_those_of_the_rows(monkeypatch, rows, kinds):
     """However many rows wait before they are added, and where the type of the column changes."""
-    monkeypatch.setattr("lossary.scoring.grouped._LEAST_ROWS", rows)
+    monkeypatch.setattr("lossary.scoring.grouped_totals._MIN_ROWS", rows)
     random = np.random.default_rng(1)
     a, b = random.integers(0, 40, 3000), random.integers(0, 3, 3000)
     losses, weights, part = random.random(3000), random.random(3000), random.random(3000) < 0.8
@@ -141,9 +141,9 @@ def test_totals_by_group_are_those_of_the_rows(monkeypatch, rows, kinds):
         some = slice(start, start + 250)
         kind = kinds[start // 500 % len(kinds)]
         columns = [pa.array(a[some]).cast(kind), pa.array(b[some])]
-        first = Losses(losses[some], part[some], weights[some])
-        totals.add(columns, [first, Losses(-losses[some], np.ones(250, bool))])
-    keys, (first, second) = totals.finished()
+        first = RowLosses(losses[some], part[some], weights[some])
+        totals.add(columns, [first, RowLosses(-losses[some], np.ones(250, bool))])
+    keys, (first, second) = totals.finish()
     assert [int(key[0]) for key in keys] == sorted(int(key[0]) for key in keys)
     for place, (x, y) in enumerate(keys):
         kind = "string" if isinstance(x, str) else "int64"
@@ -159,14 +159,14 @@ def test_totals_by_group_are_those_of_the_rows(monkeypatch, rows, kinds):
 
 
 def test_what_waits_grows_with_the_groups_alone(monkeypatch):
-    monkeypatch.setattr("lossary.scoring.grouped._LEAST_ROWS", 100)
+    monkeypatch.setattr("lossary.scoring.grouped_totals._MIN_ROWS", 100)
     totals = GroupedTotals(1, 1)
     waiting = []
     for _ in range(1000):
         column = pa.array(np.arange(50))
-        totals.add([column], [Losses(np.ones(50), np.ones(50, bool))])
+        totals.add([column], [RowLosses(np.ones(50), np.ones(50, bool))])
         waiting.append(totals._rows)
     assert max(waiting) < 4 * 50
-    keys, (found,) = totals.finished()
+    keys, (found,) = totals.finish()
     assert len(keys) == 50
     assert set(found.count) == {1000}

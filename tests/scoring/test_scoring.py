@@ -1,7 +1,12 @@
 """Scores of files equal what the losses give for the same numbers, in every format."""
 
+import copy
 import json
 import math
+import subprocess
+import sys
+import threading
+import warnings
 
 import numpy as np
 import pyarrow as pa
@@ -312,3 +317,37 @@ def test_class_weights(tmp_path, kind, weights, smoothing):
         )
         mean = figures(found, denominator=denominator)["mean"]
         assert mean == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_scoring_leaves_the_warnings_of_other_threads_alone(tmp_path):
+    """The losses are computed while another thread warns; Python's warnings are the process's."""
+
+    class Watched(lossary.Loss):
+        @property
+        def function(self):
+            thread = threading.Thread(target=warnings.warn, args=("of another thread",))
+            thread.start()
+            thread.join()
+            return lossary.hinge_loss
+
+    loss = copy.copy(lossary.get_loss("hinge_loss"))
+    watched = object.__new__(Watched)
+    watched.__dict__.update(vars(loss))
+    file = write(tmp_path / "data.csv", pa.table({"margin": [0.5, 2.0], "label": [0, 1]}))
+    with pytest.warns(UserWarning, match="of another thread"):
+        result = score(Job([file], [LossSpec("hinge_loss", watched)], "margin", "label"))
+    (note,) = result.notes
+    assert note.startswith("hinge_loss: targets must be -1 or +1, got 0 in row 1")
+    assert figures(result)["sum"] == 1.0
+
+
+def test_without_pyarrow():
+    code = (
+        "import sys; sys.modules['pyarrow'] = None; import lossary, lossary.scoring as scoring\n"
+        "spec = scoring.LossSpec('hinge_loss', lossary.get_loss('hinge_loss'))\n"
+        "try: scoring.score(scoring.Job(['a.csv'], [spec], 'margin', 'label'))\n"
+        "except lossary.LossaryImportError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    expected = "score: pyarrow must be installed, got none. Run: pip install pyarrow\n"
+    assert done.stdout == expected

@@ -41,7 +41,7 @@ def test_figures_of_a_group(group):
 @given(st.lists(st.integers(0, len(LOSSES)), max_size=20).map(sorted))
 def test_the_cuts_do_not_matter(cuts):
     totals = merged(cuts)
-    whole = totals.whole().record(0, "count")
+    whole = totals.combined().record(0, "count")
     assert whole["sum"] == pytest.approx(math.fsum(LOSSES), rel=1e-14)
     assert whole["count"] == len(LOSSES)
     assert whole["maximum"] == LOSSES.max()
@@ -81,7 +81,7 @@ def test_nan_and_infinity_reach_the_sum_and_are_counted():
     assert math.isnan(means[0])
     assert means[1:] == [math.inf, 1.0]
     assert [totals.record(group, "count")["nonfinite"] for group in range(3)] == [1, 1, 0]
-    assert math.isnan(totals.whole().record(0, "count")["mean"])
+    assert math.isnan(totals.combined().record(0, "count")["mean"])
 
 
 def test_all_weights_zero():

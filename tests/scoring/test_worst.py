@@ -15,7 +15,7 @@ def kept(losses, size, cuts=()):
     worst = Worst(size)
     for start, stop in zip([0, *cuts], [*cuts, len(losses)], strict=True):
         part = np.array(losses[start:stop], dtype=float)
-        worst.add(part, lambda places, start=start: [{"row": start + i} for i in places.tolist()])
+        worst.add(part, lambda indices, start=start: [{"row": start + i} for i in indices.tolist()])
     return [record["row"] for record in worst.records()]
 
 
@@ -39,9 +39,9 @@ def test_any_size(size):
 def test_rows_are_described_only_if_they_may_be_kept():
     described = []
 
-    def describe(places):
-        described.extend(places.tolist())
-        return [{"row": place} for place in places.tolist()]
+    def describe(indices):
+        described.extend(indices.tolist())
+        return [{"row": index} for index in indices.tolist()]
 
     worst = Worst(2)
     worst.add(np.array([5.0, 9.0, 7.0]), describe)

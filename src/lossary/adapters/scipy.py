@@ -89,7 +89,7 @@ def linear_problem(
     >>> float(value), gradient
     (10.3, array([ 0. , -0.2]))
     """
-    sparse = require(_FUNCTION, "scipy.sparse", "scipy")
+    sparse = require(_FUNCTION, "scipy.sparse")
     record = get_loss(loss)
     check_pair(_FUNCTION, record)
     check_positive(_FUNCTION, record, positive)

@@ -80,7 +80,7 @@ def scorer(
     >>> round(scorer("l1_loss")(LinearRegression().fit(x, t), x, t), 4)
     -43.2775
     """
-    metrics = require(_SCORER, "sklearn.metrics", "scikit-learn")
+    metrics = require(_SCORER, "sklearn.metrics", install="scikit-learn")
     record = get_loss(loss)
     check_pair(_SCORER, record)
     check_parameters(_SCORER, record, parameters, ("ignore_index", "class_weights"))
@@ -216,7 +216,7 @@ def boosting_loss(
         If scikit-learn is not installed.
     """
     function = "adapters.sklearn.boosting_loss"
-    require(function, "sklearn", "scikit-learn")
+    require(function, "sklearn", install="scikit-learn")
     from lossary.adapters._sklearn_boosting import make_boosting_loss
 
     return make_boosting_loss(function, loss, parameters, hessian, scale)

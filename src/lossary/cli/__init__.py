@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import sys
 
+from lossary.optional import require
+
 _NEEDED = ("click", "pyarrow", "rich")
 
 
@@ -15,6 +17,4 @@ def main() -> None:
         text = f"lossary: the command line needs {missing.replace(' ', ', ')}. "
         print(f"{text}Run: pip install {missing}", file=sys.stderr)
         sys.exit(2)
-    from lossary.cli.app import app
-
-    app(prog_name="lossary")
+    require("lossary", "lossary.cli.app", library="click").app(prog_name="lossary")

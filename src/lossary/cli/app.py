@@ -1,4 +1,4 @@
-"""The group of commands, and the exit statuses."""
+"""The group of commands, and the exit statuses of errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from lossary import LossaryError, __version__
+from lossary import __version__
 from lossary.cli.listing import list_command
 from lossary.cli.plot import plot_command
 from lossary.cli.score import score_command
@@ -28,13 +28,14 @@ from lossary.cli.statuses import (
     USAGE,
 )
 from lossary.cli.streams import discard_output, prepare_streams
+from lossary.errors import LossaryError
 from lossary.scoring import DataError
 
 _TRACEBACK = "LOSSARY_TRACEBACK"
 
 
 class App(click.Group):
-    """The group of commands; turns what goes wrong into exit statuses."""
+    """The group of commands; turns errors into exit statuses."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and exit with one of the statuses that the help lists."""
@@ -44,28 +45,28 @@ class App(click.Group):
             with _Terminating():
                 status = super().main(*args, **kwargs)
         except Exception as error:
-            sys.exit(_reported(error))
+            sys.exit(_report_error(error))
         except KeyboardInterrupt:
             print("lossary: interrupted", file=sys.stderr)
             sys.exit(INTERRUPTED)
         sys.exit(status if isinstance(status, int) else 0)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Parse the command line; what is asked for may be a help page."""
-        with _reader_may_leave():
+        """Parse the command line, and print a help page if that is the command."""
+        with _quiet_broken_pipe():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command."""
-        with _reader_may_leave():
+        with _quiet_broken_pipe():
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
 
 
 @contextmanager
-def _reader_may_leave() -> Iterator[None]:
-    """End quietly where the reader of standard output is gone; Click would exit with 1."""
+def _quiet_broken_pipe() -> Iterator[None]:
+    """Exit without a message if the reader of standard output is gone; Click would exit with 1."""
     try:
         yield
     except BrokenPipeError:
@@ -73,8 +74,8 @@ def _reader_may_leave() -> Iterator[None]:
         sys.exit(BROKEN_PIPE)
 
 
-def _reported(error: Exception) -> int:
-    """Say on standard error what went wrong; return the exit status."""
+def _report_error(error: Exception) -> int:
+    """Print an error to standard error; return the exit status."""
     match error:
         case click.ClickException():
             error.show()
@@ -85,13 +86,13 @@ def _reported(error: Exception) -> int:
         case LossaryError():
             print(f"lossary: {error}", file=sys.stderr)
             return BAD_DATA if isinstance(error, DataError) else USAGE
-        case OSError(filename=None):  # of all that is written, only standard output has no name
+        case OSError(filename=None):  # only standard output is written without a file name
             discard_output()
             print(f"lossary: cannot write the output: {error.strerror}", file=sys.stderr)
             return BAD_DATA
     if os.environ.get(_TRACEBACK):
         traceback.print_exception(error)
-    # One line, whatever the error says.
+    # One line, whatever the text of the error is.
     text = " ".join(f"{type(error).__name__}: {error}".split())
     remedy = f"Set {_TRACEBACK}=1 to see where."
     print(f"lossary: an error that was not foreseen: {text}. {remedy}", file=sys.stderr)
@@ -99,7 +100,7 @@ def _reported(error: Exception) -> int:
 
 
 class _Terminating:
-    """Inside, a request to terminate leaves through the ``finally`` clauses, as Ctrl-C does."""
+    """A block in which SIGTERM raises SystemExit, so that ``finally`` clauses run."""
 
     def __enter__(self) -> None:
         self._main = threading.current_thread() is threading.main_thread()

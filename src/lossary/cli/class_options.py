@@ -1,4 +1,4 @@
-"""Options that name or weigh classes: values with commas between them."""
+"""Options with a value for each class, separated by commas."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import click
 
 
 def parse_classes(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[str, ...]:
-    """Parse class labels; one with a comma stands in quotation marks, as in CSV."""
+    """Parse class labels; a label with a comma is quoted, as in CSV."""
     if text is None:
         return ()
     labels = tuple(label for row in csv.reader([text]) for label in row)
-    twice = [label for label in labels if labels.count(label) > 1]
-    if twice:
-        msg = f"the labels must differ, got {twice[0]!r} twice"
+    repeated = [label for label in labels if labels.count(label) > 1]
+    if repeated:
+        msg = f"the labels must differ, got {repeated[0]!r} twice"
         raise click.BadParameter(msg, ctx, param)
     if len(labels) < 2:
         msg = f"must be two labels at least, with commas between them, got {text!r}"

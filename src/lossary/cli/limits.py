@@ -35,12 +35,12 @@ def parse_limits(texts: Sequence[str], losses: Sequence[LossSpec]) -> dict[str, 
 
 
 def check_limits(job: Job, result: Score, limits: dict[str, float]) -> int:
-    """Return the exit status, and say on standard error which means do not pass.
+    """Return the exit status, and print to standard error which means exceed their limits.
 
-    NaN is above every limit, and a mean over nothing passes none.
+    NaN exceeds every limit, and so does a mean over nothing.
     """
     status = 0
-    for name, limit, record in _limited(job, result, limits):
+    for name, limit, record in _limited_means(job, result, limits):
         if record["weight"] == 0 == record["sum"]:
             status = status or BAD_DATA
             reason = "every weight is 0" if record["count"] else "no row takes part"
@@ -51,7 +51,7 @@ def check_limits(job: Job, result: Score, limits: dict[str, float]) -> int:
     return status
 
 
-def _limited(
+def _limited_means(
     job: Job, result: Score, limits: dict[str, float]
 ) -> Iterator[tuple[str, float, dict[str, Any]]]:
     """Yield the name, limit and figures of every mean that has a limit."""
@@ -59,7 +59,7 @@ def _limited(
         if spec.title not in limits:
             continue
         name, limit = f"the {mean_title(job)} {spec.title}", limits[spec.title]
-        yield name, limit, totals.whole().record(0, job.denominator)
+        yield name, limit, totals.combined().record(0, job.denominator)
         if job.by:
             for key, record in zip(result.groups, totals.records(job.denominator), strict=True):
                 yield f"{name} where {group_name(job, key)}", limit, record

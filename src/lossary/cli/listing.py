@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import click
 
-from lossary import Loss, list_losses
 from lossary.cli.show import as_data
-from lossary.cli.streams import shows
+from lossary.cli.streams import can_encode
 from lossary.cli.tables import print_json, print_table
+from lossary.registry import Loss, list_losses
 
-_LEAST_WIDTH = 60
+_MIN_WIDTH = 60
 
 
 @click.command("list")
@@ -26,21 +26,21 @@ def list_command(as_json: bool) -> None:
     if as_json:
         print_json([as_data(item) for item in losses])
     elif console.is_terminal:
-        _print_families(losses, max(console.width, _LEAST_WIDTH))
+        _print_families(losses, max(console.width, _MIN_WIDTH))
     else:
         _print_facts(losses)
 
 
 def _print_families(losses: Sequence[Loss], width: int) -> None:
-    """Print a line for each loss: its name, and as much of its summary as there is room for."""
+    """Print a line for each loss: its name, and as much of its summary as fits."""
     longest = max(len(item.name) for item in losses)
-    room = width - longest - 4
-    end = "…" if shows() else "..."
+    available = width - longest - 4
+    end = "…" if can_encode() else "..."
     for family, members in itertools.groupby(losses, key=lambda item: item.family):
         print(f"\n{family}")
         for item in members:
             summary = item.summary.replace("``", "")
-            short = summary if len(summary) <= room else summary[: room - len(end)] + end
+            short = summary if len(summary) <= available else summary[: available - len(end)] + end
             print(f"  {item.name:<{longest}}  {short}")
     print("\nlossary show NAME prints the formula, domain and properties of a loss.")
 
@@ -63,5 +63,5 @@ def _print_facts(losses: Sequence[Loss]) -> None:
 
 
 def _fact(value: bool | None) -> str | None:
-    """Spell a fact that may not be stated."""
+    """Return a fact as text; None where it is not declared."""
     return None if value is None else ("yes" if value else "no")

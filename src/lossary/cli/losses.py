@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
-import math
 import re
-from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,8 +11,13 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from lossary import Loss, LossaryError, get_loss, list_losses
+from lossary.call.parameters import number
+from lossary.errors import LossaryError, did_you_mean
+from lossary.registry import Loss, get_loss, list_losses
 from lossary.scoring import LossSpec
+
+#: The Python files that this run of a command has executed, by path.
+Modules = dict[Path, ModuleType]
 
 _IN_FILE = re.compile(r"(?P<path>.*\.py):(?P<name>\w+)(?::(?P<rest>.*))?")
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -23,8 +25,11 @@ _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 def parse_losses(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     """Parse the text of a parameter, or each of its texts."""
+    modules: Modules = ctx.meta.setdefault(__name__, {})
     try:
-        return parse_loss(value) if isinstance(value, str) else tuple(map(parse_loss, value))
+        if isinstance(value, str):
+            return _parse_loss(value, modules)
+        return tuple(_parse_loss(text, modules) for text in value)
     except LossaryError as error:
         raise click.BadParameter(str(error), ctx, param) from None
 
@@ -40,34 +45,34 @@ def complete_losses(
     ]
 
 
-def parse_loss(text: str) -> LossSpec:
+def _parse_loss(text: str, modules: Modules) -> LossSpec:
     """Parse ``NAME``, ``NAME:key=value,key=value``, and the same after ``FILE.py:``."""
     in_file = _IN_FILE.fullmatch(text)
     if in_file:
-        loss, rest = _own_loss(Path(in_file["path"]), in_file["name"]), in_file["rest"] or ""
+        module = _run_file(Path(in_file["path"]), modules)
+        loss, rest = _own_loss(module, in_file["path"], in_file["name"]), in_file["rest"] or ""
     else:
         name, _, rest = text.partition(":")
         loss = _known_loss(name)
-    parameters = dict(_parameter(loss, item) for item in rest.split(",") if item)
-    ignored = parameters.pop("ignore_index", None)
+    parameters = dict(_parse_parameter(loss, item) for item in rest.split(",") if item)
+    ignore_index = parameters.pop("ignore_index", None)
     title = f"{loss.name}:{rest}" if rest else loss.name
-    return LossSpec(title, loss, parameters, ignored)
+    return LossSpec(title, loss, parameters, ignore_index)
 
 
 def _known_loss(name: str) -> Loss:
-    """Return a loss of the package."""
+    """Return a loss by its name."""
     names = [item.name for item in list_losses()]
     if name not in names:
-        close = difflib.get_close_matches(name, names, n=3)
-        hint = f"Did you mean {' or '.join(close)}? " if close else ""
-        msg = f"there is no loss {name!r}. {hint}Run 'lossary list' to see all."
+        remedy = f"{did_you_mean(name, names)} Run 'lossary list' to see all.".lstrip()
+        msg = f"there is no loss {name!r}. {remedy}"
         raise click.UsageError(msg)
     return get_loss(name)
 
 
-def _own_loss(path: Path, name: str) -> Loss:
+def _own_loss(module: ModuleType, path: str, name: str) -> Loss:
     """Return the loss that a file defines under a name."""
-    function = getattr(_run_file(path), name, None)
+    function = getattr(module, name, None)
     if function is None:
         msg = f"{path} defines no {name!r}"
         raise click.UsageError(msg)
@@ -78,9 +83,10 @@ def _own_loss(path: Path, name: str) -> Loss:
         raise click.UsageError(msg) from None
 
 
-@lru_cache
-def _run_file(path: Path) -> ModuleType:
-    """Run a Python file, once however many losses of it are used."""
+def _run_file(path: Path, modules: Modules) -> ModuleType:
+    """Execute a Python file, once for all its losses that the command uses."""
+    if path in modules:
+        return modules[path]
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if not path.is_file() or spec is None or spec.loader is None:
         msg = f"{path}: no such file"
@@ -91,41 +97,33 @@ def _run_file(path: Path) -> ModuleType:
     except (Exception, SystemExit) as error:  # whatever a user's file may raise
         msg = f"{path} cannot be run: {type(error).__name__}: {error}"
         raise click.UsageError(msg) from error
+    modules[path] = module
     return module
 
 
-def _parameter(loss: Loss, item: str) -> tuple[str, Any]:
+def _parse_parameter(loss: Loss, item: str) -> tuple[str, Any]:
     key, sign, text = item.partition("=")
     known = [*loss.parameters, *(["ignore_index"] if loss.takes_labels else [])]
     if not sign or key not in known:
-        close = difflib.get_close_matches(key, known, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        form = f"write key=value after {loss.name}:" if not sign else f"no parameter {key!r}"
-        msg = f"{loss.name}: {form}; its parameters are {', '.join(known) or 'none'}.{hint}"
-        raise click.UsageError(msg)
-    return key, _value(loss, key, text)
+        problem = f"no parameter {key!r}" if sign else f"write key=value after {loss.name}:"
+        remedy = did_you_mean(key, known)
+        msg = f"{loss.name}: {problem}; its parameters are {', '.join(known) or 'none'}. {remedy}"
+        raise click.UsageError(msg.rstrip())
+    return key, _parse_value(loss, key, text)
 
 
-def _value(loss: Loss, key: str, text: str) -> Any:
+def _parse_value(loss: Loss, key: str, text: str) -> Any:
     """Parse a value by the type of the parameter's default, and check its range."""
-    default = loss.parameters.get(key)
-    if isinstance(default, bool):
-        if text.lower() in _FLAGS:
-            return _FLAGS[text.lower()]
-        msg = f"{loss.name}: {key} must be true or false, got {text!r}"
-        raise click.UsageError(msg)
-    limit = loss.limits.get(key)
-    requirement = "must be an integer" if key == "ignore_index" else "must be a number"
     try:
-        value = int(text) if key == "ignore_index" else float(text)
-    except ValueError:
+        if isinstance(loss.parameters.get(key), bool):
+            requirement = "must be true or false"
+            return _FLAGS[text.lower()]
+        if key == "ignore_index":
+            requirement = "must be an integer"
+            return int(text)
+        requirement = "must be a number"
+        value = float(text)
+    except (KeyError, ValueError):
         msg = f"{loss.name}: {key} {requirement}, got {text!r}"
         raise click.UsageError(msg) from None
-    if limit is not None and not limit.contains(value):
-        requirement = limit.text
-    elif key == "ignore_index" or math.isfinite(value):
-        return value
-    else:
-        requirement = "must be a finite number"
-    msg = f"{loss.name}: {key} {requirement}, got {text}"
-    raise click.UsageError(msg)
+    return number(loss.name, key, value, loss.limits.get(key))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lossary.cli.losses import complete_losses, parse_losses
-from lossary.cli.streams import shows
+from lossary.cli.streams import can_encode
 from lossary.cli.text_plot import text_plot
 from lossary.plotting import Curve, curves, draw, save
 from lossary.scoring import LossSpec
@@ -48,12 +48,12 @@ def plot_command(
     title: str,
     dark: bool,
 ) -> None:
-    """Plot losses and their derivatives, over one another."""
+    """Plot losses and, in a second diagram, their derivatives."""
     if bounds is not None and not bounds[0] < bounds[1]:
         msg = f"--range {bounds[0]:g} {bounds[1]:g}: the first must be below the second"
         raise click.UsageError(msg)
     if out is not None:
-        _check(out)
+        _check_suffix(out)
     found = curves([(spec.loss, spec.title, dict(spec.parameters)) for spec in losses], bounds)
     if out is None:
         _print(found)
@@ -69,7 +69,7 @@ def plot_command(
     print(f"wrote {out}", file=sys.stderr)
 
 
-def _check(out: Path) -> None:
+def _check_suffix(out: Path) -> None:
     if out.suffix.lower() not in _PICTURES:
         msg = f"--out {out}: the suffix must be {', '.join(_PICTURES)}"
         raise click.UsageError(msg)
@@ -80,4 +80,6 @@ def _print(found: list[Curve]) -> None:
 
     console = Console()
     width = console.width if console.is_terminal else 80
-    console.print(text_plot(found, min(width, 100), dots=shows()), soft_wrap=True, highlight=False)
+    console.print(
+        text_plot(found, min(width, 100), dots=can_encode()), soft_wrap=True, highlight=False
+    )

@@ -1,4 +1,4 @@
-"""What ``lossary score`` prints: tables on standard output, notes on standard error."""
+"""The output of ``lossary score``: tables on standard output, notes on standard error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Report:
 
     @contextmanager
     def progress(self) -> Iterator[Progress | None]:
-        """Show how many rows were read, and the share of all where known, on a terminal only."""
+        """Show the number of rows read and, where known, their share; on a terminal only."""
         if self._quiet or not sys.stderr.isatty():
             yield None
             return
@@ -70,7 +70,7 @@ class Report:
 
 
 def as_data(job: Job, result: Score) -> dict[str, Any]:
-    """Return a result as plain data: the documented form of ``--json``."""
+    """Return a result as the documented form of ``--json``."""
     return {
         "files": result.files,
         "rows": result.rows,
@@ -83,7 +83,7 @@ def as_data(job: Job, result: Score) -> dict[str, Any]:
                 "title": spec.title,
                 "loss": spec.loss.name,
                 "parameters": {**spec.loss.parameters, **spec.parameters},
-                **totals.whole().record(0, job.denominator),
+                **totals.combined().record(0, job.denominator),
                 "groups": [
                     {"by": dict(zip(job.by, key, strict=True)), **record}
                     for key, record in _groups(job, result, totals)
@@ -97,14 +97,14 @@ def as_data(job: Job, result: Score) -> dict[str, Any]:
 
 
 def mean_title(job: Job) -> str:
-    """Return what a job's means are: of rows that count the same, or of weighted ones."""
+    """Return the name of a job's means, which tells whether rows are weighted."""
     if not job.is_weighted:
         return "mean"
     return "weighted mean" if job.denominator == "weights" else "sum/count"
 
 
 def group_name(job: Job, key: tuple[Any, ...]) -> str:
-    """Return a group in words: ``size is small and fold is 3``."""
+    """Return the name of a group: ``size is small and fold is 3``."""
     return " and ".join(f"{name} is {item}" for name, item in zip(job.by, key, strict=True))
 
 
@@ -112,7 +112,7 @@ def _rows(job: Job, result: Score) -> list[list[Any]]:
     rows: list[list[Any]] = []
     for spec, totals in zip(job.losses, result.totals, strict=True):
         keys = [(_ALL,) * len(job.by)]
-        parts = [totals.whole().figures(job.denominator)]
+        parts = [totals.combined().figures(job.denominator)]
         if job.by:
             keys = [*result.groups, *keys]
             parts.insert(0, totals.figures(job.denominator))

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import click
 
-from lossary import LossaryError
 from lossary.cli.class_options import parse_class_weights, parse_classes
 from lossary.cli.limits import check_limits, parse_limits
 from lossary.cli.losses import complete_losses, parse_losses
 from lossary.cli.report import Report
 from lossary.cli.statuses import HELP
+from lossary.errors import LossaryError
 from lossary.scoring import Job, score
 
 _OUTPUTS = (".parquet", ".csv", ".arrow")
 
 
 def _check_output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
-    """Refuse a file to write whose suffix does not tell a format, or that has no folder."""
+    """Raise if the suffix of the output names no format, or its folder does not exist."""
     if path is not None and path.suffix.lower() not in _OUTPUTS:
         msg = f"the suffix must be {', '.join(_OUTPUTS)}, got {path.name!r}"
         raise click.BadParameter(msg, ctx, param)
@@ -29,8 +30,8 @@ def _check_output(ctx: click.Context, param: click.Parameter, path: Path | None)
     return path
 
 
-def _check_delimiter(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
-    """Refuse what cannot separate values."""
+def _parse_delimiter(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    """Return the character that separates values; raise if it cannot."""
     if text is None:
         return None
     mark = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}.get(text.lower(), text)
@@ -137,7 +138,7 @@ def _check_delimiter(ctx: click.Context, param: click.Parameter, text: str | Non
 )
 @click.option(
     "--delimiter",
-    callback=_check_delimiter,
+    callback=_parse_delimiter,
     metavar="CHARACTER",
     help="What separates the values of CSV, e.g. ';' or tab.  [default: comma; tab in .tsv]",
 )
@@ -162,8 +163,11 @@ def score_command(**given: Any) -> int:
     limits = parse_limits(given.pop("limits"), given["losses"])
     job = _job(given)
     report = Report(as_json=as_json, quiet=quiet)
-    with report.progress() as progress:
+    # The command owns the process, so it may catch the warnings of all threads.
+    with report.progress() as progress, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RuntimeWarning)
         result = score(job, progress)
+    result.notes += [str(warning.message) for warning in caught]
     report.show(job, result)
     return check_limits(job, result, limits)
 

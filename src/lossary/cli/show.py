@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from lossary import Loss
 from lossary.cli.losses import complete_losses, parse_losses
 from lossary.cli.tables import print_json
+from lossary.registry import Loss
 from lossary.scoring import LossSpec
 
 _LABEL_WIDTH = 15
@@ -37,7 +37,7 @@ def show_command(loss: LossSpec, as_json: bool, latex: bool) -> None:
 
 
 def as_data(loss: Loss, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return what is known about a loss as plain data: the documented form of ``--json``."""
+    """Return the facts about a loss as the documented form of ``--json``."""
     return {
         "name": loss.name,
         "summary": loss.summary,
@@ -71,7 +71,7 @@ def as_data(loss: Loss, parameters: Mapping[str, Any] | None = None) -> dict[str
 
 
 def _variants(loss: Loss, parameters: Mapping[str, Any]) -> dict[str, tuple[bool, dict[str, Any]]]:
-    """Return, by the kind of targets, what chooses the variant of a formula."""
+    """Return, by the kind of targets, the options that choose the variant of a formula."""
     structure = {name: value for name, value in parameters.items() if name in loss.structure}
     kinds = {"class labels": True} if loss.takes_labels else {}
     if loss.takes_probabilities:

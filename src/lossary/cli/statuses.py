@@ -5,11 +5,11 @@ USAGE = 2
 BAD_DATA = 3
 UNFORESEEN = 70
 INTERRUPTED = 130
-# As a shell reports these signals.
+# A shell reports a process that a signal ended as 128 and the number of the signal.
 BROKEN_PIPE = 128 + 13
 TERMINATED = 128 + 15
 
-#: For the end of a help page; Click keeps the lines of a paragraph that begins so.
+#: For the end of a help page. Click does not wrap a paragraph that begins with \b.
 HELP = """\b
 Exit status:
   0    done

@@ -10,7 +10,7 @@ _BRAILLE = "\u28ff"
 
 
 def prepare_streams() -> None:
-    """Make both streams writable whatever is printed: unknown characters become escapes."""
+    """Make every character printable on both streams: those unknown to them become escapes."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the caller
@@ -20,13 +20,13 @@ def prepare_streams() -> None:
 
 
 def discard_output() -> None:
-    """Discard what is still buffered, so that the interpreter does not fail on it at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    """Redirect what is still buffered, so that flushing it at exit does not fail."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
-def shows(text: str = _BRAILLE) -> bool:
+def can_encode(text: str = _BRAILLE) -> bool:
     """Return whether standard output can encode a text; by default, dots and ellipses."""
     try:
         text.encode(sys.stdout.encoding or "utf-8")

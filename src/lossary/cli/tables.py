@@ -7,10 +7,10 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Literal
 
-from lossary.cli.streams import shows
+from lossary.cli.streams import can_encode
 
-_DEPTH = 4
-_DRAWN = 2000  # more rows than that take seconds to draw
+_MAX_DEPTH = 4
+_MAX_DRAWN_ROWS = 2000  # drawing more rows takes seconds
 
 
 def print_table(
@@ -19,9 +19,9 @@ def print_table(
     *,
     minor: Collection[str] = (),
 ) -> None:
-    """Print a table: drawn on a terminal, separated by tabs and in full precision elsewhere.
+    """Print a table: formatted on a terminal; elsewhere with tabs and all digits.
 
-    ``minor`` names columns that a terminal need not show.
+    ``minor`` names columns that are left out on a terminal.
     """
     from rich import box
     from rich.console import Console
@@ -29,44 +29,44 @@ def print_table(
     from rich.text import Text
 
     console = Console()
-    if not console.is_terminal or len(rows) > _DRAWN:
-        # One write: a call for every line takes longer than what it writes.
+    if not console.is_terminal or len(rows) > _MAX_DRAWN_ROWS:
+        # One call: a call per line takes longer than the writing itself.
         print("\n".join("\t".join(map(_field, row)) for row in [header, *rows]))
         return
-    places = [place for place, name in enumerate(header) if name not in minor]
-    header, rows = [header[i] for i in places], [[row[i] for i in places] for row in rows]
+    shown = [index for index, name in enumerate(header) if name not in minor]
+    header, rows = [header[i] for i in shown], [[row[i] for i in shown] for row in rows]
     texts = [[_rounded(item) for item in row] for row in rows]
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    for place, name in enumerate(header):
-        numeric = any(isinstance(row[place], (int, float)) for row in rows)
+    for index, name in enumerate(header):
+        numeric = any(isinstance(row[index], (int, float)) for row in rows)
         justify: Literal["left", "right"] = "right" if numeric else "left"
-        # Names stay whole: what a row is about, and what one copies.
-        table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=place == 0)
+        # The first column is not wrapped: it has names, which users copy.
+        table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=index == 0)
     for text in texts:
         table.add_row(*map(Text, text))  # not as markup: values may hold brackets
     console.print(table)
 
 
 def print_json(data: Any) -> None:
-    """Print JSON; what it has no number for is null. Records of a list take a line each."""
-    text = "".join(_laid_out(data))
-    # The escapes that a stream puts for what it cannot show are not all JSON's.
-    print(text if shows(text) else "".join(_laid_out(data, ensure_ascii=True)))
+    """Print JSON, with null for NaN and infinities. Each record of a list is on one line."""
+    text = "".join(_json_parts(data))
+    # The escapes of a stream for characters that it cannot encode are not always valid JSON.
+    print(text if can_encode(text) else "".join(_json_parts(data, ensure_ascii=True)))
 
 
-def _laid_out(data: Any, depth: int = 0, *, ensure_ascii: bool = False) -> Iterator[str]:
-    """Yield JSON, indented down to a depth; what is deeper the faster encoder writes in a line."""
-    if depth == _DEPTH or not data or not isinstance(data, (dict, list, tuple)):
+def _json_parts(data: Any, depth: int = 0, *, ensure_ascii: bool = False) -> Iterator[str]:
+    """Yield JSON, indented down to a depth; deeper data are on one line, which is faster."""
+    if depth == _MAX_DEPTH or not data or not isinstance(data, (dict, list, tuple)):
         yield _encoded(data, ensure_ascii)
         return
     separator = "\n" + "  " * (depth + 1)
     yield "{" if isinstance(data, dict) else "["
-    for place, item in enumerate(data):
-        yield ("," if place else "") + separator
+    for index, item in enumerate(data):
+        yield ("," if index else "") + separator
         if isinstance(data, dict):
             yield _encoded(item, ensure_ascii) + ": "
             item = data[item]
-        yield from _laid_out(item, depth + 1, ensure_ascii=ensure_ascii)
+        yield from _json_parts(item, depth + 1, ensure_ascii=ensure_ascii)
     yield separator[:-2] + ("}" if isinstance(data, dict) else "]")
 
 
@@ -78,7 +78,7 @@ def _encoded(data: Any, ensure_ascii: bool) -> str:
 
 
 def _field(item: Any) -> str:
-    """Return a field of tab-separated text; tabs and line ends would break the table."""
+    """Return a field of tab-separated text, with spaces for tabs and line ends."""
     text = "" if item is None else str(item)
     return text if text.isprintable() else " ".join(text.splitlines()).replace("\t", " ")
 

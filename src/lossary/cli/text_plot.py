@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lossary.plotting import Curve, axes_meaning, split_at_jumps
+from lossary.arrays import Array
+from lossary.plotting import Curve, axis_label, split_at_jumps
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-Array = np.ndarray[Any, np.dtype[Any]]
-
 _COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
 _MARGIN = 8
-# The dot of a character that each bit of its code stands for: columns of four, then the last row.
+_BRAILLE = 0x2800
+# The bit of each dot in the code of a braille character, four rows of two dots.
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
@@ -53,40 +53,47 @@ def _panel(
     high = high if high > low else low + 1.0
     left, right = min(c.x[0] for c in curves), max(c.x[-1] for c in curves)
     codes = np.zeros((height, width), dtype=np.int64)
-    owner = np.full((height, width), -1)
-    ends: dict[int, int] = {}
-    for place, (curve, y) in enumerate(zip(curves, series, strict=True)):
+    owners = np.full((height, width), -1)  # the index of the curve drawn last
+    title_rows: dict[int, int] = {}  # of each curve, the row at whose end its title stands
+    for index, (curve, y) in enumerate(zip(curves, series, strict=True)):
         across = (curve.x - left) / (right - left) * (width * 2 - 1)
-        up = (high - y) / (high - low) * (height * 4 - 1)
-        rows, columns = _dots(across, up)
+        down = (high - y) / (high - low) * (height * 4 - 1)
+        rows, columns = _dots(across, down)
         np.bitwise_or.at(codes, (rows // 4, columns // 2), _BITS[rows % 4, columns % 2])
-        owner[rows // 4, columns // 2] = place
-        ends[place] = _free_row(int(rows[-1]) // 4, set(ends.values()), height)
+        owners[rows // 4, columns // 2] = index
+        title_rows[index] = _nearest_free(int(rows[-1]) // 4, set(title_rows.values()), height)
     text = Text(f"{'':{_MARGIN}}{title}\n")
-    for row in range(height):
-        label = {0: f"{high:.3g}", height - 1: f"{low:.3g}"}.get(row, "")
-        line = Text(f"{label:>{_MARGIN - 1}} ")
-        for code, place in zip(codes[row], owner[row], strict=True):
-            mark = chr(0x2800 + code) if dots else "*"
-            line.append(mark if code else " ", _style(place))
-        for place, end in ends.items():
-            if end == row:
-                line.append(f" {curves[place].title}", _style(place))
+    labels = {0: f"{high:.3g}", height - 1: f"{low:.3g}"}
+    for row, marks in enumerate(_marks(codes, owners, dots)):
+        line = Text(f"{labels.get(row, ''):>{_MARGIN - 1}} ").append(marks)
+        for index in (i for i, title_row in title_rows.items() if title_row == row):
+            line.append(f" {curves[index].title}", _style(index))
         line.rstrip()
         text.append(line).append("\n")
     first, last = f"{left:g}", f"{right:g}"
-    middle = f" {axes_meaning(curves)} ".center(max(0, width - len(first) - len(last)))
-    text.append(f"{'':{_MARGIN}}{first}{middle}{last}")
-    return text
+    middle = f" {axis_label(curves)} ".center(max(0, width - len(first) - len(last)))
+    return text.append(f"{'':{_MARGIN}}{first}{middle}{last}")
 
 
-def _style(place: int) -> str:
-    return "" if place < 0 else _COLOURS[place % len(_COLOURS)]
+def _marks(codes: Array, owners: Array, dots: bool) -> Iterator[Text]:
+    """Yield the rows of characters, in the colours of the curves."""
+    from rich.text import Text
+
+    for row_codes, row_owners in zip(codes, owners, strict=True):
+        line = Text()
+        for code, owner in zip(row_codes, row_owners, strict=True):
+            mark = chr(_BRAILLE + code) if dots else "*"
+            line.append(mark if code else " ", _style(owner))
+        yield line
 
 
-def _dots(across: Array, up: Array) -> tuple[Array, Array]:
+def _style(index: int) -> str:
+    return "" if index < 0 else _COLOURS[index % len(_COLOURS)]
+
+
+def _dots(across: Array, down: Array) -> tuple[Array, Array]:
     """Return the rows and columns of the dots of a curve, without gaps where it is steep."""
-    x, y, _ = split_at_jumps(across, up)
+    x, y, _ = split_at_jumps(across, down)
     rows, columns = [], []
     for i in range(len(x)):
         if not math.isfinite(y[i]):
@@ -99,7 +106,7 @@ def _dots(across: Array, up: Array) -> tuple[Array, Array]:
     return np.array(rows), np.array(columns)
 
 
-def _free_row(wanted: int, taken: set[int], height: int) -> int:
-    """Return the row nearest to the wanted one that has no name yet."""
+def _nearest_free(wanted: int, taken: set[int], height: int) -> int:
+    """Return the row nearest to the wanted one that is not taken."""
     free = [row for row in range(height) if row not in taken] or [wanted]
     return min(free, key=lambda row: abs(row - wanted))

@@ -1,9 +1,10 @@
-"""Scoring of prediction files: losses of rows, streamed, summed by group, the worst kept."""
+"""Scoring of prediction files: losses of rows, summed by group, and the rows with the largest."""
 
-from lossary.scoring.accumulate import Totals
-from lossary.scoring.faults import DataError
+from lossary.scoring.entry import score
+from lossary.scoring.errors import DataError
 from lossary.scoring.job import Job, LossSpec
-from lossary.scoring.scoring import Progress, Score, score
+from lossary.scoring.result import Progress, Score
+from lossary.scoring.totals import Totals
 from lossary.scoring.worst import Worst
 
 __all__ = ["DataError", "Job", "LossSpec", "Progress", "Score", "Totals", "Worst", "score"]

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from lossary.arrays import Array
 from lossary.scoring.binding import Binding
-from lossary.scoring.columns import Array, Batch
-from lossary.scoring.faults import data_error
+from lossary.scoring.columns import Batch
+from lossary.scoring.errors import data_error
 from lossary.scoring.job import Job, LossSpec
 from lossary.scoring.labels import Classes, TwoLabels
 
 
 class Arguments:
-    """The arguments of losses over one batch; what several losses share is converted once."""
+    """The arguments of losses over one batch; a column that several losses use is converted once.
+
+    Parameters
+    ----------
+    labels : dict
+        The labels found so far, by column; labels of the batch are added.
+    """
 
     def __init__(
         self, batch: Batch, binding: Binding, job: Job, labels: dict[str, TwoLabels]
@@ -27,37 +35,41 @@ class Arguments:
 
     def array(self, spec: LossSpec, name: str) -> Array:
         """Return an argument of a loss, with one row per row of the batch."""
-        use = self._job.argument(spec, name)
+        use = self._job.argument_use(spec, name)
         names = self._binding.names[use]
         if use.kind == "labels" and spec.loss.takes_labels:
-            key = ("named classes", names, spec.ignore_index)
-            return self._cached(key, lambda: self._named_classes(spec, names))
+            key: tuple[Any, ...] = ("named classes", names, spec.ignore_index)
+            return self._cached(key, lambda: self._class_indices(spec, names))
         if use.kind == "labels":
-            negative = -1.0 if spec.loss.targets.name == "plus_minus_one" else 0.0
-            return self._cached(("label", names, negative), lambda: self._two(names, negative))
-        several = len(names) > 1 or self._batch.is_list(names[0])
-        self._check_columns(spec, name, names, several)
-        if several or not self._are_labels(spec, name):
+            key = ("two labels", names, spec.loss.targets.two_classes)
+            return self._cached(key, lambda: self._two_labels(spec, names))
+        is_matrix = len(names) > 1 or self._batch.is_list(names[0])
+        self._check_columns(spec, name, names, is_matrix)
+        if is_matrix or not _may_be_labels(spec, name):
             return self._cached(("numbers", names), lambda: self._batch.numbers(names))
-        return self._cached(("classes", names), lambda: self._batch.labels(names[0]))
+        return self._cached(("labels", names), lambda: self._batch.labels(names[0]))
 
-    def are_flags(self, spec: LossSpec, name: str) -> bool:
+    def is_labels(self, spec: LossSpec, name: str) -> bool:
+        """Return whether an argument of a loss has class labels, not a number per class."""
+        return _may_be_labels(spec, name) and self.array(spec, name).ndim == 1
+
+    def is_boolean(self, spec: LossSpec, name: str) -> bool:
         """Return whether an argument of a loss comes from a column of true and false."""
-        (first, *_) = self._binding.names[self._job.argument(spec, name)]
+        (first, *_) = self._binding.names[self._job.argument_use(spec, name)]
         return self._batch.is_boolean(first)
 
-    def _cached(self, key: tuple[Any, ...], make: Any) -> Array:
+    def _cached(self, key: tuple[Any, ...], make: Callable[[], Array]) -> Array:
         if key not in self._arrays:
             self._arrays[key] = make()
         return self._arrays[key]
 
-    def _two(self, names: tuple[str, ...], negative: float) -> Array:
+    def _two_labels(self, spec: LossSpec, names: tuple[str, ...]) -> Array:
         (name,) = names
-        positive = self._job.positive
-        labels = self._labels.setdefault(name, TwoLabels(name, str(positive)))
-        return np.where(labels.positive(self._batch), 1.0, negative)
+        labels = self._labels.setdefault(name, TwoLabels(name, str(self._job.positive)))
+        negative, positive = spec.loss.targets.two_classes or (0.0, 1.0)
+        return np.where(labels.positive(self._batch), positive, negative)
 
-    def _named_classes(self, spec: LossSpec, names: tuple[str, ...]) -> Array:
+    def _class_indices(self, spec: LossSpec, names: tuple[str, ...]) -> Array:
         (name,) = names
         classes = self._job.classes
         first = spec.loss.arguments[0]
@@ -65,21 +77,21 @@ class Arguments:
         if width != len(classes):
             problem = f"{spec.title} takes a column per class for {first}, got {width}"
             raise data_error(self._batch.path, problem, f"--classes names {len(classes)}.")
-        return Classes(name, classes, spec.ignore_index).numbers(self._batch)
-
-    @staticmethod
-    def _are_labels(spec: LossSpec, name: str) -> bool:
-        return name == "targets" and spec.loss.takes_labels
+        return Classes(name, classes, spec.ignore_index).indices(self._batch)
 
     def _check_columns(
-        self, spec: LossSpec, name: str, names: tuple[str, ...], several: bool
+        self, spec: LossSpec, name: str, names: tuple[str, ...], is_matrix: bool
     ) -> None:
-        """Refuse one column where a row has several values, and the other way round."""
-        got = ", ".join(names)
-        if spec.loss.axis is None and several:
-            problem = f"{spec.title} takes one column of numbers for {name}, got {got}"
+        """Raise for one column where the loss needs several per row, and the reverse."""
+        given = ", ".join(names)
+        if spec.loss.axis is None and is_matrix:
+            problem = f"{spec.title} takes one column of numbers for {name}, got {given}"
             raise data_error(self._batch.path, problem)
-        if spec.loss.axis is not None and not several and not self._are_labels(spec, name):
-            problem = f"{spec.title} takes a column per class for {name}, got {got}"
+        if spec.loss.axis is not None and not is_matrix and not _may_be_labels(spec, name):
+            problem = f"{spec.title} takes a column per class for {name}, got {given}"
             remedy = "Name several columns, with commas or a pattern such as 'z_*', or a list."
             raise data_error(self._batch.path, problem, remedy)
+
+
+def _may_be_labels(spec: LossSpec, name: str) -> bool:
+    return name == "targets" and spec.loss.takes_labels

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lossary.scoring.faults import DataError, data_error
+from lossary.errors import did_you_mean
+from lossary.scoring.errors import DataError, data_error
 from lossary.scoring.source import Selection
 
-_LISTED = 30
+_MAX_NAMES = 30
 _DELIMITERS = ";\t|,"
 
 
@@ -23,20 +23,20 @@ class Use:
     Attributes
     ----------
     option, request : str
-        The option that names the columns, and what it says.
+        The option that names the columns, and its value.
     kind : {"numbers", "labels", "flags", "copies"}
-        What they must hold.
+        What the columns must hold.
     required : bool
         Whether rows that take part must have a value.
-    single : str, optional
-        Given where one column is meant: what to do about several.
+    single_remedy : str, optional
+        What to do where several columns are named and one is needed; None if several may be.
     """
 
     option: str
     request: str
     kind: str
     required: bool = True
-    single: str | None = None
+    single_remedy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ class Binding:
     names : dict
         Columns by use.
     required : tuple of (str, str)
-        Columns that must hold a value in a row that takes part, with the kind of value.
+        Columns that must hold a value in a row that takes part, with the kind of use.
     copied : tuple of str
         Columns to copy to the output.
     selection : Selection
-        What to read.
+        Columns to read.
     """
 
     names: dict[Use, tuple[str, ...]]
@@ -77,18 +77,18 @@ def bind(path: str, available: Sequence[str], uses: Sequence[Use]) -> Binding:
     counts = Counter(available)
     names = {use: _resolve(path, counts, use) for use in uses}
 
-    def used(choose: Callable[[Use], bool]) -> list[str]:
-        found = (name for use, columns in names.items() if choose(use) for name in columns)
+    def columns(is_wanted: Callable[[Use], bool]) -> list[str]:
+        found = (name for use, columns in names.items() if is_wanted(use) for name in columns)
         return list(dict.fromkeys(found))
 
     required = [(name, use.kind) for use, found in names.items() if use.required for name in found]
     return Binding(
         names=names,
         required=tuple(dict.fromkeys(required)),
-        copied=tuple(used(lambda use: use.kind == "copies")),
+        copied=tuple(columns(lambda use: use.kind == "copies")),
         selection=Selection(
-            values=used(lambda use: use.kind != "numbers"),
-            numbers=used(lambda use: use.kind == "numbers"),
+            values=columns(lambda use: use.kind != "numbers"),
+            numbers=columns(lambda use: use.kind == "numbers"),
         ),
     )
 
@@ -104,12 +104,12 @@ def _resolve(path: str, available: Counter[str], use: Use) -> tuple[str, ...]:
             continue
         matches = [name for name in available if fnmatch.fnmatchcase(name, part)]
         if not matches:
-            raise _missing(path, available, use, part)
-        # Copies stay in the order of the file; classes are counted.
+            raise _missing(path, list(available), use, part)
+        # Copies keep the order of the file; columns of classes are sorted.
         found += matches if use.kind == "copies" else sorted(matches, key=natural_key)
-    if use.single is not None and len(set(found)) > 1:
+    if use.single_remedy is not None and len(set(found)) > 1:
         problem = f"{use.option} must name one column, got {', '.join(found)}"
-        raise data_error(path, problem, use.single)
+        raise data_error(path, problem, use.single_remedy)
     return tuple(_unique(path, available, name) for name in dict.fromkeys(found))
 
 
@@ -120,25 +120,23 @@ def _unique(path: str, available: Counter[str], name: str) -> str:
     return name
 
 
-def _missing(path: str, available: Counter[str], use: Use, name: str) -> DataError:
-    close = difflib.get_close_matches(name, available, n=2)
-    hint = f"Did you mean {' or '.join(close)}? " if close else ""
-    (only, *others), mark = list(available), ""
-    if not others:
-        mark = next((mark for mark in _DELIMITERS if mark in only), "")
-    if mark:
-        hint = f"If the values are separated by {mark!r}, pass --delimiter {mark!r}. "
-    remedy = f"{hint}The columns are {_listed(list(available))}."
+def _missing(path: str, available: list[str], use: Use, name: str) -> DataError:
+    remedy = did_you_mean(name, available)
+    if len(available) == 1:
+        delimiter = next((mark for mark in _DELIMITERS if mark in available[0]), "")
+        if delimiter:
+            remedy = f"If {delimiter!r} separates the values, pass --delimiter {delimiter!r}."
+    remedy = f"{remedy} The columns are {_listed(available)}.".lstrip()
     return data_error(path, f"{use.option} must name a column, got {name!r}", remedy)
 
 
 def _listed(names: list[str]) -> str:
-    if len(names) <= _LISTED:
+    if len(names) <= _MAX_NAMES:
         return ", ".join(names)
-    return f"{', '.join(names[:_LISTED])}, ... ({len(names)} in all)"
+    return f"{', '.join(names[:_MAX_NAMES])}, ... ({len(names)} in all)"
 
 
 def natural_key(name: str) -> list[tuple[bool, int, str]]:
-    """Sort key under which z_10 comes after z_9."""
+    """Return a sort key under which z_10 comes after z_9."""
     parts = re.split(r"(\d+)", name)
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]

@@ -6,77 +6,82 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from lossary.scoring.faults import data_error
+import pyarrow as pa
+
+from lossary.scoring.errors import data_error
 
 STDIN = "-"
 BLOCK = 1 << 22
 FIRST = 1 << 16
-LEAST_ROWS = 256
+MIN_ROWS = 256
 
-LineEnd = Callable[[bytes], int]
+#: Returns the index of the last byte to take; -1 if further bytes must be read first.
+FindEnd = Callable[[bytes], int]
 
 
 class Blocks:
     """The bytes of a text file, compressed or not, or of standard input, cut at line ends.
 
-    ``is_ended`` becomes true when there is nothing more to read.
+    ``is_ended`` becomes true when the end of the file has been read.
 
-    Parsers get one block after another. Arrow's own streaming readers wait for their input in a
-    thread, where Ctrl-C does not reach it, and refuse a line that is longer than their block.
+    Parsers get one block after another. Arrow's own streaming readers are not used: they wait for
+    input in a thread, where Ctrl-C does not interrupt them, and reject a line that is longer than
+    a block.
     """
 
     def __init__(self, path: str) -> None:
-        self._file = _standard_input() if path == STDIN else _opened(path)
-        self._is_ours = path != STDIN
-        # Piece by piece: a longer read of a pipe does not see Ctrl-C between its pieces.
-        self._more = self._file.read1 if path == STDIN else self._file.read
-        self._ahead = b""
+        is_stdin = path == STDIN
+        self._file = _standard_input() if is_stdin else pa.input_stream(path, compression="detect")
+        self._must_close = not is_stdin
+        # read1 returns what a pipe has: Ctrl-C does not interrupt a longer read between its parts.
+        self._read_some = self._file.read1 if is_stdin else self._file.read
+        self._buffer = b""
         self._size = BLOCK
         self.is_ended = False
-        self._read(FIRST)
-        self._ahead = self._ahead.removeprefix(b"\xef\xbb\xbf")
+        self._fill(FIRST)
+        self._buffer = self._buffer.removeprefix(b"\xef\xbb\xbf")
 
-    def first(self, first_end: LineEnd) -> bytes:
-        """Take the first line, with its end; empty at the end of the file."""
-        return self._taken(first_end, FIRST)
+    def first(self, first_end: FindEnd) -> bytes:
+        """Take the first line with its end; empty at the end of the file."""
+        return self._take(first_end, FIRST)
 
-    def next(self, last_end: LineEnd) -> bytes:
-        """Take whole lines, about ``BLOCK`` bytes of them; empty at the end of the file."""
-        self._read(max(0, self._size - len(self._ahead)))
-        return self._taken(last_end, self._size)
+    def next(self, last_end: FindEnd) -> bytes:
+        """Take whole lines, about ``BLOCK`` bytes; empty at the end of the file."""
+        self._fill(max(0, self._size - len(self._buffer)))
+        return self._take(last_end, self._size)
 
     def fit(self, block: bytes, rows: int, columns: int) -> None:
-        """Enlarge blocks that hold few rows, of very many columns.
+        """Enlarge the blocks if this one held few rows, of very many columns.
 
-        Each column costs some time in every block, so its values must not be too few.
+        Parsing a column has a fixed cost per block, so a block must have enough values of it.
         """
-        least = min(LEAST_ROWS * len(block) // max(1, rows), LEAST_ROWS * 32 * columns)
-        self._size = max(self._size, least)
+        size = min(MIN_ROWS * len(block) // max(1, rows), MIN_ROWS * 32 * columns)
+        self._size = max(self._size, size)
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
-        if self._is_ours:
+        if self._must_close:
             self._file.close()
 
-    def _taken(self, line_end: LineEnd, size: int) -> bytes:
+    def _take(self, find_end: FindEnd, size: int) -> bytes:
         """Take bytes up to a line end, reading on until there is one."""
-        while (end := line_end(self._ahead)) < 0:
-            # As much again as there is: a long line is copied and searched a few times only.
-            if not self._read(max(size, len(self._ahead))):
-                end = len(self._ahead) - 1
+        while (end := find_end(self._buffer)) < 0:
+            # Double the buffer, so that a long line is copied and searched only a few times.
+            if not self._fill(max(size, len(self._buffer))):
+                end = len(self._buffer) - 1
                 break
-        taken, self._ahead = self._ahead[: end + 1], self._ahead[end + 1 :]
+        taken, self._buffer = self._buffer[: end + 1], self._buffer[end + 1 :]
         return taken
 
-    def _read(self, size: int) -> int:
-        """Read further bytes, as many as asked for unless the end comes first."""
+    def _fill(self, size: int) -> int:
+        """Read ``size`` further bytes, fewer at the end of the file; return how many."""
         parts = []
         missing = size
-        while missing > 0 and (part := self._more(missing)):
+        while missing > 0 and (part := self._read_some(missing)):
             parts.append(part)
             missing -= len(part)
         self.is_ended = self.is_ended or missing > 0
-        self._ahead = b"".join([self._ahead, *parts])
+        self._buffer = b"".join([self._buffer, *parts])
         return size - missing
 
 
@@ -89,12 +94,6 @@ def first_line_end(data: bytes, start: int = 0) -> int:
     """Return the index of the first line end from ``start`` on; -1 if there is none."""
     ends = [end for end in (data.find(b"\n", start), data.find(b"\r", start)) if end >= 0]
     return min(ends, default=-1)
-
-
-def _opened(path: str) -> Any:
-    import pyarrow as pa
-
-    return pa.input_stream(path, compression="detect")
 
 
 def _standard_input() -> Any:

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from lossary.scoring.faults import DataError, data_error
+from lossary.arrays import Array
+from lossary.scoring.arrow_types import dictionary_decoded, is_list, is_numeric, is_text
+from lossary.scoring.errors import DataError, data_error
 
-Array = np.ndarray[Any, np.dtype[Any]]
-
-# "nan" is not among them: it is a number, and a loss of it is one too.
+# Text that stands for a missing number or flag. "nan" is not one: it is a number, and so is its
+# loss.
 _NULLS = ["", "NA", "N/A", "#N/A", "null", "NULL", "None"]
-_YES, _NO = ["true", "1", "1.0"], ["false", "0", "0.0"]
+_TRUE, _FALSE = ["true", "1", "1.0"], ["false", "0", "0.0"]
 
 
 class Batch:
@@ -24,9 +27,9 @@ class Batch:
     values : pyarrow.RecordBatch
         The columns that are copied, grouped, compared or shown.
     path : str
-        Their file.
+        The file.
     rows : array of int
-        Their numbers in the file, counted from 1.
+        The numbers of the rows in the file, counted from 1.
     textual : bool
         Whether the columns to compute with are text.
     numbers : pyarrow.RecordBatch, optional
@@ -41,90 +44,83 @@ class Batch:
         self.rows = rows
         self.textual = textual
         self._numbers = values if numbers is None else numbers
-        self._converted: dict[str, Any] = {}
+        self._parsed: dict[str, Any] = {}
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def chosen(self, keep: Array) -> Batch:
-        """Return the rows where ``keep`` is true."""
-        import pyarrow as pa
-
-        if keep.all():
+    def filter(self, mask: Array) -> Batch:
+        """Return the rows where the mask is true."""
+        if mask.all():
             return self
-        mask = pa.array(keep)
-        values = self.values.filter(mask)
-        numbers = None if self._numbers is self.values else self._numbers.filter(mask)
-        batch = Batch(values, self.path, self.rows[keep], self.textual, numbers)
-        batch._converted = {name: item.filter(mask) for name, item in self._converted.items()}
+        arrow_mask = pa.array(mask)
+        values = self.values.filter(arrow_mask)
+        numbers = None if self._numbers is self.values else self._numbers.filter(arrow_mask)
+        batch = Batch(values, self.path, self.rows[mask], self.textual, numbers)
+        batch._parsed = {name: item.filter(arrow_mask) for name, item in self._parsed.items()}
         return batch
 
-    def absent(self, name: str, kind: str) -> Array | None:
-        """Return which rows lack a value in a column of a kind; None if none does."""
-        import pyarrow.compute as pc
-
-        column = self._number(name) if kind == "numbers" else self._value(name)
+    def missing(self, name: str, kind: str) -> Array | None:
+        """Return which rows lack a value in a column of this kind of use; None if none does."""
+        column = self._number_column(name) if kind == "numbers" else self.values.column(name)
         if kind == "flags" and self.textual:
-            column = _without_nulls(column)
-        absent = np.asarray(pc.is_null(column)) if column.null_count else None
-        if _is_list(column.type) and (inside := column.flatten()).null_count:
+            column = _with_nulls(column)
+        missing = np.asarray(pc.is_null(column)) if column.null_count else None
+        if is_list(column.type) and (inside := column.flatten()).null_count:
             parents = np.asarray(pc.list_parent_indices(column))
-            absent = np.zeros(len(self), dtype=bool) if absent is None else absent.copy()
-            absent[parents[np.asarray(pc.is_null(inside))]] = True
-        return absent
+            missing = np.zeros(len(self), dtype=bool) if missing is None else missing.copy()
+            missing[parents[np.asarray(pc.is_null(inside))]] = True
+        return missing
 
-    # --- as arrays; the rows that take part have no nulls -------------------------------------
+    # --- arrays of rows that have no missing values -------------------------------------------
     def numbers(self, names: Sequence[str]) -> Array:
         """Return columns as float64: (rows,) for one, (rows, columns) for several or a list."""
         if len(names) == 1:
-            column = self._number(names[0])
-            if _is_list(column.type):
-                return self._list(names[0], column)
-            return self._plain(names[0], column)
-        # Filled column by column: one copy, whatever the columns' own types.
+            column = self._number_column(names[0])
+            if is_list(column.type):
+                return self._list_matrix(names[0], column)
+            return self._as_float64(names[0], column)
+        # Filled column by column, so that values are copied once, whatever the types are.
         matrix = np.empty((len(self), len(names)))
-        for place, name in enumerate(names):
-            matrix[:, place] = self._plain(name, self._number(name))
+        for index, name in enumerate(names):
+            matrix[:, index] = self._as_float64(name, self._number_column(name))
         return matrix
 
     def flags(self, name: str) -> Array:
-        """Return a column as booleans; False where there is no value."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        column = _decoded(self._value(name))
+        """Return a column as booleans; False where a value is missing."""
+        column = dictionary_decoded(self.values.column(name))
         if pa.types.is_null(column.type):
             return np.zeros(len(self), dtype=bool)
         if pa.types.is_boolean(column.type):
             return np.asarray(column.fill_null(False))
-        if _is_text(column.type):
-            column = _without_nulls(column) if self.textual else column
+        if is_text(column.type):
+            column = _with_nulls(column) if self.textual else column
             text = pc.utf8_lower(column)
-            yes, no = (np.asarray(pc.is_in(text, pa.array(words))) for words in (_YES, _NO))
-            known = yes | no | np.asarray(pc.is_null(text))
-        elif _is_number_type(column.type):
-            values = self._plain(name, column)  # NaN where there is no value
+            true, false = (np.asarray(pc.is_in(text, pa.array(words))) for words in (_TRUE, _FALSE))
+            valid = true | false | np.asarray(pc.is_null(text))
+        elif is_numeric(column.type):
+            values = self._as_float64(name, column)  # NaN where a value is missing
             values = np.where(np.asarray(pc.is_null(column)), 0, values)
-            yes = values == 1
-            known = yes | (values == 0)
+            true = values == 1
+            valid = true | (values == 0)
         else:
-            yes = known = np.zeros(len(self), dtype=bool)
-        if not known.all():
-            raise self.wrong(name, "true or false", ~known, column)
-        return np.asarray(yes)
+            true = valid = np.zeros(len(self), dtype=bool)
+        if not valid.all():
+            raise self.error(name, "true or false", ~valid, column)
+        return np.asarray(true)
 
     def labels(self, name: str) -> Array:
         """Return a column of class labels as int64."""
-        values = self._plain(name, self._number(name))
-        bad = values != np.rint(values)
-        bad |= ~np.isfinite(values)
-        if bad.any():
-            raise self.wrong(name, "class labels, integers from 0", bad)
+        values = self._as_float64(name, self._number_column(name))
+        invalid = values != np.rint(values)
+        invalid |= ~np.isfinite(values)
+        if invalid.any():
+            raise self.error(name, "class labels, integers from 0", invalid)
         return values.astype(np.int64)
 
-    def coded(self, name: str) -> tuple[Array, list[Any]]:
-        """Return a column as codes and the values they stand for; None where there is none."""
-        column = self.grouping(name).dictionary_encode()
+    def dictionary_encoded(self, name: str) -> tuple[Array, list[Any]]:
+        """Return a column as codes and the values of the codes; None is the missing value."""
+        column = self.group_column(name).dictionary_encode()
         values = [_canonical(value) for value in column.dictionary.to_pylist()]
         indices = column.indices
         if indices.null_count:
@@ -132,171 +128,97 @@ class Batch:
             values.append(None)
         return np.asarray(indices).astype(np.int64, copy=False), values
 
-    def grouping(self, name: str) -> Any:
-        """Return a column of values that can be told apart, as an Arrow array."""
-        import pyarrow as pa
-
-        column = _decoded(self._value(name))
+    def group_column(self, name: str) -> Any:
+        """Return a column whose values can be compared, as an Arrow array."""
+        column = dictionary_decoded(self.values.column(name))
         try:
             column[:0].dictionary_encode()
         except pa.ArrowNotImplementedError:
-            bad = np.ones(len(self), dtype=bool)
-            raise self.wrong(name, "numbers or text", bad, column) from None
+            every_row = np.ones(len(self), dtype=bool)
+            raise self.error(name, "numbers or text", every_row, column) from None
         return column
 
     def is_list(self, name: str) -> bool:
-        """Tell whether a column to compute with holds lists."""
-        return _is_list(self._number(name).type)
+        """Return whether a column to compute with holds lists."""
+        return is_list(self._number_column(name).type)
 
     def is_boolean(self, name: str) -> bool:
         """Return whether a column to compute with holds true and false."""
-        import pyarrow as pa
-
         return bool(pa.types.is_boolean(self._numbers.column(name).type))
 
-    def records(self, places: Array, names: Sequence[str]) -> list[dict[str, Any]]:
-        """Return some rows as plain data."""
-        import pyarrow as pa
-
-        # Selected by their indices: each look for a name goes over all names.
+    def records(self, indices: Array, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the rows at these indices as Python values."""
+        # Columns are selected by index: Arrow searches for a name among all names.
         fields = [self.values.schema.get_field_index(name) for name in names]
-        rows: list[dict[str, Any]] = self.values.select(fields).take(pa.array(places)).to_pylist()
+        rows: list[dict[str, Any]] = self.values.select(fields).take(pa.array(indices)).to_pylist()
         return rows
 
-    def wrong(self, name: str, requirement: str, bad: Array, column: Any = None) -> DataError:
-        """Return the error about a column's first bad value; of a number without ``column``."""
-        place = int(np.argmax(bad))
-        value = (self._number(name) if column is None else column)[place].as_py()
+    def error(self, name: str, requirement: str, invalid: Array, column: Any = None) -> DataError:
+        """Return the error about the first invalid value; by default of a column of numbers."""
+        index = int(np.argmax(invalid))
+        value = (self._number_column(name) if column is None else column)[index].as_py()
         problem = f"column {name!r} must hold {requirement}, got {value!r}"
-        error = data_error(self.path, f"{problem} in row {self.rows[place]}")
+        error = data_error(self.path, f"{problem} in row {self.rows[index]}")
         error.column, error.value = name, value
         return error
 
-    # --- details ------------------------------------------------------------------------------
-    def _value(self, name: str) -> Any:
-        return self.values.column(name)
-
-    def _number(self, name: str) -> Any:
-        """Return a column to compute with; text is converted once."""
+    # --- conversions --------------------------------------------------------------------------
+    def _number_column(self, name: str) -> Any:
+        """Return a column to compute with; text is parsed once."""
         column = self._numbers.column(name)
-        if not (self.textual and _is_text(column.type)):
+        if not (self.textual and is_text(column.type)):
             return column
-        if name not in self._converted:
-            self._converted[name] = self._parsed(name, column)
-        return self._converted[name]
+        if name not in self._parsed:
+            self._parsed[name] = self._parse(name, column)
+        return self._parsed[name]
 
-    def _plain(self, name: str, column: Any) -> Array:
-        import pyarrow as pa
-
-        column = _decoded(column)
+    def _as_float64(self, name: str, column: Any) -> Array:
+        column = dictionary_decoded(column)
         if pa.types.is_decimal(column.type):
             column = column.cast(pa.float64())
-        elif not _is_number_type(column.type):
+        elif not is_numeric(column.type):
             requirement = f"numbers and not {column.type}"
-            raise self.wrong(name, requirement, np.ones(len(column), bool), column)
+            raise self.error(name, requirement, np.ones(len(column), bool), column)
         values = column.to_numpy(zero_copy_only=False)
         return np.asarray(values).astype(np.float64, copy=False)
 
-    def _parsed(self, name: str, text: Any) -> Any:
-        """Return the numbers that text stands for."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
+    def _parse(self, name: str, text: Any) -> Any:
+        """Return a column of text as numbers."""
         try:
             return text.cast(pa.float64())
         except pa.ArrowInvalid:
-            text = _without_nulls(pc.utf8_trim_whitespace(text))
+            text = _with_nulls(pc.utf8_trim_whitespace(text))
         try:
             return text.cast(pa.float64())
         except pa.ArrowInvalid:
-            bad = np.array([not _is_number(item) for item in text.to_pylist()])
-            raise self.wrong(name, "numbers", bad, text) from None
+            invalid = np.array([not _is_number(item) for item in text.to_pylist()])
+            raise self.error(name, "numbers", invalid, text) from None
 
-    def _list(self, name: str, column: Any) -> Array:
-        import pyarrow.compute as pc
-
+    def _list_matrix(self, name: str, column: Any) -> Array:
+        """Return a column of lists of equal length as a matrix."""
         lengths = np.asarray(pc.list_value_length(column))
         width = int(lengths[0]) if len(lengths) else 0
-        bad = lengths != width
-        if bad.any():
+        invalid = lengths != width
+        if invalid.any():
             requirement = f"lists of equal length (the first has {width} values)"
-            raise self.wrong(name, requirement, bad)
-        return self._plain(name, column.flatten()).reshape(len(column), width)
-
-
-def spelled(value: Any) -> str:
-    """Return a label as a user would write it: 1.0 as 1, True as true, text as it is."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def means(value: Any, text: str) -> bool:
-    """Tell whether a user's text means a label: text is compared as it is, numbers as numbers."""
-    if isinstance(value, str):
-        return value == text
-    if isinstance(value, bool):
-        return spelled(value) == text.lower()
-    try:
-        return bool(value == float(text))
-    except (TypeError, ValueError):
-        return str(value) == text
+            raise self.error(name, requirement, invalid)
+        return self._as_float64(name, column.flatten()).reshape(len(column), width)
 
 
 def _canonical(value: Any) -> Any:
-    """Return one object for every NaN, since they are not equal as keys."""
+    """Return one object for every NaN, because NaN values are not equal as keys."""
     return np.nan if isinstance(value, float) and value != value else value
 
 
-def _decoded(column: Any) -> Any:
-    import pyarrow as pa
-
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-
-
-def _without_nulls(text: Any) -> Any:
-    """Return text without the words that stand for the lack of a number or of a flag."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
+def _with_nulls(text: Any) -> Any:
+    """Return text with nulls in place of the words that stand for a missing value."""
     return pc.if_else(pc.is_in(text, pa.array(_NULLS)), pa.scalar(None, text.type), text)
 
 
-def _is_text(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _is_number_type(kind: Any) -> bool:
-    import pyarrow as pa
-
-    types = pa.types
-    return bool(
-        types.is_integer(kind)
-        or types.is_floating(kind)
-        or types.is_boolean(kind)
-        or types.is_decimal(kind)
-        or types.is_null(kind)
-    )
-
-
 def _is_number(text: str | None) -> bool:
-    """Tell whether Arrow takes a text for a number, or for none."""
-    import pyarrow as pa
-
+    """Return whether Arrow can parse a text as a number; None is a missing number."""
     try:
         pa.scalar(text, pa.string()).cast(pa.float64())
     except pa.ArrowInvalid:
         return False
     return True
-
-
-def _is_list(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )

@@ -9,19 +9,23 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
+from pyarrow import csv
+
 from lossary.scoring.blocks import Blocks, first_line_end, last_line_end
-from lossary.scoring.faults import data_error
+from lossary.scoring.errors import data_error
 from lossary.scoring.source import Batches, Rows, Selection, sliced
 
-_TEXT = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to string: ")
-_SHAPE = re.compile(r"CSV parse error: Row #(\d+): (Expected .* columns, got \d+)")
+# Arrow reports column and row in the text of its errors only.
+_NOT_TEXT = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to string: ")
+_WRONG_WIDTH = re.compile(r"CSV parse error: Row #(\d+): (Expected .* columns, got \d+)")
 
 
 class Csv:
     """A CSV file with a header, compressed or not, or standard input.
 
-    Every column is read as the text that is written; what is computed is converted later. An empty
-    field is a missing value, whether it is quoted or not.
+    Every column is read as text; numbers are parsed later. An empty field is a missing value,
+    quoted or not.
     """
 
     textual = True
@@ -39,13 +43,10 @@ class Csv:
             raise
 
     def complete(self) -> None:
-        """Nothing is left to learn: the header names all columns."""
+        """Do nothing: the header names all columns."""
 
     def read(self, selection: Selection) -> Batches:
         """Yield the rows."""
-        import pyarrow as pa
-        from pyarrow import csv
-
         columns = selection.columns
         convert = csv.ConvertOptions(
             include_columns=columns,
@@ -54,15 +55,15 @@ class Csv:
             strings_can_be_null=True,
             quoted_strings_can_be_null=True,
         )
-        cut = partial(_last_record_end, delimiter=self._delimiter)
+        find_end = partial(_last_record_end, delimiter=self._delimiter)
         rows = 0
-        while block := self._blocks.next(cut):
+        while block := self._blocks.next(find_end):
             if not block.strip():
                 continue
             with self._errors(rows):
-                table = self._parsed(block, column_names=self.columns, convert=convert)
+                table = self._parse(block, column_names=self.columns, convert=convert)
             rows += table.num_rows
-            # A quotation mark that is not closed takes all later rows for a part of one value.
+            # An unclosed quotation mark makes all later rows a part of one value.
             if self._blocks.is_ended and _is_open(block, self._delimiter):
                 problem = (
                     f"row {rows} is broken: a value begins with a quotation mark and none ends it"
@@ -77,19 +78,17 @@ class Csv:
         self._blocks.close()
 
     def _names(self) -> list[str]:
-        """Return the names in the first line; none if the file is empty."""
-        cut = partial(_first_record_end, delimiter=self._delimiter)
-        while header := self._blocks.first(cut):
+        """Return the names in the first line that is not blank; none if the file is empty."""
+        find_end = partial(_first_record_end, delimiter=self._delimiter)
+        while header := self._blocks.first(find_end):
             if header.strip():
-                return list(self._parsed(header + b"\n").column_names)
+                return list(self._parse(header + b"\n").column_names)
         return []
 
-    def _parsed(self, block: bytes, convert: Any = None, **reading: Any) -> Any:
-        from pyarrow import csv
-
+    def _parse(self, block: bytes, convert: Any = None, **reading: Any) -> Any:
         return csv.read_csv(
             io.BytesIO(block),
-            # One thread and one block, so that errors tell the row.
+            # One thread and one block, so that errors have the number of the row.
             read_options=csv.ReadOptions(use_threads=False, block_size=len(block) + 1, **reading),
             parse_options=csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True),
             convert_options=convert,
@@ -98,17 +97,15 @@ class Csv:
     @contextmanager
     def _errors(self, rows_before: int) -> Iterator[None]:
         """Count rows from the start of the file where Arrow counts from that of the block."""
-        import pyarrow as pa
-
         try:
             yield
         except pa.ArrowInvalid as error:
             text = str(error)
-            if found := _TEXT.search(text):
-                place = f" in row {rows_before + int(found[2])}" if found[2] else ""
+            if found := _NOT_TEXT.search(text):
+                position = f" in row {rows_before + int(found[2])}" if found[2] else ""
                 problem = f"column {self.columns[int(found[1])]!r} must hold UTF-8 text"
-                raise data_error(self._path, f"{problem}, got other bytes{place}") from None
-            if found := _SHAPE.search(text):
+                raise data_error(self._path, f"{problem}, got other bytes{position}") from None
+            if found := _WRONG_WIDTH.search(text):
                 row = rows_before + int(found[1])
                 problem = f"row {row} is broken: {found[2].lower()}"
                 raise data_error(self._path, problem) from None
@@ -118,7 +115,7 @@ class Csv:
 def _last_record_end(data: bytes, delimiter: str) -> int:
     """Return the index of the last line end outside quotes; -1 if there is none."""
     last = last_line_end(data)
-    for start, end in reversed(_quoted_line_ends(data, delimiter)):
+    for start, end in reversed(_quoted_spans(data, delimiter)):
         if last >= end:
             break
         last = min(last, last_line_end(data, start))
@@ -128,30 +125,31 @@ def _last_record_end(data: bytes, delimiter: str) -> int:
 def _first_record_end(data: bytes, delimiter: str) -> int:
     """Return the index of the first line end outside quotes; -1 if there is none."""
     first = first_line_end(data)
-    for start, end in _quoted_line_ends(data, delimiter):
+    for start, end in _quoted_spans(data, delimiter):
         if first < start:
             break
         first = first_line_end(data, end)
     return first
 
 
-def _quoted_line_ends(data: bytes, delimiter: str) -> list[tuple[int, int]]:
-    """Return the spans of quoted values that hold line ends; one without its end goes to ours.
+def _quoted_spans(data: bytes, delimiter: str) -> list[tuple[int, int]]:
+    """Return the spans of quoted values that hold line ends; an unclosed one ends with the data.
 
-    A quotation mark counts where a value begins: in the middle of one it is a character.
+    A quotation mark counts at the start of a value only; inside one it is a character.
     """
-    return [found.span(1) for found in _quoted(data, delimiter)]
+    return [found.span(1) for found in _quoted_values(data, delimiter)]
 
 
 def _is_open(data: bytes, delimiter: str) -> bool:
-    """Return whether the last quoted value lacks its end."""
-    return any(found[2] is None for found in _quoted(data, delimiter))
+    """Return whether the last quoted value has no closing mark."""
+    return any(found[2] is None for found in _quoted_values(data, delimiter))
 
 
-def _quoted(data: bytes, delimiter: str) -> list[re.Match[bytes]]:
+def _quoted_values(data: bytes, delimiter: str) -> list[re.Match[bytes]]:
+    """Return matches of the quoted values that hold line ends: the value, its closing mark."""
     if b'"' not in data:
         return []
-    between = re.escape(delimiter.encode())
-    plain = rb'[^"]++|(?<=[^\r\n%b])"|"(?:[^"\r\n]++|"")*+"' % between
-    pattern = rb'(?:%b)*+("(?:[^"]++|"")*+(?:(")|\Z))?' % plain
+    separator = re.escape(delimiter.encode())
+    skipped = rb'[^"]++|(?<=[^\r\n%b])"|"(?:[^"\r\n]++|"")*+"' % separator
+    pattern = rb'(?:%b)*+("(?:[^"]++|"")*+(?:(")|\Z))?' % skipped
     return [found for found in re.finditer(pattern, data) if found[1]]

@@ -1,4 +1,4 @@
-"""Groups of rows: combinations of the values of columns, numbered as they appear."""
+"""Groups of rows: combinations of the values of columns, with a code for each."""
 
 from __future__ import annotations
 
@@ -7,134 +7,133 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from lossary.scoring.columns import Array
+from lossary.arrays import Array
+from lossary.scoring.result import Key
 
-Key = tuple[Any, ...]
-
-# What numbers in text begin with; an empty text is none of them.
+# The first characters of text that may be a number.
 _NUMERIC = frozenset("0123456789+-.")
 
 
 class Groups:
-    """The groups seen so far; without columns there is one, of everything.
+    """The groups found so far; without columns all rows are one group.
 
     Parameters
     ----------
     columns : int
-        How many columns group the rows.
+        The number of columns that group the rows.
     """
 
     def __init__(self, columns: int) -> None:
-        self._columns = [_Numbers() for _ in range(columns)]
-        # Two columns make pairs of numbers, a third one pairs of these pairs' numbers and its own.
-        self._pairs = [_Numbers() for _ in range(columns - 1)]
+        self._columns = [_ValueCodes() for _ in range(columns)]
+        # The codes of two columns make a pair, which has a code; that code and the code of a
+        # third column make the next pair.
+        self._pairs = [_ValueCodes() for _ in range(columns - 1)]
 
     def __len__(self) -> int:
         return len([*self._columns, *self._pairs][-1]) if self._columns else 1
 
-    def of(self, columns: Sequence[Sequence[Any]], rows: int) -> Array:
-        """Return every row's group; each column is a sequence of Arrow arrays of one type."""
-        import pyarrow as pa
-
+    def encode(self, columns: Sequence[Sequence[Any]], rows: int) -> Array:
+        """Return each row's group code; a column is a sequence of Arrow arrays of one type."""
         if not columns:
             return np.zeros(rows, dtype=np.int64)
-        numbers = [known.of(arrays) for known, arrays in zip(self._columns, columns, strict=True)]
-        codes = numbers[0]
-        for pairs, more in zip(self._pairs, numbers[1:], strict=True):
-            codes = pairs.of([pa.array(codes << 32 | more)])
+        encoded = [
+            known.encode(arrays) for known, arrays in zip(self._columns, columns, strict=True)
+        ]
+        codes = encoded[0]
+        for pairs, right in zip(self._pairs, encoded[1:], strict=True):
+            codes = pairs.encode([pa.array(codes << 32 | right)])
         return codes
 
     def ordered(self) -> tuple[list[Key], Array]:
-        """Return the groups' values in order, and the groups' numbers in that order.
+        """Return the values of the groups in order, and the codes of the groups in that order.
 
-        Numbers go by value, also where they are text; then comes text, then the lack of a value.
+        Numbers come first, by value, also those that are text; then other text, then the missing
+        value.
         """
         if not self._columns:
             return [()], np.zeros(1, dtype=np.int64)
-        codes = self._codes()
+        codes = self._column_codes()
         ranks = [known.ranks()[c] for known, c in zip(self._columns, codes, strict=True)]
         order = np.lexsort(ranks[::-1])
         values = [known.values() for known in self._columns]
         columns = [[v[i] for i in c[order].tolist()] for v, c in zip(values, codes, strict=True)]
         return list(zip(*columns, strict=True)), order
 
-    def _codes(self) -> list[Array]:
-        """Return, for each column, the number of every group's value."""
+    def _column_codes(self) -> list[Array]:
+        """Return, for each column, the code of every group's value."""
         codes = np.arange(len(self))
-        rest = []
+        right = []
         for pairs in reversed(self._pairs):
             joined = np.array(pairs.values())[codes]
-            rest.append(joined & 0xFFFFFFFF)
+            right.append(joined & 0xFFFFFFFF)
             codes = joined >> 32
-        return [codes, *reversed(rest)]
+        return [codes, *reversed(right)]
 
 
-class _Numbers:
-    """Numbers for values, in the order in which they appear; values may be of several types."""
+class _ValueCodes:
+    """Codes of values, counted in the order in which the values appear; types may differ."""
 
     def __init__(self) -> None:
-        self._numbers: dict[Any, int] = {}
-        # By Arrow type, the values that occurred and their numbers.
-        self._known: dict[Any, tuple[Any, Array]] = {}
+        self._codes: dict[Any, int] = {}
+        # By Arrow type, the values that occurred and their codes.
+        self._by_type: dict[Any, tuple[Any, Array]] = {}
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._codes)
 
     def values(self) -> list[Any]:
-        """Return the values in the order of their numbers."""
-        return list(self._numbers)
+        """Return the values in the order of their codes."""
+        return list(self._codes)
 
     def ranks(self) -> Array:
-        """Return every value's place in sorted order."""
+        """Return every value's position in sorted order."""
         values = self.values()
-        keys = values if _alike(values) else [_order(value) for value in values]
+        keys = values if _are_comparable(values) else [_sort_key(value) for value in values]
         order = sorted(range(len(values)), key=keys.__getitem__)
         ranks = np.empty(len(values), dtype=np.int64)
         ranks[order] = np.arange(len(values))
         return ranks
 
-    def of(self, arrays: Sequence[Any]) -> Array:
-        """Return the number of every value of Arrow arrays of one type."""
-        import pyarrow as pa
-
-        kind = arrays[0].type
-        known, numbers = self._known.get(kind, (pa.array([], kind), np.empty(0, dtype=np.int64)))
-        # What is known comes first, so that its codes stay what they were.
-        coded = pa.chunked_array([known, *arrays]).dictionary_encode("encode")
-        values = coded.chunk(coded.num_chunks - 1).dictionary
+    def encode(self, arrays: Sequence[Any]) -> Array:
+        """Return the code of every value of Arrow arrays of one type."""
+        arrow_type = arrays[0].type
+        empty = pa.array([], arrow_type), np.empty(0, dtype=np.int64)
+        known, codes = self._by_type.get(arrow_type, empty)
+        # The known values come first, so that Arrow gives them the same indices again.
+        encoded = pa.chunked_array([known, *arrays]).dictionary_encode("encode")
+        values = encoded.chunk(encoded.num_chunks - 1).dictionary
         if len(values) > len(known):
-            number = self._numbers.setdefault
-            fresh = [number(v, len(self._numbers)) for v in _as_python(values[len(known) :])]
-            numbers = np.concatenate([numbers, np.array(fresh, dtype=np.int64)])
-            self._known[kind] = values, numbers
-        codes = np.concatenate([np.asarray(chunk.indices) for chunk in coded.chunks])
-        found: Array = numbers[codes[len(known) :]]
+            code = self._codes.setdefault
+            added = [code(v, len(self._codes)) for v in _as_keys(values[len(known) :])]
+            codes = np.concatenate([codes, np.array(added, dtype=np.int64)])
+            self._by_type[arrow_type] = values, codes
+        indices = np.concatenate([np.asarray(chunk.indices) for chunk in encoded.chunks])
+        found: Array = codes[indices[len(known) :]]
         return found
 
 
-def _as_python(values: Any) -> list[Any]:
+def _as_keys(values: Any) -> list[Any]:
     """Return Arrow values as keys of a dictionary."""
-    import pyarrow as pa
-
     try:
-        found: list[Any] = values.to_pylist()
-    except ValueError:  # a time in nanoseconds, which Python's own types cannot hold
-        found = values.cast(pa.string()).to_pylist()
+        keys: list[Any] = values.to_pylist()
+    except ValueError:  # times in nanoseconds, which Python's own types cannot hold
+        keys = values.cast(pa.string()).to_pylist()
     if pa.types.is_floating(values.type):  # one object for every NaN: they are not equal as keys
-        return [np.nan if value != value else value for value in found]
-    return found
+        return [np.nan if value != value else value for value in keys]
+    return keys
 
 
-def _alike(values: list[Any]) -> bool:
-    """Return whether values are in order as they are: numbers, or text that stands for none."""
+def _are_comparable(values: list[Any]) -> bool:
+    """Return whether the values sort without keys: numbers only, or text without numbers."""
     if all(isinstance(value, (int, float)) and value == value for value in values):
         return True
     return all(isinstance(value, str) and value[:1] not in _NUMERIC for value in values)
 
 
-def _order(value: Any) -> tuple[int, float, str]:
-    """Sort key of a value among others of any type."""
+def _sort_key(value: Any) -> tuple[int, float, str]:
+    """Return the sort key of a value among values of any type."""
     if value is None:
         return 2, 0.0, ""
     if isinstance(value, (int, float)) or str(value)[:1] in _NUMERIC:

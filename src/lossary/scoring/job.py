@@ -7,22 +7,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from lossary import Loss, LossaryValueError
+from lossary.errors import value_error
+from lossary.options import Policy
+from lossary.registry import Loss
 from lossary.scoring.binding import Use
+
+#: Name of the public function, which messages begin with.
+FUNCTION = "score"
 
 
 @dataclass(frozen=True)
 class LossSpec:
-    """A loss with its parameters, and the text that asked for it.
+    """A loss with its parameters, and the text that chose it.
 
     Attributes
     ----------
     title : str
-        What the loss is called in results, e.g. ``"huber_loss:delta=2"``.
+        Name of the loss in results, e.g. ``"huber_loss:delta=2"``.
     loss : Loss
         The loss.
     parameters : mapping
-        Its parameters where they differ from the defaults.
+        The parameters that differ from their defaults.
     ignore_index : int, optional
         Class label of rows that take no part.
     """
@@ -33,9 +38,9 @@ class LossSpec:
     ignore_index: int | None = None
 
     @property
-    def two_labels(self) -> bool:
+    def has_two_labels(self) -> bool:
         """Whether the targets are one of two labels, or lie between them."""
-        return self.loss.targets.name in {"plus_minus_one", "unit_interval"}
+        return self.loss.targets.two_classes is not None
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Job:
     """What to score.
 
     Columns are named by a name, several names with commas between them, or a pattern as for
-    files; class columns found by a pattern are in natural order (z_2 before z_10).
+    files; columns found by a pattern are in natural order (z_2 before z_10).
 
     Attributes
     ----------
@@ -60,7 +65,7 @@ class Job:
     by : sequence of str
         Columns whose combined values group the rows.
     worst : int
-        How many of the rows with the largest loss to keep, for each loss.
+        Number of rows with the largest loss to keep, for each loss.
     show : sequence of str
         Further columns to keep of these rows.
     positive : str, optional
@@ -70,7 +75,7 @@ class Job:
     class_weights : sequence of float
         Weights of the classes, in their order; they multiply the losses of class labels.
     skip_nulls : bool
-        Leave rows without a value in a used column out, instead of raising.
+        Skip rows without a value in a used column, instead of raising.
     domain : {"warn", "raise", "ignore"}
         What to do about values outside a loss's domain.
     denominator : {"weights", "count"}
@@ -80,7 +85,7 @@ class Job:
     output_columns : sequence of str
         The columns to copy to the output; all of them if none is named.
     delimiter : str, optional
-        What separates the values of CSV; a comma, or a tab in .tsv files, if not given.
+        What separates the values of CSV; by default a comma, or a tab in .tsv files.
     """
 
     files: Sequence[str]
@@ -97,93 +102,105 @@ class Job:
     classes: Sequence[str] = ()
     class_weights: Sequence[float] = ()
     skip_nulls: bool = False
-    domain: Literal["warn", "raise", "ignore"] = "warn"
+    domain: Policy = "warn"
     denominator: Literal["weights", "count"] = "weights"
     output: Path | None = None
     output_columns: Sequence[str] = ()
     delimiter: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no file could satisfy."""
-        titles = [spec.title for spec in self.losses]
-        if len(set(titles)) < len(titles):
-            twice = next(title for title in titles if titles.count(title) > 1)
-            raise LossaryValueError(_message("losses must differ", f"{twice!r} twice"))
-        if self.positive is not None and not any(spec.two_labels for spec in self.losses):
-            problem = "--positive needs a loss of two labels"
-            raise LossaryValueError(_message(problem, ", ".join(titles)))
-        for option, given in (
+        """Raise for what no file could satisfy."""
+        titles = ", ".join(self.titles)
+        repeated = [title for title in self.titles if self.titles.count(title) > 1]
+        if repeated:
+            raise value_error(FUNCTION, "losses", "must differ", f"{repeated[0]!r} twice")
+        if self.positive is not None and not any(spec.has_two_labels for spec in self.losses):
+            raise value_error(FUNCTION, "--positive", "needs a loss of two labels", titles)
+        for option, values in (
             ("--classes", self.classes),
             ("--class-weights", self.class_weights),
         ):
-            if given and not any(spec.loss.takes_labels for spec in self.losses):
-                problem = f"{option} needs a loss of class labels"
-                raise LossaryValueError(_message(problem, ", ".join(titles)))
+            if values and not any(spec.loss.takes_labels for spec in self.losses):
+                raise value_error(FUNCTION, option, "needs a loss of class labels", titles)
         if self.classes and self.class_weights and len(self.classes) != len(self.class_weights):
-            problem = f"--class-weights must be {len(self.classes)} numbers, one for each class"
-            raise LossaryValueError(_message(problem, str(len(self.class_weights))))
+            requirement = f"must be {len(self.classes)} numbers, one for each class"
+            raise value_error(FUNCTION, "--class-weights", requirement, len(self.class_weights))
         if self.output_columns and self.output is None:
-            given = ", ".join(self.output_columns)
-            raise LossaryValueError(_message("--columns needs --output", given))
-        for spec in self.losses:
-            for name in spec.loss.arguments:
-                self.argument(spec, name)
+            columns = ", ".join(self.output_columns)
+            raise value_error(FUNCTION, "--columns", "needs --output", columns)
+        self._argument_uses()
 
-    def argument(self, spec: LossSpec, name: str) -> Use:
-        """Return the use of columns that an argument of a loss stands for."""
-        single = self._label_option(spec) if name == "targets" else None
-        kind = "labels" if single else "numbers"
+    @property
+    def titles(self) -> list[str]:
+        """The titles of the losses."""
+        return [spec.title for spec in self.losses]
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether rows may have different weights in a mean."""
+        return self.weights is not None or bool(self.class_weights)
+
+    def argument_use(self, spec: LossSpec, name: str) -> Use:
+        """Return the use of the columns that an argument of a loss is made from."""
+        first = spec.loss.arguments[0]
+        remedy = self._single_remedy(spec) if name == "targets" else None
+        kind = "labels" if remedy else "numbers"
         if name in self.columns:
-            return Use(f"--column {name}=", self.columns[name], kind, single=single)
+            return Use(f"--column {name}=", self.columns[name], kind, single_remedy=remedy)
         if name == "targets" and self.targets is not None:
-            return Use("--targets", self.targets, kind, single=single)
-        if name == spec.loss.arguments[0] and self.inputs is not None:
+            return Use("--targets", self.targets, kind, single_remedy=remedy)
+        if name == first and self.inputs is not None:
             return Use("--inputs", self.inputs, kind)
-        option = {"targets": "--targets COLUMN", spec.loss.arguments[0]: "--inputs COLUMN"}
-        wanted = option.get(name, f"--column {name}=COLUMN")
-        problem = f"{spec.loss.name} needs a column for {name}"
-        raise LossaryValueError(_message(problem, "none", f"Pass {wanted}."))
+        options = {"targets": "--targets COLUMN", first: "--inputs COLUMN"}
+        option = options.get(name, f"--column {name}=COLUMN")
+        raise value_error(
+            FUNCTION, spec.loss.name, f"needs a column for {name}", "none", f"Pass {option}."
+        )
 
-    def _label_option(self, spec: LossSpec) -> str | None:
-        """Return what to do about several columns where an option says what labels mean."""
-        if self.positive is not None and spec.two_labels:
+    def _single_remedy(self, spec: LossSpec) -> str | None:
+        """Return what to do about several columns of targets where an option needs a single one."""
+        if self.positive is not None and spec.has_two_labels:
             return "--positive chooses among the labels of one column."
         if self.classes and spec.loss.takes_labels:
             return "--classes names the labels of one column."
         return None
 
-    @property
-    def is_weighted(self) -> bool:
-        """Whether rows may count differently."""
-        return self.weights is not None or bool(self.class_weights)
+    def _argument_uses(self) -> list[Use]:
+        return [
+            self.argument_use(spec, name) for spec in self.losses for name in spec.loss.arguments
+        ]
 
     @property
     def weights_use(self) -> Use | None:
-        """The use of the weights' column."""
-        return (
-            None if self.weights is None else Use("--weights", self.weights, "numbers", single="")
-        )
+        """The use of the column of weights."""
+        if self.weights is None:
+            return None
+        return Use("--weights", self.weights, "numbers", single_remedy="")
 
     @property
     def where_use(self) -> Use | None:
         """The use of the column that chooses rows."""
-        return None if self.where is None else Use("--where", self.where, "flags", single="")
+        return None if self.where is None else Use("--where", self.where, "flags", single_remedy="")
 
     @property
     def by_uses(self) -> list[Use]:
-        """The uses of the grouping columns; a group may be of rows without a value."""
+        """The uses of the grouping columns; a missing value makes a group too."""
         remedy = "Repeat --by for several."
-        return [Use("--by", name, "labels", required=False, single=remedy) for name in self.by]
+        return [
+            Use("--by", name, "labels", required=False, single_remedy=remedy) for name in self.by
+        ]
 
     @property
     def shown_uses(self) -> list[Use]:
-        """The uses whose columns are kept of the rows with the largest loss."""
+        """The uses of the columns to keep of the rows with the largest loss."""
         if not self.worst:
             return []
-        arguments = [self.argument(s, name) for s in self.losses for name in s.loss.arguments]
         further = [Use("--show", name, "labels", required=False) for name in self.show]
         weights = [self.weights_use] if self.weights_use else []
-        computed = [replace(u, kind="labels", required=False) for u in (*arguments, *weights)]
+        computed = [
+            replace(use, kind="labels", required=False)
+            for use in (*self._argument_uses(), *weights)
+        ]
         return [*further, *computed, *self.by_uses]
 
     @property
@@ -197,12 +214,7 @@ class Job:
 
     def uses(self) -> list[Use]:
         """Return every use of columns."""
-        found = [self.argument(s, name) for s in self.losses for name in s.loss.arguments]
+        found = self._argument_uses()
         found += [use for use in (self.weights_use, self.where_use) if use is not None]
         found += [*self.by_uses, *self.shown_uses, *self.copied_uses]
         return list(dict.fromkeys(found))
-
-
-def _message(requirement: str, given: str, remedy: str = "") -> str:
-    text = f"score: {requirement}, got {given}."
-    return f"{text} {remedy}" if remedy else text

@@ -1,4 +1,4 @@
-"""Files that are complete or not there."""
+"""Files that are either complete or absent."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path, which replaces ``path`` at the end of the block.
+    """Yield a temporary path, whose file replaces ``path`` at the end of the block.
 
-    The temporary file lies in the same folder, so that the replacement is one step; it is removed
-    if the block does not come to its end. A link is written through, not replaced.
+    The temporary file is in the same folder, so that the replacement is atomic; it is removed if
+    the block fails. A symbolic link is followed, not replaced.
     """
     target = path.resolve()
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        # Made here and exclusively, so that its permissions are those of any new file.
+        # Created here, exclusively, so that it has the permissions of any new file.
         temporary.touch(exist_ok=False)
         yield temporary
         with temporary.open("rb+") as file:

@@ -1,4 +1,4 @@
-"""What readers of prediction files have in common."""
+"""The interface of readers of prediction files, and the size of the batches that they yield."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 BATCH_ROWS = 131_072
 BATCH_CELLS = 1 << 23
-LEAST_ROWS = 256
+MIN_BATCH_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to read of a file.
+    """The columns to read of a file.
 
     Attributes
     ----------
@@ -49,9 +49,9 @@ class Source(Protocol):
     Attributes
     ----------
     textual : bool
-        Whether the columns to compute with are text too, which is converted later.
+        Whether ``numbers`` of the selection are read as text, which is parsed later.
     schema : pyarrow.Schema, optional
-        The columns' types, of formats that have types.
+        The types of the columns, for formats that have types.
     """
 
     textual: bool
@@ -59,29 +59,29 @@ class Source(Protocol):
 
     @property
     def rows(self) -> int | None:
-        """How many rows there are, of formats that say so without being read."""
+        """The number of rows; None for formats that do not store it."""
 
     @property
     def columns(self) -> list[str]:
-        """The columns' names; none if the file is empty."""
+        """The names of the columns; none if the file is empty."""
 
     def complete(self) -> None:
-        """Make ``columns`` those of the whole file where they are those of its beginning."""
+        """Read on until ``columns`` has every column of the file, not only those at its start."""
 
     def read(self, selection: Selection) -> Batches:
-        """Yield at most ``BATCH_ROWS`` rows at a time, and never the whole file."""
+        """Yield the rows, at most ``BATCH_ROWS`` at a time."""
 
     def close(self) -> None:
         """Close the file."""
 
 
 def batch_rows(columns: int) -> int:
-    """Return how many rows to read at a time: fewer of files with very many columns."""
-    return min(BATCH_ROWS, max(LEAST_ROWS, BATCH_CELLS // max(1, columns)))
+    """Return the number of rows to read at a time: fewer for files with very many columns."""
+    return min(BATCH_ROWS, max(MIN_BATCH_ROWS, BATCH_CELLS // max(1, columns)))
 
 
 def sliced(batches: Iterable[Any]) -> Iterator[Any]:
-    """Cut record batches into ones of a bounded size, without a copy."""
+    """Cut record batches into batches of a bounded size, without a copy."""
     for batch in batches:
         size = batch_rows(batch.num_columns)
         for start in range(0, batch.num_rows, size):

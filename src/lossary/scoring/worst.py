@@ -8,32 +8,32 @@ from typing import Any
 
 import numpy as np
 
-from lossary.scoring.columns import Array
+from lossary.arrays import Array
 
 Record = dict[str, Any]
 
 
 class Worst:
-    """The ``size`` rows with the largest loss; ties go to earlier rows, NaN is the largest."""
+    """The ``size`` rows with the largest loss. Earlier rows win ties; NaN counts as infinity."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._ranked = np.empty(0)
+        self._losses = np.empty(0)
         self._records: list[Record] = []
 
     def add(self, losses: Array, describe: Callable[[Array], list[Record]]) -> None:
-        """Offer the losses of further rows; ``describe`` returns some of them as records."""
+        """Add the losses of further rows; ``describe`` returns records for indices among them."""
         if self.size == 0 or len(losses) == 0:
             return
-        ranked = np.where(np.isnan(losses), math.inf, losses)
-        if len(self._ranked) == self.size and ranked.max() <= self._ranked[-1]:
+        comparable = np.where(np.isnan(losses), math.inf, losses)
+        if len(self._losses) == self.size and comparable.max() <= self._losses[-1]:
             return
-        places = _largest(ranked, self.size)
-        records = self._records + describe(places)
-        together = np.concatenate([self._ranked, ranked[places]])
-        order = np.argsort(-together, kind="stable")[: self.size]
-        self._ranked = together[order]
-        self._records = [records[place] for place in order]
+        indices = _largest(comparable, self.size)
+        records = self._records + describe(indices)
+        merged = np.concatenate([self._losses, comparable[indices]])
+        order = np.argsort(-merged, kind="stable")[: self.size]
+        self._losses = merged[order]
+        self._records = [records[index] for index in order]
 
     def records(self) -> list[Record]:
         """Return the rows, the largest loss first."""
@@ -41,11 +41,11 @@ class Worst:
 
 
 def _largest(values: Array, size: int) -> Array:
-    """Return the places of the largest values in descending order, the first of equal ones."""
+    """Return the indices of the largest values, in descending order; earlier ones win ties."""
     if len(values) <= size:
         return np.argsort(-values, kind="stable")
     limit = np.partition(values, len(values) - size)[len(values) - size]
     above = np.flatnonzero(values > limit)
-    level = np.flatnonzero(values == limit)[: size - len(above)]
-    places = np.sort(np.concatenate([above, level]))
-    return places[np.argsort(-values[places], kind="stable")]
+    equal = np.flatnonzero(values == limit)[: size - len(above)]
+    indices = np.sort(np.concatenate([above, equal]))
+    return indices[np.argsort(-values[indices], kind="stable")]

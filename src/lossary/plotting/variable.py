@@ -1,0 +1,115 @@
+"""The variable of a curve: how a loss becomes a function of one number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lossary.arrays import Array
+from lossary.domains import LOG_PROBABILITIES, PREDICTED_LOG_PROBABILITIES, PROBABILITIES
+from lossary.registry import Loss
+
+Bounds = tuple[float, float]
+#: Returns the arguments of a loss for values of the variable.
+ArgumentsOf = Callable[[Array], Sequence[Any]]
+
+_REAL = (-math.inf, math.inf)
+_NEGATIVE = (-math.inf, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """How a loss becomes a function of one number.
+
+    Attributes
+    ----------
+    axis : str
+        What the number is.
+    arguments : callable
+        Returns the arguments of the loss for values of the number.
+    bounds, domain : tuple of float
+        The range that is drawn by default, and the largest one.
+    counterpart : callable, optional
+        Returns the arguments with the other target.
+    """
+
+    axis: str
+    arguments: ArgumentsOf
+    bounds: Bounds = (-3.0, 3.0)
+    domain: Bounds = _REAL
+    counterpart: ArgumentsOf | None = None
+
+
+def variable_of(loss: Loss, parameters: dict[str, Any]) -> Variable:
+    """Return the variable of a loss's curve."""
+    if loss.axis is not None:
+        return _first_of_row(loss)
+    others = loss.arguments[1:]
+    if loss.targets.two_classes is None:
+        name = "residual" if "targets" in others else loss.arguments[0]
+        fixed = ", vars 1" if "vars" in others else ""
+        return Variable(f"{name}{fixed}", _first_of(others, vars=1.0))
+    negative, positive = loss.targets.two_classes
+    arguments = _first_of(others, targets=positive)
+    if negative != 0:
+        axis = "score" if len(others) == 1 else "difference of scores"
+        return Variable(f"{axis}, target +1", arguments)
+    counterpart = _first_of(others, targets=negative)
+    if not _takes_probabilities(loss, parameters):
+        return Variable("logit, target 1", arguments, counterpart=counterpart)
+    bounds, domain = (0.01, 0.99), (0.0, 1.0)
+    return Variable("probability, target 1", arguments, bounds, domain, counterpart)
+
+
+def _takes_probabilities(loss: Loss, parameters: dict[str, Any]) -> bool:
+    """Return whether the first argument is a probability, with these parameters."""
+    domain = loss.domains.get(loss.arguments[0])
+    if domain != PROBABILITIES:
+        return False
+    return not parameters.get(domain.unless, loss.parameters.get(domain.unless, False))
+
+
+def _first_of(others: Sequence[str], **values: float) -> ArgumentsOf:
+    """Return a function whose variable is the first argument; the others are 0 by default."""
+    return lambda x: [x, *(np.full_like(x, values.get(name, 0.0)) for name in others)]
+
+
+def _first_of_row(loss: Loss) -> Variable:
+    """Return the variable of a loss along an axis: the first element of rows of two."""
+    if loss.takes_labels:
+        if loss.domains.get(loss.arguments[0]) == PREDICTED_LOG_PROBABILITIES:
+            return Variable("log-probability of the label", _labelled, (-5.0, 0.0), _NEGATIVE)
+        return Variable("logit of the label, the other 0", _labelled)
+    if loss.targets == LOG_PROBABILITIES:
+        axis = "log-probability of a class of probability 1/2"
+        return Variable(axis, _halves, (-5.0, 0.0), _NEGATIVE)
+    if len(loss.arguments) == 3:
+        return Variable("anchor on a line, positive at 0, negative at 2", _triplets)
+    count = len(loss.arguments)
+    return Variable("x of the vector (x, 1), against (1, 0)", lambda x: _vectors(x)[:count])
+
+
+def _labelled(x: Array) -> Sequence[Any]:
+    return _rows(x, 0.0, x), np.zeros(len(x), dtype=np.int64)
+
+
+def _halves(x: Array) -> Sequence[Any]:
+    half = math.log(0.5)
+    return _rows(x, half, x), _rows(half, half, x)
+
+
+def _triplets(x: Array) -> Sequence[Any]:
+    return _rows(x, 0.0, x), _rows(0.0, 0.0, x), _rows(2.0, 0.0, x)
+
+
+def _vectors(x: Array) -> Sequence[Any]:
+    return _rows(x, 1.0, x), _rows(1.0, 0.0, x), _rows(0.0, 0.0, x)
+
+
+def _rows(first: Any, second: Any, x: Array) -> Array:
+    """Return as many rows of two elements as ``x`` has values."""
+    return np.stack(np.broadcast_arrays(first + 0.0 * x, second + 0.0 * x), axis=1)

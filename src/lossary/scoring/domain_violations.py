@@ -1,0 +1,59 @@
+"""Values outside the domain of a loss, with their position in the files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lossary.errors import Fault
+from lossary.scoring.advice import domain_advice
+from lossary.scoring.arguments import Arguments
+from lossary.scoring.columns import Batch
+from lossary.scoring.errors import DataError, data_error
+from lossary.scoring.job import LossSpec
+
+
+@dataclass
+class DomainViolation:
+    """The values of an argument outside its domain: the first, its row, and the number of all."""
+
+    title: str
+    argument: str
+    domain: str
+    value: Any
+    path: str
+    row: int
+    count: int
+    remedy: str
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, without the file and the remedy."""
+        value = int(self.value) if float(self.value).is_integer() else self.value
+        return f"{self.title}: {self.argument} must be {self.domain}, got {value!r}"
+
+    def error(self) -> DataError:
+        """Return the error about the first row."""
+        return data_error(self.path, f"{self.problem} in row {self.row}", self.remedy)
+
+    def warning(self) -> str:
+        """Return the warning about all rows."""
+        values = "1 such value" if self.count == 1 else f"{self.count} such values"
+        text = f"{self.problem} in row {self.row} of {self.path} ({values} in all)."
+        return f"{text} {self.remedy}"
+
+
+def violation_in(
+    batch: Batch, spec: LossSpec, arguments: Arguments, fault: Fault
+) -> DomainViolation:
+    """Return the violation that a loss found in a batch."""
+    return DomainViolation(
+        title=spec.title,
+        argument=fault.argument,
+        domain=fault.domain,
+        value=fault.value,
+        path=batch.path,
+        row=int(batch.rows[fault.position[0]]),
+        count=fault.count,
+        remedy=domain_advice(spec, fault, arguments),
+    )

@@ -1,0 +1,49 @@
+"""The files that a job reads."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+
+from lossary.scoring.blocks import STDIN
+from lossary.scoring.errors import data_error
+from lossary.scoring.readers import READERS, suffix
+
+
+def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]:
+    """Return the files that patterns name, each once: paths, globs, folders, ``-``.
+
+    An ``output`` that an earlier run left in a folder or among the matches is not an input.
+    """
+    found: list[str] = []
+    for pattern in patterns:
+        path = Path(pattern)
+        if pattern == STDIN or path.is_file():
+            found.append(pattern)
+            continue
+        if path.is_dir():
+            candidates = [p for p in path.rglob("*") if _is_data(p.relative_to(path))]
+            problem = f"the folder holds no file with the suffix {', '.join(READERS)}"
+        else:
+            candidates = [Path(p) for p in glob.glob(pattern, recursive=True)]
+            problem = "no such file"
+        files = [
+            str(p)
+            for p in sorted(candidates)
+            if p.is_file() and not (output and is_same_file(p, output))
+        ]
+        if not files:
+            raise data_error(pattern, problem)
+        found += files
+    return list(dict.fromkeys(found))
+
+
+def is_same_file(first: str | Path, second: Path) -> bool:
+    """Return whether two paths lead to one file."""
+    return Path(first).resolve() == second.resolve()
+
+
+def _is_data(relative: Path) -> bool:
+    hidden = any(part.startswith((".", "_")) for part in relative.parts)
+    return not hidden and suffix(str(relative)) in READERS

@@ -1,0 +1,96 @@
+"""Totals of losses by groups of rows, over batches of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lossary.arrays import Array
+from lossary.scoring.groups import Groups
+from lossary.scoring.result import Key
+from lossary.scoring.totals import Totals
+
+# Encoding rows also costs time for every group found so far. So rows are buffered until they are
+# this many times the groups: 5 million rows in 200,000 groups take 2 s instead of 9 s, and the
+# buffer grows with the groups, not with the data.
+_ROWS_PER_GROUP = 4
+_MIN_ROWS = 1 << 17
+
+
+@dataclass(frozen=True, slots=True)
+class RowLosses:
+    """A loss of some rows.
+
+    Attributes
+    ----------
+    values, mask : array
+        The losses, and which rows take part.
+    weights, denominator_weights : array, optional
+        Factors of the losses, and terms of the denominator of a mean; None where they are 1.
+    """
+
+    values: Array
+    mask: Array
+    weights: Array | None = None
+    denominator_weights: Array | None = None
+
+
+class GroupedTotals:
+    """Totals by group for several losses over the same rows.
+
+    Parameters
+    ----------
+    losses, columns : int
+        The number of losses, and the number of columns that group the rows.
+    """
+
+    def __init__(self, losses: int, columns: int) -> None:
+        self._totals = [Totals() for _ in range(losses)]
+        self._groups = Groups(columns)
+        self._columns: list[list[Any]] = [[] for _ in range(columns)]
+        self._losses: list[list[RowLosses]] = [[] for _ in range(losses)]
+        self._rows = 0
+
+    def add(self, columns: Sequence[Any], losses: Sequence[RowLosses]) -> None:
+        """Add rows: the Arrow columns that group them, and their losses."""
+        types = [arrays[0].type for arrays in self._columns if arrays]
+        if types and types != [column.type for column in columns]:
+            self._flush()
+        for arrays, column in zip(self._columns, columns, strict=True):
+            arrays.append(column)
+        for buffered, added in zip(self._losses, losses, strict=True):
+            buffered.append(added)
+        self._rows += len(losses[0].values)
+        if self._rows >= max(_MIN_ROWS, _ROWS_PER_GROUP * len(self._groups)):
+            self._flush()
+
+    def finish(self) -> tuple[list[Key], list[Totals]]:
+        """Return the values of the groups in order, and every loss's totals in that order."""
+        self._flush()
+        keys, order = self._groups.ordered()
+        return keys, [totals.take(order) for totals in self._totals]
+
+    def _flush(self) -> None:
+        """Add the buffered rows to the totals."""
+        if not self._rows:
+            return
+        codes = self._groups.encode(self._columns, self._rows)
+        groups = len(self._groups)
+        for totals, losses in zip(self._totals, self._losses, strict=True):
+            rows = np.flatnonzero(np.concatenate([item.mask for item in losses]))
+            values = np.concatenate([item.values for item in losses])[rows]
+            weights = _joined([item.weights for item in losses], rows)
+            denominator_weights = _joined([item.denominator_weights for item in losses], rows)
+            totals.merge(Totals.of(codes[rows], groups, values, weights, denominator_weights))
+        self._columns = [[] for _ in self._columns]
+        self._losses = [[] for _ in self._losses]
+        self._rows = 0
+
+
+def _joined(parts: Sequence[Array | None], rows: Array) -> Array | None:
+    """Return the weights of these rows, of the batches together; None if they have none."""
+    arrays = [part for part in parts if part is not None]
+    return np.concatenate(arrays)[rows] if arrays else None

@@ -1,0 +1,175 @@
+"""Sums of losses by group, over batches of any size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from lossary.arrays import Array
+
+
+class Totals:
+    """Per group: count, weight, weighted sum, smallest and largest loss.
+
+    Totals of several batches can be merged. Sums carry their rounding error (Neumaier 1974,
+    doi:10.1002/zamm.19740540106), so the result hardly depends on the size of the batches.
+    """
+
+    def __init__(self, groups: int = 0) -> None:
+        self.count = np.zeros(groups, dtype=np.int64)
+        self.nonfinite = np.zeros(groups, dtype=np.int64)
+        self.weight = _Sums(np.zeros(groups))
+        self.sum = _Sums(np.zeros(groups))
+        self.minimum = np.full(groups, math.inf)
+        self.maximum = np.full(groups, -math.inf)
+
+    @classmethod
+    def of(
+        cls,
+        codes: Array,
+        groups: int,
+        losses: Array,
+        weights: Array | None = None,
+        denominator_weights: Array | None = None,
+    ) -> Totals:
+        """Return the totals of losses; ``codes`` has the group of each, a number below ``groups``.
+
+        Losses are multiplied by ``weights``. ``denominator_weights`` are summed for the
+        denominator of a mean; by default these are the weights.
+        """
+        if denominator_weights is None:
+            denominator_weights = weights
+        totals = cls(groups)
+        totals.count += np.bincount(codes, minlength=groups)
+        # As in the losses themselves: weight 0 adds exactly 0, even to an infinite loss.
+        weighted = losses if weights is None else np.where(weights == 0, 0.0, losses) * weights
+        totals.sum = _Sums(_sums_by_group(codes, weighted, groups))
+        totals.weight = _Sums(
+            totals.count.astype(float)
+            if denominator_weights is None
+            else _sums_by_group(codes, denominator_weights, groups)
+        )
+        nonfinite = ~np.isfinite(losses)
+        if nonfinite.any():
+            totals.nonfinite += np.bincount(codes[nonfinite], minlength=groups)
+        with np.errstate(invalid="ignore"):  # NaN propagates without a warning
+            np.minimum.at(totals.minimum, codes, losses)
+            np.maximum.at(totals.maximum, codes, losses)
+        return totals
+
+    def __len__(self) -> int:
+        return len(self.count)
+
+    def merge(self, other: Totals) -> None:
+        """Add the totals of other rows, group by group; they may have more groups."""
+        groups = max(len(self), len(other))
+        self._grow(groups)
+        other._grow(groups)
+        self.count += other.count
+        self.nonfinite += other.nonfinite
+        self.weight.merge(other.weight)
+        self.sum.merge(other.sum)
+        np.minimum(self.minimum, other.minimum, out=self.minimum)
+        np.maximum(self.maximum, other.maximum, out=self.maximum)
+
+    def take(self, codes: Array) -> Totals:
+        """Return the totals of the groups with these codes, in this order."""
+        totals = Totals()
+        totals.count = self.count[codes]
+        totals.nonfinite = self.nonfinite[codes]
+        totals.weight = self.weight.take(codes)
+        totals.sum = self.sum.take(codes)
+        totals.minimum = self.minimum[codes]
+        totals.maximum = self.maximum[codes]
+        return totals
+
+    def combined(self) -> Totals:
+        """Return the totals of all groups together, as one group."""
+        total = Totals(1)
+        total.count[0] = self.count.sum()
+        total.nonfinite[0] = self.nonfinite.sum()
+        total.weight = self.weight.combined()
+        total.sum = self.sum.combined()
+        total.minimum[0] = self.minimum.min(initial=math.inf)
+        total.maximum[0] = self.maximum.max(initial=-math.inf)
+        return total
+
+    def figures(self, denominator: str) -> dict[str, Array]:
+        """Return the figures of all groups. A mean over nothing is 0, as that of the losses is."""
+        weight, total = self.weight.values(), self.sum.values()
+        divisor = self.count if denominator == "count" else weight
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # Where the weights cancel, the sign is that of the sum, not that of the zero.
+            mean = np.where(divisor == 0, total * math.inf, total / divisor)
+        mean = np.where((divisor == 0) & (total == 0), 0.0, mean)
+        return {
+            "mean": mean,
+            "sum": total,
+            "weight": weight,
+            "count": self.count,
+            "minimum": np.where(self.count, self.minimum, math.nan),
+            "maximum": np.where(self.count, self.maximum, math.nan),
+            "nonfinite": self.nonfinite,
+        }
+
+    def records(self, denominator: str) -> Iterator[dict[str, Any]]:
+        """Yield the figures of each group as Python numbers."""
+        figures = self.figures(denominator)
+        for row in zip(*(values.tolist() for values in figures.values()), strict=True):
+            yield dict(zip(figures, row, strict=True))
+
+    def record(self, code: int, denominator: str) -> dict[str, Any]:
+        """Return the figures of one group as Python numbers."""
+        return next(self.take(np.array([code])).records(denominator))
+
+    def _grow(self, groups: int) -> None:
+        added = groups - len(self)
+        if added > 0:
+            self.count = np.pad(self.count, (0, added))
+            self.nonfinite = np.pad(self.nonfinite, (0, added))
+            self.weight.grow(added)
+            self.sum.grow(added)
+            self.minimum = np.pad(self.minimum, (0, added), constant_values=math.inf)
+            self.maximum = np.pad(self.maximum, (0, added), constant_values=-math.inf)
+
+
+class _Sums:
+    """One sum per group, each with the accumulated rounding error of its additions."""
+
+    def __init__(self, values: Array) -> None:
+        self._high = values
+        self._low = np.zeros(len(values))
+
+    def values(self) -> Array:
+        return self._high + self._low
+
+    def take(self, codes: Array) -> _Sums:
+        sums = _Sums(self._high[codes])
+        sums._low = self._low[codes]
+        return sums
+
+    def grow(self, added: int) -> None:
+        self._high = np.pad(self._high, (0, added))
+        self._low = np.pad(self._low, (0, added))
+
+    def merge(self, other: _Sums) -> None:
+        a, b = self._high, other._high
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = a + b
+            error = np.where(np.abs(a) >= np.abs(b), (a - total) + b, (b - total) + a)
+        self._low += other._low + np.where(np.isfinite(total), error, 0.0)
+        self._high = total
+
+    def combined(self) -> _Sums:
+        values = np.concatenate([self._high, self._low])
+        return _Sums(np.array([math.fsum(values) if np.isfinite(values).all() else values.sum()]))
+
+
+def _sums_by_group(codes: Array, values: Array, groups: int) -> Array:
+    """Sum values by group: pairwise where there is one group, else in order."""
+    if groups == 1:
+        return np.array([values.sum()])
+    return np.bincount(codes, values, groups)
