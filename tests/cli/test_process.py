@@ -277,7 +277,8 @@ def test_memory_does_not_grow_with_the_data(environment, tmp_path):
     pq.write_table(data.slice(0, 300_000), small)
     pq.write_table(data, large, row_group_size=rows)
     assert data.nbytes > 220e6
-    assert peak_memory(environment, large) < peak_memory(environment, small) + 80
+    peak_memory(environment, small)  # compiles the kernel, for which LLVM is loaded
+    assert peak_memory(environment, large) < peak_memory(environment, small) + 40
 
 
 def shown_on_a_terminal(environment, *arguments):
