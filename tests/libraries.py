@@ -19,6 +19,11 @@ class Library:
     module: str
     make: Callable[[np.ndarray], Any]
     floats: tuple[str, ...] = ("float32", "float64")
+    needs_gpu: bool = False
+    #: Values can be looked at at once: nothing is lazy, and no device is waited for.
+    readable: bool = False
+    #: Has float16 for arrays of tens of thousands of elements, and for arrays of no dimensions.
+    halves: bool = False
 
     def array(self, x: Any) -> Any:
         """Return an array of this library, or skip if the library is missing."""
@@ -74,12 +79,16 @@ def _cupy(x: np.ndarray) -> Any:
 
 
 LIBRARIES = (
-    Library("numpy", "numpy", lambda x: x),
-    Library("torch", "torch", _torch),
-    Library("jax", "jax", _jax, ("float32",)),
-    Library("mlx", "mlx", _mlx, ("float32",)),
+    Library("numpy", "numpy", lambda x: x, readable=True, halves=True),
+    Library("torch", "torch", _torch, readable=True, halves=True),
+    Library("jax", "jax", _jax, ("float32",), halves=True),
+    Library("mlx", "mlx", _mlx, ("float32",), halves=True),
     Library("dask", "dask", _dask),
     Library("strict", "array_api_strict", _strict),
-    Library("cupy", "cupy", _cupy),
+    Library("cupy", "cupy", _cupy, needs_gpu=True, halves=True),
 )
 BY_NAME = {library.name: library for library in LIBRARIES}
+ANYWHERE = tuple(library for library in LIBRARIES if not library.needs_gpu)
+READABLE = tuple(library for library in ANYWHERE if library.readable)
+UNREAD = tuple(library for library in ANYWHERE if not library.readable)
+HALVES = tuple(library for library in ANYWHERE if library.halves)

@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from libraries import LIBRARIES, Library
+from libraries import READABLE, Library
 
 import lossary
 from lossary.call import flow
 
-HOSTS = [library for library in LIBRARIES if library.name in {"numpy", "torch"}]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 LAYOUTS: dict[str, Callable[[Array], Array]] = {
@@ -49,15 +48,15 @@ def told(place: tuple[int, ...], bad: Array) -> Iterator[None]:
 
 @pytest.mark.parametrize("shape", [(7,), (100_003,), (5, 37), (300, 211), (3, 4, 50)], ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("library", HOSTS, ids=lambda x: x.name)
+@pytest.mark.parametrize("library", READABLE, ids=lambda x: x.name)
 def test_elements(library: Library, layout: str, shape: tuple[int, ...]) -> None:
+    if library.name == "torch" and layout == "reversed":
+        pytest.skip("PyTorch has no such tensors")
     rng = np.random.default_rng(1)
     for share in (0.5, 3 / np.prod(shape)):
         targets = np.where(rng.random(shape) < share, 0.25, 1).astype("f4")
         targets.flat[rng.integers(targets.size)] = 0.5
         x = LAYOUTS[layout](targets)
-        if library.name == "torch" and layout == "reversed":
-            continue  # PyTorch has no such tensors
         z, t = library.array(LAYOUTS["C order"](np.ones_like(x))), library.array(x)
         bad = targets != 1
         for reduction in ("none", "mean", "mean"):
@@ -97,7 +96,7 @@ def test_masked_elements_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["i1", "u1", "i8", "u8"])
-@pytest.mark.parametrize("library", HOSTS, ids=lambda x: x.name)
+@pytest.mark.parametrize("library", READABLE, ids=lambda x: x.name)
 def test_labels(library: Library, dtype: str) -> None:
     if library.name == "torch" and dtype == "u8":
         pytest.skip("few operations of PyTorch take such tensors")
@@ -110,7 +109,7 @@ def test_labels(library: Library, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("reduction", ["none", "mean"])
-@pytest.mark.parametrize("library", HOSTS, ids=lambda x: x.name)
+@pytest.mark.parametrize("library", READABLE, ids=lambda x: x.name)
 def test_a_known_call_is_not_looked_at_again(
     library: Library, reduction: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
