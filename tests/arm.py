@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lossary.kernels import compile as compiler
-from lossary.kernels import image
+from lossary.kernels import linker
 
 TARGET = "generic", "", "aarch64-unknown-linux-gnu"
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"
@@ -89,7 +89,7 @@ def run(calls: list[Call], folder: Path, images: bool = False) -> list[list[Any]
 
 def _image(name: str, code: bytes, folder: Path) -> Path:
     """Return a source file that puts an image at the beginning of a page."""
-    made = image.image_of(code, name)
+    made = linker.link(code, name)
     assert made is not None
     start = int.from_bytes(made[8:16], "little")
     (folder / f"{name}.image").write_bytes(made[16:])

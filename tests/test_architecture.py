@@ -67,9 +67,9 @@ def test_the_arrows_point_one_way() -> None:
             assert not bad, (path, bad)
 
 
-#: What kernels import inside functions: the compiler, which may be missing, and what writes code.
+#: What kernels import inside functions: the compiler, which may be missing, what writes and links.
 #: A kernel that is in the cache on disk needs neither, and they take 35 to 90 ms of a first call.
-LATE = {"llvmlite.binding", "lossary.kernels.layouts"}
+LATE = {"llvmlite.binding", "lossary.kernels.layouts", "lossary.kernels.linker"}
 
 
 def test_kernels_import_late_what_only_compiling_needs() -> None:
@@ -86,7 +86,7 @@ def test_a_call_whose_kernel_is_kept_loads_no_compiler(tmp_path: Path) -> None:
         "value_grad_hess(cross_entropy)(np.ones((3, 4)), np.zeros(3, np.int64))"
     )
     loaded = [_loaded(code, LOSSARY_CACHE_DIR=str(tmp_path / "kernels")) for _ in range(2)]
-    made = {"llvmlite", "lossary.kernels.layouts", "lossary.kernels.lanes"}
+    made = {"llvmlite", "lossary.kernels.lanes", *LATE}
     assert made <= loaded[0]
     # The standard library's are those that take milliseconds to import.
     assert not loaded[1] & (made | {"hashlib", "pathlib", "queue", "tempfile"})

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossary.kernels import cache, image
+from lossary.kernels import cache, image, linker
 from lossary.kernels import compile as compiler
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX owners and modes")
@@ -179,7 +179,7 @@ def test_linked_code_is_freed_when_nothing_holds_its_function(
     freed: list[str] = []
     dispose = ResourceTracker._dispose
     monkeypatch.setattr(ResourceTracker, "_dispose", noted)
-    monkeypatch.setattr(image, "image_of", lambda *_: None)
+    monkeypatch.setattr(linker, "link", lambda *_: None)
     function = compiler.load("key", "kernel", lambda: TEXT).function(PROTOTYPE)
     forget()
     gc.collect()
@@ -452,7 +452,7 @@ def test_an_object_file_that_has_no_image_is_kept_and_linked(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(image, "image_of", lambda *_: None)
+        patched.setattr(linker, "link", lambda *_: None)
         assert is_compiled()
     assert content_of(only_file(place).read_bytes()) == object_of("kernel")
     assert not is_compiled()

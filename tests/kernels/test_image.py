@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lossary.kernels import compile as compiler
-from lossary.kernels import image
+from lossary.kernels import image, linker
 
 ARM = arm.TARGET
 X86_64 = "x86-64-v3", "", "x86_64-unknown-linux-gnu"
@@ -74,7 +74,7 @@ def assert_computed(k: int, after: np.ndarray) -> None:
 
 @pytest.mark.skipif(not LINKS, reason="needs Linux on x86-64 or 64-bit ARM")
 def test_an_image_computes_what_was_written() -> None:
-    made = image.image_of(compiler.object_code(TEXT), "kernel")
+    made = linker.link(compiler.object_code(TEXT), "kernel")
     assert made is not None
     memory, address = image.mapped(made)
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
@@ -113,27 +113,27 @@ def test_an_image_computes_on_arm(tmp_path: Path) -> None:
 def test_what_needs_more_than_code_and_constants_has_no_image(
     text: str, target: tuple[str, ...]
 ) -> None:
-    assert image.image_of(compiler.object_code(text, *target), "kernel") is None
+    assert linker.link(compiler.object_code(text, *target), "kernel") is None
 
 
 def test_a_damaged_object_file_has_no_image_or_one_of_its_code() -> None:
     """Whatever the bytes are: nothing is raised, nothing but the file is read."""
     made = compiler.object_code(TEXT, *X86_64)
-    whole = image.image_of(made, "kernel")
+    whole = linker.link(made, "kernel")
     assert whole is not None
     for length in range(0, len(made), 7):
-        assert image.image_of(made[:length], "kernel") is None
+        assert linker.link(made[:length], "kernel") is None
     chosen = np.random.default_rng(7)
     for place in chosen.integers(0, len(made), 500):
         damaged = bytearray(made)
         damaged[place] ^= 1 << int(chosen.integers(8))
-        found = image.image_of(bytes(damaged), "kernel")
+        found = linker.link(bytes(damaged), "kernel")
         assert found is None or isinstance(found, bytes)
 
 
 def test_other_systems_object_files_have_no_image() -> None:
     for triple in ("x86_64-pc-windows-msvc", "arm64-apple-macosx", "riscv64-unknown-linux-gnu"):
-        assert image.image_of(compiler.object_code(TEXT, "", "", triple), "kernel") is None
+        assert linker.link(compiler.object_code(TEXT, "", "", triple), "kernel") is None
 
 
 @pytest.mark.parametrize("given", [b"", b"lossary\0", b"\x7fELF" + bytes(60), bytes(100)])

@@ -86,9 +86,11 @@ def _read_or_compile(place: tuple[str, ...], name: str, text: Callable[[], str])
         except RuntimeError:  # no object file, or one without the function
             pass
     with _importing:
+        from lossary.kernels.linker import link
+
         written = text()
     made = object_code(written)
-    found = image.image_of(made, name)
+    found = link(made, name)
     if found is not None:
         try:
             compiled = Compiled(*image.mapped(found))
