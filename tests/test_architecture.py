@@ -69,7 +69,12 @@ def test_the_arrows_point_one_way() -> None:
 
 #: What kernels import inside functions: the compiler, which may be missing, what writes and links.
 #: A kernel that is in the cache on disk needs neither, and they take 35 to 90 ms of a first call.
-LATE = {"llvmlite.binding", "lossary.kernels.layouts", "lossary.kernels.linker"}
+LATE = {
+    "llvmlite.binding",
+    "lossary.kernels.direct_code",
+    "lossary.kernels.layouts",
+    "lossary.kernels.linker",
+}
 
 
 def test_kernels_import_late_what_only_compiling_needs() -> None:

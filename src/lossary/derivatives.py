@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 from lossary.backends.base import Backend
 from lossary.call.array_library import find_backend
 from lossary.call.checks import prepare
+from lossary.direct_recipe import repeated
 from lossary.errors import shown, type_error, value_error
 from lossary.formula.expression import parameter
 from lossary.formula.plan import Output
@@ -158,9 +159,11 @@ class _ValueAndGradient:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         request = self._bind(*args, **kwargs)
         names, second = self._names, self._second
-        key = signature(request, names, second)
-        recipe = request.loss.calls.find(key)
-        results = None if recipe is None else recipe(request)
+        results = repeated(request, names, second)
+        if results is None:
+            key = signature(request, names, second)
+            recipe = request.loss.calls.find(key)
+            results = None if recipe is None else recipe(request)
         if results is None:
             backend, request = find_backend(request)
             problem = prepare(request, backend)
@@ -168,7 +171,7 @@ class _ValueAndGradient:
             key = settled(key, request, names, second)
             if key is not None and recipe is None:
                 recipe = _recipe(problem, backend, names, second)
-                results = begin(key, recipe, request)
+                results = begin(key, recipe, request, names, second)
             if results is None:
                 results = evaluate(problem, backend, names, second)
         if self._single:

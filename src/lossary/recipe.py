@@ -17,6 +17,7 @@ import numpy as np
 
 from lossary import faults
 from lossary.call.request import Request
+from lossary.direct_recipe import Repeated, direct_recipe
 from lossary.options import domain_policy
 from lossary.problem import Problem, stored, total
 
@@ -78,22 +79,21 @@ def settled(key: tuple[Any, ...] | None, request: Request, *extra: Any) -> tuple
     return again if key is None or key == again else None
 
 
-def begin(key: tuple[Any, ...], recipe: Any, request: Request) -> Any:
+def begin(key: tuple[Any, ...], recipe: Any, request: Request, *extra: Any) -> Any:
     """Remember a recipe with its loss, if there is one, and return what its first call gives."""
     if recipe is None:
         return None
-    request.loss.calls.keep(key, recipe)
+    repeated = Repeated(recipe, extra) if hasattr(recipe, "direct") else recipe
+    request.loss.calls.keep(key, repeated)
     return recipe(request)
 
 
 class HostRecipe:
     """A value, and gradients if asked for, computed by one kernel over host memory.
 
-    ``take`` returns them for a request, ``run`` for arrays in the order of ``leaves``; None if the
-    call needs a closer look.
+    It takes a request, ``run`` the arrays in the order of ``leaves``. None stands for a call that
+    needs a closer look.
     """
-
-    take: Recipe
 
     def __init__(
         self,
@@ -105,56 +105,37 @@ class HostRecipe:
     ) -> None:
         stored, reduced = bound.stored, bound.reduced
         self.leaves = tuple(bound.leaves)
-        self._bound = bound
+        self.bound = bound
         self._pick = picker(problem.request.loss, self.leaves)
         self._views = views if any(views) else None
-        self._number, self._array = backend.finishers(problem.dtype)
-        self._backend, self._problem = backend, problem.without_arrays()
-        self._faults = [i for i, name in enumerate(reduced) if name.startswith("fault_")]
-        self._gradients = [
+        self.number, self.array = backend.finishers(problem.dtype)
+        self.backend, self.problem = backend, problem.without_arrays()
+        self.faults = [i for i, name in enumerate(reduced) if name.startswith("fault_")]
+        self.gradients = [
             (True, stored.index(name)) if name in stored else (False, reduced.index(name))
             for name in gradients
         ]
-        self._stored_value = stored.index("value") if "value" in stored else None
+        self.stored_value = stored.index("value") if "value" in stored else None
         self._total = 0 if "value" in stored else reduced.index("value")
-        self._denominator = reduced.index("denominator") if "denominator" in reduced else None
-        self._factor = 1.0
-        if problem.reduction != "none" and self._denominator is None:
-            self._factor = float(backend.denominator(problem, {}))
-        run, pick = self.run, self._pick
-        self.take = self._scalar_path() or (lambda request: run(pick(request)))
+        self.denominator = reduced.index("denominator") if "denominator" in reduced else None
+        self.factor = 1.0
+        if problem.reduction != "none" and self.denominator is None:
+            self.factor = float(backend.denominator(problem, {}))
 
-    def _scalar_path(self) -> Recipe | None:
-        """Return a shortcut for a scalar result of one chunk, where call overhead dominates.
+    def __call__(self, request: Request) -> tuple[Any, ...] | None:
+        """Return the value and the gradients for a request."""
+        return self.run(self._pick(request))
 
-        With 100 elements it takes four fifths of the time of the general way.
-        """
-        totals, faults, total, pick = self._bound.one_chunk, self._faults, self._total, self._pick
-        number, factor, locate = self._number, self._factor, self._bound.locate
-        scalar = not (self._bound.stored or self._gradients or self._views)
-        if totals is None or self._denominator is not None or factor == 0.0 or not scalar:
-            return None
-
-        def take(request: Request) -> tuple[Any, ...] | None:
-            arrays = pick(request)
-            try:
-                found = totals(map(locate, arrays))
-            except RuntimeError:  # a tensor that stands for another has no memory of its own
-                return None
-            for place in faults:
-                if found[place]:
-                    self._report(arrays, found)
-                    break
-            return (number(found[total] / factor),)
-
-        return take
+    def direct(self, request: Request) -> Recipe | None:
+        """Return a faster form for requests like this one, if there is one."""
+        return direct_recipe(self, request)
 
     def _report(self, arrays: Sequence[Any], reduced: Sequence[float]) -> None:
         """Report values outside their domains."""
-        violations = faults.pending(self._problem, [reduced[place] for place in self._faults])
+        violations = faults.pending(self.problem, [reduced[place] for place in self.faults])
         if violations:
             named = dict(zip(self.leaves, arrays, strict=True))
-            faults.report(replace(self._problem, arrays=named), violations, self._backend)
+            faults.report(replace(self.problem, arrays=named), violations, self.backend)
 
     def run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
         """Return the value and the gradients, given arrays in the order of ``leaves``."""
@@ -163,28 +144,28 @@ class HostRecipe:
             pairs = zip(self._views, arrays, strict=True)
             arrays = [x if view is None else view(x) for view, x in pairs]
         try:
-            stored, reduced = self._bound(arrays)
+            stored, reduced = self.bound(arrays)
         except RuntimeError:  # a tensor that stands for another has no memory of its own
             return None
-        if self._stored_value is not None:
-            value = self._array(stored[self._stored_value])
+        if self.stored_value is not None:
+            value = self.array(stored[self.stored_value])
         else:
-            factor = self._factor if self._denominator is None else reduced[self._denominator]
+            factor = self.factor if self.denominator is None else reduced[self.denominator]
             if factor == 0.0:
                 return None
-            value = self._number(reduced[self._total] / factor)
-        for place in self._faults:
+            value = self.number(reduced[self._total] / factor)
+        for place in self.faults:
             if reduced[place]:
                 self._report(given, reduced)
                 break
-        if not self._gradients:
+        if not self.gradients:
             return (value,)
         return (
             value,
             # A number is the gradient of an argument that was one.
             *[
-                self._array(stored[place]) if full else self._number(reduced[place])
-                for full, place in self._gradients
+                self.array(stored[place]) if full else self.number(reduced[place])
+                for full, place in self.gradients
             ],
         )
 
@@ -222,7 +203,7 @@ def host_recipe(
     if any(backend.addresser(x) is not locate for x in arrays):
         locate = None
     bound = host.bind(plan, job, locate)
-    views = [] if bound.locate is locate else [backend.host_viewer(x) for x in arrays]
+    views = [] if locate and bound.locate is locate else [backend.host_viewer(x) for x in arrays]
     return HostRecipe(backend, problem, bound, views, gradients)
 
 

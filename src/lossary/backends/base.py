@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lossary import faults
+from lossary.call.request import Request
+from lossary.direct_recipe import Guard
 from lossary.errors import type_error
 from lossary.formula.evaluate import tape
 from lossary.formula.expression import Kind
@@ -371,6 +373,13 @@ class Backend:
 
     def addresser(self, x: Any) -> Callable[[Any], int] | None:
         """Return what tells the address of arrays like this one, if that is faster than a view."""
+        return None
+
+    def direct_guards(self, request: Request) -> tuple[Guard, ...] | None:
+        """Return what tells whether a call is like this one in what native code cannot see.
+
+        None if native code cannot be asked.
+        """
         return None
 
     def finishers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:

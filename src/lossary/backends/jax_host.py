@@ -54,11 +54,10 @@ def on_host(
     found = host_recipe(backend, problem, outputs, gradients)
     if found is None:
         return compiled
-    take = found.take
 
     def run(request: Request) -> tuple[Any, ...] | None:
         try:
-            results = take(request)
+            results = found(request)
         except RuntimeError:  # what cannot be read now, or a guard against transfers
             return compiled(request)
         return compiled(request) if results is None else results

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossary.backends.base import _PYTHON, Backend
+from lossary.call.request import Request
+from lossary.direct_recipe import Guard
 from lossary.errors import type_error
 from lossary.formula.plan import Output
 from lossary.problem import Problem
@@ -133,8 +135,11 @@ class NumpyBackend(Backend):
         """Return a recipe for calls of the same signature."""
         if not has_compiler():
             return None
-        found = host_recipe(self, problem, outputs or value_outputs(self, problem), gradients)
-        return None if found is None else found.take
+        return host_recipe(self, problem, outputs or value_outputs(self, problem), gradients)
+
+    def direct_guards(self, request: Request) -> tuple[Guard, ...]:
+        """Return nothing: native code sees all that there is."""
+        return ()
 
     def host_viewer(self, x: Any) -> Callable[[Any], Any] | None:
         """Return what makes arrays like this one NumPy's; None if they are."""

@@ -15,8 +15,11 @@ from lossary.backends.base import _PYTHON, ArrayOperations, Backend
 from lossary.backends.numpy import has_compiler, kernel_numbers, quiet, repeated
 from lossary.backends.torch_autograd import differentiated, fused_with_gradients
 from lossary.backends.torch_tracking import (
+    FULL,
+    HALF,
     PLAIN,
     describe,
+    guard,
     has_values,
     is_autocast,
     is_distributed,
@@ -26,6 +29,8 @@ from lossary.backends.torch_tracking import (
     traces,
     transforms,
 )
+from lossary.call.request import Request
+from lossary.direct_recipe import Guard
 from lossary.errors import type_error
 from lossary.formula.plan import Output
 from lossary.problem import Problem, stored
@@ -185,11 +190,22 @@ class TorchBackend(Backend):
             return None
         if outputs is not None or not any(map(is_followed, problem.arrays.values())):
             chosen = outputs or value_outputs(self, problem)
-            found = host_recipe(self, problem, chosen, gradients)
-            return None if found is None else found.take
+            return host_recipe(self, problem, chosen, gradients)
         if self.denominator_outputs(problem) or _differentiates_denominator(problem):
             return None
         return fused_with_gradients(self, problem)
+
+    def direct_guards(self, request: Request) -> tuple[Guard, ...] | None:
+        """Return what finds out if a tensor is followed or anything goes on around it.
+
+        None if the result depends on what may change between calls: autocast widens halves, the
+        default dtype is that of integers.
+        """
+        first, *others = (x for _, x in request.named_arrays() if isinstance(x, torch.Tensor))
+        settled = first.dtype in FULL and first.ndim
+        if not settled or any(x.dtype in HALF for x in others):
+            return None
+        return (guard(request),)
 
     def has_kernels(self, problem: Problem) -> bool:
         """Tell whether kernels run: on ordinary tensors in host memory."""

@@ -18,7 +18,7 @@ from lossary.call.request import Request
 from lossary.formula.expression import Expression, Kind, argument, parameter
 from lossary.formula.plan import Output
 from lossary.problem import Problem, stored, total
-from lossary.recipe import HostRecipe, host_recipe, picker, value_outputs
+from lossary.recipe import HostRecipe, Recipe, host_recipe, picker, value_outputs
 
 if TYPE_CHECKING:
     from lossary.backends.torch import TorchBackend
@@ -55,7 +55,19 @@ class FusedRecipe(Differentiable):
 
     def __call__(self, request: Request) -> tuple[Any, ...]:
         """Return the loss, in a tuple as recipes do."""
-        return (_apply(self, *self._pick(request)),)
+        return (_apply((self, None), *self._pick(request)),)
+
+    def direct(self, request: Request) -> Recipe | None:
+        """Return a faster form for requests like this one, if there is one."""
+        fused = self._fused.direct(request)
+        if fused is None:
+            return None
+
+        def take(request: Request) -> tuple[Any, ...] | None:
+            results = fused(request)
+            return results and (_apply((self, results), *self._pick(request)),)
+
+        return take
 
     def run(self, tensors: Sequence[Any]) -> tuple[Any, ...] | None:
         """Return the loss and the gradients; None if the call needs a closer look."""
@@ -136,14 +148,15 @@ class _FusedFunction(torch.autograd.Function):
     """The same for recipes, which no transformation and no tangent sees."""
 
     @staticmethod
-    def forward(ctx: Any, call: FusedRecipe, *tensors: Any) -> Any:
-        """Compute the loss, and the gradients along with it."""
-        ctx.call = call
+    def forward(ctx: Any, given: tuple[FusedRecipe, Any], *tensors: Any) -> Any:
+        """Compute the loss, and the gradients along with it, unless they are given."""
+        ctx.call, results = given
         ctx.save_for_backward(*tensors)
         ctx.along = None
-        results = call.run(tensors)
         if results is None:
-            return Backend.value(call.backend, call.with_tensors(tensors))
+            results = ctx.call.run(tensors)
+        if results is None:
+            return Backend.value(ctx.call.backend, ctx.call.with_tensors(tensors))
         value, *ctx.along = results
         return value
 

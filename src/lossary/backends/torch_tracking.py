@@ -7,11 +7,15 @@ So these questions come before one is run.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch._ops import _len_torch_dispatch_stack_pre_dispatch
 from torch.autograd import forward_ad
+
+from lossary.call.request import Request
+from lossary.recipe import picker
 
 _wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 _legacy_batched = torch._C._functorch.is_legacy_batchedtensor
@@ -20,8 +24,8 @@ _function_modes = torch._C._is_torch_function_mode_enabled
 _grad_enabled = torch._C.is_grad_enabled
 _is_tracing, _is_compiling = torch._C._is_tracing, torch.compiler.is_compiling
 _strided = torch.strided
-_HALF = (torch.float16, torch.bfloat16)
-_FULL = frozenset({torch.float32, torch.float64})
+HALF = (torch.float16, torch.bfloat16)
+FULL = frozenset({torch.float32, torch.float64})
 
 transforms = torch._C._are_functorch_transforms_active
 #: The types of tensors that are nothing but numbers.
@@ -95,7 +99,7 @@ def is_unobserved(x: torch.Tensor) -> bool:
 
 def is_autocast(dtype: torch.dtype, device: torch.device) -> bool:
     """Tell whether ``torch.autocast`` widens a loss of this dtype on a device."""
-    if dtype not in _HALF or not torch.amp.is_autocast_available(device.type):
+    if dtype not in HALF or not torch.amp.is_autocast_available(device.type):
         return False
     return torch.is_autocast_enabled(device.type)
 
@@ -105,10 +109,10 @@ def describe(x: torch.Tensor) -> tuple[Any, ...]:
     if _is_observed() or x.layout is not _strided or x.is_neg():
         raise KeyError(type(x))
     dtype: Any = x.dtype
-    if dtype not in _FULL:
+    if dtype not in FULL:
         # Halves are computed in float32 under autocast, integers in the default dtype; both may
         # change between calls.
-        half = dtype in _HALF
+        half = dtype in HALF
         dtype = (dtype, is_autocast(dtype, x.device) if half else torch.get_default_dtype())
     return (
         dtype,
@@ -117,3 +121,24 @@ def describe(x: torch.Tensor) -> tuple[Any, ...]:
         x.is_cpu or x.device,
         x.requires_grad and _grad_enabled(),
     )
+
+
+def guard(request: Request) -> Callable[[Request], bool]:
+    """Return what tells whether the tensors of a request are followed as those of this one are.
+
+    And whether nothing goes on around them. It is asked before they are compared with these.
+    """
+    names = [name for name, x in request.named_arrays() if isinstance(x, torch.Tensor)]
+    pick = picker(request.loss, names)
+    expected = [(type(x), x.requires_grad and _grad_enabled()) for x in pick(request)]
+
+    def is_alike(request: Request) -> bool:
+        if _is_observed() or _is_tracing():
+            return False
+        enabled = _grad_enabled()
+        for x, (kind, followed) in zip(pick(request), expected, strict=True):
+            if type(x) is not kind or x.is_neg() or (x.requires_grad and enabled) is not followed:
+                return False
+        return True
+
+    return is_alike

@@ -107,6 +107,11 @@ class Definition:
         """What is known about calls of the loss and of its derivatives, by their keys."""
         return BoundedCache(4096)
 
+    @cached_property
+    def latest(self) -> BoundedCache:
+        """The direct forms of the latest calls of the loss and of its derivatives."""
+        return BoundedCache(16)
+
     @property
     def targets(self) -> Domain:
         """Domain of the targets."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Plan
 from lossary.kernels import threads
+from lossary.kernels.direct import Direct, Place
 from lossary.kernels.form import is_class_vector
 from lossary.kernels.memory import CHUNK, PARALLEL_FROM, Array, Job, Shape, combined, empty
 
@@ -28,12 +29,12 @@ class Kernel:
     """A kernel with everything resolved that depends on shapes and dtypes, ready to be called.
 
     ``leaves`` names the arrays that it takes, in order; ``stored`` and ``reduced`` the outputs that
-    it returns. ``one_chunk`` returns the totals, given what ``locate`` returns for each array; it
-    is None if there is more to do.
+    it returns; ``makers`` make memory for the stored ones. ``locate`` returns the address of an
+    array that is read as it is.
     """
 
-    locate: Callable[[Any], int] = id
-    one_chunk: Callable[[Iterable[int]], list[float]] | None = None
+    locate: Callable[[Any], int] | None = None
+    makers: Sequence[Callable[[], Array]] = ()
 
     def __init__(self, plan: Plan) -> None:
         self.leaves = [str(leaf.value) for leaf in plan.leaves]
@@ -43,6 +44,15 @@ class Kernel:
     def __call__(self, arrays: Sequence[Any]) -> tuple[list[Array], list[float]]:
         """Run; return stored arrays and reduced numbers."""
         raise NotImplementedError
+
+    def direct(
+        self, request: Sequence[Any], places: Mapping[str, Place], factor: float
+    ) -> Direct | None:
+        """Return a built-in function for this call, if one run of machine code is all of it.
+
+        ``places`` tells where the request has the arrays; the value is divided by ``factor``.
+        """
+        return None
 
 
 Bind = Callable[[Plan, Job], Kernel]
@@ -81,13 +91,13 @@ class BlockKernel(Kernel):
         self._views = [_view(leaf, job) for leaf in plan.leaves]
         # What is kept must not keep the arrays of the first call alive.
         bare = job._replace(outputs=(), arrays={}, numbers={})
-        self._make = [partial(empty, output, bare, ()) for output in plan.stored]
+        self.makers = [partial(empty, output, bare, ()) for output in plan.stored]
         self._moved = [_class_last(output.expression.kind, job) for output in plan.stored]
         self._reduced = plan.reduced
 
     def __call__(self, arrays: Sequence[Array]) -> tuple[list[Array], list[float]]:
         """Run; return stored arrays and reduced numbers."""
-        made = [make() for make in self._make]
+        made = [make() for make in self.makers]
         targets = [move(x) for move, x in zip(self._moved, made, strict=True)]
         views = [view(x) if view else x for view, x in zip(self._views, arrays, strict=True)]
         partials = np.empty((len(self._blocks), len(self._reduced)))

@@ -11,9 +11,6 @@ from lossary.formula.expression import Expression
 LANES = 16
 #: The most classes of rows that are transposed.
 SHORT = 64
-#: The struct of a NumPy array begins with the head that every object has; the address of its memory
-#: follows (PyArrayObject_fields of NumPy's C interface).
-HEAD = object.__basicsize__
 #: By role: the total of an output over nothing.
 STARTS = {"sum": 0.0, "count": 0, "minimum": math.inf, "maximum": -math.inf, "first": math.inf}
 
@@ -29,14 +26,11 @@ class Form(NamedTuple):
         Names of the dtypes of arrays and of stored outputs (those as ``"-> name"``).
     scalars : frozenset of str
         The arrays that hold one number, which is used for every element.
-    boxed : bool
-        Whether arrays are given as NumPy's objects, in which the address of their memory is read.
     """
 
     compute: str
     dtypes: tuple[tuple[str, str], ...]
     scalars: frozenset[str]
-    boxed: bool = False
 
 
 def is_class_vector(leaf: Expression) -> bool:

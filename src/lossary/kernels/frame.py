@@ -16,7 +16,7 @@ from lossary.formula.elements import label_compared
 from lossary.formula.expression import LEAVES, Expression, Kind
 from lossary.formula.plan import Output, Plan
 from lossary.kernels import halves
-from lossary.kernels.form import HEAD, STARTS, Form
+from lossary.kernels.form import STARTS, Form
 from lossary.kernels.functions import smaller
 from lossary.kernels.lanes import Code, Lanes
 from lossary.kernels.registers import Registers
@@ -107,10 +107,7 @@ class Frame:
         self.size = {name: word("i64") for name in self.sizes}
         step = word("i64")
         for leaf in self.plan.leaves:
-            given = word("ptr")
-            if self.form.boxed:
-                given = code.load(code.at(given, HEAD // 8, "i64"), "ptr", 1)
-            self.arrays[str(leaf.value)] = given
+            self.arrays[str(leaf.value)] = word("ptr")
         for output in self.plan.stored:
             self.outputs[output.name] = word("ptr")
         self._parameters = {name: word("f64").splat() for name in self.plan.parameters}

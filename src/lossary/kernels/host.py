@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ import numpy as np
 from lossary.formula.expression import Expression
 from lossary.formula.plan import Output, Plan, make_plan
 from lossary.kernels import compile as compiler
-from lossary.kernels import threads
+from lossary.kernels import direct, threads
 from lossary.kernels.copied import BlockKernel, CopyingKernel, Kernel, dense_job
-from lossary.kernels.form import HEAD, STARTS, Form
+from lossary.kernels.direct import HEAD, Call, Direct, Place
+from lossary.kernels.form import STARTS, Form
 from lossary.kernels.memory import (
     CHUNK,
     PARALLEL_FROM,
@@ -29,7 +30,6 @@ from lossary.kernels.memory import (
 )
 
 _TYPES = {"float32": "f32", "float64": "f64"}
-_WORD = struct.Struct("=q")
 _RANGE = struct.Struct("=2q")
 _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
 
@@ -52,9 +52,9 @@ def plan_of(outputs: tuple[Output, ...]) -> Plan:
     return found[0]
 
 
-def kernel_of(plan: Plan, layout: str, form: Form) -> Callable[..., None]:
+def kernel_of(plan: Plan, layout: str, form: Form) -> compiler.Compiled:
     """Return the compiled kernel for a plan."""
-    traits = (layout, form.compute, form.dtypes, sorted(form.scalars), form.boxed)
+    traits = (layout, form.compute, form.dtypes, sorted(form.scalars))
     key = f"{traits}\n{plan.text}"
 
     def written() -> str:
@@ -63,8 +63,7 @@ def kernel_of(plan: Plan, layout: str, form: Form) -> Callable[..., None]:
 
         return text(plan, layout, form)
 
-    kernel = compiler.load(key, "kernel", written)
-    return kernel.function(_FUNCTION)
+    return compiler.load(key, "kernel", written)
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -93,7 +92,7 @@ def bind(plan: Plan, job: Job, locate: Locate | None = None) -> Kernel:
     return BlockKernel(plan, job, bind)
 
 
-def form_of(plan: Plan, job: Job, boxed: bool = False) -> Form:
+def form_of(plan: Plan, job: Job) -> Form:
     """Return what a job's kernel is made for."""
     names = [str(leaf.value) for leaf in plan.leaves]
     stored = [(f"-> {output.name}", job.dtypes[output.name]) for output in plan.stored]
@@ -101,7 +100,6 @@ def form_of(plan: Plan, job: Job, boxed: bool = False) -> Form:
         compute=_TYPES[job.compute],
         dtypes=(*((name, job.dtype_of(name)) for name in names), *stored),
         scalars=frozenset(name for name in names if job.arrays[name].ndim == 0),
-        boxed=boxed,
     )
 
 
@@ -115,29 +113,27 @@ class BoundKernel(Kernel):
         self, plan: Plan, job: Job, geometry: Geometry, locate: Locate | None = None
     ) -> None:
         super().__init__(plan)
-        boxed = locate is None and address is _by_struct
-        self._function = kernel_of(plan, geometry.layout, form_of(plan, job, boxed))
-        self.locate = id if boxed else locate or address
+        self._kernel = kernel_of(plan, geometry.layout, form_of(plan, job))
+        self._function = self._kernel.function(_FUNCTION)
+        self.locate: Locate = locate or address
         # What is kept must not keep the arrays of the first call alive.
-        self._make = [_maker(output, job, geometry.order) for output in plan.stored]
+        self.makers = [_maker(output, job, geometry.order) for output in plan.stored]
         self._reduced = plan.reduced
         self._chunks = geometry.chunks
-        self._parallel = math.prod(job.shape) >= PARALLEL_FROM and self._chunks > 1
-        sizes = (*geometry.sizes, geometry.step)
-        numbers = [float(job.numbers[name]) for name in plan.parameters]
-        self._sizes = struct.pack(f"={len(sizes)}q", *sizes)
-        self._numbers = struct.pack(f"={len(numbers)}d", *numbers)
-        self._pack = struct.Struct(f"={len(self.leaves) + len(self.stored)}q").pack
-        self.one_chunk = self._one_chunk() if geometry.chunks == 1 else None
+        self._elements = math.prod(job.shape)
+        self._parallel = self._elements >= PARALLEL_FROM and self._chunks > 1
+        self._sizes = (*geometry.sizes, geometry.step)
+        self._numbers = tuple(float(job.numbers[name]) for name in plan.parameters)
+        addresses = len(self.leaves) + len(self.stored)
+        layout = f"={len(self._sizes) + addresses}q{len(self._numbers)}dq"
+        self._pack = struct.Struct(layout).pack
 
     def __call__(self, arrays: Sequence[Any]) -> tuple[list[Array], list[float]]:
         """Run; return stored arrays and reduced numbers."""
-        made = [make() for make in self._make]
+        made = [make() for make in self.makers]
         addresses = [*map(self.locate, arrays), *map(address, made)]
-        if self.one_chunk is not None:
-            return made, self.one_chunk(addresses)
         partials = np.empty((self._chunks, len(self._reduced)))
-        words = self._sizes + self._pack(*addresses) + self._numbers + _WORD.pack(address(partials))
+        words = self._pack(*self._sizes, *addresses, *self._numbers, address(partials))
         function = self._function
 
         def task(first: int, last: int) -> None:
@@ -147,30 +143,30 @@ class BoundKernel(Kernel):
             threads.run(task, self._chunks)
         else:
             task(0, self._chunks)
+        if self._chunks == 1:
+            return made, partials[0].tolist()
         return made, [combined(o, partials[:, i]) for i, o in enumerate(self._reduced)]
 
-    def _one_chunk(self) -> Callable[[Iterable[int]], list[float]]:
-        """Return what runs the kernel on its only chunk, given addresses, and returns the totals.
-
-        Only the addresses are packed anew; the totals go by way of memory that is kept.
-        """
-        function, pack, count = self._function, self._pack, len(self._reduced)
-        head, numbers = _RANGE.pack(0, 1) + self._sizes, self._numbers
-        spare: list[tuple[Any, bytes]] = []
-
-        def run(addresses: Iterable[int]) -> list[float]:
-            try:
-                kept = spare.pop()
-            except IndexError:
-                memory = (ctypes.c_double * count)()
-                kept = memory, numbers + _WORD.pack(ctypes.addressof(memory))
-            partials, tail = kept
-            function(head + pack(*addresses) + tail)
-            totals: list[float] = partials[:]
-            spare.append(kept)
-            return totals
-
-        return run
+    def direct(
+        self, request: Sequence[Any], places: Mapping[str, Place], factor: float
+    ) -> Direct | None:
+        """Return a built-in function for this call, if one chunk leaves one value or none."""
+        values = [name for name in self.reduced if not name.startswith("fault_")]
+        if self._chunks > 1 or values not in ([], self.reduced[:1]):
+            return None
+        call = Call(
+            kernel=self._kernel,
+            head=(0, 1, *self._sizes),
+            numbers=self._numbers,
+            arrays=len(self.leaves),
+            outputs=len(self.stored),
+            totals=len(self.reduced),
+            valued=bool(values),
+            factor=factor,
+            elements=self._elements,
+        )
+        slots = {places[name]: len(call.head) + i for i, name in enumerate(self.leaves)}
+        return direct.direct(call, request, slots)
 
 
 def _maker(output: Output, job: Job, order: Sequence[int]) -> Callable[[], Array]:
@@ -185,8 +181,7 @@ def _maker(output: Output, job: Job, order: Sequence[int]) -> Callable[[], Array
     return lambda: empty(output, bare, order)
 
 
-# To read the address in the array's struct takes a tenth of x.ctypes.data; where kernels read it
-# there, Python has nothing to do but to pass the object.
+# To read the address in the array's struct takes a tenth of x.ctypes.data.
 _word = ctypes.c_int64.from_address
 
 

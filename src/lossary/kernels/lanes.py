@@ -266,19 +266,22 @@ class Code:
         self._declared: dict[str, None] = {}
         self._count = 0
         self._block = "entry"
+        #: What the function returns, if anything.
+        self.result: Lanes | None = None
         self.given = {key: Lanes(self, type_, f"%{key}", 1) for key, type_ in parameters.items()}
 
     def text(self) -> str:
         """Return the module with the finished function."""
         given = ", ".join(f"{_NAMES.get(t, t)} %{n}" for n, t in self._parameters.items())
+        result = "void" if self.result is None else f"{self.result.spelled} {self.result.name}"
         return "\n".join(
             [
                 *self._declared,
-                f"define void @{self._name}({given}) {{",
+                f"define {result.split()[0]} @{self._name}({given}) {{",
                 "entry:",
                 *self._stack,
                 *self._lines,
-                "  ret void",
+                f"  ret {result}",
                 "}",
                 "",
             ]
@@ -335,6 +338,15 @@ class Code:
         declare = f"declare {kind} {name}({', '.join([kind] * len(given))})"
         arguments = ", ".join(f"{kind} {x.name}" for x in given)
         return self.emit(f"call {kind} {name}({arguments})", type_, lanes, declare)
+
+    def call(self, function: Lanes, type_: str, *given: Lanes) -> Lanes:
+        """Call a function of C's by its address; its result may be "void"."""
+        kind = _NAMES.get(type_, type_)
+        text = f"call {kind} {function.name}({', '.join(map(repr, given))})"
+        if type_ != "void":
+            return self.emit(text, type_, 1)
+        self._lines.append(f"  {text}")
+        return Lanes(self, type_, "", 1)
 
     def iota(self, type_: str = "i64") -> Lanes:
         """Return the numbers of the lanes: 0 ... 15."""
@@ -443,7 +455,7 @@ class Code:
         self._label(after)
         return list(values)
 
-    def branch(self, condition: Lanes, body: Callable[[], None]) -> None:
+    def branch(self, condition: Lanes, body: Callable[[], object]) -> None:
         """Run a body if a scalar condition holds."""
         inside, after = self._labels("then", "rest")
         self._lines.append(f"  br i1 {condition.name}, label %{inside}, label %{after}")

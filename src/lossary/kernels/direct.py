@@ -1,0 +1,301 @@
+"""Calls without Python in between: a built-in function for a call that is repeated.
+
+A call on 100 elements is overhead: to describe two arrays, to look that up and to go through
+``ctypes`` takes 4 to 8 us, the kernel 0.1 us. The function made here compares a request with the
+one that it was made for (the same options, arrays of the same type, dtype, shape and strides), runs
+the kernel and returns the total: 0.2 us. Everything works without it, more slowly.
+
+It relies on Python's stable interface, and on places in memory that :func:`is_available` checks:
+those of an object's type, the items of a tuple and the content of bytes; and for NumPy's arrays on
+the struct that its C interface promises. Arrays of other libraries are described by DLPack's
+exchange interface, where a library offers it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lossary.kernels import compile as compiler
+
+#: Words that a kernel may take, and totals that it may leave.
+WORDS, TOTALS = 48, 16
+#: From this number of elements on, other threads of Python run beside the kernel. Below it, handing
+#: over takes as long as the kernel does, and to get back may take milliseconds.
+SHARED_FROM = 1000
+
+#: Size of what every object begins with; its last word is the type.
+HEAD = object.__basicsize__
+#: Where the items of a tuple and the content of bytes begin.
+ITEMS, CONTENT = tuple.__basicsize__, bytes.__basicsize__ - 1
+_METH_FASTCALL = 0x0080
+
+#: Takes a request and the arrays to write to; returns the total divided by the factor (0 if there
+#: is none), and None if the request differs or if another total is not 0.
+Direct = Callable[..., float | None]
+#: An item of a request: the tuple that it is in (0 for the request itself, else the place of a
+#: tuple in it), and its place there.
+Place = tuple[int, int]
+
+
+class Block(ctypes.Structure):
+    """What a built-in function reads first."""
+
+    _fields_ = (
+        ("kernel", ctypes.c_void_p),
+        ("describe", ctypes.c_void_p),  # DLPack's function; 0 for NumPy's arrays
+        ("none", ctypes.c_void_p),
+        ("new_reference", ctypes.c_void_p),
+        ("new_float", ctypes.c_void_p),
+        ("save_thread", ctypes.c_void_p),
+        ("restore_thread", ctypes.c_void_p),
+        ("clear_error", ctypes.c_void_p),
+        ("items", ctypes.c_int64),
+        ("words", ctypes.c_int64),
+        ("outputs", ctypes.c_int64),
+        ("first_output", ctypes.c_int64),  # among the words
+        ("totals", ctypes.c_int64),
+        ("first_zero", ctypes.c_int64),  # the first total that must be 0
+        ("shared", ctypes.c_int64),  # whether other threads run beside
+        ("factor", ctypes.c_double),
+    )
+
+
+class NumpyArray(ctypes.Structure):
+    """What follows the head of a NumPy array (PyArrayObject_fields of its C interface)."""
+
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("nd", ctypes.c_int),
+        ("dimensions", ctypes.POINTER(ctypes.c_ssize_t)),
+        ("strides", ctypes.POINTER(ctypes.c_ssize_t)),
+        ("base", ctypes.c_void_p),
+        ("descr", ctypes.c_void_p),
+    )
+
+
+class Tensor(ctypes.Structure):
+    """DLPack's description of an array (DLTensor)."""
+
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("device", ctypes.c_int64),
+        ("kind", ctypes.c_int64),  # the number of axes and the dtype
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("strides", ctypes.POINTER(ctypes.c_int64)),
+        ("offset", ctypes.c_int64),
+    )
+
+
+class _Exchange(ctypes.Structure):
+    """DLPack's functions for one type of arrays (DLPackExchangeAPI)."""
+
+    _fields_ = (
+        ("major", ctypes.c_uint32),
+        ("minor", ctypes.c_uint32),
+        ("older", ctypes.c_void_p),
+        ("allocate", ctypes.c_void_p),
+        ("managed", ctypes.c_void_p),
+        ("to_object", ctypes.c_void_p),
+        ("describe", ctypes.c_void_p),
+    )
+
+
+class _Method(ctypes.Structure):
+    """Python's description of a built-in function (PyMethodDef)."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("text", ctypes.c_char_p),
+    )
+
+
+_DESCRIBE = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.c_void_p)
+
+
+class Layout(NamedTuple):
+    """How an array lies in memory; ``kept`` keeps the numbers valid."""
+
+    type: type
+    device: int
+    kind: int
+    lengths: tuple[int, ...]
+    kept: Any = None
+
+    def words(self, slot: int) -> tuple[int, ...]:
+        """Return the words of an item; its address goes into the word ``slot``."""
+        axes = len(self.lengths) // 2
+        return (0, id(self.type), self.device, self.kind, slot, axes, *self.lengths)
+
+
+def layout(x: Any) -> Layout | None:
+    """Return how an array lies in memory; None if this is none that can be described."""
+    if type(x) is np.ndarray:  # as the built-in function describes it
+        return Layout(np.ndarray, id(x.dtype), x.ndim, (*x.shape, *x.strides), x.dtype)
+    kind: type = type(x)
+    describe, tensor = exchange(kind), Tensor()
+    if not describe:
+        return None
+    _DESCRIBE(describe)(x, ctypes.byref(tensor))  # raises what it sets, as every call of Python's
+    axes = tensor.kind & 0xFFFFFFFF
+    lengths = (*tensor.shape[:axes], *tensor.strides[:axes])
+    return Layout(kind, tensor.device, tensor.kind, lengths)
+
+
+@functools.cache
+def exchange(kind: type) -> int:
+    """Return the address of the function that describes arrays of a type; 0 if there is none."""
+    capsule = getattr(kind, "__dlpack_c_exchange_api__", None)
+    if type(capsule).__name__ != "PyCapsule":
+        return 0
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    found = _Exchange.from_address(pointer(capsule, b"dlpack_exchange_api"))
+    return (found.describe or 0) if found.major == 1 else 0
+
+
+@functools.cache
+def is_available() -> bool:
+    """Return whether objects lie in memory as they are expected to."""
+    if ctypes.sizeof(ctypes.c_void_p) != 8 or HEAD != 16:  # a Python without its lock, ...
+        return False
+    x, pair, text = np.zeros((4, 6), np.float32)[1:, ::2], (object(), object()), b"12345678"
+    word = ctypes.c_size_t.from_address
+    size = HEAD + ctypes.sizeof(NumpyArray)
+    if np.ndarray.__basicsize__ < size or word(id(x) + HEAD - 8).value != id(np.ndarray):
+        return False
+    if [word(id(pair) + ITEMS + 8 * i).value for i in range(2)] != list(map(id, pair)):
+        return False
+    found = NumpyArray.from_address(id(x) + HEAD)
+    if (found.data, found.nd, found.descr) != (x.ctypes.data, 2, id(x.dtype)):
+        return False
+    lengths = found.dimensions[:2], found.strides[:2]
+    return lengths == ([3, 3], [24, 8]) and ctypes.string_at(id(text) + CONTENT, 8) == text
+
+
+class Call(NamedTuple):
+    """What a built-in function calls.
+
+    Attributes
+    ----------
+    kernel : Compiled
+        The kernel.
+    head, numbers : tuple
+        What the kernel takes before the addresses, and after them.
+    arrays, outputs : int
+        How many addresses of arrays and of outputs it takes.
+    totals : int
+        How many totals it leaves. The first is returned if ``valued``; all others must be 0.
+    factor : float
+        What the total is divided by.
+    elements : int
+        How many elements it works on.
+    """
+
+    kernel: compiler.Compiled
+    head: tuple[int, ...]
+    numbers: tuple[float, ...]
+    arrays: int
+    outputs: int
+    totals: int
+    valued: bool
+    factor: float
+    elements: int
+
+    @property
+    def words(self) -> int:
+        """Number of words that the kernel takes."""
+        return len(self.head) + self.arrays + self.outputs + len(self.numbers) + 1
+
+    def packed(self, describe: int, items: int) -> bytes:
+        """Return the block, and the words for the kernel without addresses."""
+        block = Block(
+            kernel=self.kernel.address,
+            describe=describe,
+            none=id(None),
+            new_reference=_address("Py_NewRef"),
+            new_float=_address("PyFloat_FromDouble"),
+            save_thread=_address("PyEval_SaveThread"),
+            restore_thread=_address("PyEval_RestoreThread"),
+            clear_error=_address("PyErr_Clear"),
+            items=items,
+            words=self.words,
+            outputs=self.outputs,
+            first_output=len(self.head) + self.arrays,
+            totals=self.totals,
+            first_zero=int(self.valued),
+            shared=int(self.elements >= SHARED_FROM),
+            factor=self.factor,
+        )
+        head = struct.pack(f"={len(self.head)}q", *self.head)
+        addresses = bytes(8 * (self.arrays + self.outputs))
+        numbers = struct.pack(f"={len(self.numbers)}dq", *self.numbers, 0)
+        return bytes(block) + head + addresses + numbers
+
+
+def direct(call: Call, request: Sequence[Any], slots: dict[Place, int]) -> Direct | None:
+    """Return a built-in function that repeats a call; None if there cannot be one.
+
+    ``slots`` has the words that take the addresses of the kernel's arrays. The loss, the first
+    item of a request, is not compared.
+    """
+    if not is_available() or call.words > WORDS or call.totals > TOTALS:
+        return None
+    items = list(_items(request))
+    layouts = {place: found for place, x in items if (found := layout(x)) is not None}
+    types = {found.type for found in layouts.values()}
+    if len(types) != 1 or not slots.keys() <= layouts.keys():
+        return None
+    (kind,) = types
+    block = call.packed(0 if kind is np.ndarray else exchange(kind), len(items))
+    for place, x in items:
+        known = layouts.get(place)
+        # The word after the last is for addresses that no kernel takes.
+        compared = (id(x),) if known is None else known.words(slots.get(place, WORDS))
+        block += struct.pack(f"={len(compared) + 3}q", len(compared) + 3, *place, *compared)
+    # The function holds all that its code uses, and all that is compared by its address.
+    options = [x for place, x in items if place not in layouts]
+    method, make = _method()
+    held = (block, call.kernel, method, list(layouts.values()), options)
+    return make(ctypes.addressof(method), held, None)
+
+
+def _items(request: Sequence[Any]) -> Iterable[tuple[Place, Any]]:
+    """Return what is compared of a request, and where it is."""
+    _, arrays, parameters, *rest = request
+    for owner, values in ((1, arrays), (2, parameters)):
+        for place, x in enumerate(values):
+            yield (owner, place), x
+    for place, x in enumerate(rest, 3):
+        yield (0, place), x
+
+
+@functools.cache
+def _method() -> tuple[_Method, Callable[..., Direct]]:
+    """Return the description of the built-in functions, and what makes one."""
+
+    def written() -> str:
+        from lossary.kernels.direct_code import text
+
+        return text()
+
+    compiled = compiler.load(f"{HEAD} {ITEMS} {CONTENT}", "direct", written)
+    method = _Method(b"direct", compiled.address, _METH_FASTCALL, None)
+    method.compiled = compiled
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype = ctypes.py_object
+    make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
+    return method, make
+
+
+@functools.cache
+def _address(name: str) -> int:
+    """Return the address of a function of Python's interface."""
+    return ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0
