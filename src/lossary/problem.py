@@ -81,6 +81,8 @@ class Problem:
     def spans_classes(self, name: str) -> bool:
         """Whether an array has the shape of the loss's first argument, not of the loss itself."""
         labels = name == "targets" and self.composite.variant.labels
+        if name == "where":
+            return self.composite.variant.element_mask
         loss = self.request.loss
         return name in loss.arguments and name not in loss.rows and not labels
 

@@ -43,6 +43,7 @@ def prepare(request: Request, backend: Backend) -> Problem:
         labels=labels,
         weights="weights" in arrays,
         where="where" in arrays,
+        element_mask=axis is not None and "where" in arrays and shapes["where"] == shape,
         ignore_index=request.ignore_index is not None,
         class_weights="class_weights" in arrays,
         array_parameters=frozenset(request.array_parameters()),

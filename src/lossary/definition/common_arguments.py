@@ -58,7 +58,9 @@ weights : array, optional
         _always,
         """\
 where : boolean array, optional
-    Elements that take part; the others add exactly 0 to value and gradient, whatever they hold.""",
+    Elements that take part; the others add exactly 0 to value and gradient, whatever they hold.
+    Of the shape of the unreduced loss or, for losses along an axis, of the first argument: then
+    the masked elements take no part in any sum, maximum or count of their row.""",
     ),
     CommonArgument(
         "denominator",

@@ -32,7 +32,7 @@ from lossary.formula.expression import (
 )
 from lossary.formula.expression import mask as mask_symbol
 from lossary.formula.gradient import diagonal, gradient
-from lossary.formula.rewrite import expand
+from lossary.formula.rewrite import expand, masked_rows
 
 
 class Variant(NamedTuple):
@@ -43,6 +43,7 @@ class Variant(NamedTuple):
     labels: bool = False
     weights: bool = False
     where: bool = False
+    element_mask: bool = False
     ignore_index: bool = False
     class_weights: bool = False
     array_parameters: frozenset[str] = frozenset()
@@ -68,8 +69,14 @@ class LossExpressions:
 
     @cached_property
     def formula(self) -> Expression:
-        """The formula without weights and mask, composites expanded."""
-        return expand(self.unexpanded)
+        """The formula without weights and mask, composites expanded.
+
+        Only a mask of elements changes it: what it leaves out takes part in no sum of its row.
+        """
+        formula = expand(self.unexpanded)
+        if self._element_mask is None:
+            return formula
+        return masked_rows(formula, self._element_mask)
 
     @cached_property
     def unexpanded(self) -> Expression:
@@ -84,7 +91,9 @@ class LossExpressions:
     def mask(self) -> Expression | None:
         """Condition under which an element takes part; None if all do."""
         conditions = []
-        if self.variant.where:
+        if self._element_mask is not None:
+            conditions.append(max_over_classes(where(self._element_mask, 1, 0)) > 0)
+        elif self.variant.where:
             conditions.append(mask_symbol("where", self.kind))
         if self.variant.ignore_index:
             conditions.append(self.symbols["targets"] != parameter("ignore_index"))
@@ -157,6 +166,8 @@ class LossExpressions:
                     symbol = at_label(symbol, self.symbols["targets"])
                 values = (structure.get(x, self._parameter(x)) for x in domain.parameters)
                 outside = ~domain.contains(symbol, *values)
+                if self._element_mask is not None and outside.kind is Kind.ELEMENT:
+                    outside = outside & self._element_mask
                 found.append((name, domain, self.masked(outside, False)))
         return tuple(found)
 
@@ -198,13 +209,21 @@ class LossExpressions:
         if full and derivative.kind is not Kind.ELEMENT:
             # The result has the argument's shape even where the derivative does not vary.
             derivative = where(class_index() < 0, math.nan, derivative)
-        return self.masked(self.guarded(scale(self.factor * cotangent, derivative)))
+        derivative = self.masked(self.guarded(scale(self.factor * cotangent, derivative)))
+        if full and self._element_mask is not None:
+            return where(self._element_mask, derivative, 0)
+        return derivative
 
     def _parameter(self, name: str) -> Expression:
         """Return the symbol of a parameter passed at run time; 0 itself where that is known."""
         if name in self.variant.array_parameters:
             return argument(name, self.kind)
         return literal(0) if name in self.variant.zeros else parameter(name)
+
+    @cached_property
+    def _element_mask(self) -> Expression | None:
+        """Condition under which an element of a row takes part, where the mask has elements."""
+        return mask_symbol("where", Kind.ELEMENT) if self.variant.element_mask else None
 
     @cached_property
     def _valid_label(self) -> Expression:

@@ -49,6 +49,19 @@ def expand_all(*outputs: Expression) -> tuple[Expression, ...]:
     return rewrite(outputs, _expansions(first=False))
 
 
+def masked_rows(output: Expression, mask: Expression) -> Expression:
+    """Leave elements out of every sum, maximum and norm of their row, and of the class count."""
+    count = node("sum", node("where", mask, 1, 0))
+    rewritten: dict[int, Expression] = {}
+    for item in walk(output):
+        arguments = [rewritten[id(child)] for child in item.arguments]
+        neutral = PRIMITIVES[item.operation].neutral if arguments else None
+        if neutral is not None:
+            arguments[0] = node("where", mask, arguments[0], neutral)
+        rewritten[id(item)] = count if item.operation == "class_count" else _with(item, arguments)
+    return rewritten[id(output)]
+
+
 def _expansions(*, first: bool) -> Rules:
     return {
         name: primitive.expand

@@ -91,6 +91,8 @@ class Primitive(NamedTuple):
         Whether it is computed by a series or polynomials that hold for float64 alone.
     costly : bool
         Whether computing it costs more than reading its value from memory.
+    neutral : float, optional
+        Where the value depends on all elements of a row: the element that changes nothing.
     kernel_only : bool
         Whether only compiled kernels have it. Then it has no derivative, and ``compute`` raises.
     """
@@ -113,6 +115,7 @@ class Primitive(NamedTuple):
     bounded_by_operands: bool = False
     approximate: bool = False
     costly: bool = False
+    neutral: float | None = None
     kernel_only: bool = False
 
     @property
