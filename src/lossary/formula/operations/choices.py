@@ -92,7 +92,7 @@ def clip(x: Operand, low: Operand, high: Operand) -> Expression:
     return minimum(maximum(x, low), high)
 
 
-def where(condition: Expression, a: Operand, b: Operand) -> Expression:
+def where(condition: Operand, a: Operand, b: Operand) -> Expression:
     """Choice between two values.
 
     Both are computed everywhere, so both must be finite, or guarded, where they are not chosen if
@@ -100,7 +100,7 @@ def where(condition: Expression, a: Operand, b: Operand) -> Expression:
 
     Parameters
     ----------
-    condition : symbol
+    condition : symbol or bool
         A comparison, or several joined by ``&``, ``|`` and ``~``.
     a, b : symbol or number
         The values where the condition holds, and where it does not.
