@@ -127,14 +127,27 @@ assert np.mean((scores > 0) == t) > 0.95
 """
 
 
-@BACKENDS
-def test_values_weights_and_targets(backend: str, tmp_path: Path) -> None:
-    run(backend, VALUES, tmp_path)
+CHOICES = """
+for name, given in ("triplet_loss", {}), ("mse_loss", {"delta": 1}), ("mse_loss", {"positive": 1}):
+    try:
+        adapter.loss(name, **given)
+    except lossary.LossaryError as error:
+        print(error)
+"""
+REFUSED = [
+    "adapters.keras.loss: loss must take predictions and targets alone, got "
+    "triplet_loss(anchors, positives, negatives).",
+    "adapters.keras.loss: parameters must be those of mse_loss (it has none), got 'delta'.",
+    "adapters.keras.loss: positive must be None for mse_loss, got 1. It is for losses of two "
+    "classes.",
+]
 
 
 @BACKENDS
-def test_loss_is_saved_with_a_model(backend: str, tmp_path: Path) -> None:
-    run(backend, SAVING, tmp_path)
+def test_values_choices_training_and_saving(backend: str, tmp_path: Path) -> None:
+    """One process does it all: most of its time is the import of Keras."""
+    said = run(backend, VALUES + CHOICES + TRAINING + SAVING, tmp_path)
+    assert said.splitlines() == REFUSED
     loaded = run(backend, LOADING, tmp_path)
     for part in ("'loss': 'hinge_loss'", "'positive': '+'", "'name': 'margin'"):
         assert part in loaded
@@ -147,26 +160,3 @@ def test_losses_are_copied_and_pickled_as_themselves(tmp_path: Path) -> None:
         "'scaled_loss'. Give each a name of its own."
     ]
     run("torch", UNPICKLING, tmp_path)
-
-
-@BACKENDS
-def test_models_train(backend: str, tmp_path: Path) -> None:
-    run(backend, TRAINING, tmp_path)
-
-
-def test_bad_choices(tmp_path: Path) -> None:
-    code = """
-for name, given in ("triplet_loss", {}), ("mse_loss", {"delta": 1}), ("mse_loss", {"positive": 1}):
-    try:
-        adapter.loss(name, **given)
-    except lossary.LossaryError as error:
-        print(error)
-"""
-    lines = run("torch", code, tmp_path).splitlines()
-    assert lines == [
-        "adapters.keras.loss: loss must take predictions and targets alone, got "
-        "triplet_loss(anchors, positives, negatives).",
-        "adapters.keras.loss: parameters must be those of mse_loss (it has none), got 'delta'.",
-        "adapters.keras.loss: positive must be None for mse_loss, got 1. It is for losses of two "
-        "classes.",
-    ]
