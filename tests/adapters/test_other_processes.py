@@ -50,7 +50,7 @@ model = xgboost.XGBRegressor(objective=chosen, n_jobs=1, base_score=100.0)
 search = GridSearchCV(model, {"n_estimators": [1, 4]}, cv=2, n_jobs=2)
 best = search.fit(x, t).best_estimator_
 assert best.n_estimators == 4
-assert lossary.get_loss(script_loss) is lossary.get_loss(best.objective._chosen.loss)
+assert lossary.get_loss(script_loss) is lossary.get_loss(best.objective._booster_loss.loss)
 """
 
 SEND = """

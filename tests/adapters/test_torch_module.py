@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import traceback
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,17 @@ def test_inputs_have_the_names_of_the_loss() -> None:
         criterion(preds=a)
     graph = torch.export.export(module("huber_loss"), (torch.zeros(3), torch.zeros(3)))
     assert graph.graph_signature.user_inputs == ("inputs", "targets")
+
+
+def test_tracebacks_show_the_source_of_the_module_that_is_called() -> None:
+    """Each loss has a ``forward`` of its own; the source of another is not shown for it."""
+    huber = module("huber_loss")
+    module("triplet_loss")
+    with pytest.raises(LossaryError) as error:
+        huber(torch.zeros(2), torch.zeros(3))
+    lines = [item.line for item in traceback.extract_tb(error.value.__traceback__)]
+    assert "return self._forward((inputs, targets,), weights, where)" in lines
+    assert type(huber).forward.__name__ == "forward"
 
 
 def test_names_of_the_module_itself_are_refused() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from lossary.adapters._loss import check_pair, check_parameters
-from lossary.adapters._two_classes import check_positive, negative
+from lossary.adapters._two_classes import check_positive, class_values
 from lossary.errors import choices, value_error
 from lossary.registry import get_loss
 
@@ -32,9 +32,8 @@ class KerasLoss(keras.losses.Loss):
     ) -> None:
         backend = keras.config.backend()
         if backend not in _BACKENDS:
-            raise value_error(
-                _FUNCTION, "keras.config.backend()", f"must be {choices(_BACKENDS)}", repr(backend)
-            )
+            requirement = f"must be {choices(_BACKENDS)}"
+            raise value_error(_FUNCTION, "keras.config.backend()", requirement, repr(backend))
         record = get_loss(loss)
         check_pair(_FUNCTION, record)
         check_positive(_FUNCTION, record, positive)
@@ -46,16 +45,17 @@ class KerasLoss(keras.losses.Loss):
         """Return one loss per sample."""
         given = {"reduction": "none", **self._parameters}
         if self._positive is not None:
-            y_true = keras.ops.where(y_true == self._positive, 1.0, negative(self._loss))
+            negative, positive = class_values(self._loss)
+            y_true = keras.ops.where(y_true == self._positive, positive, negative)
             y_true = keras.ops.cast(y_true, y_pred.dtype)
         if self._loss.axis is None:
-            y_true = _like(y_true, y_pred)
+            y_true = _with_rank_of(y_pred, y_true)
             value = self._loss.function(y_pred, y_true, **given)
             return keras.ops.mean(value, axis=-1) if len(value.shape) > 1 else value
         return self._loss.function(y_pred, self._class_targets(y_true, y_pred), **given)
 
     def _class_targets(self, y_true: Any, y_pred: Any) -> Any:
-        """Return probabilities as they are, and labels as the integers that they are."""
+        """Return probabilities unchanged, and labels as integers of shape (...)."""
         if self._loss.takes_probabilities and tuple(y_true.shape) == tuple(y_pred.shape):
             return y_true
         if len(y_true.shape) == len(y_pred.shape):
@@ -63,11 +63,12 @@ class KerasLoss(keras.losses.Loss):
         return keras.ops.cast(y_true, "int32")
 
     def get_config(self) -> dict[str, Any]:
-        """Return what :meth:`from_config` makes an equal object from."""
+        """Return the configuration from which :meth:`from_config` makes an equal object."""
         name = self._loss.name
         if get_loss(name) is not self._loss:
-            wanted = "must be the latest of its name to be saved with a model"
-            raise value_error(_FUNCTION, "loss", wanted, repr(name), "Give each a name of its own.")
+            requirement = "must be the latest of its name to be saved with a model"
+            remedy = "Give each a name of its own."
+            raise value_error(_FUNCTION, "loss", requirement, repr(name), remedy)
         return self._config(name)
 
     def _config(self, loss: Any) -> dict[str, Any]:
@@ -75,16 +76,16 @@ class KerasLoss(keras.losses.Loss):
         return {**given, **self._parameters}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle with the loss itself; Keras does it by the name in its configuration."""
-        return _restored, ({**self._config(self._loss), "dtype": self.dtype},)
+        """Pickle and copy the loss itself, not the name that stands for it in a configuration."""
+        return _from_config, ({**self._config(self._loss), "dtype": self.dtype},)
 
 
-def _restored(config: dict[str, Any]) -> KerasLoss:
+def _from_config(config: dict[str, Any]) -> KerasLoss:
     return KerasLoss(**config)
 
 
-def _like(y_true: Any, y_pred: Any) -> Any:
-    """Return targets with the predictions' rank: Keras takes (n,) for (n, 1) and back."""
+def _with_rank_of(y_pred: Any, y_true: Any) -> Any:
+    """Return targets with the rank of the predictions: Keras takes (n,) for (n, 1) and back."""
     if tuple(y_pred.shape) == (*y_true.shape, 1):
         return keras.ops.expand_dims(y_true, axis=-1)
     if tuple(y_true.shape) == (*y_pred.shape, 1):

@@ -9,10 +9,10 @@ import numpy as np
 from sklearn._loss.link import IdentityLink
 from sklearn._loss.loss import BaseLoss
 
-from lossary.adapters._hessian import depends_on_residual
+from lossary.adapters._curvature import depends_on_residual
 from lossary.adapters._initial_score import initial_score
-from lossary.adapters._objective import Array, Objective, make_objective
-from lossary.domains import REAL
+from lossary.adapters._objective import Hessian, Objective, make_objective
+from lossary.arrays import Array
 from lossary.errors import type_error
 
 
@@ -20,30 +20,30 @@ def make_boosting_loss(
     function: str,
     loss: str | Callable[..., Any],
     parameters: dict[str, Any],
-    hessian: str | float | None,
+    hessian: Hessian,
     scale: float,
 ) -> BoostingLoss:
-    """Check the choices and return the loss object."""
-    chosen = make_objective(function, loss, parameters, hessian=hessian, scale=scale)
-    if chosen.loss.axis is not None or chosen.loss.targets.name != REAL.name:
-        wanted = "must be an elementwise loss of real targets"
-        raise type_error(function, "loss", wanted, chosen.loss.name)
-    return BoostingLoss(chosen)
+    """Check the options and return the loss object."""
+    made = make_objective(function, loss, parameters, hessian=hessian, scale=scale)
+    if made.loss.axis is not None or not made.loss.targets.is_real:
+        requirement = "must be an elementwise loss of real targets"
+        raise type_error(function, "loss", requirement, made.loss.name)
+    return BoostingLoss(made)
 
 
 class BoostingLoss(BaseLoss):
     """A loss in the interface that scikit-learn's gradient boosting calls."""
 
-    def __init__(self, chosen: Objective) -> None:
+    def __init__(self, objective: Objective) -> None:
         super().__init__(closs=None, link=IdentityLink(), n_classes=1)
-        self._chosen = chosen
-        # Where the Hessian is not the exact one, leaves are set to the constant with the least
-        # loss of what is left, as for scikit-learn's own absolute error.
-        residual = depends_on_residual(chosen.loss, chosen.parameters)
-        self.differentiable = not (residual and chosen.curvature.policy == "gauss-newton")
+        self._objective = objective
+        # Where it is not differentiable, scikit-learn sets leaves to the constant with the least
+        # loss of the residuals, as for its own absolute error.
+        is_residual = depends_on_residual(objective.loss, objective.parameters)
+        self.differentiable = not (is_residual and objective.curvature.policy == "gauss-newton")
 
     def __repr__(self) -> str:
-        return repr(self._chosen)
+        return repr(self._objective)
 
     def loss(
         self,
@@ -54,15 +54,15 @@ class BoostingLoss(BaseLoss):
         n_threads: int = 1,
     ) -> Array:
         """Return the loss of each sample, times its weight."""
-        chosen = self._chosen
-        value = chosen.loss.function(
+        objective = self._objective
+        value = objective.loss.function(
             raw_prediction.reshape(y_true.shape),
             y_true,
             reduction="none",
             weights=sample_weight,
-            **chosen.parameters,
+            **objective.parameters,
         )
-        return _into(loss_out, value * chosen.scale)
+        return _copied(value * objective.scale, loss_out)
 
     def gradient_hessian(
         self,
@@ -75,18 +75,18 @@ class BoostingLoss(BaseLoss):
     ) -> tuple[Array, Array]:
         """Return first and second derivative of each sample's loss."""
         raw_prediction = raw_prediction.reshape(y_true.shape)
-        gradient, hessian = self._chosen.derivatives(raw_prediction, y_true, sample_weight)
-        return _into(gradient_out, gradient), _into(hessian_out, hessian)
+        gradient, hessian = self._objective.derivatives(raw_prediction, y_true, sample_weight)
+        return _copied(gradient, gradient_out), _copied(hessian, hessian_out)
 
     def fit_intercept_only(self, y_true: Array, sample_weight: Array | None = None) -> Any:
         """Return the constant prediction with the least loss."""
-        chosen = self._chosen
-        best = initial_score(chosen.loss.function, y_true, sample_weight, **chosen.parameters)
-        return np.float64(best)  # its caller wants the methods of an array
+        loss, parameters = self._objective.loss, self._objective.parameters
+        best = initial_score(loss.function, y_true, sample_weight, **parameters)
+        return np.float64(best)  # the caller uses methods of arrays
 
 
-def _into(out: Array | None, values: Array) -> Array:
-    """Write into the array that was passed, if one was; it may be a column."""
+def _copied(values: Array, out: Array | None) -> Array:
+    """Copy values into ``out``, which may be a column, if there is one; return the array."""
     if out is None:
         return values
     np.copyto(out, values.reshape(out.shape))

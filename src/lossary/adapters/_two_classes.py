@@ -6,29 +6,31 @@ from typing import Any
 
 import numpy as np
 
-from lossary.domains import PLUS_MINUS_ONE, UNIT_INTERVAL
+from lossary.arrays import Array
 from lossary.errors import value_error
 from lossary.registry import Loss
 
 
 def has_two_classes(loss: Loss) -> bool:
-    """Tell whether the targets are -1 and +1, or 0 and 1."""
-    return loss.targets.name in {PLUS_MINUS_ONE.name, UNIT_INTERVAL.name}
+    """Return whether the targets are one of two numbers, or lie between them."""
+    return loss.targets.two_classes is not None
 
 
-def negative(loss: Loss) -> int:
-    """Return what the loss takes for the label that is not positive."""
-    return -1 if loss.targets.name == PLUS_MINUS_ONE.name else 0
+def class_values(loss: Loss) -> tuple[float, float]:
+    """Return the targets of the negative and of the positive class, of a loss of two classes."""
+    negative, positive = loss.targets.two_classes or (0.0, 1.0)
+    return negative, positive
 
 
-def encoded(targets: Any, positive: Any, negative: int) -> Any:
-    """Return 1.0 for the positive label and ``negative`` for every other."""
-    return np.where(np.asarray(targets) == positive, 1.0, negative)
+def encoded(loss: Loss, targets: Any, positive: Any) -> Array:
+    """Return the targets of a loss for labels, of which one is the positive one."""
+    negative_value, positive_value = class_values(loss)
+    return np.where(np.asarray(targets) == positive, positive_value, negative_value)
 
 
 def check_positive(function: str, loss: Loss, positive: Any) -> None:
-    """Raise if a label is called positive for a loss that is not of two classes."""
+    """Raise if a positive label is given for a loss that is not of two classes."""
     if positive is not None and not has_two_classes(loss):
-        wanted = f"must be None for {loss.name}"
+        requirement = f"must be None for {loss.name}"
         remedy = "It is for losses of two classes."
-        raise value_error(function, "positive", wanted, repr(positive), remedy)
+        raise value_error(function, "positive", requirement, repr(positive), remedy)

@@ -2,8 +2,8 @@
 
 Examples
 --------
-CatBoost maximises; the sign is turned here. Weights are applied, training starts from 0, and an
-``eval_metric`` must be named::
+CatBoost maximises, so it is given the derivatives of minus the loss. Weights are applied, training
+starts from 0, and an ``eval_metric`` must be named::
 
     catboost.CatBoostRegressor(loss_function=objective("huber_loss", delta=2.0), eval_metric="RMSE")
 """
@@ -15,16 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from lossary.adapters._objective import Objective, Policy, make_objective
+from lossary.adapters._documentation import describe_parameters
+from lossary.adapters._objective import Hessian, Objective, make_objective
+from lossary.arrays import Array
 from lossary.errors import type_error
+from lossary.optional import require
 
 __all__ = ["objective"]
 
+_FUNCTION = "adapters.catboost.objective"
 
+
+@describe_parameters
 def objective(
     loss: str | Callable[..., Any],
     *,
-    hessian: Policy = None,
+    hessian: Hessian = None,
     scale: float = 1.0,
     positive: Any = None,
     **parameters: Any,
@@ -34,18 +40,14 @@ def objective(
     Parameters
     ----------
     loss : str or callable
-        An elementwise loss of predictions and targets. CatBoost calls multiclass objectives row
-        by row, which takes too long to be of use: its own ``MultiClass`` is the one to take.
+        An elementwise loss of predictions and targets. For several classes use CatBoost's own
+        ``MultiClass``: it calls a custom multiclass objective for each row, which is too slow.
     hessian : {"exact", "gauss-newton", "expected"}, positive number or None
-        How the Hessian is kept positive: "exact" as it is; "gauss-newton" gradient² / (2 loss),
-        for losses that are nowhere negative; "expected" the Fisher information of exp(-loss); a
-        number is the least Hessian that is passed on. None looks at the loss: "gauss-newton" for
-        real targets and a bounded gradient (absolute, Huber, log-cosh), a floor of 1 for classes
-        and flat parts (hinge), and of 1e-6 for every other.
+        <hessian>
     scale : positive number
         Multiplies gradient and Hessian: 0.5 makes ``mse_loss`` CatBoost's RMSE.
     positive : label, optional
-        For losses of two classes: the label that becomes +1 (or 1); every other becomes -1 (or 0).
+        <positive>
     **parameters
         Parameters of the loss.
 
@@ -61,35 +63,33 @@ def objective(
     ImportError
         If CatBoost is not installed.
     """
-    function = "adapters.catboost.objective"
-    chosen = make_objective(
-        function, loss, parameters, hessian=hessian, scale=scale, positive=positive
+    require(_FUNCTION, "catboost")
+    made = make_objective(
+        _FUNCTION, loss, parameters, hessian=hessian, scale=scale, positive=positive
     )
-    if chosen.loss.axis is not None:
+    if made.loss.axis is not None:
         remedy = "CatBoost calls multiclass objectives row by row; use its MultiClass."
-        raise type_error(function, "loss", "must be elementwise", chosen.loss.name, remedy)
-    return RangeObjective(chosen)
+        raise type_error(_FUNCTION, "loss", "must be elementwise", made.loss.name, remedy)
+    return RangeObjective(made)
 
 
 class RangeObjective:
     """The object that CatBoost calls with a range of rows."""
 
-    def __init__(self, chosen: Objective) -> None:
-        self._chosen = chosen
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
 
     def __repr__(self) -> str:
-        return repr(self._chosen)
+        return repr(self._objective)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RangeObjective:
-        """Return itself: it never changes, and clone() refuses what CatBoost has copied."""
+        """Return itself: it is immutable, and clone() rejects estimators that copy parameters."""
         return self
 
-    def calc_ders_range(
-        self, approxes: Sequence[Any], targets: Any, weights: Any
-    ) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Return the first and second derivative of what is maximised, shape (rows, 2)."""
-        # CatBoost compiles methods that do not use self, at a greater cost than it saves.
-        gradient, hessian = self._chosen.derivatives(
+    def calc_ders_range(self, approxes: Sequence[Any], targets: Any, weights: Any) -> Array:
+        """Return the first and second derivative of minus the loss, shape (rows, 2)."""
+        # CatBoost compiles methods that do not use self, which costs more than it saves.
+        gradient, hessian = self._objective.derivatives(
             np.asarray(approxes, np.float64), np.asarray(targets, np.float64), weights
         )
         return np.stack([-gradient, -hessian], axis=1)

@@ -2,8 +2,8 @@
 
 Examples
 --------
-Keras passes targets first; the object turns that round. Sample weights, reduction and saving are
-Keras's own::
+Keras passes targets first; the object swaps the arguments. Keras applies sample weights and
+reduction, and saves the loss with a model::
 
     model.compile(optimizer="adam", loss=loss("huber_loss", delta=2.0))
     register()  # in a process that loads a model saved with such a loss
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from lossary.adapters._documentation import describe_parameters
 from lossary.optional import require
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["loss", "register"]
 
+_MODULE = "lossary.adapters._keras_loss"
 
+
+@describe_parameters
 def loss(
     loss: str | Callable[..., Any],
     *,
@@ -45,7 +49,7 @@ def loss(
     name : str, optional
         Name for Keras; the loss's own by default.
     positive : label, optional
-        For losses of two classes: the label that becomes +1 (or 1); every other becomes -1 (or 0).
+        <positive>
     **parameters
         Parameters of the loss. Predictions are what the model returns: logits for
         ``cross_entropy`` and, unless ``with_logits=False``, for ``binary_cross_entropy``.
@@ -62,21 +66,21 @@ def loss(
     ImportError
         If Keras is not installed.
     """
-    require("adapters.keras.loss", "keras")
-    from lossary.adapters._keras_loss import KerasLoss
-
-    return KerasLoss(loss, reduction=reduction, name=name, positive=positive, **parameters)
+    module = require("adapters.keras.loss", _MODULE, library="keras")
+    made: KerasLoss = module.KerasLoss(
+        loss, reduction=reduction, name=name, positive=positive, **parameters
+    )
+    return made
 
 
 def register() -> None:
-    """Make the class known to Keras, so that models saved with such a loss can be loaded.
+    """Register the class with Keras, so that models saved with such a loss can be loaded.
 
-    :func:`loss` does it too. Losses of your own must be defined before a model is loaded.
+    :func:`loss` does this too. Define losses of your own before you load a model.
 
     Raises
     ------
     ImportError
         If Keras is not installed.
     """
-    require("adapters.keras.register", "keras")
-    require("adapters.keras.register", "lossary.adapters._keras_loss")
+    require("adapters.keras.register", _MODULE, library="keras")

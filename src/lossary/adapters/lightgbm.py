@@ -15,23 +15,24 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from lossary.adapters._objective import (
-    BoosterLoss,
-    Interface,
-    Policy,
-    called,
-    make_metric,
-    make_objective,
-)
+from lossary.adapters._booster_function import booster_function
+from lossary.adapters._booster_loss import BoosterLoss, Interface, make_booster_loss
+from lossary.adapters._documentation import describe_parameters
+from lossary.adapters._objective import Hessian, make_objective
+from lossary.optional import require
 
 __all__ = ["metric", "objective"]
 
+_LIBRARY = "lightgbm"
+_OBJECTIVE, _METRIC = "adapters.lightgbm.objective", "adapters.lightgbm.metric"
 
+
+@describe_parameters
 def objective(
     loss: str | Callable[..., Any],
     *,
     interface: Interface = "native",
-    hessian: Policy = None,
+    hessian: Hessian = None,
     hessian_factor: float = 1.0,
     scale: float = 1.0,
     positive: Any = None,
@@ -44,21 +45,17 @@ def objective(
     loss : str or callable
         A loss of predictions and targets; with a class axis for multiclass models.
     interface : {"native", "sklearn"}
-        For ``lightgbm.train({"objective": ...})`` or for ``LGBMRegressor(objective=...)`` and its
-        kind.
+        For ``lightgbm.train({"objective": ...})``, or for ``LGBMRegressor(objective=...)`` and the
+        other estimators.
     hessian : {"exact", "gauss-newton", "expected"}, positive number or None
-        How the Hessian is kept positive: "exact" as it is; "gauss-newton" gradient² / (2 loss),
-        for losses that are nowhere negative; "expected" the Fisher information of exp(-loss); a
-        number is the least Hessian that is passed on. None looks at the loss: "gauss-newton" for
-        real targets and a bounded gradient (absolute, Huber, log-cosh), a floor of 1 for classes
-        and flat parts (hinge), and of 1e-6 for every other.
+        <hessian>
     hessian_factor : positive number
-        Multiplies the Hessian alone. LightGBM's own softmax has K / (K - 1) for K
+        Multiplies the Hessian only. The factor of LightGBM's own softmax is K / (K - 1) for K
         classes.
     scale : positive number
         Multiplies gradient and Hessian: 0.5 makes ``mse_loss`` LightGBM's squared error.
     positive : label, optional
-        For losses of two classes: the label that becomes +1 (or 1); every other becomes -1 (or 0).
+        <positive>
     **parameters
         Parameters of the loss.
 
@@ -75,8 +72,9 @@ def objective(
     ImportError
         If LightGBM is not installed.
     """
-    chosen = make_objective(
-        "adapters.lightgbm.objective",
+    require(_OBJECTIVE, _LIBRARY)
+    made = make_objective(
+        _OBJECTIVE,
         loss,
         parameters,
         hessian=hessian,
@@ -85,9 +83,10 @@ def objective(
         positive=positive,
         interface=interface,
     )
-    return called(chosen, chosen.derivatives)
+    return booster_function(made, made.derivatives)
 
 
+@describe_parameters
 def metric(
     loss: str | Callable[..., Any],
     *,
@@ -96,18 +95,18 @@ def metric(
     positive: Any = None,
     **parameters: Any,
 ) -> Callable[..., Any]:
-    """Return a loss's weighted mean as a custom metric; it is given raw margins.
+    """Return a loss's weighted mean as a custom metric of raw scores.
 
     Parameters
     ----------
     loss : str or callable
         A loss of predictions and targets.
     interface : {"native", "sklearn"}
-        For the library's own training function or for its estimators.
+        For ``lightgbm.train``, or for the estimators.
     scale : positive number
         Multiplies the loss.
     positive : label, optional
-        For losses of two classes: the label that becomes +1 (or 1); every other becomes -1 (or 0).
+        <positive>
     **parameters
         Parameters of the loss.
 
@@ -116,27 +115,27 @@ def metric(
     callable
         ``f(predictions, data)`` for ``lightgbm.train(feval=...)``, or
         ``f(targets, predictions, weights)`` for ``fit(eval_metric=...)`` of estimators; returns
-        name, value and False (less is better).
+        name, value and False (lower is better).
 
     Raises
     ------
     ValueError, TypeError, ImportError
         As for :func:`objective`.
     """
-    chosen = make_metric(
-        "adapters.lightgbm.metric",
+    require(_METRIC, _LIBRARY)
+    made = make_booster_loss(
+        _METRIC,
         loss,
         parameters,
         scale=scale,
         positive=positive,
         interface=interface,
     )
+    return booster_function(made, functools.partial(_named_mean, made))
 
-    return called(chosen, functools.partial(_evaluated, chosen))
 
-
-def _evaluated(
-    chosen: BoosterLoss, predictions: Any, targets: Any, weights: Any
+def _named_mean(
+    booster_loss: BoosterLoss, predictions: Any, targets: Any, weights: Any
 ) -> tuple[str, float, bool]:
-    """Return name, weighted mean, and that less is better."""
-    return *chosen.named_mean(predictions, targets, weights), False
+    """Return name, weighted mean, and False: a higher value is not better."""
+    return *booster_loss.named_mean(predictions, targets, weights), False

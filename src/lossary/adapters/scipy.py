@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from lossary.adapters._documentation import describe_parameters
 from lossary.adapters._loss import check_pair, check_parameters, real_numbers
-from lossary.adapters._two_classes import check_positive, encoded, negative
+from lossary.adapters._two_classes import check_positive, encoded
+from lossary.arrays import Array
 from lossary.call.parameters import number
 from lossary.derivatives import value_and_grad, value_grad_hess
 from lossary.domains import AT_LEAST_ZERO
@@ -28,10 +30,10 @@ from lossary.registry import Loss, get_loss
 
 __all__ = ["LinearProblem", "linear_problem"]
 
-Array = np.ndarray[Any, np.dtype[Any]]
 _FUNCTION = "adapters.scipy.linear_problem"
 
 
+@describe_parameters
 def linear_problem(
     loss: str | Callable[..., Any],
     x: Any,
@@ -45,7 +47,7 @@ def linear_problem(
 ) -> LinearProblem:
     """Return the weighted mean loss of a linear model, with its derivatives.
 
-    What is minimised is ``sum(w * loss(x @ coefficients + intercept, targets)) / sum(w) + l2 / 2 *
+    The objective is ``sum(w * loss(x @ coefficients + intercept, targets)) / sum(w) + l2 / 2 *
     sum(coefficients ** 2)``; the intercept is not penalised.
 
     Parameters
@@ -63,7 +65,7 @@ def linear_problem(
     intercept : bool
         Whether the model has an intercept; it is the last of the parameters.
     positive : label, optional
-        For losses of two classes: the label that becomes +1 (or 1); every other becomes -1 (or 0).
+        <positive>
     **parameters
         Parameters of the loss.
 
@@ -99,10 +101,10 @@ def linear_problem(
     targets = np.asarray(targets)
     _check_shapes(x, targets, weights)
     if positive is not None:
-        targets = encoded(targets, positive, negative(record))
+        targets = encoded(record, targets, positive)
     penalty = number(_FUNCTION, "l2", l2, AT_LEAST_ZERO)
-    shares = _shares(weights, len(targets))
-    return LinearProblem(record, parameters, x, targets, shares, penalty, bool(intercept))
+    normalised = _normalised_weights(weights, len(targets))
+    return LinearProblem(record, parameters, x, targets, normalised, penalty, bool(intercept))
 
 
 def _check_shapes(x: Any, targets: Array, weights: Any) -> None:
@@ -110,27 +112,27 @@ def _check_shapes(x: Any, targets: Array, weights: Any) -> None:
         raise value_error(_FUNCTION, "x", "must have two dimensions", f"shape {x.shape}")
     for name, given in (("targets", targets), ("weights", weights)):
         if given is not None and np.shape(given) != x.shape[:1]:
-            wanted = f"must have one value per row of x, shape {x.shape[:1]}"
-            raise value_error(_FUNCTION, name, wanted, f"shape {np.shape(given)}")
+            requirement = f"must have one value per row of x, shape {x.shape[:1]}"
+            raise value_error(_FUNCTION, name, requirement, f"shape {np.shape(given)}")
     if x.shape[0] == 0:
         raise value_error(_FUNCTION, "x", "must have rows", f"shape {x.shape}")
 
 
-def _shares(weights: Any, rows: int) -> Array:
-    """Return weights that sum to 1: a weighted sum is then the weighted mean."""
+def _normalised_weights(weights: Any, rows: int) -> Array:
+    """Return weights that sum to 1, with which a weighted sum is the weighted mean."""
     given = np.ones(rows) if weights is None else real_numbers(_FUNCTION, "weights", weights)
     total = given.sum()
     if not (np.isfinite(total) and total > 0 and given.min() >= 0):
-        wanted = "must be finite, at least 0, and one of them more"
-        raise value_error(_FUNCTION, "weights", wanted, f"a sum of {total:g}")
+        requirement = "must be finite, at least 0, and one of them more"
+        raise value_error(_FUNCTION, "weights", requirement, f"a sum of {total:g}")
     return given / total
 
 
 class LinearProblem:
     """The mean loss of a linear model as a function of its parameters.
 
-    The parameters are one vector: the coefficients, then the intercept if there is one; with C
-    classes, all those of the first feature come first, C for each feature.
+    The parameters are one vector: the coefficients, then the intercept if there is one. With C
+    classes each feature has C consecutive coefficients.
 
     Attributes
     ----------
@@ -144,42 +146,43 @@ class LinearProblem:
         parameters: dict[str, Any],
         x: Any,
         targets: Array,
-        shares: Array,
+        weights: Array,
         l2: float,
         intercept: bool,
     ) -> None:
         self._loss, self._targets, self._l2, self._x = loss, targets, l2, x
-        self._given = {"reduction": "none", "weights": shares, **parameters}
+        self._given = {"reduction": "none", "weights": weights, **parameters}
         self._intercept = intercept
-        self._first = value_and_grad(loss.function)
-        self._second = value_grad_hess(loss.function)
+        self._value_and_grad = value_and_grad(loss.function)
+        self._value_grad_hess = value_grad_hess(loss.function)
+        # Optimisers ask for products with many directions at one point.
         self._latest = np.zeros(0), np.zeros(0)
         self._classes = () if loss.axis is None else (_count_classes(targets),)
         self.x0 = np.zeros((x.shape[1] + intercept) * math.prod(self._classes))
 
     def fun(self, parameters: Array) -> tuple[float, Array]:
         """Return the penalised mean loss and its gradient, for ``minimize(..., jac=True)``."""
-        value, gradient = self._first(self._scores(parameters), self._targets, **self._given)
+        scores = self._scores(parameters)
+        value, gradient = self._value_and_grad(scores, self._targets, **self._given)
         penalised = self._penalised(parameters)
         total = float(np.sum(value)) + self._l2 / 2 * float(penalised @ penalised)
-        return total, self._back(gradient) + self._l2 * penalised
+        return total, self._parameter_gradient(gradient) + self._l2 * penalised
 
     def hessp(self, parameters: Array, direction: Array) -> Array:
         """Return the product of the Hessian with a direction; for elementwise losses."""
         if self._classes:
-            wanted, remedy = (
-                "must be elementwise for hessp",
-                'Use a method without Hessian: "L-BFGS-B".',
-            )
-            raise type_error(_FUNCTION, "loss", wanted, self._loss.name, remedy)
-        product = self._back(self._hessian(parameters) * self._scores(direction))
+            requirement = "must be elementwise for hessp"
+            remedy = 'Use a method without Hessian: "L-BFGS-B".'
+            raise type_error(_FUNCTION, "loss", requirement, self._loss.name, remedy)
+        product = self._parameter_gradient(self._hessian(parameters) * self._scores(direction))
         return product + self._l2 * self._penalised(direction)
 
     def _hessian(self, parameters: Array) -> Array:
-        """Return the second derivatives per row; methods ask for many directions at one point."""
-        at, hessian = self._latest
-        if not np.array_equal(at, parameters):
-            hessian = self._second(self._scores(parameters), self._targets, **self._given)[2]
+        """Return the second derivatives per row; those of the latest parameters are kept."""
+        latest, hessian = self._latest
+        if not np.array_equal(latest, parameters):
+            scores = self._scores(parameters)
+            hessian = self._value_grad_hess(scores, self._targets, **self._given)[2]
             self._latest = np.array(parameters), hessian
         return hessian
 
@@ -192,11 +195,11 @@ class LinearProblem:
     def _scores(self, parameters: Array) -> Array:
         return self.predict(parameters, self._x)
 
-    def _back(self, per_row: Array) -> Array:
-        """Carry derivatives with respect to the scores back to the parameters."""
-        parts = [self._x.T @ per_row]
+    def _parameter_gradient(self, score_gradient: Array) -> Array:
+        """Return derivatives with respect to the parameters, given those of the scores."""
+        parts = [self._x.T @ score_gradient]
         if self._intercept:
-            parts.append(per_row.sum(axis=0)[None])
+            parts.append(score_gradient.sum(axis=0)[None])
         return np.concatenate(parts).reshape(-1)
 
     def _penalised(self, parameters: Array) -> Array:
@@ -209,6 +212,7 @@ class LinearProblem:
 
 def _count_classes(targets: Array) -> int:
     if targets.dtype.kind not in "iu" or targets.min() < 0:
-        wanted = "must be integer class labels from 0"
-        raise value_error(_FUNCTION, "targets", wanted, f"dtype {targets.dtype}, {targets.min()}")
+        requirement = "must be integer class labels from 0"
+        given = f"dtype {targets.dtype}, {targets.min()}"
+        raise value_error(_FUNCTION, "targets", requirement, given)
     return int(targets.max()) + 1

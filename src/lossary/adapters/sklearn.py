@@ -2,7 +2,8 @@
 
 Examples
 --------
-scikit-learn passes targets first and wants larger to be better; the scorer turns both round::
+scikit-learn passes targets first and takes larger scores as better; the scorer swaps the arguments
+and returns minus the loss::
 
     cross_val_score(model, x, t, scoring=scorer("huber_loss", delta=2.0))
     HistGradientBoostingRegressor(loss=boosting_loss("log_cosh_loss"))  # experimental
@@ -15,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from lossary.adapters._loss import check_pair, check_parameters, weighted_mean
-from lossary.adapters._two_classes import encoded, has_two_classes, negative
-from lossary.domains import REAL
-from lossary.errors import choices, shown, type_error, value_error
+from lossary.adapters._documentation import describe_parameters
+from lossary.adapters._loss import check_labels, check_pair, check_parameters, weighted_mean
+from lossary.adapters._two_classes import encoded, has_two_classes
+from lossary.errors import choices, shown, value_error
 from lossary.optional import require
 from lossary.registry import Loss, get_loss
 
@@ -29,7 +30,7 @@ __all__ = ["boosting_loss", "scorer"]
 
 Method = Literal["predict", "predict_proba", "decision_function"]
 _METHODS = get_args(Method)
-_SCORER = "adapters.sklearn.scorer"
+_SCORER, _BOOSTING_LOSS = "adapters.sklearn.scorer", "adapters.sklearn.boosting_loss"
 
 
 def scorer(
@@ -47,14 +48,14 @@ def scorer(
     loss : str or callable
         A loss of predictions and targets.
     response_method : {"predict", "predict_proba", "decision_function"}, optional
-        What the loss is given. By default predictions for losses of real targets, the decision
-        function for margin losses, and probabilities for ``binary_cross_entropy`` (which is then
-        told so) and for losses along the class axis (which are given their logarithms).
+        What the model passes to the loss. By default predictions for losses of real targets, the
+        decision function for margin losses, and probabilities for ``binary_cross_entropy`` (with
+        ``with_logits=False``) and for losses along the class axis (which take their logarithms).
     positive : label
         For losses of two classes: the label that becomes +1 (or 1); the other becomes -1 (or 0).
     labels : sequence, optional
         For losses along the class axis: the classes in the order of the model's columns
-        (``model.classes_``). Needed where not every class is among the targets that are scored.
+        (``model.classes_``). Needed where the scored targets do not have every class.
     **parameters
         Parameters of the loss.
 
@@ -84,35 +85,29 @@ def scorer(
     record = get_loss(loss)
     check_pair(_SCORER, record)
     check_parameters(_SCORER, record, parameters, ("ignore_index", "class_weights"))
-    if record.axis is not None and not record.takes_labels:
-        remedy = "scikit-learn passes class labels."
-        raise type_error(_SCORER, "loss", "must take class labels", record.name, remedy)
+    check_labels(_SCORER, record, "scikit-learn passes class labels.")
     if response_method not in (None, *_METHODS):
-        wanted = f"must be {choices((None, *_METHODS))}"
-        raise value_error(_SCORER, "response_method", wanted, shown(response_method))
-    method = response_method or _method(record)
+        requirement = f"must be {choices((None, *_METHODS))}"
+        raise value_error(_SCORER, "response_method", requirement, shown(response_method))
+    method = response_method or _default_method(record)
+    options: dict[str, Any] = {
+        "greater_is_better": record.family == "similarity",
+        "response_method": method,
+    }
     if record.axis is None and has_two_classes(record):
-        score: Callable[..., float] = _TwoClasses(record, parameters, method)
-        label: dict[str, Any] = {"pos_label": positive}
-    else:
-        score = _Classes(record, parameters, method, labels)
-        label = {}
-    return metrics.make_scorer(
-        score,
-        greater_is_better=record.family == "similarity",
-        response_method=method,
-        **label,
-    )
+        score = _TwoClassMean(record, parameters, method)
+        return metrics.make_scorer(score, pos_label=positive, **options)
+    return metrics.make_scorer(_Mean(record, parameters, method, labels), **options)
 
 
-def _method(loss: Loss) -> Method:
+def _default_method(loss: Loss) -> Method:
     if loss.axis is not None or "with_logits" in loss.parameters:
         return "predict_proba"
-    return "predict" if loss.targets.name == REAL.name else "decision_function"
+    return "predict" if loss.targets.is_real else "decision_function"
 
 
-class _Score:
-    """What ``make_scorer`` is given: the mean of a loss, targets first."""
+class _WeightedMean:
+    """The weighted mean of a loss, as the base of functions of targets and predictions."""
 
     def __init__(self, loss: Loss, parameters: dict[str, Any], method: str) -> None:
         self._loss, self._method = loss, method
@@ -123,12 +118,11 @@ class _Score:
         return weighted_mean(self._loss, predictions, targets, weights, **self._parameters)
 
 
-class _TwoClasses(_Score):
-    """For losses of two classes; scikit-learn passes the positive one's prediction."""
+class _TwoClassMean(_WeightedMean):
+    """For losses of two classes; scikit-learn passes the prediction for the positive one."""
 
     def __init__(self, loss: Loss, parameters: dict[str, Any], method: str) -> None:
         super().__init__(loss, parameters, method)
-        self._negative = negative(loss)
         if "with_logits" in loss.parameters:
             self._parameters = {"with_logits": method != "predict_proba", **parameters}
 
@@ -136,11 +130,11 @@ class _TwoClasses(_Score):
         self, y_true: Any, y_pred: Any, *, pos_label: Any = 1, sample_weight: Any = None
     ) -> float:
         y_pred = np.asarray(y_pred, np.float64)
-        return self._mean(y_pred, encoded(y_true, pos_label, self._negative), sample_weight)
+        return self._mean(y_pred, encoded(self._loss, y_true, pos_label), sample_weight)
 
 
-class _Classes(_Score):
-    """For losses of real targets, and for those along the class axis."""
+class _Mean(_WeightedMean):
+    """For losses of real targets, and for losses along the class axis."""
 
     def __init__(self, loss: Loss, parameters: dict[str, Any], method: str, labels: Any) -> None:
         super().__init__(loss, parameters, method)
@@ -149,14 +143,14 @@ class _Classes(_Score):
     def __call__(self, y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
         y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
         if self._loss.axis is not None:
-            y_pred = self._scores(y_pred)
-            y_true = self._columns(y_true, y_pred)
+            y_pred = self._class_scores(y_pred)
+            y_true = self._class_indices(y_true, y_pred)
         return self._mean(y_pred, y_true, sample_weight)
 
-    def _scores(self, y_pred: Any) -> Any:
-        """Return a column of scores for each class, the logarithms of probabilities.
+    def _class_scores(self, y_pred: Any) -> Any:
+        """Return a column of scores for each class; of probabilities, their logarithms.
 
-        scikit-learn passes the second class's column alone where there are two.
+        Where there are two classes, scikit-learn passes the column of the second one only.
         """
         probabilities = self._method == "predict_proba"
         with np.errstate(divide="ignore"):
@@ -166,13 +160,13 @@ class _Classes(_Score):
             first = np.log1p(-y_pred) if probabilities else np.zeros_like(y_pred)
         return np.stack([first, scores], axis=1)
 
-    def _columns(self, y_true: Any, y_pred: Any) -> Any:
-        """Return each label's column."""
+    def _class_indices(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the column of each label."""
         labels = np.unique(y_true) if self._labels is None else np.asarray(self._labels)
         if y_pred.ndim != 2 or len(labels) != y_pred.shape[1]:
-            wanted = f"must be as many as the model's columns, shape {y_pred.shape}"
+            requirement = f"must be as many as the model's columns, shape {y_pred.shape}"
             remedy = "Pass all classes in the model's order: labels=model.classes_."
-            raise value_error(_SCORER, "labels", wanted, f"{len(labels)}", remedy)
+            raise value_error(_SCORER, "labels", requirement, f"{len(labels)}", remedy)
         matches = y_true[:, None] == labels
         if not matches.any(axis=1).all():
             unknown = y_true[~matches.any(axis=1)][0]
@@ -180,6 +174,7 @@ class _Classes(_Score):
         return matches.argmax(axis=1)
 
 
+@describe_parameters
 def boosting_loss(
     loss: str | Callable[..., Any],
     *,
@@ -189,15 +184,15 @@ def boosting_loss(
 ) -> BoostingLoss:
     """Return a loss for ``HistGradientBoostingRegressor(loss=...)``: experimental.
 
-    scikit-learn keeps the interface of its losses to itself and may change it in any release;
-    this is tested with 1.9. Models start from the constant with the least loss.
+    scikit-learn's interface of losses is private and may change in any release; this is tested
+    with 1.9. Training starts from the constant with the least loss.
 
     Parameters
     ----------
     loss : str or callable
         An elementwise loss of predictions and real targets, convex in the predictions.
     hessian : {"exact", "gauss-newton", "expected"}, positive number or None
-        As for :func:`lossary.adapters.xgboost.objective`.
+        <hessian>
     scale : positive number
         Multiplies gradient and Hessian: 0.5 makes ``mse_loss`` scikit-learn's squared error.
     **parameters
@@ -215,8 +210,11 @@ def boosting_loss(
     ImportError
         If scikit-learn is not installed.
     """
-    function = "adapters.sklearn.boosting_loss"
-    require(function, "sklearn", install="scikit-learn")
-    from lossary.adapters._sklearn_boosting import make_boosting_loss
-
-    return make_boosting_loss(function, loss, parameters, hessian, scale)
+    module = require(
+        _BOOSTING_LOSS,
+        "lossary.adapters._sklearn_boosting",
+        library="sklearn",
+        install="scikit-learn",
+    )
+    made: BoostingLoss = module.make_boosting_loss(_BOOSTING_LOSS, loss, parameters, hessian, scale)
+    return made

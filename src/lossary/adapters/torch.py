@@ -31,18 +31,19 @@ def module(
     loss : str or callable
         Any loss.
     reduction : {"none", "mean", "sum"}
-        Reduction; "mean" as in PyTorch's own modules, whatever the loss's default is.
+        Reduction; the default is that of PyTorch's own modules, not that of the loss.
     **parameters
-        Parameters of the loss, ``axis``, ``ignore_index``, ``class_weights`` and ``denominator``
-        too. The class axis of lossary is the last, PyTorch's the second: for images pass
-        ``axis=1``. Tensors are buffers: they move with the module from device to device and are
-        part of its ``state_dict``. Class weights given as numbers become a tensor.
+        Parameters of the loss, and ``axis``, ``ignore_index``, ``class_weights``,
+        ``denominator`` and ``dtype``. The class axis of lossary is the last, that of PyTorch the
+        second: for images pass ``axis=1``. Tensors become buffers: they move with the module
+        from device to device and are part of its ``state_dict``. Class weights given as numbers
+        become a tensor.
 
     Returns
     -------
     torch.nn.Module
         Call it with the loss's arrays (predictions, targets), by position or by the loss's own
-        names, and with ``weights=`` and ``where=`` if you like. It can be pickled, and compiles.
+        names, and with ``weights=`` and ``where=``. It can be pickled and compiled.
 
     Raises
     ------
@@ -61,7 +62,6 @@ def module(
     >>> criterion(torch.tensor([1.0, 5.0]), torch.tensor([0.0, 0.0]))
     tensor(4.2500)
     """
-    require("adapters.torch.module", "torch")
-    from lossary.adapters._torch_module import make_module
-
-    return make_module(loss, reduction=reduction, **parameters)
+    modules = require("adapters.torch.module", "lossary.adapters._torch_module", library="torch")
+    made: LossModule = modules.make_module(loss, reduction=reduction, **parameters)
+    return made

@@ -2,7 +2,7 @@
 
 Examples
 --------
-The mean over an epoch is that of all elements, not of the batches' means::
+The mean over an epoch is the mean of all elements, not of the means of the batches::
 
     score = metric("cross_entropy", ignore_index=-1)
     for logits, labels in batches:
@@ -36,15 +36,15 @@ def metric(
         Whether the mean divides by the number of elements that take part or by the sum of their
         weights.
     **parameters
-        Parameters of the loss, ``axis``, ``ignore_index`` and ``class_weights`` too; what the
-        loss does not have is passed on to ``torchmetrics.Metric`` (``sync_on_compute``, ...).
+        Parameters of the loss, and ``axis``, ``ignore_index`` and ``class_weights``; all others
+        are passed on to ``torchmetrics.Metric`` (``sync_on_compute``, ...).
 
     Returns
     -------
     torchmetrics.Metric
         ``update`` takes the loss's arrays by position or name, ``weights=`` (for elementwise
         losses also one per row) and ``where=``; ``compute`` returns the mean in float64, 0 where
-        nothing took part. Sums are added up over devices. A ``MetricCollection`` made from a
+        nothing took part. Sums are added over devices. A ``MetricCollection`` made from a
         list names it after the loss and the parameters that are not the defaults:
         "huber_loss_delta_10".
 
@@ -65,7 +65,10 @@ def metric(
     >>> float(score.compute())
     0.625
     """
-    require("adapters.torchmetrics.metric", "torchmetrics")
-    from lossary.adapters._torchmetrics_metric import make_metric
-
-    return make_metric(loss, denominator=denominator, **parameters)
+    module = require(
+        "adapters.torchmetrics.metric",
+        "lossary.adapters._torchmetrics_metric",
+        library="torchmetrics",
+    )
+    made: LossMetric = module.make_metric(loss, denominator=denominator, **parameters)
+    return made

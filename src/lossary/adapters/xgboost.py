@@ -2,7 +2,7 @@
 
 Examples
 --------
-Predictions are raw margins, weights are applied, and the start value is XGBoost's ``base_score``
+Predictions are raw scores, weights are applied, and training starts from XGBoost's ``base_score``
 (see :func:`lossary.adapters.initial_score`)::
 
     params = {"base_score": 0.0, "disable_default_eval_metric": 1}
@@ -15,16 +15,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lossary.adapters._objective import Interface, Policy, called, make_metric, make_objective
+from lossary.adapters._booster_function import booster_function
+from lossary.adapters._booster_loss import Interface, make_booster_loss
+from lossary.adapters._documentation import describe_parameters
+from lossary.adapters._objective import Hessian, make_objective
+from lossary.optional import require
 
 __all__ = ["metric", "objective"]
 
+_LIBRARY = "xgboost"
+_OBJECTIVE, _METRIC = "adapters.xgboost.objective", "adapters.xgboost.metric"
 
+
+@describe_parameters
 def objective(
     loss: str | Callable[..., Any],
     *,
     interface: Interface = "native",
-    hessian: Policy = None,
+    hessian: Hessian = None,
     hessian_factor: float = 1.0,
     scale: float = 1.0,
     positive: Any = None,
@@ -37,19 +45,16 @@ def objective(
     loss : str or callable
         A loss of predictions and targets; with a class axis for multiclass models.
     interface : {"native", "sklearn"}
-        For ``xgboost.train(obj=...)`` or for ``XGBRegressor(objective=...)`` and its kind.
+        For ``xgboost.train(obj=...)``, or for ``XGBRegressor(objective=...)`` and the other
+        estimators.
     hessian : {"exact", "gauss-newton", "expected"}, positive number or None
-        How the Hessian is kept positive: "exact" as it is; "gauss-newton" gradient² / (2 loss),
-        for losses that are nowhere negative; "expected" the Fisher information of exp(-loss); a
-        number is the least Hessian that is passed on. None looks at the loss: "gauss-newton" for
-        real targets and a bounded gradient (absolute, Huber, log-cosh), a floor of 1 for classes
-        and flat parts (hinge), and of 1e-6 for every other.
+        <hessian>
     hessian_factor : positive number
-        Multiplies the Hessian alone. XGBoost's own softmax has 2.
+        Multiplies the Hessian only. The factor of XGBoost's own softmax is 2.
     scale : positive number
         Multiplies gradient and Hessian: 0.5 makes ``mse_loss`` XGBoost's squared error.
     positive : label, optional
-        For losses of two classes: the label that becomes +1 (or 1); every other becomes -1 (or 0).
+        <positive>
     **parameters
         Parameters of the loss.
 
@@ -66,8 +71,9 @@ def objective(
     ImportError
         If XGBoost is not installed.
     """
-    chosen = make_objective(
-        "adapters.xgboost.objective",
+    require(_OBJECTIVE, _LIBRARY)
+    made = make_objective(
+        _OBJECTIVE,
         loss,
         parameters,
         hessian=hessian,
@@ -76,9 +82,10 @@ def objective(
         positive=positive,
         interface=interface,
     )
-    return called(chosen, chosen.derivatives)
+    return booster_function(made, made.derivatives)
 
 
+@describe_parameters
 def metric(
     loss: str | Callable[..., Any],
     *,
@@ -87,18 +94,18 @@ def metric(
     positive: Any = None,
     **parameters: Any,
 ) -> Callable[..., Any]:
-    """Return a loss's weighted mean as a custom metric; it is given raw margins.
+    """Return a loss's weighted mean as a custom metric of raw scores.
 
     Parameters
     ----------
     loss : str or callable
         A loss of predictions and targets.
     interface : {"native", "sklearn"}
-        For the library's own training function or for its estimators.
+        For ``xgboost.train``, or for the estimators.
     scale : positive number
         Multiplies the loss.
     positive : label, optional
-        For losses of two classes: the label that becomes +1 (or 1); every other becomes -1 (or 0).
+        <positive>
     **parameters
         Parameters of the loss.
 
@@ -113,13 +120,13 @@ def metric(
     ValueError, TypeError, ImportError
         As for :func:`objective`.
     """
-    chosen = make_metric(
-        "adapters.xgboost.metric",
+    require(_METRIC, _LIBRARY)
+    made = make_booster_loss(
+        _METRIC,
         loss,
         parameters,
         scale=scale,
         positive=positive,
         interface=interface,
     )
-
-    return called(chosen, chosen.named_mean if interface == "native" else chosen.mean)
+    return booster_function(made, made.named_mean if interface == "native" else made.mean)
