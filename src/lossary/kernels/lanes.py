@@ -176,8 +176,13 @@ class Lanes:
                 return self.select(self.code.constant(1, type_, self.lanes), 0)
             return self._cast("zext", type_)
         if self.is_real and type_ in _FLOATS:
-            wider = _FLOATS.index(type_) > _FLOATS.index(self.type)
-            return self._cast("fpext" if wider else "fptrunc", type_)
+            if _FLOATS.index(type_) < _FLOATS.index(self.type):
+                return self._cast("fptrunc", type_)
+            if self.lanes == 1:
+                return self._cast("fpext", type_)
+            # In halves, or LLVM widens the condition of a choice that is converted as well.
+            low, high = (half._cast("fpext", type_) for half in self.halves())
+            return low.shuffled(range(self.lanes), high)
         if self.is_real:
             return self._cast("fptosi", type_)
         if type_ in _FLOATS:
