@@ -25,7 +25,7 @@ from lossary.registry import Loss
 #: How many rows and classes there are, and how they lie in memory, in each layout.
 LAYOUTS: dict[str, tuple[int, int]] = {
     "flat": (300, 1),
-    "rows": (37, 83),
+    "rows": (37, 115),
     "short rows": (37, 5),
     "short inner": (36, 5),
     "columns": (37, 5),

@@ -11,6 +11,7 @@ and neither stores nor counts them.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from lossary.formula.expression import Expression, Kind
@@ -19,6 +20,10 @@ from lossary.kernels.classes import ClassFrame, ClassSite, Running
 from lossary.kernels.form import SHORT, Form, is_class_vector
 from lossary.kernels.functions import smaller
 from lossary.kernels.lanes import LANES, Lanes
+
+#: Rows and classes of the squares that are transposed in registers. Eight take 4 per cent less time
+#: and a tenth more to compile.
+_SIDE = 4
 
 
 class ColumnKernel(ClassFrame):
@@ -160,34 +165,84 @@ class ShortRowKernel(ColumnKernel):
 
     def block(self, totals: list[Lanes]) -> list[Lanes]:
         """Transpose the rows of a block, compute, and transpose the outputs back."""
-        code, every = self.code, self.code.constant(True, "mask")
-
-        def fetch(index: Lanes, _: list[Lanes]) -> list[Lanes]:
-            for leaf in self._leaves:
-                type_ = self.leaf_type(leaf)
-                addresses = self._at(self.arrays[str(leaf.value)], index, type_)
-                given = code.gather(addresses, type_, every, 0)
-                given = self.converted(leaf, given, self.elements)
-                target = code.at(self._tiles[str(leaf.value)], index * LANES, given.type)
-                code.store(given, target)
-            return []
-
-        def put(index: Lanes, _: list[Lanes]) -> list[Lanes]:
-            for output in self._made:
-                tile = self._tiles[f"-> {output.name}"]
-                given = code.load(
-                    code.at(tile, index * LANES, self.form.compute), self.form.compute
-                )
-                value = self.delivered(output, given)
-                addresses = self._at(self.outputs[output.name], index, value.type)
-                code.scatter(value, addresses, self.valid)
-            return []
-
-        code.loop(self.size["classes"], 1, [], fetch)
+        if self._leaves:
+            self._transpose(self._fetch_square, self._fetch, self.code.constant(True, "mask", 1))
         totals = super().block(totals)
         if self._made:
-            code.loop(self.size["classes"], 1, [], put)
+            self._transpose(self._put_square, self._put, self.valid.lane(0))
         return totals
+
+    def _transpose(
+        self, square: Callable[[Lanes, Lanes], None], one: Callable[[Lanes], None], whole: Lanes
+    ) -> None:
+        """Write loops over squares where rows are long enough, else over single classes."""
+        code, classes = self.code, self.size["classes"]
+        rows = code.constant(LANES, "i64", 1)
+
+        def squares(index: Lanes, _: list[Lanes]) -> list[Lanes]:
+            begin = smaller(index, classes - _SIDE)  # the last one begins so early that it is whole
+
+            def half(row: Lanes, _: list[Lanes]) -> list[Lanes]:
+                square(begin, row)
+                return []
+
+            return code.loop(rows, _SIDE, [], half)
+
+        def single(index: Lanes, _: list[Lanes]) -> list[Lanes]:
+            one(index)
+            return []
+
+        fit = whole & (self.size["inner"] == 1) & (classes >= _SIDE)
+        count = fit.select(classes, 0)
+        code.loop(count, _SIDE, [], squares)
+        code.loop(classes, 1, [], single, start=count)
+
+    def _in_tile(self, name: str, index: Lanes, row: Lanes | int = 0) -> Lanes:
+        """Return the address of a class and a row in a tile."""
+        return self.code.at(self._tiles[name], index * LANES + row, self.form.compute)
+
+    def _in_rows(self, array: Lanes, index: Lanes, row: Lanes, type_: str) -> list[Lanes]:
+        """Return the addresses of a class in a square's rows, which follow one another."""
+        classes = self.size["classes"]
+        start = self.code.at(array, self._begin + row * classes + index, type_)
+        return [self.code.at(start, classes * number, type_) for number in range(_SIDE)]
+
+    def _fetch(self, index: Lanes) -> None:
+        """Copy a class to the tiles."""
+        for leaf in self._leaves:
+            name, type_ = str(leaf.value), self.leaf_type(leaf)
+            addresses = self._at(self.arrays[name], index, type_)
+            given = self.code.gather(addresses, type_, self.code.constant(True, "mask"), 0)
+            self.code.store(self.converted(leaf, given, self.elements), self._in_tile(name, index))
+
+    def _fetch_square(self, index: Lanes, row: Lanes) -> None:
+        """Copy neighbouring classes of neighbouring rows to the tiles."""
+        for leaf in self._leaves:
+            name, type_ = str(leaf.value), self.leaf_type(leaf)
+            addresses = self._in_rows(self.arrays[name], index, row, type_)
+            rows = [self.code.load(address, type_, _SIDE) for address in addresses]
+            for offset, column in enumerate(transposed(rows)):
+                value = self.converted(leaf, column, self.elements)
+                self.code.store(value, self._in_tile(name, index + offset, row))
+
+    def _put(self, index: Lanes) -> None:
+        """Copy a class from the tiles of outputs."""
+        for output in self._made:
+            value = self.code.load(self._in_tile(f"-> {output.name}", index), self.form.compute)
+            value = self.delivered(output, value)
+            addresses = self._at(self.outputs[output.name], index, value.type)
+            self.code.scatter(value, addresses, self.valid)
+
+    def _put_square(self, index: Lanes, row: Lanes) -> None:
+        """Copy neighbouring classes of neighbouring rows from the tiles of outputs."""
+        for output in self._made:
+            name, type_ = f"-> {output.name}", self.stored_type(output)
+            places = [self._in_tile(name, index + offset, row) for offset in range(_SIDE)]
+            columns = [self.code.load(place, self.form.compute, _SIDE) for place in places]
+            rows = transposed([self.delivered(output, column) for column in columns])
+            addresses = self._in_rows(self.outputs[output.name], index, row, type_)
+            for value, address in zip(rows, addresses, strict=True):
+                self.code.store(value, address)
 
     def site(self, index: Lanes) -> ClassSite:
         """Return where the elements of one class are computed."""
@@ -228,6 +283,21 @@ class _TileSite(_ColumnSite):
     def _read(self, name: str) -> Lanes:
         code, type_ = self.frame.code, self.frame.form.compute
         return code.load(code.at(self.frame.tile_of(name), self._place, type_), type_)
+
+
+def transposed(rows: Sequence[Lanes]) -> list[Lanes]:
+    """Return the columns of a square: its parts off the diagonal change places, size by size."""
+    found, side = list(rows), len(rows)
+    step = 1
+    while step < side:
+        low = [j if not j & step else side + j - step for j in range(side)]
+        high = [j + step if not j & step else side + j for j in range(side)]
+        for i in range(side):
+            if not i & step:
+                a, b = found[i], found[i + step]
+                found[i], found[i + step] = a.shuffled(low, b), a.shuffled(high, b)
+        step *= 2
+    return found
 
 
 def integers(compute: str) -> str:

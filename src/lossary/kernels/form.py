@@ -9,8 +9,8 @@ from lossary.formula.expression import Expression
 
 #: Numbers in a vector register.
 LANES = 16
-#: The most classes of rows that are transposed.
-SHORT = 64
+#: The most classes of rows that are transposed: beyond, losses of several arrays take longer so.
+SHORT = 100
 #: By role: the total of an output over nothing.
 STARTS = {"sum": 0.0, "count": 0, "minimum": math.inf, "maximum": -math.inf, "first": math.inf}
 
