@@ -6,8 +6,8 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from command_line import HINGE
 
-HINGE = ("--inputs", "margin", "--targets", "label", "--loss", "hinge_loss")
 GOOD = {"margin": [0.5, -1.0, 2.0], "label": [1, 1, -1]}
 
 

@@ -7,10 +7,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from command_line import HINGE
 
 import lossary
-
-HINGE = ("--inputs", "margin", "--targets", "label", "--loss", "hinge_loss")
 
 
 def read(path):

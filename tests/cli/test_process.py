@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from command_line import HINGE
 
 import lossary
 
-HINGE = ("--inputs", "margin", "--targets", "label", "--loss", "hinge_loss")
 COMMAND = (sys.executable, "-m", "lossary")
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 

@@ -1,7 +1,5 @@
 """``lossary score``: what is printed, and the exit status."""
 
-import csv
-import io
 import json
 import math
 import warnings
@@ -10,13 +8,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-
-HINGE = ("--inputs", "margin", "--targets", "label", "--loss", "hinge_loss")
-
-
-def table(text):
-    """Parse tab-separated output into records."""
-    return list(csv.DictReader(io.StringIO(text), delimiter="\t"))
+from command_line import HINGE, table
 
 
 def test_a_table_for_pipes_has_full_precision(run, predictions):

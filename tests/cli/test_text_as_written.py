@@ -7,14 +7,9 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from command_line import HINGE, table
 
-HINGE = ("--inputs", "margin", "--targets", "label", "--loss", "hinge_loss")
 ZIPS = ["01067", "1067", "1e3", "1000", "True", "true", "12345678901234567890", "-0", "1.50", "NA"]
-
-
-def table(text):
-    """Parse tab-separated output into records."""
-    return list(csv.DictReader(io.StringIO(text), delimiter="\t"))
 
 
 def as_csv(values):

@@ -1,21 +1,14 @@
 """Files as other programs write them: views, parts without rows, old line ends, long lines."""
 
-import csv
 import gzip
-import io
 import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from command_line import HINGE, table
 
-HINGE = ("--inputs", "margin", "--targets", "label", "--loss", "hinge_loss")
 MARGIN, LABEL = [0.5, -1.0, 2.0], [1, 1, -1]
-
-
-def table(text):
-    """Parse tab-separated output into records."""
-    return list(csv.DictReader(io.StringIO(text), delimiter="\t"))
 
 
 def sum_of(outcome):
