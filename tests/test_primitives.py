@@ -41,6 +41,10 @@ MEANINGS = {
     "softplus": lambda x: mp.log(1 + mp.exp(x)),
     "log_cosh": lambda x: mp.log(mp.cosh(x)),
     "log1p_unit": lambda x: mp.log(1 + x),
+    "log1p_excess": lambda x: x - mp.log(1 + x),
+    "expm1_excess": lambda x: mp.exp(x) - 1 - x,
+    "log1mexp": lambda x: mp.log(1 - mp.exp(x)),
+    "log1p_square": lambda x: mp.log(1 + x * x),
     "log_gamma": mp.loggamma,
     "trigamma": lambda x: mp.psi(1, x),
 }

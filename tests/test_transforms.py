@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -116,3 +118,22 @@ def test_mlx_checks_values_where_it_can_tell_them() -> None:
         for function in (lossary.hinge_loss, mx.grad(lambda x, y: lossary.hinge_loss(x, y).sum())):
             with pytest.raises(ValueError, match=r"got 0.0 at \(1,\)"):
                 function(inputs, targets)
+
+
+def test_the_first_call_of_a_process_may_be_traced_by_jax() -> None:
+    pytest.importorskip("jax")
+    code = (
+        "import jax, jax.numpy as jnp, lossary\n"
+        "x = jnp.ones(3)\n"
+        "print(jax.jit(lossary.mse_loss)(x, 2 * x), lossary.mse_loss(x, 3 * x))\n"
+        "print(jax.vmap(jax.grad(lossary.mse_loss))(x, 2 * x))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["1.0 4.0", "[-2. -2. -2.]"], done.stderr
+
+
+def test_torch_maps_gradients_with_a_sign() -> None:
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([-1.0, 0.0, 2.0])
+    slope = torch.func.vmap(torch.func.grad(lossary.l1_loss))(x, torch.zeros(3))
+    assert_close(slope, [-1.0, 0.0, 1.0])

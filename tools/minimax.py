@@ -221,6 +221,24 @@ FITS += (
 )
 
 
+def logarithm_beyond(z: mp.mpf) -> mp.mpf:
+    """Return p of log((1 + s) / (1 - s)) = 2 s + s^3 p(s^2)."""
+    return 2 * (mp.atanh(s := mp.sqrt(z)) - s) / s**3 if z > NEAR_ZERO else 2 * THIRD + 2 * z / 5
+
+
+FITS += (
+    # exp(x) = 1 + x + x^2 p(x), and log1p(x) as beside LOG, with |s| up to 1/3.
+    plain(
+        "EXPM1_EXCESS",
+        lambda x: (mp.expm1(x) - x) / x**2 if x else mp.mpf(1) / 2,
+        -mp.mpf(1),
+        mp.mpf(1),
+        14,
+    ),
+    plain("LOG1P_EXCESS", logarithm_beyond, ZERO, mp.mpf(1) / 9, 10),
+)
+
+
 def chebyshev(low: mp.mpf, high: mp.mpf, count: int, shift: mp.mpf = 0) -> list[mp.mpf]:
     """Return points of an interval, dense towards its ends."""
     middle, radius = (low + high) / 2, (high - low) / 2

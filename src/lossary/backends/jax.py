@@ -193,6 +193,8 @@ def _describe(x: Any) -> Any:
     return (x.dtype, x.shape, x.committed, jax.config.jax_enable_x64)
 
 
-# Tracers have other types, so calls on them are not cached.
-DESCRIBE[type(jnp.zeros(()))] = _describe
+# Tracers have other types, so calls on them are not cached. This module may be imported while JAX
+# traces, when new arrays are tracers too.
+with jax.ensure_compile_time_eval():
+    DESCRIBE[type(jnp.zeros(()))] = _describe
 BACKEND = JaxBackend(jnp)

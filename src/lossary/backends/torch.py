@@ -55,6 +55,10 @@ class TorchOperations(ArrayOperations):
         "absolute": torch.abs,
     }
 
+    def sign(self, x: Any) -> Any:
+        """Return the sign, NaN of NaN, without the indexing by a mask that vmap refuses."""
+        return torch.where(torch.isnan(x), x, torch.sign(x))
+
     def index(self) -> Any:
         """Return the positions along the class axis; distributed tensors do not take them."""
         if any(map(is_distributed, self.problem.arrays.values())):

@@ -38,6 +38,12 @@ from lossary.formula.operations.classes import (
     softened_norm,
     sum_over_classes,
 )
+from lossary.formula.operations.excesses import (
+    expm1_excess,
+    log1mexp,
+    log1p_excess,
+    log1p_square,
+)
 from lossary.formula.operations.exponentials import (
     exp,
     exp_difference,
@@ -48,6 +54,11 @@ from lossary.formula.operations.exponentials import (
     sigmoid,
     softplus,
     tanh,
+)
+from lossary.formula.operations.powers import (
+    box_cox,
+    hypot,
+    power_gap,
 )
 from lossary.formula.operations.softmax import (
     finite_maximum,
@@ -67,6 +78,7 @@ __all__ = [
     "Expression",
     "Kind",
     "at_label",
+    "box_cox",
     "class_count",
     "class_index",
     "clip",
@@ -74,11 +86,16 @@ __all__ = [
     "exp",
     "exp_difference",
     "expm1",
+    "expm1_excess",
     "finite_maximum",
+    "hypot",
     "is_finite",
     "is_label",
     "log",
+    "log1mexp",
     "log1p",
+    "log1p_excess",
+    "log1p_square",
     "log_cosh",
     "log_gamma",
     "logsumexp",
@@ -89,6 +106,7 @@ __all__ = [
     "negative_log_softmax",
     "negative_log_softmax_at",
     "norm",
+    "power_gap",
     "scale",
     "sigmoid",
     "sign",

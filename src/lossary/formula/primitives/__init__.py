@@ -16,9 +16,21 @@ from lossary.formula.primitives.arithmetic import TABLE as ARITHMETIC
 from lossary.formula.primitives.choices import TABLE as CHOICES
 from lossary.formula.primitives.classes import TABLE as CLASSES
 from lossary.formula.primitives.differences import TABLE as DIFFERENCES
+from lossary.formula.primitives.excesses import TABLE as EXCESSES
 from lossary.formula.primitives.exponentials import TABLE as EXPONENTIALS
+from lossary.formula.primitives.powers import TABLE as POWERS
 from lossary.formula.primitives.softmax import TABLE as SOFTMAX
 from lossary.formula.primitives.special import TABLE as SPECIAL
 
 #: Every primitive. ``lossary.formula`` fills the table with them.
-ALL = (*ARITHMETIC, *CHOICES, *EXPONENTIALS, *DIFFERENCES, *CLASSES, *SPECIAL, *SOFTMAX)
+ALL = (
+    *ARITHMETIC,
+    *CHOICES,
+    *EXPONENTIALS,
+    *EXCESSES,
+    *DIFFERENCES,
+    *POWERS,
+    *CLASSES,
+    *SPECIAL,
+    *SOFTMAX,
+)

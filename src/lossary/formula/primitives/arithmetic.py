@@ -28,6 +28,12 @@ def _power_partials(a: Expression, b: Expression) -> tuple[Expression, Expressio
     return node("safe_product", b, node("power", a, b - 1)), along_exponent
 
 
+def _power(xp: Any, a: Any, b: Any) -> Any:
+    # The base does not matter for exponent 0. With base 1 the derivative of JAX's and MLX's power
+    # is 0 there; with base 0 it is NaN.
+    return (a if isinstance(b, float) else xp.where(b == 0, 1.0, a)) ** b
+
+
 def _scale(xp: Any, c: Any, x: Any) -> Any:
     return c * xp.where((c == 0) & ~xp.isfinite(x), 0.0 * c, x)
 
@@ -100,7 +106,7 @@ TABLE = (
     primitive(
         "power",
         (POSITIVE, REAL),
-        lambda xp, a, b: a**b,
+        _power,
         partials=_power_partials,
         simplify=simpler_power,
         costly=True,

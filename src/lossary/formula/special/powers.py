@@ -1,0 +1,55 @@
+"""Powers of 1 + d less their tangents, for every exponent: at and near 0 and 1 they are logarithms.
+
+With l = log(1 + d), both functions are divided differences of the exponential function: box_cox is
+l exp[0, w] with w = lambda l, and power_gap is l^2 exp[0, l, q l]. Where the nodes are near 0, they
+are polynomials; elsewhere plain quotients of differences that do not cancel.
+"""
+
+from __future__ import annotations
+
+import math
+
+from lossary.formula.expression import Expression, literal, node
+from lossary.formula.special.coefficients import EXPM1_EXCESS
+from lossary.formula.special.polynomial import polynomial
+
+#: Number of terms of the series: for nodes up to 1 the rest is below 2^-55.
+_TERMS = 18
+
+
+def box_cox(d: Expression, exponent: Expression) -> Expression:
+    """Return ((1 + d)^exponent - 1) / exponent, log(1 + d) for exponent 0."""
+    logarithm = node("log1p", d)
+    w = node("scale", exponent, logarithm)
+    is_near = abs(w) < 1
+    y = node("where", is_near, w, 0)
+    near = logarithm * (1 + y * polynomial(EXPM1_EXCESS, y))
+    # An error of log1p counts w times, that of 1 + d as often as the exponent says.
+    is_unit = (-0.5 < d) & (d < 1)
+    power = node("power", node("where", is_unit | is_near, 1, 1 + d), exponent) - 1
+    far = node("where", is_unit, node("expm1", node("where", is_unit, w, 0)), power)
+    return node("where", is_near, near, far / node("where", is_near, 1, exponent))
+
+
+def power_gap(d: Expression, q: Expression) -> Expression:
+    """Return ((1 + d)^q - 1 - q d) / (q (q - 1)), and its limits for q = 0 and q = 1."""
+    a = node("log1p", d)
+    b = node("scale", q, a)
+    is_near = (abs(a) <= 1) & (abs(b) <= 1)
+    near = a * a * _second_difference(node("where", is_near, a, 0), node("where", is_near, b, 0))
+    is_low = q <= 0.5
+    low = (d - box_cox(d, q)) / node("where", is_low, 1 - q, 1)
+    high = (node("scale", 1 + d, box_cox(d, q - 1)) - d) / node("where", is_low, 1, q)
+    far = node("where", d < math.inf, node("where", is_low, low, high), d)
+    return node("where", is_near, near, far)
+
+
+def _second_difference(a: Expression, b: Expression) -> Expression:
+    """Return exp[0, a, b], the sum of h_k / (k + 2)! with h_k = a^k + a^(k-1) b + ... + b^k."""
+    power, homogeneous = literal(1), literal(1)
+    rest = literal(0)
+    for k in range(1, _TERMS):
+        power = power * a
+        homogeneous = power + b * homogeneous
+        rest = rest + homogeneous * (1 / math.factorial(k + 2))
+    return 0.5 + rest

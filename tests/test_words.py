@@ -1,0 +1,372 @@
+"""Words of formulas that are composites: values and derivatives to the last places.
+
+Every word is measured in kernels (NumPy's arrays) and in its array spelling with NumPy's functions
+(``array_api_strict``); its value in the array spelling with those of PyTorch, JAX and MLX too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import mpmath as mp
+import numpy as np
+import pytest
+from assertions import assert_close
+from libraries import BY_NAME
+
+import lossary
+from lossary import formula as f
+
+LIBRARIES = ["numpy", "strict"]
+#: The other libraries, and how many times NumPy's bound theirs is: exponentials of MLX have errors
+#: of up to 30 units.
+OTHERS = {"torch": 2, "jax": 3, "mlx": 10}
+SOME = 60
+INF, NAN = math.inf, math.nan
+
+Meaning = Callable[..., Any]
+
+
+class Word(NamedTuple):
+    """A word of one or two operands: where it is measured, its exact value and derivatives.
+
+    ``bounds`` has the largest errors of value, derivative and second derivative in units in the
+    last place, for NumPy's functions; a bound may depend on the operands.
+    """
+
+    function: Callable[..., Any]
+    samples: Callable[[np.random.Generator], tuple[np.ndarray, ...]]
+    meanings: tuple[Meaning, Meaning, Meaning]
+    bounds: tuple[Any, Any, Any]
+
+
+def spread(rng: np.random.Generator, low: float, high: float, count: int = SOME) -> np.ndarray:
+    """Return numbers of both signs with exponents between two."""
+    return 10 ** rng.uniform(low, high, count) * rng.choice([-1, 1], count)
+
+
+def around_0(rng: np.random.Generator, low: float, high: float) -> np.ndarray:
+    return np.concatenate([spread(rng, low, 0), rng.uniform(-2, 2, SOME), spread(rng, 0, high)])
+
+
+def above_minus_1(rng: np.random.Generator) -> np.ndarray:
+    x = around_0(rng, -7, 12)
+    return np.concatenate([x[x > -1], -1 + 10 ** rng.uniform(-7, 0, SOME)])
+
+
+def _hypot_samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    b = spread(rng, -15, 15, 3 * SOME)
+    a = np.where(
+        rng.random(b.size) < 0.5, b * rng.uniform(-3, 3, b.size), spread(rng, -15, 15, b.size)
+    )
+    return a, b
+
+
+def _power_samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    d = above_minus_1(rng)
+    special = [-1, -0.5, -1e-7, 0, 1e-9, 1e-3, 0.3, 0.5, 0.99, 1, 1 + 1e-6, 1.01, 1.5, 2, 3]
+    q = rng.choice(special, d.size)
+    return d, np.where(rng.random(d.size) < 0.3, rng.uniform(-3, 4, d.size), q)
+
+
+def _box_cox(d: Any, q: Any) -> Any:
+    return ((1 + d) ** q - 1) / q if q else mp.log1p(d)
+
+
+def _power_gap(d: Any, q: Any) -> Any:
+    if q in {0, 1}:
+        return (1 + d) * mp.log1p(d) - d if q else d - mp.log1p(d)
+    return ((1 + d) ** q - 1 - q * d) / (q * (q - 1))
+
+
+def _rounded_exponent(bound: float) -> Callable[[Any, Any], Any]:
+    """Bound the error where an exponent is rounded: each error counts log(1 + d) times."""
+    return lambda d, q: bound + 2 * abs(q - 2) * np.abs(np.log1p(d))
+
+
+WORDS = {
+    "hypot": Word(
+        f.hypot,
+        _hypot_samples,
+        (
+            lambda a, b: mp.sqrt(a * a + b * b),
+            lambda a, b: a / mp.sqrt(a * a + b * b),
+            lambda a, b: b * b / mp.sqrt(a * a + b * b) ** 3,
+        ),
+        (2, 2, 6),
+    ),
+    "log1p_excess": Word(
+        f.log1p_excess,
+        lambda rng: (above_minus_1(rng),),
+        (lambda x: x - mp.log1p(x), lambda x: x / (1 + x), lambda x: 1 / (1 + x) ** 2),
+        (4, 2, 4),
+    ),
+    "expm1_excess": Word(
+        f.expm1_excess,
+        lambda rng: (around_0(rng, -8, 1.9),),
+        (lambda x: mp.expm1(x) - x, mp.expm1, mp.exp),
+        (4, 2, 2),
+    ),
+    "log1mexp": Word(
+        f.log1mexp,
+        lambda rng: (-np.abs(around_0(rng, -8, 1.9)),),
+        (
+            lambda x: mp.log(-mp.expm1(x)),
+            lambda x: mp.exp(x) / mp.expm1(x),
+            lambda x: -mp.exp(x) / mp.expm1(x) ** 2,
+        ),
+        (4, 4, 8),
+    ),
+    "log1p_square": Word(
+        f.log1p_square,
+        lambda rng: (around_0(rng, -12, 15),),
+        (
+            lambda x: mp.log1p(x * x),
+            lambda x: 2 * x / (1 + x * x),
+            lambda x: 2 * (1 - x * x) / (1 + x * x) ** 2,
+        ),
+        # The curvature is a difference near its zeros.
+        (2, 2, lambda x: 8 / np.minimum(1, np.abs(1 - np.abs(x)))),
+    ),
+    "box_cox": Word(
+        f.box_cox,
+        _power_samples,
+        (
+            _box_cox,
+            lambda d, q: (1 + d) ** (q - 1),
+            lambda d, q: (q - 1) * (1 + d) ** (q - 2),
+        ),
+        (4, _rounded_exponent(4), _rounded_exponent(8)),
+    ),
+    "power_gap": Word(
+        f.power_gap,
+        _power_samples,
+        (_power_gap, lambda d, q: _box_cox(d, q - 1), lambda d, q: (1 + d) ** (q - 2)),
+        (8, _rounded_exponent(8), _rounded_exponent(8)),
+    ),
+}
+
+
+@lru_cache
+def case(name: str, dtype: str) -> tuple[tuple[np.ndarray, ...], tuple[list[Any], ...]]:
+    """Return the operands of a word, and its exact value and derivatives."""
+    word = WORDS[name]
+    operands = tuple(x.astype(dtype) for x in word.samples(np.random.default_rng(0)))
+    with mp.workdps(60):
+        exact = [[mp.mpf(float(one)) for one in x] for x in operands]
+        found = tuple(
+            [meaning(*one) for one in zip(*exact, strict=True)] for meaning in word.meanings
+        )
+    return operands, found
+
+
+def loss_of(function: Callable[..., Any], count: int) -> Callable[..., Any]:
+    @lossary.loss
+    def word_loss(inputs: Any, targets: Any) -> Any:
+        return function(inputs, targets) if count == 2 else function(inputs - targets)
+
+    return word_loss
+
+
+def arrays_of(operands: tuple[np.ndarray, ...], library: str) -> list[Any]:
+    given = BY_NAME[library]
+    arrays = [given.array(x) for x in operands]
+    return arrays + [given.array(np.zeros_like(x)) for x in operands[: 2 - len(arrays)]]
+
+
+def value_and_derivatives(
+    function: Callable[..., Any], operands: tuple[np.ndarray, ...], library: str
+) -> list[np.ndarray]:
+    compute = lossary.value_grad_hess(loss_of(function, len(operands)))
+    return [BY_NAME[library].numpy(x) for x in compute(*arrays_of(operands, library))]
+
+
+def units(found: np.ndarray, right: list[Any]) -> np.ndarray:
+    """Return errors in units in the last place; 0 beside a result beyond the normal range."""
+    real = found.dtype.type
+    errors = np.zeros(found.shape)
+    with mp.workdps(60), np.errstate(over="ignore"):
+        for place, (got, exact) in enumerate(zip(found, right, strict=True)):
+            unit = np.spacing(abs(real(float(exact))))
+            if np.isfinite(unit) and abs(float(exact)) >= np.finfo(real).tiny:
+                errors[place] = float(abs(mp.mpf(float(got)) - exact) / mp.mpf(float(unit)))
+    return errors
+
+
+def assert_within(
+    found: np.ndarray, right: list[Any], operands: tuple[np.ndarray, ...], bound: Any
+) -> None:
+    limit = bound(*(x.astype(float) for x in operands)) if callable(bound) else bound
+    errors = units(found, right)
+    worst = int(np.argmax(errors - limit))
+    assert (errors <= limit).all(), (errors[worst], [float(x[worst]) for x in operands])
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", WORDS)
+def test_words_are_accurate(name: str, dtype: str, library: str) -> None:
+    operands, right = case(name, dtype)
+    found = value_and_derivatives(WORDS[name].function, operands, library)
+    for got, exact, bound in zip(found, right, WORDS[name].bounds, strict=True):
+        assert_within(got, exact, operands, bound)
+
+
+@pytest.mark.parametrize("library", OTHERS)
+@pytest.mark.parametrize("name", WORDS)
+def test_values_in_other_libraries(name: str, library: str) -> None:
+    operands, (right, *_) = case(name, "float32")
+    arrays = arrays_of(operands, library)
+    compute = loss_of(WORDS[name].function, len(operands))
+    if library == "torch":
+        import torch
+
+        compute = torch.func.vmap(compute)
+    elif library == "jax":
+        import jax
+
+        compute = jax.jit(compute)
+    found = BY_NAME[library].numpy(compute(*arrays))
+    assert_within(found, right, operands, OTHERS[library] * WORDS[name].bounds[0])
+
+
+TINY = 2.0**-1074
+LARGEST = 1.7976931348623157e308
+
+# A word, its operands, and its value, derivative and second derivative, None where not stated.
+EDGES = [
+    (f.hypot, (0, 0), (0, 0, 0)),
+    (f.hypot, (0, -3), (3, 0, 1 / 3)),
+    (f.hypot, (TINY, TINY), (TINY, math.sqrt(0.5), None)),
+    (f.hypot, (1e-300, 0), (1e-300, 1, 0)),
+    (f.hypot, (1e300, -1e300), (math.sqrt(2) * 1e300, math.sqrt(0.5), None)),
+    (f.hypot, (INF, 5), (INF, 1, 0)),
+    (f.hypot, (-INF, INF), (INF, -math.sqrt(0.5), 0)),
+    (f.hypot, (2, INF), (INF, 0, 0)),
+    (f.hypot, (NAN, INF), (NAN, NAN, NAN)),
+    (f.hypot, (1, NAN), (NAN, NAN, NAN)),
+    (f.log1p_excess, (0,), (0, 0, 1)),
+    (f.log1p_excess, (-1,), (INF, -INF, INF)),
+    (f.log1p_excess, (-1.5,), (NAN, None, None)),
+    (f.log1p_excess, (INF,), (INF, 1, 0)),
+    (f.log1p_excess, (LARGEST,), (LARGEST, 1, 0)),
+    (f.log1p_excess, (TINY,), (0, TINY, 1)),
+    (f.log1p_excess, (NAN,), (NAN, NAN, NAN)),
+    (f.expm1_excess, (0,), (0, 0, 1)),
+    (f.expm1_excess, (-INF,), (INF, -1, 0)),
+    (f.expm1_excess, (INF,), (INF, INF, INF)),
+    (f.expm1_excess, (800,), (INF, INF, INF)),
+    (f.expm1_excess, (-TINY,), (0, -TINY, 1)),
+    (f.expm1_excess, (NAN,), (NAN, NAN, NAN)),
+    (f.log1mexp, (0,), (-INF, None, None)),
+    (f.log1mexp, (-INF,), (0, 0, 0)),
+    (f.log1mexp, (-TINY,), (math.log(TINY), -INF, None)),
+    (f.log1mexp, (0.5,), (NAN, None, None)),
+    (f.log1mexp, (NAN,), (NAN, NAN, NAN)),
+    (f.log1p_square, (0,), (0, 0, 2)),
+    (f.log1p_square, (-INF,), (INF, 0, 0)),
+    (f.log1p_square, (LARGEST,), (2 * math.log(LARGEST), 2 / LARGEST, 0)),
+    (f.log1p_square, (-TINY,), (0, -2 * TINY, 2)),
+    (f.log1p_square, (NAN,), (NAN, NAN, NAN)),
+    (f.box_cox, (-1, 0.5), (-2, INF, None)),
+    (f.box_cox, (-1, 2), (-0.5, 0, 1)),
+    (f.box_cox, (-1, 0), (-INF, INF, -INF)),
+    (f.box_cox, (-1, -1), (-INF, INF, -INF)),
+    (f.box_cox, (0, 5), (0, 1, 4)),
+    (f.box_cox, (7, 1), (7, 1, 0)),
+    (f.box_cox, (INF, 0.5), (INF, 0, 0)),
+    (f.box_cox, (INF, 0), (INF, 0, 0)),
+    (f.box_cox, (INF, -2), (0.5, 0, 0)),
+    (f.box_cox, (TINY, 3), (TINY, 1, 2)),
+    (f.box_cox, (NAN, 0), (NAN, NAN, NAN)),
+    (f.box_cox, (NAN, 2), (NAN, NAN, None)),
+    (f.box_cox, (2, NAN), (NAN, NAN, NAN)),
+    (f.power_gap, (-1, 2), (0.5, -1, 1)),
+    (f.power_gap, (-1, 1), (1, -INF, INF)),
+    (f.power_gap, (-1, 0.5), (2, -INF, INF)),
+    (f.power_gap, (-1, 0), (INF, -INF, INF)),
+    (f.power_gap, (-1, -1), (INF, -INF, INF)),
+    (f.power_gap, (0, 7), (0, 0, 1)),
+    (f.power_gap, (INF, 2), (INF, INF, 1)),
+    (f.power_gap, (INF, 0), (INF, 1, 0)),
+    (f.power_gap, (INF, 1), (INF, INF, 0)),
+    (f.power_gap, (INF, 0.5), (INF, 2, 0)),
+    (f.power_gap, (1e-200, 0.3), (0, 1e-200, 1)),
+    (f.power_gap, (NAN, 1), (NAN, NAN, NAN)),
+    (f.power_gap, (2, NAN), (NAN, NAN, NAN)),
+]
+
+
+@pytest.mark.parametrize("library", ["numpy", "strict"])
+def test_words_at_edges(library: str) -> None:
+    for function, operands, wanted in EDGES:
+        arrays = tuple(np.array([float(x)]) for x in operands)
+        found = value_and_derivatives(function, arrays, library)
+        for which, (got, right) in enumerate(zip(found, wanted, strict=True)):
+            if right is not None:
+                message = f"{function.__name__}{operands}, derivative {which}"
+                np.testing.assert_allclose(got, [right], rtol=1e-14, err_msg=message)
+
+
+# --- powers that do not vary ------------------------------------------------------------------
+def test_literal_exponents_0_and_1_are_folded() -> None:
+    x = f.exp(f.class_count())
+    assert repr(x**0.0) == "1.0"
+    assert x**1.0 is x
+
+
+@pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("library", ["torch", "jax", "mlx"])
+def test_second_derivatives_of_powers_at_0(library: str, exponent: float) -> None:
+    """The libraries' own derivative of the gradient, where exponents less 1 or 2 are 0."""
+
+    @lossary.loss
+    def power_loss(inputs: Any, targets: Any, gamma: float = 2.0) -> Any:
+        return inputs**gamma * f.exp(targets)
+
+    x, zeros = (
+        BY_NAME[library].array(np.float32([0, 1, 2])),
+        BY_NAME[library].array(np.float32([0] * 3)),
+    )
+    slope, curvature = first_and_second(
+        library, lambda z: power_loss(z, zeros, gamma=exponent, reduction="sum"), x
+    )
+    at = np.arange(3)
+    assert_close(slope, [0, 0, 0] if exponent == 0 else exponent * at ** (exponent - 1), rtol=1e-6)
+    assert_close(curvature, [2, 2, 2] if exponent == 2 else [0, 0, 0], rtol=1e-6)
+
+
+def first_and_second(library: str, function: Callable[..., Any], x: Any) -> tuple[Any, Any]:
+    """Return first derivatives of a sum over elements, and the sums of second ones."""
+    if library == "torch":
+        import torch
+
+        slope = torch.func.grad(function)
+        return slope(x), torch.func.grad(lambda z: slope(z).sum())(x)
+    module: Any
+    if library == "jax":
+        import jax as module
+    else:
+        import mlx.core as module
+    slope = module.grad(function)
+    return slope(x), module.grad(lambda z: slope(z).sum())(x)
+
+
+@pytest.mark.parametrize("shift", [0.0, 300.0])
+def test_a_vanishing_base_with_exponent_0_or_1(shift: float) -> None:
+    """The weight of a focal loss at a logit so large that it is 0."""
+
+    @lossary.loss
+    def focal_loss(inputs: Any, targets: Any, gamma: float = 2.0) -> Any:
+        return f.sigmoid(-inputs) ** gamma * f.softplus(-inputs + targets)
+
+    x = np.array([-745.0 - shift, 745.0 + shift])
+    zeros = np.zeros(2)
+    for gamma in (0.0, 1.0):
+        value, slope, curvature = lossary.value_grad_hess(focal_loss)(x, zeros, gamma=gamma)
+        assert_close(value, [-x[0], 0], atol=1e-300)
+        assert_close(slope, [-1, 0], atol=1e-300)
+        assert_close(curvature, [0, 0], atol=1e-300)
