@@ -7,8 +7,10 @@ kernels; their machine code is the same, byte for byte.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -33,16 +35,20 @@ def precompile() -> Callable[[], None]:
     if made.exists() or not (include / _HEADER).exists():
         return lambda: None
     made.parent.mkdir(parents=True, exist_ok=True)
-    part = made.with_suffix(".part")  # g++ would read a file that is half written
+    # g++ would read a file that is half written, and another run may be at it too.
+    part = made.with_suffix(f".{os.getpid()}")
     command = ["g++", *_OPTIONS, f"-I{include}", include / _HEADER, "-o", part]
-    process = subprocess.Popen(["sh", "-c", '"$@" && mv "$0.part" "$0.gch"', made.with_suffix(""),
-                                *command], stderr=subprocess.DEVNULL)  # fmt: skip
+    script = 'part=$1; shift; "$@" && mv "$part" "$0"'
+    process = subprocess.Popen(
+        ["sh", "-c", script, made, part, *command], stderr=subprocess.DEVNULL
+    )
 
     def remove() -> None:
         process.wait()
         for path in (part, made):
             path.unlink(missing_ok=True)
-        for parent in made.parents[: _HEADER.count("/")]:
-            parent.rmdir()
+        with contextlib.suppress(OSError):  # another run has a file there, or was first
+            for parent in made.parents[: _HEADER.count("/")]:
+                parent.rmdir()
 
     return remove
