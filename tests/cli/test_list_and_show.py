@@ -24,7 +24,7 @@ def test_list_names_every_loss_once(run):
     ]
     assert [line.split("\t")[0] for line in lines[1:]] == NAMES
     hinge = lines[1 + NAMES.index("hinge_loss")].split("\t")
-    assert hinge[1:6] == ["margin", "yes", "no", "1.0", "-1 or +1"]
+    assert hinge[1:6] == ["margin", "yes", "no", "1", "-1 or +1"]
 
 
 def test_list_as_json_is_show_of_each(run):
