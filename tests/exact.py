@@ -26,7 +26,14 @@ def exact(values: Any) -> Array:
         return np.asarray(_EXACT(np.asarray(values, dtype=object)), dtype=object)
 
 
-_EXACT = np.frompyfunc(lambda x: x if isinstance(x, mp.mpf) else mp.mpf(x), 1, 1)
+def _real(x: Any) -> mp.mpf:
+    """Return a number as a real one; a power of a negative number may be none."""
+    if isinstance(x, mp.mpc):
+        raise mp.libmp.ComplexResult
+    return x if isinstance(x, mp.mpf) else mp.mpf(x)
+
+
+_EXACT = np.frompyfunc(_real, 1, 1)
 
 
 def evaluate(expression: Expression, values: Mapping[str, Any], classes: int = 1) -> Array:
@@ -38,7 +45,7 @@ def evaluate(expression: Expression, values: Mapping[str, Any], classes: int = 1
 
 
 def _lifted(function: Any) -> Any:
-    lifted = np.frompyfunc(lambda x: function(mp.mpf(x)), 1, 1)
+    lifted = np.frompyfunc(lambda x: function(_real(x)), 1, 1)
     return staticmethod(lambda x: lifted(np.asarray(x, dtype=object)))
 
 
@@ -69,6 +76,9 @@ class ExactOperations:
     tanh = _lifted(mp.tanh)
     abs = _lifted(abs)
     sign = _lifted(mp.sign)
+    floor = _lifted(mp.floor)
+    sin = _lifted(mp.sin)
+    cos = _lifted(mp.cos)
     maximum = _either_nan(max)
     minimum = _either_nan(min)
 

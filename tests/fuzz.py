@@ -171,6 +171,9 @@ class Builder:
             lambda: Term(f.box_cox(abs(f.tanh(v)), exponent), 8),
             lambda: Term(f.power_gap(abs(f.tanh(v)), exponent), 8),
             lambda: Term(f.log_gamma(0.5 + abs(v)), 1 + size * math.log1p(size)),
+            lambda: Term(f.arctan(v), 2),
+            lambda: Term(f.sin_pi(small) + f.cos_pi(small), 2),
+            lambda: Term(f.log_gamma_half_step(0.5 + abs(v)), 1),
             lambda: Term(f.clip(v, -1, self.parameters[1]), 2),
             lambda: Term((0.5 + abs(f.tanh(v))) ** exponent, 8),
         ]

@@ -36,7 +36,14 @@ class _Words(dict[str, Any]):
         super().__init__(values)
         self |= {"inf": exact(np.inf), "nan": exact(np.nan), "pi": +mp.pi, "__builtins__": {}}
         self |= {item.name: _function(item, xp) for item in PRIMITIVES.values() if _is_word(item)}
-        self |= {"k": xp.index(), "C": xp.class_count(), "abs": xp.abs, "min": xp.minimum}
+        self |= {
+            "k": xp.index(),
+            "C": xp.class_count(),
+            "abs": xp.abs,
+            "sin": xp.sin,
+            "cos": xp.cos,
+        }
+        self |= {"min": xp.minimum}
         self["max"] = lambda *a: xp.maximum(*a) if len(a) == 2 else xp.max_classes(*a)
         # Straight from their definitions, not from the forms that do not cancel.
         self["softmax"] = lambda z: xp.exp(z) / xp.sum_classes(xp.exp(z))

@@ -139,3 +139,20 @@ def test_a_root_of_a_distance_has_the_derivative_0_at_0() -> None:
 
     found = lossary.value_grad_hess(root_loss)(np.array([0.0, 4.0]), np.zeros(2))
     assert [x.tolist() for x in found] == [[0, 2], [0, 0.25], [0, -1 / 32]]
+
+
+def test_decided_conditions_are_dropped() -> None:
+    x = argument("x")
+    open_, true, false = x < 1, node("less", 0, 1), node("less", 1, 0)
+    assert (open_ & true) is open_
+    assert (true & open_) is open_
+    assert (open_ | false) is open_
+    for condition, right in (
+        (open_ & false, 0),
+        (false & open_, 0),
+        (open_ | true, 1),
+        (~false | open_, 1),
+        (~true, 0),
+        (literal(1), 1),
+    ):
+        assert node("where", condition, 1, 0) is literal(right)

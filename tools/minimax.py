@@ -226,6 +226,23 @@ def logarithm_beyond(z: mp.mpf) -> mp.mpf:
     return 2 * (mp.atanh(s := mp.sqrt(z)) - s) / s**3 if z > NEAR_ZERO else 2 * THIRD + 2 * z / 5
 
 
+def half_step(x: mp.mpf) -> mp.mpf:
+    """Return x times the excess of a half step of the logarithm of the gamma function."""
+    return x * (mp.loggamma(x + mp.mpf(1) / 2) - mp.loggamma(x) - mp.log(x) / 2)
+
+
+def half_step_beyond(z: mp.mpf) -> mp.mpf:
+    """Return the same as a function of z = 1 / x^2, by its series where x is large."""
+    if z and (x := 1 / mp.sqrt(z)) < 12:
+        return half_step(x)
+    # The excess is the sum over n of B_(n+1)(1/2) (-1)^(n+1) / (n (n + 1) x^n), less B_(n+1)(0).
+    half = mp.mpf(1) / 2
+    return sum(
+        (mp.bernpoly(2 * n, half) - mp.bernoulli(2 * n)) / (2 * n * (2 * n - 1)) * z ** (n - 1)
+        for n in range(1, 26)
+    )
+
+
 FITS += (
     # exp(x) = 1 + x + x^2 p(x), and log1p(x) as beside LOG, with |s| up to 1/3.
     plain(
@@ -236,6 +253,24 @@ FITS += (
         14,
     ),
     plain("LOG1P_EXCESS", logarithm_beyond, ZERO, mp.mpf(1) / 9, 10),
+    # sin(pi u) = u p(u^2) up to 1/2; arctan(s) = s + s^3 p(s^2) up to tan(pi / 8).
+    plain(
+        "SIN_PI",
+        lambda z: mp.sin(mp.pi * (u := mp.sqrt(z))) / u if z else +mp.pi,
+        ZERO,
+        mp.mpf(1) / 4,
+        9,
+    ),
+    plain(
+        "ARCTAN",
+        lambda z: (mp.atan(s := mp.sqrt(z)) - s) / s**3 if z > NEAR_ZERO else z / 5 - THIRD,
+        ZERO,
+        mp.tan(mp.pi / 8) ** 2,
+        12,
+    ),
+    # log_gamma(x + 1/2) - log_gamma(x) - log(x) / 2: on [1, 4] times x, from 4 on as above.
+    plain("HALF_STEP", lambda t: half_step(positive(t)), -THIRD, THIRD, 20),
+    plain("HALF_STEP_FAR", half_step_beyond, ZERO, SIXTEENTH, 12),
 )
 
 

@@ -68,8 +68,15 @@ from lossary.formula.operations.softmax import (
     softmax,
 )
 from lossary.formula.operations.special import (
+    arctan,
+    cos_pi,
+    digamma,
     erf,
     log_gamma,
+    log_gamma_half_step,
+    log_rising_excess,
+    sin_pi,
+    trigamma,
 )
 from lossary.formula.primitives import ALL
 from lossary.formula.table import FUNCTIONS, PRIMITIVES
@@ -77,11 +84,14 @@ from lossary.formula.table import FUNCTIONS, PRIMITIVES
 __all__ = [
     "Expression",
     "Kind",
+    "arctan",
     "at_label",
     "box_cox",
     "class_count",
     "class_index",
     "clip",
+    "cos_pi",
+    "digamma",
     "erf",
     "exp",
     "exp_difference",
@@ -98,6 +108,8 @@ __all__ = [
     "log1p_square",
     "log_cosh",
     "log_gamma",
+    "log_gamma_half_step",
+    "log_rising_excess",
     "logsumexp",
     "max_over_classes",
     "maximum",
@@ -110,6 +122,7 @@ __all__ = [
     "scale",
     "sigmoid",
     "sign",
+    "sin_pi",
     "softened_norm",
     "softmax",
     "softplus",
@@ -118,6 +131,7 @@ __all__ = [
     "stop_gradient",
     "sum_over_classes",
     "tanh",
+    "trigamma",
     "where",
 ]
 

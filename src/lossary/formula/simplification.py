@@ -149,18 +149,46 @@ def is_bounded(item: Expression) -> bool:
 
 # --- choices --------------------------------------------------------------------------------
 def simpler_choice(condition: Expression, a: Expression, b: Expression) -> Expression | None:
-    """Choose where both branches are the same or the condition compares numbers."""
+    """Choose where both branches are the same or the condition is decided."""
     if a is b:
         return a
+    known = _decided(condition)
+    return None if known is None else a if known else b
+
+
+def simpler_and(a: Expression, b: Expression) -> Expression | None:
+    """Drop a condition that is decided, or the other one if it is false."""
+    for one, other in ((a, b), (b, a)):
+        known = _decided(one)
+        if known is not None:
+            return other if known else one
+    return None
+
+
+def simpler_or(a: Expression, b: Expression) -> Expression | None:
+    """Drop a condition that is decided, or the other one if it is true."""
+    for one, other in ((a, b), (b, a)):
+        known = _decided(one)
+        if known is not None:
+            return one if known else other
+    return None
+
+
+def simpler_not(a: Expression) -> Expression | None:
+    """Drop double negations, and decide what is decided."""
+    known = _decided(a)
+    if known is not None:
+        return literal(0 if known else 1)
+    return a.arguments[0] if a.operation == "logical_not" else None
+
+
+def _decided(condition: Expression) -> bool | None:
+    """Return whether a number or a comparison of numbers holds; None for other conditions."""
+    value = number(condition)
+    if value is not None:
+        return value != 0.0
     compare = _COMPARISONS.get(condition.operation)
     if compare is None:
         return None
     left, right = map(number, condition.arguments)
-    if left is None or right is None:
-        return None
-    return a if compare(left, right) else b
-
-
-def simpler_not(a: Expression) -> Expression | None:
-    """Drop double negations."""
-    return a.arguments[0] if a.operation == "logical_not" else None
+    return None if left is None or right is None else compare(left, right)

@@ -133,6 +133,13 @@ TABLE = (
         bounded=True,
     ),
     primitive(
+        "floor",
+        (REAL,),
+        lambda xp, a: xp.floor(a),
+        partials=lambda a: (literal(0),),
+        bounded_by_operands=True,
+    ),
+    primitive(
         "sqrt",
         (POSITIVE,),
         lambda xp, a: xp.sqrt(a),

@@ -8,7 +8,12 @@ from typing import Any
 
 from lossary.formula import folding
 from lossary.formula.expression import Expression, Kind, node
-from lossary.formula.simplification import simpler_choice, simpler_not
+from lossary.formula.simplification import (
+    simpler_and,
+    simpler_choice,
+    simpler_not,
+    simpler_or,
+)
 from lossary.formula.table import CONDITION, REAL, Primitive, primitive
 
 
@@ -83,6 +88,7 @@ TABLE = (
         "logical_and",
         (CONDITION, CONDITION),
         lambda xp, a, b: a & b,
+        simplify=simpler_and,
         boolean=True,
         bounded=True,
         text="{0:2} and {1:2}",
@@ -93,6 +99,7 @@ TABLE = (
         "logical_or",
         (CONDITION, CONDITION),
         lambda xp, a, b: a | b,
+        simplify=simpler_or,
         boolean=True,
         bounded=True,
         text="{0:1} or {1:1}",

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import math
 
-from lossary.formula.expression import Expression, argument, node
-from lossary.formula.gradient import own_derivative
-from lossary.formula.rewrite import replace
+from lossary.formula.expression import Expression, node
 from lossary.formula.special.coefficients import (
     DIGAMMA,
     DIGAMMA_FAR,
@@ -56,13 +54,8 @@ def trigamma(x: Expression) -> Expression:
     w = _at_least_4(x)
     z = 1 / (w * w)
     far = (1 + (0.5 / w + z * polynomial(TRIGAMMA_FAR, z))) / w
-    return _nan_below_0(x, near + node("where", small, 1 / (x * x), 0), far)
-
-
-def derivative_of_trigamma(x: Expression) -> Expression:
-    """Return the derivative of the polynomials of trigamma."""
-    symbol = argument("x")
-    return replace(own_derivative(trigamma(symbol), symbol), {id(symbol): x})
+    inverse = 1 / x
+    return _nan_below_0(x, near + node("where", small, inverse * inverse, 0), far)
 
 
 def _stepped(x: Expression) -> tuple[Expression, Expression]:

@@ -1,0 +1,230 @@
+"""Words of formulas that are composites, as :mod:`test_words` measures them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import mpmath as mp
+import numpy as np
+
+from lossary import formula as f
+
+SOME = 60
+
+Meaning = Callable[..., Any]
+
+
+class Word(NamedTuple):
+    """A word of one or two operands: where it is measured, its exact value and derivatives.
+
+    ``bounds`` has the largest errors of value, derivative and second derivative in units in the
+    last place, for NumPy's functions; a bound may depend on the operands.
+    """
+
+    function: Callable[..., Any]
+    samples: Callable[[np.random.Generator], tuple[np.ndarray, ...]]
+    meanings: tuple[Meaning, Meaning, Meaning]
+    bounds: tuple[Any, Any, Any]
+
+
+def spread(rng: np.random.Generator, low: float, high: float, count: int = SOME) -> np.ndarray:
+    """Return numbers of both signs with exponents between two."""
+    return 10 ** rng.uniform(low, high, count) * rng.choice([-1, 1], count)
+
+
+def around_0(rng: np.random.Generator, low: float, high: float) -> np.ndarray:
+    return np.concatenate([spread(rng, low, 0), rng.uniform(-2, 2, SOME), spread(rng, 0, high)])
+
+
+def above_minus_1(rng: np.random.Generator) -> np.ndarray:
+    x = around_0(rng, -7, 12)
+    return np.concatenate([x[x > -1], -1 + 10 ** rng.uniform(-7, 0, SOME)])
+
+
+def _hypot_samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    b = spread(rng, -15, 15, 3 * SOME)
+    a = np.where(
+        rng.random(b.size) < 0.5, b * rng.uniform(-3, 3, b.size), spread(rng, -15, 15, b.size)
+    )
+    return a, b
+
+
+def _power_samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    d = above_minus_1(rng)
+    special = [-1, -0.5, -1e-7, 0, 1e-9, 1e-3, 0.3, 0.5, 0.99, 1, 1 + 1e-6, 1.01, 1.5, 2, 3]
+    q = rng.choice(special, d.size)
+    return d, np.where(rng.random(d.size) < 0.3, rng.uniform(-3, 4, d.size), q)
+
+
+def _box_cox(d: Any, q: Any) -> Any:
+    return ((1 + d) ** q - 1) / q if q else mp.log1p(d)
+
+
+def _power_gap(d: Any, q: Any) -> Any:
+    if q in {0, 1}:
+        return (1 + d) * mp.log1p(d) - d if q else d - mp.log1p(d)
+    return ((1 + d) ** q - 1 - q * d) / (q * (q - 1))
+
+
+def _rounded_exponent(bound: float) -> Callable[[Any, Any], Any]:
+    """Bound the error where an exponent is rounded: each error counts log(1 + d) times."""
+    return lambda d, q: bound + 2 * abs(q - 2) * np.abs(np.log1p(d))
+
+
+def positive(rng: np.random.Generator) -> tuple[np.ndarray]:
+    x = np.abs(around_0(rng, -4, 10))
+    return (np.concatenate([x, rng.uniform(0, 6, SOME)]),)
+
+
+def _rising_samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    (r,) = positive(rng)
+    t = rng.choice([1e-3, 0.5, 1.5, 2, 3, 7, 100, 1e4], r.size)
+    return r, np.where(rng.random(r.size) < 0.3, 10 ** rng.uniform(-4, 5, r.size), t)
+
+
+def _relative_to(scale: Meaning, meaning: Meaning, bound: float) -> Callable[..., Any]:
+    """Bound an error by that of a term of this size, where the result is smaller."""
+
+    def allowed(*operands: Any) -> Any:
+        rows = [[mp.mpf(float(x)) for x in row] for row in zip(*operands, strict=True)]
+        ratios = [abs(scale(*row)) / abs(meaning(*row)) for row in rows]
+        return bound * np.array([max(1.0, float(ratio)) for ratio in ratios])
+
+    return allowed
+
+
+def _rising(r: Any, t: Any) -> Any:
+    return mp.loggamma(r + t) - mp.loggamma(r) - t * mp.log(r)
+
+
+def _rising_along_r(r: Any, t: Any) -> Any:
+    return mp.digamma(r + t) - mp.digamma(r) - t / r
+
+
+def _rising_along_t(t: Any, r: Any) -> Any:
+    return mp.digamma(r + t) - mp.log(r)
+
+
+def _half_step(order: int) -> Meaning:
+    half = mp.mpf(1) / 2
+    leading = (lambda x: mp.log(x) / 2, lambda x: 1 / (2 * x), lambda x: -1 / (2 * x * x))[order]
+    function = mp.loggamma if order == 0 else lambda x: mp.psi(order - 1, x)
+    return lambda x: function(x + half) - function(x) - leading(x)
+
+
+WORDS = {
+    "hypot": Word(
+        f.hypot,
+        _hypot_samples,
+        (
+            lambda a, b: mp.sqrt(a * a + b * b),
+            lambda a, b: a / mp.sqrt(a * a + b * b),
+            lambda a, b: b * b / mp.sqrt(a * a + b * b) ** 3,
+        ),
+        (2, 2, 6),
+    ),
+    "log1p_excess": Word(
+        f.log1p_excess,
+        lambda rng: (above_minus_1(rng),),
+        (lambda x: x - mp.log1p(x), lambda x: x / (1 + x), lambda x: 1 / (1 + x) ** 2),
+        (4, 2, 4),
+    ),
+    "expm1_excess": Word(
+        f.expm1_excess,
+        lambda rng: (around_0(rng, -8, 1.9),),
+        (lambda x: mp.expm1(x) - x, mp.expm1, mp.exp),
+        (4, 2, 2),
+    ),
+    "log1mexp": Word(
+        f.log1mexp,
+        lambda rng: (-np.abs(around_0(rng, -8, 1.9)),),
+        (
+            lambda x: mp.log(-mp.expm1(x)),
+            lambda x: mp.exp(x) / mp.expm1(x),
+            lambda x: -mp.exp(x) / mp.expm1(x) ** 2,
+        ),
+        (4, 4, 8),
+    ),
+    "log1p_square": Word(
+        f.log1p_square,
+        lambda rng: (around_0(rng, -12, 15),),
+        (
+            lambda x: mp.log1p(x * x),
+            lambda x: 2 * x / (1 + x * x),
+            lambda x: 2 * (1 - x * x) / (1 + x * x) ** 2,
+        ),
+        # The curvature is a difference near its zeros.
+        (2, 2, lambda x: 8 / np.minimum(1, np.abs(1 - np.abs(x)))),
+    ),
+    "box_cox": Word(
+        f.box_cox,
+        _power_samples,
+        (
+            _box_cox,
+            lambda d, q: (1 + d) ** (q - 1),
+            lambda d, q: (q - 1) * (1 + d) ** (q - 2),
+        ),
+        (4, _rounded_exponent(4), _rounded_exponent(8)),
+    ),
+    "power_gap": Word(
+        f.power_gap,
+        _power_samples,
+        (_power_gap, lambda d, q: _box_cox(d, q - 1), lambda d, q: (1 + d) ** (q - 2)),
+        (8, _rounded_exponent(8), _rounded_exponent(8)),
+    ),
+    "digamma": Word(
+        f.digamma,
+        positive,
+        (mp.digamma, lambda x: mp.psi(1, x), lambda x: mp.psi(2, x)),
+        (_relative_to(lambda x: mp.mpf(1) / 4, mp.digamma, 4), 4, 16),
+    ),
+    "trigamma": Word(
+        f.trigamma,
+        positive,
+        (lambda x: mp.psi(1, x), lambda x: mp.psi(2, x), lambda x: mp.psi(3, x)),
+        (4, 16, 1e4),
+    ),
+    "log_gamma_half_step": Word(
+        f.log_gamma_half_step, positive, tuple(map(_half_step, range(3))), (4, 16, 2000)
+    ),
+    "log_rising_excess": Word(
+        f.log_rising_excess,
+        _rising_samples,
+        (_rising, _rising_along_r, lambda r, t: mp.psi(1, r + t) - mp.psi(1, r) + t / r**2),
+        (
+            _relative_to(lambda r, t: t * mp.log1p(1 / r), _rising, 5),
+            _relative_to(lambda r, t: t / r**2, _rising_along_r, 64),
+            math.inf,
+        ),
+    ),
+    "log_rising_excess, along t": Word(
+        lambda t, r: f.log_rising_excess(r, t),
+        lambda rng: _rising_samples(rng)[::-1],
+        (lambda t, r: _rising(r, t), _rising_along_t, lambda t, r: mp.psi(1, r + t)),
+        (
+            _relative_to(lambda t, r: t * mp.log1p(1 / r), lambda t, r: _rising(r, t), 5),
+            _relative_to(lambda t, r: 1 / (2 * r), _rising_along_t, 8),
+            64,
+        ),
+    ),
+    "sin_pi": Word(
+        f.sin_pi,
+        lambda rng: (around_0(rng, -7, 7),),
+        (mp.sinpi, lambda x: mp.pi * mp.cospi(x), lambda x: -(mp.pi**2) * mp.sinpi(x)),
+        (4, 4, 4),
+    ),
+    "cos_pi": Word(
+        f.cos_pi,
+        lambda rng: (around_0(rng, -7, 7),),
+        (mp.cospi, lambda x: -mp.pi * mp.sinpi(x), lambda x: -(mp.pi**2) * mp.cospi(x)),
+        (4, 4, 4),
+    ),
+    "arctan": Word(
+        f.arctan,
+        lambda rng: (around_0(rng, -9, 9),),
+        (mp.atan, lambda x: 1 / (1 + x * x), lambda x: -2 * x / (1 + x * x) ** 2),
+        (2, 2, 4),
+    ),
+}
