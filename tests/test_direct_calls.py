@@ -19,6 +19,7 @@ from cases import CASES
 from libraries import BY_NAME
 
 import lossary
+from lossary.call.evaluation import VALUE
 from lossary.kernels import direct, host
 from lossary.registry import get_loss
 
@@ -188,7 +189,7 @@ def test_wrong_arguments_are_refused_after_right_ones() -> None:
 def test_the_built_in_function_refuses_another_count(results: list[Any]) -> None:
     _repeated(lambda: lossary.huber_loss(X, Y))
     request = get_loss("huber_loss").bind(X, Y)
-    function = get_loss("huber_loss").latest.find(())
+    function = get_loss("huber_loss").latest.find(VALUE)
     assert function(request) is not None
     assert function(request._replace(arrays=(X, 3))) is None
     assert results[-1] is None
@@ -275,7 +276,7 @@ def test_memory_does_not_grow() -> None:
 def test_a_built_in_function_lives_as_long_as_it_is_held() -> None:
     _repeated(lambda: lossary.huber_loss(X, Y, reduction="mean"))
     loss = get_loss("huber_loss")
-    function, request = loss.latest.find(()), loss.bind(X, Y, reduction="mean")
+    function, request = loss.latest.find(VALUE), loss.bind(X, Y, reduction="mean")
     expected = function(request)
     _forget()
     gc.collect()

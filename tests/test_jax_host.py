@@ -24,10 +24,10 @@ ALONE = pytest.mark.skipif(
 def compiled_calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Return a list that grows with every call that takes the compiled way."""
     calls: list[Any] = []
-    original = compiled.Computation.recipe
+    original = compiled.CompiledCall.cached
 
-    def recipe(self: Any, problem: Any) -> Any:
-        run = original(self, problem)
+    def cached(self: Any, computation: Any) -> Any:
+        run = original(self, computation)
 
         def noted(request: Any) -> Any:
             calls.append(request)
@@ -35,7 +35,7 @@ def compiled_calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
         return noted
 
-    monkeypatch.setattr(compiled.Computation, "recipe", recipe)
+    monkeypatch.setattr(compiled.CompiledCall, "cached", cached)
     return calls
 
 

@@ -14,9 +14,9 @@ from typing import Any, ParamSpec, Protocol, overload
 
 from lossary import families
 from lossary.call.flow import call
-from lossary.call.request import Request
 from lossary.definition.declaration import Declaration
 from lossary.definition.definition import BY_IDENTITY, Reduction
+from lossary.definition.request import Request
 from lossary.domains import REAL, Domain, Range
 from lossary.errors import shown, type_error, value_error
 from lossary.formula.expression import Expression

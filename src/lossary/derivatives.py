@@ -9,25 +9,16 @@ from __future__ import annotations
 import functools
 import numbers
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar, overload
 
-from lossary.backends.base import Backend
-from lossary.call.array_library import find_backend
-from lossary.call.checks import prepare
-from lossary.direct_recipe import repeated
+from lossary.call.evaluation import Wanted
+from lossary.call.flow import results_of
 from lossary.errors import shown, type_error, value_error
-from lossary.formula.expression import parameter
-from lossary.formula.plan import Output
-from lossary.problem import Problem, stored, total
-from lossary.recipe import begin, settled, signature
 from lossary.registry import Loss, get_loss
 
 Function = Callable[..., Any]
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_COTANGENT = parameter("cotangent")
 
 
 @overload
@@ -145,7 +136,7 @@ class _ValueAndGradient:
         self._single = isinstance(argnums, numbers.Integral)
         several = isinstance(argnums, Iterable) and not isinstance(argnums, str)
         self._argnums = tuple(argnums) if several else argnums  # type: ignore[arg-type]
-        self._names = _argument_names(loss, self._argnums)
+        self._wanted = Wanted(_argument_names(loss, self._argnums), self._second)
         if self._second and not loss.has_hessian:
             requirement = "must be a loss with a diagonal Hessian"
             remedy = "Use value_and_grad."
@@ -157,27 +148,11 @@ class _ValueAndGradient:
             setattr(self, name, getattr(loss.function, name))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        request = self._bind(*args, **kwargs)
-        names, second = self._names, self._second
-        results = repeated(request, names, second)
-        if results is None:
-            key = signature(request, names, second)
-            recipe = request.loss.calls.find(key)
-            results = None if recipe is None else recipe(request)
-        if results is None:
-            backend, request = find_backend(request)
-            problem = prepare(request, backend)
-            _refuse_labels(problem, names)
-            key = settled(key, request, names, second)
-            if key is not None and recipe is None:
-                recipe = _recipe(problem, backend, names, second)
-                results = begin(key, recipe, request, names, second)
-            if results is None:
-                results = evaluate(problem, backend, names, second)
+        results = results_of(self._bind(*args, **kwargs), self._wanted)
         if self._single:
             return results
-        gradients = results[1 : 1 + len(names)]
-        return (results[0], gradients, results[1 + len(names) :])[: 2 + second]
+        last = 1 + len(self._wanted.names)
+        return (results[0], results[1:last], results[last:])[: 2 + self._second]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._loss, self._argnums)
@@ -196,64 +171,6 @@ class _Gradient(_ValueAndGradient):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return super().__call__(*args, **kwargs)[1]
-
-
-def evaluate(
-    problem: Problem, backend: Backend, names: Sequence[str], second: bool
-) -> tuple[Any, ...]:
-    """Compute the value, then the gradients, then (if asked for) the diagonal Hessians."""
-    unknown = backend.denominator_outputs(problem)
-    # The gradient is scaled by the denominator, so it has to be known beforehand: one pass over
-    # the mask or the weights alone.
-    first = backend.run(problem, unknown) if unknown else {}
-    problem.numbers["cotangent"] = backend.inverse(backend.denominator(problem, first))
-    results = backend.checked_run(problem, _outputs(backend, problem, names, second))
-    value = backend.cast(backend.reduced(problem, results | first), problem.dtype)
-    derivatives = (
-        backend.like_argument(problem, name, results[f"{kind}_{name}"])
-        for kind in _kinds(second)
-        for name in names
-    )
-    return (value, *derivatives)
-
-
-def _recipe(problem: Problem, backend: Backend, names: Sequence[str], second: bool) -> Any:
-    """Return a recipe if gradients need no pass beforehand and no change of dtype."""
-    same = all(backend.dtype_name(problem.arrays[name]) == problem.dtype for name in names)
-    if not same or backend.denominator_outputs(problem):
-        return None
-    problem = replace(problem, numbers=dict(problem.numbers))
-    problem.numbers["cotangent"] = backend.inverse(backend.denominator(problem, {}))
-    outputs = _outputs(backend, problem, names, second)
-    return backend.recipe(problem, outputs, [output.name for output in outputs[1:]])
-
-
-def _kinds(second: bool) -> tuple[str, ...]:
-    return ("gradient", "hessian") if second else ("gradient",)
-
-
-def _outputs(
-    backend: Backend, problem: Problem, names: Sequence[str], second: bool
-) -> tuple[Output, ...]:
-    composite = problem.composite
-    derive = {"gradient": composite.gradient, "hessian": composite.hessian}
-    make = stored if problem.reduction == "none" else total
-    return (
-        make("value", composite.value),
-        *(
-            _output(backend, problem, f"{kind}_{name}", derive[kind], name)
-            for kind in _kinds(second)
-            for name in names
-        ),
-    )
-
-
-def _output(
-    backend: Backend, problem: Problem, label: str, derive: Callable[..., Any], name: str
-) -> Output:
-    expression = derive(name, _COTANGENT)
-    broadcast = backend.shape(problem.arrays[name]) == () and problem.shape != ()
-    return total(label, expression) if broadcast else stored(label, expression)
 
 
 def _argument_names(loss: Loss, argnums: int | Sequence[int]) -> tuple[str, ...]:
@@ -275,15 +192,3 @@ def _argument_names(loss: Loss, argnums: int | Sequence[int]) -> tuple[str, ...]
     if not single and len(set(given)) < len(given):
         raise value_error(loss.name, "argnums", "must name each argument once", shown(argnums))
     return tuple(loss.arguments[int(item)] for item in given)
-
-
-def _refuse_labels(problem: Problem, names: Sequence[str]) -> None:
-    """Raise if class labels are among the arguments: zeros would pass for a derivative."""
-    if problem.composite.variant.labels and "targets" in names:
-        raise type_error(
-            problem.function,
-            "argnums",
-            "must choose arguments that have a derivative",
-            f"{problem.request.loss.arguments.index('targets')}, integer class labels",
-            "Targets have one where they are probabilities.",
-        )

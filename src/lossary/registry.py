@@ -14,7 +14,7 @@ from lossary.definition.definition import Definition
 from lossary.errors import did_you_mean, shown, type_error, value_error
 
 if TYPE_CHECKING:
-    from lossary.call.request import Request
+    from lossary.definition.request import Request
 
 #: The latest loss of each name: for names that a person typed, and nothing else.
 REGISTRY: dict[str, Loss] = {}

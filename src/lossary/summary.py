@@ -9,9 +9,9 @@ from typing import Any
 
 from lossary.call.array_library import find_backend
 from lossary.call.checks import prepare
+from lossary.definition.outputs import total
 from lossary.formula.expression import literal
 from lossary.formula.plan import Output
-from lossary.problem import total
 from lossary.registry import get_loss
 
 
@@ -103,23 +103,21 @@ def summarize(loss: Callable[..., Any], *args: Any, **kwargs: Any) -> Summary:
     """
     request = get_loss(loss).bind(*args, **kwargs)._replace(reduction="sum")
     backend, request = find_backend(request)
-    problem = prepare(request, backend)
-    composite = problem.composite
-    loss_value = composite.guarded(composite.formula)
+    computation = prepare(request, backend)
+    expressions = computation.expressions
+    loss_value = expressions.guarded(expressions.formula)
     outputs = [
-        total("value", composite.value),
-        Output("minimum", composite.masked(loss_value, math.inf), "minimum"),
-        Output(
-            "maximum", composite.masked(composite.guarded(composite.formula), -math.inf), "maximum"
-        ),
+        total("value", expressions.value),
+        Output("minimum", expressions.masked(loss_value, math.inf), "minimum"),
+        Output("maximum", expressions.masked(loss_value, -math.inf), "maximum"),
     ]
-    part = composite.mask
+    part = expressions.mask
     if part is not None:
         outputs.append(Output("count", part, "count"))
-    if composite.weight is not literal(1):
-        outputs.append(total("weight", composite.weight))
-    results = backend.checked_run(problem, tuple(outputs))
-    count = int(results.get("count", problem.count))
+    if expressions.weight is not literal(1):
+        outputs.append(total("weight", expressions.weight))
+    results = backend.checked_run(computation, tuple(outputs))
+    count = int(results.get("count", computation.count))
     return Summary(
         float(results["value"]),
         float(results.get("weight", count)),

@@ -15,7 +15,7 @@ from loops import DTYPES, below, loop_text, runnable
 from processors import NARROW, WIDE, can_run, digits
 
 import lossary
-from lossary.backends.numpy import has_compiler
+from lossary.backends.host import has_compiler
 from lossary.bounded_cache import BoundedCache
 from lossary.kernels import compile as compiler
 from lossary.kernels import functions, halves, power

@@ -11,15 +11,17 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from lossary.backends.base import _PYTHON
+from lossary.backends.base import PYTHON, CachedCall
+from lossary.backends.host_call import array_getter
 from lossary.bounded_cache import BoundedCache
-from lossary.call.request import Request
+from lossary.definition.computation import Computation
+from lossary.definition.outputs import denominator_outputs
+from lossary.definition.reduction import Arithmetic, reduced
+from lossary.definition.request import Request
 from lossary.formula.plan import Output
-from lossary.problem import Problem
-from lossary.recipe import Recipe, picker
 
 
-class CompilingBackend(Protocol):
+class CompilingBackend(Arithmetic, Protocol):
     """What a backend offers to be compiled for."""
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,14 +30,8 @@ class CompilingBackend(Protocol):
     def constant(self, x: Any, dtype: str) -> Any:
         """Return a Python number as a 0-d array, even while the library traces."""
 
-    def evaluated(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+    def evaluated(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs, the value with its own derivative."""
-
-    def denominator_outputs(self, problem: Problem) -> tuple[Output, ...]:
-        """Return what has to be summed to know the mean's denominator."""
-
-    def reduced(self, problem: Problem, results: dict[str, Any]) -> Any:
-        """Return the reduced value from the outputs."""
 
     def cast(self, x: Any, name: str) -> Any:
         """Return x in the dtype of this name."""
@@ -50,19 +46,19 @@ class _Static:
     """
 
     backend: CompilingBackend
-    problem: Problem
+    computation: Computation
     outputs: tuple[Output, ...]
     names: tuple[str, ...]
     numbers: tuple[str, ...]
     gradients: tuple[str, ...] | None
 
     def _key(self) -> tuple[Any, ...]:
-        p = self.problem
+        p = self.computation
         outputs = tuple((o.name, id(o.expression), o.role) for o in self.outputs)
-        shapes = (p.axis, p.shape, p.unit_shape, p.compute, p.dtype)
-        reduction = (p.reduction, p.request.denominator, self.gradients)
-        composite = (id(self.backend), id(p.composite))
-        return (outputs, self.names, self.numbers, shapes, composite, reduction)
+        shapes = (p.axis, p.shape, p.unreduced_shape, p.compute, p.dtype)
+        reduction = (p.reduction, p.denominator, self.gradients)
+        owners = (id(self.backend), id(p.expressions))
+        return (outputs, self.names, self.numbers, shapes, owners, reduction)
 
     def __hash__(self) -> int:
         return hash(self._key())
@@ -73,19 +69,18 @@ class _Static:
     def run(self, *given: Any) -> Any:
         """Compute from all arrays, then numbers, then the denominator if it is a number."""
         count = len(self.names)
-        problem = dataclasses.replace(
-            self.problem,
+        computation = dataclasses.replace(
+            self.computation,
             arrays=dict(zip(self.names, given[:count], strict=True)),
             numbers=dict(zip(self.numbers, given[count:], strict=False)),
         )
-        if problem.request.denominator is None:
-            request = problem.request._replace(denominator=given[-1])
-            problem = dataclasses.replace(problem, request=request)
-        results = self.backend.evaluated(problem, self.outputs)
+        if computation.denominator is None:
+            computation = dataclasses.replace(computation, denominator=given[-1])
+        results = self.backend.evaluated(computation, self.outputs)
         if self.gradients is None:
             return results
-        final = [self.backend.reduced(problem, results), *(results[n] for n in self.gradients)]
-        return tuple(self.backend.cast(x, problem.dtype) for x in final)
+        final = [reduced(self.backend, computation, results), *(results[n] for n in self.gradients)]
+        return tuple(self.backend.cast(x, computation.dtype) for x in final)
 
 
 class _Compiled:
@@ -106,48 +101,47 @@ def _compiled(static: _Static) -> _Compiled:
     return found or _functions.keep(static, _Compiled(static))
 
 
-class Computation:
-    """Outputs of a problem as one compiled function, which serves every value of its numbers."""
+class CompiledCall:
+    """Outputs of a computation as one compiled function, for every value of its numbers."""
 
     def __init__(
         self,
         backend: CompilingBackend,
-        problem: Problem,
+        computation: Computation,
         outputs: tuple[Output, ...],
         gradients: tuple[str, ...] | None = None,
     ) -> None:
-        template = problem.without_arrays()
-        template.numbers.clear()
-        divides = gradients is not None and problem.reduction == "mean"
-        denominator = _known(backend, problem) if divides else "count"
+        divides = gradients is not None and computation.reduction == "mean"
+        denominator = _known(computation) if divides else "count"
         self._divides = not isinstance(denominator, str)
         # None stands for a number or an array, which is passed to the function.
         known = None if self._divides else denominator
-        request = template.request._replace(parameters=(), denominator=known)
-        template = dataclasses.replace(template, request=request)
-        names, numbers = tuple(problem.arrays), tuple(problem.numbers)
+        template = dataclasses.replace(
+            computation, arrays={}, numbers={}, denominator=known, check=None
+        )
+        names, numbers = tuple(computation.arrays), tuple(computation.numbers)
         self._backend = backend
         static = _Static(backend, template, outputs, names, numbers, gradients)
         self._compiled = _compiled(static)
 
-    def __call__(self, problem: Problem) -> Any:
+    def __call__(self, computation: Computation) -> Any:
         """Compute the outputs, or the value and the gradients."""
-        arrays = (self._array(problem, name) for name in problem.arrays)
-        return self._compiled.function(*arrays, *self._tail(problem))
+        arrays = (self._array(computation, name) for name in computation.arrays)
+        return self._compiled.function(*arrays, *self._tail(computation))
 
-    def recipe(self, problem: Problem) -> Recipe:
-        """Return what computes the same for requests with the signature of this problem's."""
-        reference, names = weakref.ref(self._compiled), tuple(problem.arrays)
-        given = [name for name, x in problem.arrays.items() if type(x) not in _PYTHON]
-        pick = picker(problem.request.loss, given)
-        tail = [self._backend.constant(x, problem.compute) for x in self._tail(problem)]
-        fixed = {name: self._array(problem, name) for name in names if name not in given}
+    def cached(self, computation: Computation) -> CachedCall:
+        """Return what computes the same for requests with the signature of this computation's."""
+        reference, names = weakref.ref(self._compiled), tuple(computation.arrays)
+        given = [name for name, x in computation.arrays.items() if type(x) not in PYTHON]
+        get_arrays = array_getter(computation.loss, given)
+        tail = [self._backend.constant(x, computation.compute) for x in self._tail(computation)]
+        fixed = {name: self._array(computation, name) for name in names if name not in given}
 
         def run(request: Request) -> Any:
             compiled = reference()
             if compiled is None:
                 return None
-            arrays = pick(request)
+            arrays = get_arrays(request)
             if fixed:
                 known = fixed | dict(zip(given, arrays, strict=True))
                 arrays = [known[name] for name in names]
@@ -155,25 +149,25 @@ class Computation:
 
         return run
 
-    def _array(self, problem: Problem, name: str) -> Any:
-        x = problem.arrays[name]
-        if type(x) not in _PYTHON:
+    def _array(self, computation: Computation, name: str) -> Any:
+        x = computation.arrays[name]
+        if type(x) not in PYTHON:
             return x
-        return self._backend.constant(x, "bool" if name == "where" else problem.compute)
+        return self._backend.constant(x, "bool" if name == "where" else computation.compute)
 
-    def _tail(self, problem: Problem) -> list[Any]:
-        tail: list[Any] = list(problem.numbers.values())
-        return [*tail, _known(self._backend, problem)] if self._divides else tail
+    def _tail(self, computation: Computation) -> list[Any]:
+        tail: list[Any] = list(computation.numbers.values())
+        return [*tail, _known(computation)] if self._divides else tail
 
 
-def _known(backend: CompilingBackend, problem: Problem) -> Any:
+def _known(computation: Computation) -> Any:
     """Return a mean's denominator, or what it is made of where a sum has to tell.
 
     The number of elements is passed as a number: XLA multiplies by the reciprocal of a constant,
     which rounds twice.
     """
-    given, count = problem.request.denominator, problem.count
-    summed = isinstance(given, str) and backend.denominator_outputs(problem)
+    given, count = computation.denominator, computation.count
+    summed = isinstance(given, str) and denominator_outputs(computation)
     if not isinstance(given, str) or summed or not isinstance(count, int) or count == 0:
         return given
     return float(count)

@@ -10,8 +10,9 @@ import numpy as np
 from array_api_compat.dask import array as namespace
 from dask.delayed import Delayed
 
-from lossary.backends.base import Backend, sum_in_pairs
-from lossary.backends.numpy import BACKEND as HOST
+from lossary.backends.base import Backend
+from lossary.backends.numpy import BACKEND as NUMPY
+from lossary.backends.operations import sum_in_pairs
 from lossary.errors import shown, type_error, value_error
 
 
@@ -59,7 +60,7 @@ class DaskBackend(Backend):
 
     def has_dtype(self, name: str) -> bool:
         """Tell whether NumPy, which computes the chunks, knows a dtype of this name."""
-        return HOST.has_dtype(name)
+        return NUMPY.has_dtype(name)
 
     def dtype(self, name: str) -> Any:
         """Return the dtype of this name."""

@@ -11,14 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
-from lossary.backends.base import ArrayOperations, Backend
-from lossary.backends.compiled import Computation
+from lossary.backends.base import Backend, CachedCall
+from lossary.backends.compiled import CompiledCall
+from lossary.backends.descriptions import DESCRIBE
+from lossary.backends.forward_mode import unreduced_tangent
 from lossary.backends.jax_host import on_host
+from lossary.backends.operations import ArrayOperations
+from lossary.definition.computation import Computation
+from lossary.definition.outputs import stored, value_outputs
+from lossary.definition.request import Request
 from lossary.errors import value_error
-from lossary.formula.expression import literal
 from lossary.formula.plan import Output
-from lossary.problem import Problem, stored
-from lossary.recipe import DESCRIBE, value_outputs
 
 Arrays = dict[str, Any]
 
@@ -73,33 +76,34 @@ class JaxBackend(Backend):
         """Return x in the dtype of this name."""
         return x.astype(name)
 
-    def concrete(self, problem: Problem) -> bool:
+    def concrete(self, computation: Computation) -> bool:
         """Tell whether the values are known: they are not under a transformation."""
-        return not any(isinstance(x, jax.core.Tracer) for x in problem.arrays.values())
+        return not any(isinstance(x, jax.core.Tracer) for x in computation.arrays.values())
 
-    def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+    def run(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs as one compiled computation."""
-        results: dict[str, Any] = Computation(self, problem, outputs)(problem)
+        results: dict[str, Any] = CompiledCall(self, computation, outputs)(computation)
         return results
 
-    def value(self, problem: Problem) -> Any:
+    def value(self, computation: Computation) -> Any:
         """Compute the loss, its reduction included, as one compiled computation."""
-        if self.may_check(problem):
-            return super().value(problem)
-        return Computation(self, problem, value_outputs(self, problem), ())(problem)[0]
+        if computation.check is not None:
+            return super().value(computation)
+        return CompiledCall(self, computation, value_outputs(computation), ())(computation)[0]
 
-    def recipe(
+    def compiled_call(
         self,
-        problem: Problem,
+        computation: Computation,
+        request: Request,
         outputs: tuple[Output, ...] | None = None,
         gradients: Sequence[str] = (),
-    ) -> Any:
-        """Return a recipe for calls of the same signature, unless values are to be checked."""
-        if self.may_check(problem) or not self.concrete(problem):
+    ) -> CachedCall | None:
+        """Return a compiled function for requests like this one, unless values are checked."""
+        if computation.check is not None or not self.concrete(computation):
             return None
-        outputs = outputs or value_outputs(self, problem)
-        compiled = Computation(self, problem, outputs, tuple(gradients)).recipe(problem)
-        return on_host(problem, outputs, gradients, compiled)
+        outputs = outputs or value_outputs(computation)
+        call = CompiledCall(self, computation, outputs, tuple(gradients))
+        return on_host(computation, request, outputs, gradients, call.cached(computation))
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function under ``jax.jit``."""
@@ -110,62 +114,53 @@ class JaxBackend(Backend):
         with jax.ensure_compile_time_eval():
             return jnp.asarray(x, dtype)
 
-    def evaluated(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+    def evaluated(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs inside a trace, the value with its own derivative."""
         results = {}
         rest = []
         for output in outputs:
-            if output.expression is problem.composite.value:
-                value = self._differentiable(problem)
+            if output.expression is computation.expressions.value:
+                value = self._differentiable(computation)
                 results[output.name] = (
                     value if output.role == "store" else self.reduce(output.role, value)
                 )
             else:
                 rest.append(output)
         if rest:
-            results |= self.plain(problem, tuple(rest))
+            results |= self.plain(computation, tuple(rest))
         return results
 
-    def plain(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+    def plain(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs with JAX's own operations."""
-        return super().run(problem, outputs)
+        return super().run(computation, outputs)
 
-    def _differentiable(self, problem: Problem) -> Any:
+    def _differentiable(self, computation: Computation) -> Any:
         """Evaluate the unreduced loss; its tangent is the derived gradient times the input's."""
 
         @jax.custom_jvp
         def value(arrays: Arrays, numbers: Arrays) -> Any:
-            outputs = (stored("value", problem.composite.value),)
-            inner = dataclasses.replace(problem, arrays=arrays, numbers=numbers)
+            outputs = (stored("value", computation.expressions.value),)
+            inner = dataclasses.replace(computation, arrays=arrays, numbers=numbers)
             return self.plain(inner, outputs)["value"]
 
         def value_jvp(primals: Any, tangents: Any) -> Any:
             arrays, numbers = primals
-            inner = dataclasses.replace(problem, arrays=arrays, numbers=numbers)
-            moved = jnp.zeros(problem.unit_shape, problem.compute)
-            for name, tangent in tangents[0].items():
-                if isinstance(tangent, SymbolicZero) or tangent.dtype == jax.dtypes.float0:
-                    continue
-                expression = problem.composite.gradient(name, literal(1))
-                (result,) = self.plain(inner, (stored("gradient", expression),)).values()
-                moved = moved + self._along(problem, name, result, tangent)
-            return value(arrays, numbers), moved
+            inner = dataclasses.replace(computation, arrays=arrays, numbers=numbers)
+            given = {
+                name: tangent
+                for name, tangent in tangents[0].items()
+                if not (isinstance(tangent, SymbolicZero) or tangent.dtype == jax.dtypes.float0)
+            }
+            still = jnp.zeros(computation.unreduced_shape, computation.compute)
+            moved = unreduced_tangent(self, inner, given, self.plain)
+            return value(arrays, numbers), still + moved
 
         value.defjvp(value_jvp, symbolic_zeros=True)
-        return value(problem.arrays, problem.numbers)
+        return value(dict(computation.arrays), dict(computation.numbers))
 
-    def _along(self, problem: Problem, name: str, gradient: Any, tangent: Any) -> Any:
-        """Return what a tangent moves: its product with the gradient, summed over classes."""
-        tangent = tangent.astype(problem.compute)
-        if name == "class_weights":
-            tangent = self.shaped(problem, name, tangent)
-        product = gradient * tangent
-        full = problem.spans_classes(name) or name == "class_weights"
-        return product.sum(problem.axis) if full and problem.axis is not None else product
-
-    def size(self, problem: Problem) -> Any:
+    def size(self, computation: Computation) -> Any:
         """Return the number of elements: an array where ``jax.export`` has symbols for lengths."""
-        count = problem.count
+        count = computation.count
         return float(count) if isinstance(count, int) else jnp.asarray(count, self.default_float())
 
     def sum_along(self, x: Any, axis: int) -> Any:

@@ -8,7 +8,6 @@ still being computed takes the compiled way, which returns at once.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
@@ -18,13 +17,14 @@ import jax
 import numpy as np
 from jax.sharding import SingleDeviceSharding
 
-from lossary.backends.base import _PYTHON
-from lossary.backends.numpy import NumpyBackend, has_compiler, quiet
-from lossary.call.request import Request
+from lossary.backends.base import PYTHON, CachedCall
+from lossary.backends.host import has_compiler, without_overflow_warning
+from lossary.backends.host_call import host_call
+from lossary.backends.numpy import NumpyBackend
+from lossary.definition.computation import Computation
+from lossary.definition.request import Request
 from lossary.formula.plan import Output
 from lossary.kernels.memory import CHUNK, Job
-from lossary.problem import Problem
-from lossary.recipe import Recipe, host_recipe
 
 try:
     # jax.device_put takes 80 microseconds, a compiled identity 10, this 5.
@@ -42,16 +42,20 @@ _DTYPES = frozenset(
 
 
 def on_host(
-    problem: Problem, outputs: tuple[Output, ...], gradients: Sequence[str], compiled: Recipe
-) -> Recipe:
-    """Return a recipe that runs kernels where they can read the arrays, else what is compiled."""
-    arrays = [x for x in problem.arrays.values() if type(x) not in _PYTHON]
+    computation: Computation,
+    request: Request,
+    outputs: tuple[Output, ...],
+    gradients: Sequence[str],
+    compiled: CachedCall,
+) -> CachedCall:
+    """Return a call that runs kernels where they can read the arrays, else what is compiled."""
+    arrays = [x for x in computation.arrays.values() if type(x) not in PYTHON]
     if _put is None or not has_compiler() or not _is_alone():
         return compiled
-    if problem.has_no_classes or any(x.dtype.name not in _DTYPES for x in arrays):
+    if computation.has_no_classes or any(x.dtype.name not in _DTYPES for x in arrays):
         return compiled
-    backend = _HostBackend(problem, any(x.committed for x in arrays))
-    found = host_recipe(backend, problem, outputs, gradients)
+    backend = _HostBackend(computation, any(x.committed for x in arrays))
+    found = host_call(backend, computation, request, outputs, gradients)
     if found is None:
         return compiled
 
@@ -75,32 +79,31 @@ class _HostBackend(NumpyBackend):
 
     host = False
 
-    def __init__(self, problem: Problem, committed: bool) -> None:
+    def __init__(self, computation: Computation, committed: bool) -> None:
         super().__init__(np)
-        self._few = math.prod(problem.shape) <= CHUNK
+        self._few = math.prod(computation.shape) <= CHUNK
         # What is committed to no device is nowhere else, and one axis lies in one order.
-        self._address = _address if committed or len(problem.shape) > 1 else _ready
+        self._address = _address if committed or len(computation.shape) > 1 else _ready
         self._committed = committed
 
-    def job(self, problem: Problem, outputs: tuple[Output, ...]) -> Job:
+    def job(self, computation: Computation, outputs: tuple[Output, ...]) -> Job:
         """Return what a kernel has to do, given memory like that of the arrays."""
         arrays = {
-            name: x if type(x) in _PYTHON else np.empty(x.shape, x.dtype)
-            for name, x in problem.arrays.items()
+            name: x if type(x) in PYTHON else np.empty(x.shape, x.dtype)
+            for name, x in computation.arrays.items()
         }
-        like = dataclasses.replace(problem, arrays=arrays)
-        job = super().job(like, outputs)
+        job = super().job(computation.with_arrays(arrays), outputs)
         return job if self._few else job._replace(alignment=_ALIGNMENT)
 
-    def host_viewer(self, x: Any) -> Callable[[Any], Any]:
+    def as_numpy(self, x: Any) -> Callable[[Any], Any]:
         """Return what makes arrays like this one NumPy's, without a copy."""
-        return np.asarray if type(x) in _PYTHON else _view
+        return _view if isinstance(x, jax.Array) else np.asarray
 
-    def addresser(self, x: Any) -> Callable[[Any], int] | None:
+    def address_getter(self, x: Any) -> Callable[[Any], int] | None:
         """Return what tells the address of arrays of few elements, where a view takes longer."""
-        return self._address if self._few and type(x) not in _PYTHON else None
+        return self._address if self._few and type(x) not in PYTHON else None
 
-    def finishers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    def result_wrappers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         """Return what makes numbers, and what makes kernels' arrays, JAX's."""
         device = jax.devices()[0]
         number, sharding, devices = self.dtype(dtype), SingleDeviceSharding(device), [device]
@@ -114,7 +117,7 @@ class _HostBackend(NumpyBackend):
 
         # JAX takes a number of Python as float32, unless it has float64.
         alike = dtype == "float32" and not jax.config.jax_enable_x64
-        convert = float if alike else quiet(dtype, lambda x: np.array(x, number))
+        convert = float if alike else without_overflow_warning(dtype, lambda x: np.array(x, number))
 
         def made(x: float) -> Any:
             if x - x != 0.0:

@@ -23,10 +23,17 @@ HELPERS = frozenset(
     {
         "base",
         "compiled",
+        "descriptions",
+        "direct_call",
+        "forward_mode",
+        "host",
+        "host_call",
+        "jax_host",
         "loading",
         "mlx_shapeless",
+        "operations",
         "torch_autograd",
-        "torch_tracking",
+        "torch_state",
     }
 )
 _NEUTRAL = (bool, int, float)

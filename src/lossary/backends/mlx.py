@@ -10,8 +10,10 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from lossary.backends.base import _PYTHON, ArrayOperations, Backend
-from lossary.backends.compiled import Computation
+from lossary.backends.base import PYTHON, Backend, CachedCall
+from lossary.backends.compiled import CompiledCall
+from lossary.backends.descriptions import DESCRIBE
+from lossary.backends.forward_mode import unreduced_tangent
 from lossary.backends.mlx_shapeless import (
     class_ones,
     differentiable,
@@ -19,11 +21,12 @@ from lossary.backends.mlx_shapeless import (
     ones,
     spread,
 )
-from lossary.call.request import Request
+from lossary.backends.operations import ArrayOperations
+from lossary.definition.computation import Computation
+from lossary.definition.outputs import gradient_elements, stored, value_outputs
+from lossary.definition.request import Request
 from lossary.formula.expression import argument
 from lossary.formula.plan import Output
-from lossary.problem import Problem, stored
-from lossary.recipe import DESCRIBE, value_outputs
 
 # Neighbours that are added up in float32 before their sums are in float64: as accurate, as
 # MLX adds eight of them at a time, and 9 times as fast as to turn every number into float64.
@@ -39,13 +42,13 @@ class MlxOperations(ArrayOperations):
         """Return the positions along the class axis, shaped to broadcast."""
         if not is_shapeless():
             return super().index()
-        return (mx.cumsum(class_ones(self.problem), self.axis) - 1).astype(self.dtype)
+        return (mx.cumsum(class_ones(self.computation), self.axis) - 1).astype(self.dtype)
 
     def class_count(self) -> Any:
         """Return the number of classes."""
         if not is_shapeless():
             return super().class_count()
-        return class_ones(self.problem).sum().astype(self.dtype)
+        return class_ones(self.computation).sum().astype(self.dtype)
 
 
 class MlxBackend(Backend):
@@ -83,7 +86,7 @@ class MlxBackend(Backend):
 
     def promote(self, arrays: Sequence[Any]) -> str:
         """Return the dtype that MLX's promotion gives."""
-        strong = [x.dtype for x in arrays if type(x) not in _PYTHON]
+        strong = [x.dtype for x in arrays if type(x) not in PYTHON]
         return self.dtype_name_of(mx.result_type(*strong)) if strong else self.default_float()
 
     def full(self, value: float, dtype: Any, like: Any) -> Any:
@@ -105,21 +108,22 @@ class MlxBackend(Backend):
         return np.asarray(x)
 
     # --- running ------------------------------------------------------------------------------
-    def recipe(
+    def compiled_call(
         self,
-        problem: Problem,
+        computation: Computation,
+        request: Request,
         outputs: tuple[Output, ...] | None = None,
         gradients: Sequence[str] = (),
-    ) -> Any:
-        """Return a recipe for calls of the same signature, unless values are to be checked.
+    ) -> CachedCall | None:
+        """Return a compiled function for requests like this one, unless values are checked.
 
         Nothing in MLX's interface tells an array of a trace from others; compiled functions take
         both, except in a trace for any size.
         """
-        if self.may_check(problem) or is_shapeless() or not can_compile():
+        if computation.check is not None or is_shapeless() or not can_compile():
             return None
-        outputs = outputs or value_outputs(self, problem)
-        compiled = Computation(self, problem, outputs, tuple(gradients)).recipe(problem)
+        outputs = outputs or value_outputs(computation)
+        compiled = CompiledCall(self, computation, outputs, tuple(gradients)).cached(computation)
 
         def run(request: Request) -> Any:
             return None if is_shapeless() else compiled(request)
@@ -135,66 +139,65 @@ class MlxBackend(Backend):
         """Return a number as a 0-d array."""
         return mx.array(x, dtype=self.dtype(dtype))
 
-    def evaluated(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+    def evaluated(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs lazily, the value with its own derivative."""
-        return self.run(problem, outputs)
+        return self.run(computation, outputs)
 
-    def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+    def run(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs lazily, the value with its own derivative."""
-        problem = dataclasses.replace(problem, arrays=self._filled(problem))
+        computation = computation.with_arrays(self._filled(computation))
         shapeless = is_shapeless()
         results: dict[str, Any] = {}
         rest = []
         for output in outputs:
-            if output.expression is problem.composite.value:
-                value = differentiable(self, problem) if shapeless else _differentiable(problem)
+            if output.expression is computation.expressions.value:
+                value = (
+                    differentiable(self, computation) if shapeless else _differentiable(computation)
+                )
                 stores = output.role == "store"
                 results[output.name] = value if stores else self.reduce(output.role, value)
             else:
                 rest.append(output)
-        return results | (super().run(problem, tuple(rest)) if rest else {})
+        return results | (super().run(computation, tuple(rest)) if rest else {})
 
-    def _filled(self, problem: Problem) -> dict[str, Any]:
+    def _filled(self, computation: Computation) -> dict[str, Any]:
         """Return the arrays, Python numbers made 0-d."""
         return {
-            name: mx.array(x, dtype=self.dtype("bool" if name == "where" else problem.compute))
-            if type(x) in _PYTHON
+            name: mx.array(x, dtype=self.dtype("bool" if name == "where" else computation.compute))
+            if type(x) in PYTHON
             else x
-            for name, x in problem.arrays.items()
+            for name, x in computation.arrays.items()
         }
 
-    def plain(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
+    def plain(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs with MLX's own operations."""
-        return super().run(problem, outputs)
+        return super().run(computation, outputs)
 
     def sum_along(self, x: Any, axis: int) -> Any:
         """Sum along an axis, which is kept; CPUs add one by one, and have float64 for that."""
         wide = x.astype(mx.float64) if self.has_dtype("float64") else x
         return wide.sum(axis, keepdims=True).astype(x.dtype)
 
-    def size(self, problem: Problem) -> Any:
+    def size(self, computation: Computation) -> Any:
         """Return the number of elements: an array where a trace is for any size."""
         if not is_shapeless():
-            return float(problem.count)
-        filled = dataclasses.replace(problem, arrays=self._filled(problem))
+            return float(computation.count)
+        filled = computation.with_arrays(self._filled(computation))
         return ones(filled, element=False).sum().astype(self._wide())
 
-    def spread(self, x: Any, problem: Problem, element: bool) -> Any:
+    def spread(self, x: Any, computation: Computation, element: bool) -> Any:
         """Repeat an array to the shape of the first full argument, or of the unreduced loss."""
         if not is_shapeless():
-            return super().spread(x, problem, element)
-        return spread(x, ones(problem, element))
+            return super().spread(x, computation, element)
+        return spread(x, ones(computation, element))
 
-    def shaped(self, problem: Problem, name: str, x: Any) -> Any:
+    def shaped(self, computation: Computation, name: str, x: Any) -> Any:
         """Return an argument with the axes that it needs to broadcast against the others."""
-        if name != "class_weights" or problem.axis is None:
-            return super().shaped(problem, name, x)
-        return mx.expand_dims(x, [i for i in range(len(problem.shape)) if i != problem.axis])
-
-    def summed_over_classes(self, problem: Problem, name: str, x: Any) -> Any:
-        """Sum what an array's elements give over the classes, if the array spans them."""
-        spans = problem.spans_classes(name) or name == "class_weights"
-        return x.sum(problem.axis) if spans and problem.axis is not None else x
+        if name != "class_weights" or computation.axis is None:
+            return super().shaped(computation, name, x)
+        return mx.expand_dims(
+            x, [i for i in range(len(computation.shape)) if i != computation.axis]
+        )
 
     def reduce(self, role: str, x: Any) -> Any:
         """Reduce; sums end in float64 where the device has it."""
@@ -210,30 +213,31 @@ class MlxBackend(Backend):
         return mx.float64 if self.has_dtype("float64") else mx.float32
 
 
-def _differentiable(problem: Problem) -> Any:
+def _differentiable(computation: Computation) -> Any:
     """Evaluate the unreduced loss with rules for every transformation."""
-    names = tuple(problem.arrays)
+    names = tuple(computation.arrays)
 
-    def with_arrays(given: Sequence[Any]) -> Problem:
-        return dataclasses.replace(problem, arrays=dict(zip(names, given, strict=True)))
+    def with_arrays(given: Sequence[Any]) -> Computation:
+        return computation.with_arrays(dict(zip(names, given, strict=True)))
 
     def gradient(given: Sequence[Any], name: str, cotangent: Any) -> Any:
         inner = with_arrays(given)
-        inner.arrays["cotangent"] = cotangent.astype(BACKEND.dtype(problem.compute))
-        unit = argument("cotangent", problem.composite.kind)
-        output = stored("gradient", problem.composite.gradient(name, unit))
-        return BACKEND.plain(inner, (output,))["gradient"]
+        wide = cotangent.astype(BACKEND.dtype(computation.compute))
+        inner = inner.with_arrays({**inner.arrays, "cotangent": wide})
+        symbol = argument("cotangent", computation.expressions.kind)
+        output = gradient_elements(computation, name, symbol)
+        return BACKEND.plain(inner, (output,))[output.name]
 
     @mx.custom_function
     def value(*given: Any) -> Any:
-        outputs = (stored("value", problem.composite.value),)
+        outputs = (stored("value", computation.expressions.value),)
         return BACKEND.plain(with_arrays(given), outputs)["value"]
 
     @value.vjp
     def value_vjp(primals: Any, cotangent: Any, _: Any) -> Any:
         given = primals if isinstance(primals, (tuple, list)) else (primals,)
         return tuple(
-            _summed(problem, name, gradient(given, name, cotangent)).astype(x.dtype)
+            _summed(computation, name, gradient(given, name, cotangent)).astype(x.dtype)
             if mx.issubdtype(x.dtype, mx.floating)
             else mx.zeros_like(x)
             for name, x in zip(names, given, strict=True)
@@ -242,16 +246,14 @@ def _differentiable(problem: Problem) -> Any:
     @value.jvp
     def value_jvp(primals: Any, tangents: Any) -> Any:
         given = primals if isinstance(primals, (tuple, list)) else (primals,)
-        moved = mx.zeros(problem.unit_shape, dtype=BACKEND.dtype(problem.compute))
-        one = mx.ones(problem.unit_shape)
-        for name, x, tangent in zip(names, given, tangents, strict=True):
-            if tangent is None or not mx.issubdtype(x.dtype, mx.floating):
-                continue
-            if name == "class_weights":
-                tangent = BACKEND.shaped(problem, name, tangent)
-            product = gradient(given, name, one) * tangent
-            moved = moved + BACKEND.summed_over_classes(problem, name, product)
-        return moved
+        pairs = zip(names, given, tangents, strict=True)
+        moving = {
+            name: tangent
+            for name, x, tangent in pairs
+            if tangent is not None and mx.issubdtype(x.dtype, mx.floating)
+        }
+        still = mx.zeros(computation.unreduced_shape, dtype=BACKEND.dtype(computation.compute))
+        return still + unreduced_tangent(BACKEND, with_arrays(given), moving, BACKEND.plain)
 
     @value.vmap
     def value_vmap(given: Any, axes: Any) -> Any:
@@ -259,18 +261,18 @@ def _differentiable(problem: Problem) -> Any:
         places = axes if isinstance(axes, (tuple, list)) else (axes,)
         if "class_weights" in names and places[names.index("class_weights")] is not None:
             return _one_by_one(value, inputs, places), 0
-        return _batched(problem, names, inputs, places), 0
+        return _batched(computation, names, inputs, places), 0
 
-    return value(*problem.arrays.values())
+    return value(*computation.arrays.values())
 
 
-def _summed(problem: Problem, name: str, gradient: Any) -> Any:
+def _summed(computation: Computation, name: str, gradient: Any) -> Any:
     """Sum a gradient over what its argument was repeated along."""
-    shape = problem.arrays[name].shape
+    shape = computation.arrays[name].shape
     if shape == ():
         return gradient.sum()
     if name == "class_weights":
-        return gradient.sum([axis for axis in range(gradient.ndim) if axis != problem.axis])
+        return gradient.sum([axis for axis in range(gradient.ndim) if axis != computation.axis])
     repeated = [axis for axis, length in enumerate(gradient.shape) if shape[axis] != length]
     return gradient.sum(repeated, keepdims=True) if repeated else gradient
 
@@ -287,7 +289,7 @@ def _one_by_one(value: Callable[..., Any], given: Any, axes: Any) -> Any:
     )
 
 
-def _batched(problem: Problem, names: Sequence[str], given: Any, axes: Any) -> Any:
+def _batched(computation: Computation, names: Sequence[str], given: Any, axes: Any) -> Any:
     """Evaluate with one more axis in front: the loss of every example at once."""
     size = next(x.shape[axis] for x, axis in zip(given, axes, strict=True) if axis is not None)
     arrays = {}
@@ -296,16 +298,16 @@ def _batched(problem: Problem, names: Sequence[str], given: Any, axes: Any) -> A
             arrays[name] = x
             continue
         moved = mx.moveaxis(x, axis, 0) if axis is not None else x[None]
-        full = problem.full_shape(name)
+        full = computation.full_shape(name)
         missing = len(full) + 1 - moved.ndim
         moved = moved.reshape(moved.shape[:1] + (1,) * missing + moved.shape[1:])
         arrays[name] = mx.broadcast_to(moved, (size, *full))
     batched = dataclasses.replace(
-        problem,
+        computation,
         arrays=arrays,
-        axis=None if problem.axis is None else problem.axis + 1,
-        shape=(size, *problem.shape),
-        unit_shape=(size, *problem.unit_shape),
+        axis=None if computation.axis is None else computation.axis + 1,
+        shape=(size, *computation.shape),
+        unreduced_shape=(size, *computation.unreduced_shape),
     )
     return _differentiable(batched)
 

@@ -8,14 +8,15 @@ there the derivative is attached by terms whose value is 0.
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 
+from lossary.backends.forward_mode import summed_over_classes
+from lossary.definition.computation import Computation
+from lossary.definition.outputs import stored
 from lossary.formula.expression import literal
-from lossary.problem import Problem, stored
 
 if TYPE_CHECKING:
     from lossary.backends.mlx import MlxBackend
@@ -40,19 +41,21 @@ def spread(x: Any, like: Any) -> Any:
     return mx.broadcast_arrays(x, like)[0]
 
 
-def ones(problem: Problem, element: bool) -> Any:
+def ones(computation: Computation, element: bool) -> Any:
     """Return integer ones of the shape of the first full argument, or of the unreduced loss."""
-    arrays = problem.arrays
-    names = [name for name in problem.request.loss.arguments if problem.spans_classes(name)]
+    arrays = computation.arrays
+    names = [name for name in computation.loss.arguments if computation.spans_classes(name)]
     full = next((arrays[name] for name in names if arrays[name].ndim), arrays[names[0]])
     found = spread(mx.array(1), full)
-    return found if element or problem.axis is None else _one_each(found, problem.axis, False)
+    return (
+        found if element or computation.axis is None else _one_each(found, computation.axis, False)
+    )
 
 
-def class_ones(problem: Problem) -> Any:
+def class_ones(computation: Computation) -> Any:
     """Return integer ones along the class axis; the other axes have length 1."""
-    found = ones(problem, element=True)
-    others = [axis for axis in range(found.ndim) if axis != problem.axis]
+    found = ones(computation, element=True)
+    others = [axis for axis in range(found.ndim) if axis != computation.axis]
     return _one_each(found, others, True) if others else found
 
 
@@ -61,32 +64,32 @@ def _one_each(x: Any, axes: int | list[int], keepdims: bool) -> Any:
     return x.sum(axes, keepdims=keepdims) * 0 + 1
 
 
-def differentiable(backend: MlxBackend, problem: Problem) -> Any:
+def differentiable(backend: MlxBackend, computation: Computation) -> Any:
     """Evaluate the unreduced loss, with the derived gradient as its derivative.
 
     To the value, a constant, is added ``g (x - x0)`` for every input x, where g is the gradient and
     x0 is x, both as constants: it is 0, and its derivative is g. That has no derivative of its own,
     so the second one is NaN, not a number that would be wrong.
     """
-    names = [n for n, x in problem.arrays.items() if mx.issubdtype(x.dtype, mx.floating)]
-    outputs = [stored(name, problem.composite.gradient(name, literal(1))) for name in names]
-    value = stored("value", problem.composite.value)
-    constant = {name: mx.stop_gradient(x) for name, x in problem.arrays.items()}
-    inner = dataclasses.replace(problem, arrays=constant)
+    names = [n for n, x in computation.arrays.items() if mx.issubdtype(x.dtype, mx.floating)]
+    outputs = [stored(name, computation.expressions.gradient(name, literal(1))) for name in names]
+    value = stored("value", computation.expressions.value)
+    constant = {name: mx.stop_gradient(x) for name, x in computation.arrays.items()}
+    inner = computation.with_arrays(constant)
     results = backend.plain(inner, (value, *outputs))
     total = results["value"]
     for name in names:
         # 0 times the largest number, in place of infinity, is not NaN.
         slope = mx.clip(results[name], -_LARGEST, _LARGEST)
-        product = slope * _move(backend, problem, name)
-        total = total + backend.summed_over_classes(problem, name, product)
+        product = slope * _move(backend, computation, name)
+        total = total + summed_over_classes(computation, name, product)
     return total
 
 
-def _move(backend: MlxBackend, problem: Problem, name: str) -> Any:
+def _move(backend: MlxBackend, computation: Computation, name: str) -> Any:
     """Return 0 with derivative 1 (0 where the input is infinite), and second derivative NaN."""
-    x = problem.arrays[name].astype(backend.dtype(problem.compute))
+    x = computation.arrays[name].astype(backend.dtype(computation.compute))
     finite = mx.where(mx.isfinite(x), x, 0)
     move = finite - mx.stop_gradient(finite)
     move = move + mx.abs(move) ** 1.5
-    return backend.shaped(problem, name, move) if name == "class_weights" else move
+    return backend.shaped(computation, name, move) if name == "class_weights" else move

@@ -5,16 +5,20 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from array_api_compat import torch as namespace
 
-from lossary.backends.base import _PYTHON, ArrayOperations, Backend
-from lossary.backends.numpy import has_compiler, kernel_numbers, quiet, repeated
-from lossary.backends.torch_autograd import differentiated, fused_with_gradients
-from lossary.backends.torch_tracking import (
+from lossary.backends.base import PYTHON
+from lossary.backends.descriptions import DESCRIBE
+from lossary.backends.direct_call import Guard
+from lossary.backends.host import HostBackend, without_overflow_warning
+from lossary.backends.host_call import HostCall, host_call
+from lossary.backends.operations import ArrayOperations
+from lossary.backends.torch_autograd import FusedCall, differentiated, fused_call
+from lossary.backends.torch_state import (
     FULL,
     HALF,
     PLAIN,
@@ -23,22 +27,18 @@ from lossary.backends.torch_tracking import (
     has_values,
     is_autocast,
     is_distributed,
-    is_followed,
     is_host_memory,
     is_plain,
-    traces,
+    is_traced,
+    needs_gradient,
     transforms,
 )
-from lossary.call.request import Request
-from lossary.direct_recipe import Guard
+from lossary.definition.computation import Computation
+from lossary.definition.outputs import denominator_outputs, stored, value_outputs
+from lossary.definition.reduction import divide
+from lossary.definition.request import Request
 from lossary.errors import type_error
 from lossary.formula.plan import Output
-from lossary.problem import Problem, stored
-from lossary.recipe import DESCRIBE, host_recipe, value_outputs
-
-if TYPE_CHECKING:
-    from lossary.kernels.memory import Job
-
 
 #: Lengths and numbers that a trace leaves open.
 _SYMBOLS = (torch.SymInt, torch.SymFloat)
@@ -61,9 +61,9 @@ class TorchOperations(ArrayOperations):
 
     def index(self) -> Any:
         """Return the positions along the class axis; distributed tensors do not take them."""
-        if any(map(is_distributed, self.problem.arrays.values())):
+        if any(map(is_distributed, self.computation.arrays.values())):
             raise type_error(
-                self.problem.function,
+                self.computation.function,
                 "arrays",
                 "must be plain tensors where classes are told apart",
                 "DTensor",
@@ -72,7 +72,7 @@ class TorchOperations(ArrayOperations):
         return super().index()
 
 
-class TorchBackend(Backend):
+class TorchBackend(HostBackend):
     """Tensors of PyTorch, on any device."""
 
     name = "PyTorch"
@@ -80,7 +80,6 @@ class TorchBackend(Backend):
     module = "torch"
     conversion = "torch.as_tensor({0}, device={1}.device)"
     operations = TorchOperations
-    host = True
 
     def asarray(self, given: Any, function: str, name: str) -> Any:
         """Return the tensor; refuse sparse, nested and masked ones."""
@@ -119,7 +118,7 @@ class TorchBackend(Backend):
 
         Under ``torch.autocast`` losses are float32, as PyTorch's own are.
         """
-        strong = [x for x in arrays if type(x) not in _PYTHON]
+        strong = [x for x in arrays if type(x) not in PYTHON]
         if not strong:
             return self.default_float()
         full = [x for x in strong if x.ndim] or strong
@@ -135,12 +134,12 @@ class TorchBackend(Backend):
             return torch.ones((), dtype=dtype, device=device) * value
         return torch.full((), value, dtype=dtype, device=device)
 
-    def size(self, problem: Problem) -> Any:
+    def size(self, computation: Computation) -> Any:
         """Return the number of elements: a tensor where a trace has symbols for lengths."""
-        count = problem.count
+        count = computation.count
         if not isinstance(count, _SYMBOLS):
             return float(count)
-        like = problem.example
+        like = computation.example
         return self.full(count, self.wide(like), like)
 
     def cast(self, x: Any, name: str) -> Any:
@@ -149,7 +148,7 @@ class TorchBackend(Backend):
 
     def to_numpy(self, x: Any) -> Any:
         """Return the values on the host."""
-        if type(x) in _PYTHON:
+        if type(x) in PYTHON:
             return np.asarray(x)
         return (x.float() if x.dtype is torch.bfloat16 else x).numpy(force=True)
 
@@ -157,47 +156,48 @@ class TorchBackend(Backend):
         """Return NumPy's view of an ordinary tensor in host memory, else None."""
         return self.to_numpy(x) if self._can_read(x) else None
 
-    def readable(self, problem: Problem) -> bool:
+    def readable(self, computation: Computation) -> bool:
         """Tell whether every tensor is an ordinary one in host memory."""
-        return all(map(self._can_read, problem.arrays.values()))
+        return all(map(self._can_read, computation.arrays.values()))
 
-    def is_checked(self, problem: Problem) -> bool:
+    def is_checked(self, computation: Computation) -> bool:
         """Return whether every tensor, of a subclass too, is in host memory."""
-        tensors = [x for x in problem.arrays.values() if isinstance(x, torch.Tensor)]
-        return not (traces() or transforms()) and all(map(is_host_memory, tensors))
+        tensors = [x for x in computation.arrays.values() if isinstance(x, torch.Tensor)]
+        return not (is_traced() or transforms()) and all(map(is_host_memory, tensors))
 
     def _can_read(self, x: Any) -> bool:
-        return type(x) in _PYTHON or (not (traces() or transforms()) and is_plain(x))
+        return type(x) in PYTHON or (not (is_traced() or transforms()) and is_plain(x))
 
-    def concrete(self, problem: Problem) -> bool:
+    def concrete(self, computation: Computation) -> bool:
         """Tell whether tensors have values: not those that a trace or a batch stands for."""
-        tensors = [x for x in problem.arrays.values() if isinstance(x, torch.Tensor)]
-        return not traces() and all(map(has_values, tensors))
+        tensors = [x for x in computation.arrays.values() if isinstance(x, torch.Tensor)]
+        return not is_traced() and all(map(has_values, tensors))
 
     # --- running ------------------------------------------------------------------------------
-    def value(self, problem: Problem) -> Any:
+    def value(self, computation: Computation) -> Any:
         """Compute the loss, with a derivative attached where one may be asked for."""
-        if _differentiates_denominator(problem):
-            return self._mean_by_division(problem)
-        if not any(map(is_followed, problem.arrays.values())):
-            return super().value(problem)
-        return differentiated(self, problem)
+        if _differentiates_denominator(computation):
+            return self._mean_by_division(computation)
+        if not any(map(needs_gradient, computation.arrays.values())):
+            return super().value(computation)
+        return differentiated(self, computation)
 
-    def recipe(
+    def compiled_call(
         self,
-        problem: Problem,
+        computation: Computation,
+        request: Request,
         outputs: tuple[Output, ...] | None = None,
         gradients: Sequence[str] = (),
-    ) -> Any:
-        """Return a recipe for calls of the same signature, differentiable where asked for."""
-        if not (has_compiler() and self.readable(problem)):
+    ) -> HostCall | FusedCall | None:
+        """Return a call of a kernel, differentiable where a gradient is needed."""
+        if not self.has_kernels(computation):
             return None
-        if outputs is not None or not any(map(is_followed, problem.arrays.values())):
-            chosen = outputs or value_outputs(self, problem)
-            return host_recipe(self, problem, chosen, gradients)
-        if self.denominator_outputs(problem) or _differentiates_denominator(problem):
+        if outputs is not None or not any(map(needs_gradient, computation.arrays.values())):
+            chosen = outputs or value_outputs(computation)
+            return host_call(self, computation, request, chosen, gradients)
+        if denominator_outputs(computation) or _differentiates_denominator(computation):
             return None
-        return fused_with_gradients(self, problem)
+        return fused_call(self, computation, request)
 
     def direct_guards(self, request: Request) -> tuple[Guard, ...] | None:
         """Return what finds out if a tensor is followed or anything goes on around it.
@@ -211,78 +211,45 @@ class TorchBackend(Backend):
             return None
         return (guard(request),)
 
-    def has_kernels(self, problem: Problem) -> bool:
-        """Tell whether kernels run: on ordinary tensors in host memory."""
-        return has_compiler() and not problem.has_no_classes and self.readable(problem)
-
-    def job(self, problem: Problem, outputs: tuple[Output, ...]) -> Job:
-        """Return what a kernel has to do, in terms of host memory."""
-        from lossary.kernels.memory import Job
-
-        arrays = {name: self.host_viewer(x)(x) for name, x in problem.arrays.items()}
-        return Job(
-            outputs=outputs,
-            arrays={name: repeated(problem, name, x) for name, x in arrays.items()},
-            numbers=kernel_numbers(problem, arrays),
-            axis=problem.axis,
-            shape=problem.shape,
-            unit_shape=problem.unit_shape,
-            compute=problem.compute,
-            dtypes={o.name: problem.dtype for o in outputs if o.role == "store"},
-            bits=frozenset(
-                name
-                for name, x in problem.arrays.items()
-                if isinstance(x, torch.Tensor) and x.dtype is torch.bfloat16
-            ),
-        )
-
-    def host_viewer(self, x: Any) -> Callable[[Any], Any]:
-        """Return what makes tensors like this one NumPy's."""
-        if type(x) in _PYTHON:
+    def as_numpy(self, x: Any) -> Callable[[Any], Any]:
+        """Return a function that makes tensors like this one NumPy's."""
+        if type(x) in PYTHON:
             return np.asarray
         return _bits if x.dtype is torch.bfloat16 else _memory
 
-    def addresser(self, x: Any) -> Callable[[Any], int] | None:
+    def holds_bits(self, x: Any) -> bool:
+        """Return whether this is a tensor of bfloat16, which NumPy has not."""
+        return isinstance(x, torch.Tensor) and x.dtype is torch.bfloat16
+
+    def address_getter(self, x: Any) -> Callable[[Any], int] | None:
         """Return what tells the address of a tensor: a NumPy view takes many times as long."""
         return torch.Tensor.data_ptr if isinstance(x, torch.Tensor) else None
 
-    def finishers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    def result_wrappers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         """Return what makes numbers, and what makes kernels' arrays, tensors."""
         if dtype == "bfloat16":
             return lambda x: torch.scalar_tensor(x, dtype=torch.bfloat16), _from_bits
         # Takes less time than torch.scalar_tensor.
         from_numpy, number = torch.from_numpy, np.dtype(dtype)
-        return quiet(dtype, lambda x: from_numpy(np.array(x, number))), from_numpy
+        return without_overflow_warning(
+            dtype, lambda x: from_numpy(np.array(x, number))
+        ), from_numpy
 
-    def _mean_by_division(self, problem: Problem) -> Any:
+    def _mean_by_division(self, computation: Computation) -> Any:
         """Divide by a denominator that is itself differentiated: torch does the division."""
-        request = problem.request._replace(reduction="none")
-        losses = self.value(dataclasses.replace(problem, request=request, dtype=problem.compute))
-        denominator = problem.request.denominator
+        unreduced = dataclasses.replace(computation, reduction="none", dtype=computation.compute)
+        losses = self.value(unreduced)
+        denominator = computation.denominator
         if isinstance(denominator, str):
-            weight = self.plain(problem, (stored("weight", problem.composite.weight),))["weight"]
+            weight = self.plain(computation, (stored("weight", computation.expressions.weight),))[
+                "weight"
+            ]
             denominator = self.reduce("sum", weight)
         # A mean over nothing is 0 whatever its elements are, and so is its derivative.
         sum_ = self.reduce("sum", losses)
         sum_ = torch.where(denominator == 0, sum_.detach(), sum_)
-        result = self.divide(sum_, denominator, problem)
-        return self.cast(result, problem.dtype)
-
-    def run(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
-        """Run the fused kernel on host tensors, torch operations on others."""
-        if not self.has_kernels(problem):
-            return self.plain(problem, outputs)
-        from lossary.kernels import host
-
-        results = host.run(self.job(problem, outputs))
-        wide, _ = self.finishers("float64")
-        _, array = self.finishers(problem.dtype)
-        stores = {output.name for output in outputs if output.role == "store"}
-        return {name: (array if name in stores else wide)(x) for name, x in results.items()}
-
-    def plain(self, problem: Problem, outputs: tuple[Output, ...]) -> dict[str, Any]:
-        """Evaluate outputs with torch operations."""
-        return super().run(problem, outputs)
+        result = divide(self, computation, sum_, denominator)
+        return self.cast(result, computation.dtype)
 
     def reduce(self, role: str, x: Any) -> Any:
         """Reduce; sums accumulate in float64 without a copy in it."""
@@ -303,12 +270,12 @@ class TorchBackend(Backend):
             return super().sum_along(x, axis)
         return x.sum(axis, keepdim=True, dtype=self.wide(x)).to(x.dtype)
 
-    def inverse(self, denominator: Any) -> Any:
-        """Return 1 / denominator as a Python number where it is on the host."""
-        if isinstance(denominator, torch.Tensor):
-            readable = not (traces() or transforms()) and is_plain(denominator)
-            denominator = float(denominator) if readable else denominator.to(self.wide(denominator))
-        return super().inverse(denominator)
+    def scalar(self, x: Any) -> Any:
+        """Return a 0-d tensor as a Python number where it is on the host, else in wide dtype."""
+        if not isinstance(x, torch.Tensor):
+            return x
+        readable = not (is_traced() or transforms()) and is_plain(x)
+        return float(x) if readable else x.to(self.wide(x))
 
 
 def _memory(x: torch.Tensor) -> Any:
@@ -327,17 +294,17 @@ def _from_bits(x: Any) -> torch.Tensor:
     return torch.from_numpy(x).view(torch.bfloat16)
 
 
-def _differentiates_denominator(problem: Problem) -> bool:
+def _differentiates_denominator(computation: Computation) -> bool:
     """Tell whether a mean is divided by something that a derivative is with respect to."""
-    denominator = problem.request.denominator
-    if problem.reduction != "mean":
+    denominator = computation.denominator
+    if computation.reduction != "mean":
         return False
     if not isinstance(denominator, str):
-        return is_followed(denominator)
+        return needs_gradient(denominator)
     names = ["weights"] if denominator == "weights" else []
-    if names and problem.composite.variant.class_weights:
+    if names and computation.expressions.variant.class_weights:
         names += ["class_weights", "targets"]
-    return any(is_followed(problem.arrays.get(name)) for name in names)
+    return any(needs_gradient(computation.arrays.get(name)) for name in names)
 
 
 DESCRIBE.update(dict.fromkeys(PLAIN, describe))

@@ -7,18 +7,28 @@ PyTorch's own, of the gradient evaluated with torch operations.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lossary.backends.base import Backend
-from lossary.backends.torch_tracking import is_followed, is_plain, is_unobserved
-from lossary.call.request import Request
-from lossary.formula.expression import Expression, Kind, argument, parameter
+from lossary.backends.base import Backend, CachedCall
+from lossary.backends.forward_mode import unreduced_tangent
+from lossary.backends.host_call import HostCall, array_getter, host_call
+from lossary.backends.torch_state import is_plain, is_unobserved, needs_gradient
+from lossary.definition.computation import Computation
+from lossary.definition.outputs import (
+    COTANGENT,
+    denominator_outputs,
+    gradient_elements,
+    gradient_output,
+    value_outputs,
+)
+from lossary.definition.reduction import denominator, inverse
+from lossary.definition.request import Request
+from lossary.formula.expression import argument
 from lossary.formula.plan import Output
-from lossary.problem import Problem, stored, total
-from lossary.recipe import HostRecipe, Recipe, host_recipe, picker, value_outputs
 
 if TYPE_CHECKING:
     from lossary.backends.torch import TorchBackend
@@ -29,35 +39,39 @@ _grad_enabled = torch._C.is_grad_enabled
 class Differentiable:
     """A call whose result carries a derivative."""
 
-    def __init__(self, backend: TorchBackend, problem: Problem) -> None:
+    def __init__(self, backend: TorchBackend, computation: Computation) -> None:
         self.backend = backend
-        self.names = tuple(n for n, x in problem.arrays.items() if isinstance(x, torch.Tensor))
-        self.numbers = {n: x for n, x in problem.arrays.items() if n not in self.names}
-        self.problem = problem.without_arrays()
+        self.names = tuple(n for n, x in computation.arrays.items() if isinstance(x, torch.Tensor))
+        self.numbers = {n: x for n, x in computation.arrays.items() if n not in self.names}
+        self.computation = computation.without_arrays()
 
-    def with_tensors(self, tensors: Sequence[Any]) -> Problem:
-        """Return the problem with these tensors in it."""
+    def with_tensors(self, tensors: Sequence[Any]) -> Computation:
+        """Return the computation with these tensors in it."""
         arrays = {**self.numbers, **dict(zip(self.names, tensors, strict=True))}
-        return dataclasses.replace(self.problem, arrays=arrays, numbers=dict(self.problem.numbers))
+        return self.computation.with_arrays(arrays)
 
 
-class FusedRecipe(Differentiable):
+class FusedCall(Differentiable):
     """The same with a kernel for the value and, if it is to, all gradients in the same pass."""
 
     def __init__(
-        self, backend: TorchBackend, problem: Problem, fused: HostRecipe, wanted: Sequence[str]
+        self,
+        backend: TorchBackend,
+        computation: Computation,
+        fused: HostCall,
+        wanted: Sequence[str],
     ) -> None:
-        super().__init__(backend, problem)
-        self._pick = picker(problem.request.loss, self.names)
+        super().__init__(backend, computation)
+        self._arrays = array_getter(computation.loss, self.names)
         self._fused = fused
         self._places = [(n, self.names.index(n) if n in self.names else None) for n in fused.leaves]
         self._arranged = [wanted.index(n) if n in wanted else None for n in self.names]
 
     def __call__(self, request: Request) -> tuple[Any, ...]:
         """Return the loss, in a tuple as recipes do."""
-        return (_apply((self, None), *self._pick(request)),)
+        return (_apply((self, None), *self._arrays(request)),)
 
-    def direct(self, request: Request) -> Recipe | None:
+    def direct(self, request: Request) -> CachedCall | None:
         """Return a faster form for requests like this one, if there is one."""
         fused = self._fused.direct(request)
         if fused is None:
@@ -65,7 +79,7 @@ class FusedRecipe(Differentiable):
 
         def take(request: Request) -> tuple[Any, ...] | None:
             results = fused(request)
-            return results and (_apply((self, results), *self._pick(request)),)
+            return results and (_apply((self, results), *self._arrays(request)),)
 
         return take
 
@@ -83,26 +97,28 @@ class FusedRecipe(Differentiable):
         return (None, *[None if i is None else along[i] for i in self._arranged])
 
 
-def fused_with_gradients(backend: TorchBackend, problem: Problem) -> FusedRecipe | None:
+def fused_call(
+    backend: TorchBackend, computation: Computation, request: Request
+) -> FusedCall | None:
     """Return a recipe that computes gradients along, if the kernel can read every tensor."""
     wanted: list[str] = []
-    problem = dataclasses.replace(problem, numbers=dict(problem.numbers))
-    chosen = value_outputs(backend, problem)
-    if problem.reduction != "none" and _share_dtype(backend, problem):
-        wanted = [name for name, x in problem.arrays.items() if is_followed(x)]
-        problem.numbers["cotangent"] = backend.inverse(backend.denominator(problem, {}))
-        symbol = parameter("cotangent")
-        chosen += tuple(_gradient(backend, problem, name, symbol) for name in wanted)
-    fused = host_recipe(backend, problem, chosen, [output.name for output in chosen[1:]])
-    return None if fused is None else FusedRecipe(backend, problem, fused, wanted)
+    chosen = value_outputs(computation)
+    if computation.reduction != "none" and _share_dtype(backend, computation):
+        wanted = [name for name, x in computation.arrays.items() if needs_gradient(x)]
+        scale = inverse(backend, denominator(backend, computation, {}))
+        computation = computation.with_numbers(cotangent=scale)
+        chosen += tuple(gradient_output(computation, name, COTANGENT) for name in wanted)
+    names = [output.name for output in chosen[1:]]
+    fused = host_call(backend, computation, request, chosen, names)
+    return None if fused is None else FusedCall(backend, computation, fused, wanted)
 
 
-def _share_dtype(backend: TorchBackend, problem: Problem) -> bool:
+def _share_dtype(backend: TorchBackend, computation: Computation) -> bool:
     """Tell whether all gradients have the dtype of the loss, and none is summed over some axes."""
     return all(
-        not _is_repeated(problem, name) and backend.dtype_name(x) == problem.dtype
-        for name, x in problem.arrays.items()
-        if is_followed(x)
+        not _is_repeated(computation, name) and backend.dtype_name(x) == computation.dtype
+        for name, x in computation.arrays.items()
+        if needs_gradient(x)
     )
 
 
@@ -135,20 +151,17 @@ class _Function(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
         """Push tangents forward: the gradient times the tangent, summed over what is reduced."""
-        backend, problem = ctx.call.backend, ctx.call.with_tensors(ctx.saved_tensors)
-        given = {
-            name: tangent.to(backend.dtype(problem.compute))
-            for name, tangent in zip(ctx.call.names, tangents[1:], strict=True)
-            if tangent is not None
-        }
-        return backend.cast(_moved(backend, problem, given), problem.dtype)
+        backend, computation = ctx.call.backend, ctx.call.with_tensors(ctx.saved_tensors)
+        pairs = zip(ctx.call.names, tangents[1:], strict=True)
+        given = {name: tangent for name, tangent in pairs if tangent is not None}
+        return backend.cast(_tangent(backend, computation, given), computation.dtype)
 
 
 class _FusedFunction(torch.autograd.Function):
     """The same for recipes, which no transformation and no tangent sees."""
 
     @staticmethod
-    def forward(ctx: Any, given: tuple[FusedRecipe, Any], *tensors: Any) -> Any:
+    def forward(ctx: Any, given: tuple[FusedCall, Any], *tensors: Any) -> Any:
         """Compute the loss, and the gradients along with it, unless they are given."""
         ctx.call, results = given
         ctx.save_for_backward(*tensors)
@@ -173,10 +186,10 @@ class _FusedFunction(torch.autograd.Function):
         return _Function.backward(ctx, cotangent)
 
 
-def differentiated(backend: TorchBackend, problem: Problem) -> Any:
+def differentiated(backend: TorchBackend, computation: Computation) -> Any:
     """Compute a loss whose result carries a derivative."""
-    call = Differentiable(backend, problem)
-    return _Function.apply(call, *[problem.arrays[name] for name in call.names])
+    call = Differentiable(backend, computation)
+    return _Function.apply(call, *[computation.arrays[name] for name in call.names])
 
 
 # What ``apply`` ends in. Before that it unwraps tensors of transformations, which takes longer
@@ -184,88 +197,73 @@ def differentiated(backend: TorchBackend, problem: Problem) -> Any:
 _apply = super(torch.autograd.Function, _FusedFunction).apply
 
 
-def _inverse(backend: TorchBackend, problem: Problem) -> Any:
+def _inverse(backend: TorchBackend, computation: Computation) -> Any:
     """Return what a mean multiplies gradients by; 1 for the other reductions."""
-    unknown = backend.denominator_outputs(problem)
-    results = backend.run(problem, unknown) if unknown else {}
-    return backend.inverse(backend.denominator(problem, results))
+    unknown = denominator_outputs(computation)
+    results = backend.run(computation, unknown) if unknown else {}
+    return inverse(backend, denominator(backend, computation, results))
 
 
-def _moved(backend: TorchBackend, problem: Problem, tangents: dict[str, Any]) -> Any:
-    """Return what tangents move: their products with the gradients, summed as the loss is."""
-    problem = dataclasses.replace(problem, dtype=problem.compute)
-    problem.numbers["cotangent"] = _inverse(backend, problem)
-    outputs = tuple(_stored(problem, name, parameter("cotangent")) for name in tangents)
-    results = _run(backend, problem, outputs)
-    moved = 0.0
-    for name, tangent in tangents.items():
-        if name == "class_weights":
-            tangent = backend.shaped(problem, name, tangent)
-        product = results[f"gradient_{name}"] * tangent
-        full = problem.axis is not None and tuple(product.shape) == problem.shape
-        moved = moved + (product.sum(problem.axis) if full else product)
-    return moved if problem.reduction == "none" else backend.reduce("sum", moved)
+def _tangent(backend: TorchBackend, computation: Computation, tangents: dict[str, Any]) -> Any:
+    """Return the tangent of the loss: that of the unreduced loss, reduced as the loss is."""
+    wide = dataclasses.replace(computation, dtype=computation.compute)
+    moved = unreduced_tangent(backend, wide, tangents, functools.partial(_run, backend))
+    if computation.reduction == "none":
+        return moved
+    return backend.reduce("sum", moved) * _inverse(backend, computation)
 
 
 def _gradients(
     call: Differentiable, tensors: Sequence[Any], names: list[str], cotangent: Any
 ) -> dict[str, Any]:
     """Evaluate gradients for a cotangent: with kernels, or differentiably with torch."""
-    backend, problem = call.backend, call.with_tensors(tensors)
-    dtype = backend.dtype(problem.compute)
+    backend, computation = call.backend, call.with_tensors(tensors)
+    dtype = backend.dtype(computation.compute)
     wide = cotangent.to(dtype)
-    if problem.reduction != "none":
-        symbol = parameter("cotangent")
-        problem.numbers["cotangent"] = (wide * _inverse(backend, problem)).to(dtype)
+    if computation.reduction != "none":
+        symbol = COTANGENT
+        scaled = (wide * _inverse(backend, computation)).to(dtype)
+        computation = computation.with_numbers(cotangent=scaled)
     else:
-        symbol = argument("cotangent", problem.composite.kind)
-        problem.arrays["cotangent"] = wide
-    repeated = [name for name in names if _is_repeated(problem, name)]
+        symbol = argument("cotangent", computation.expressions.kind)
+        computation = computation.with_arrays({**computation.arrays, "cotangent": wide})
+    repeated = [name for name in names if _is_repeated(computation, name)]
     plain = [name for name in names if name not in repeated]
-    outputs = tuple(_gradient(backend, problem, name, symbol) for name in plain)
-    results = _run(backend, problem, outputs, wide) if outputs else {}
+    outputs = tuple(gradient_output(computation, name, symbol) for name in plain)
+    results = _run(backend, computation, outputs, wide) if outputs else {}
     if repeated:
         # Summed over the axes that an array is repeated along before it is rounded.
-        unrounded = dataclasses.replace(problem, dtype=problem.compute)
-        outputs = tuple(_stored(problem, name, symbol) for name in repeated)
+        unrounded = dataclasses.replace(computation, dtype=computation.compute)
+        outputs = tuple(gradient_elements(computation, name, symbol) for name in repeated)
         each = _run(backend, unrounded, outputs, wide)
         for name in repeated:
-            results[f"gradient_{name}"] = _summed(backend, problem, name, each[f"gradient_{name}"])
-    return {name: results[f"gradient_{name}"].to(problem.arrays[name].dtype) for name in names}
+            results[f"gradient_{name}"] = _summed(
+                backend, computation, name, each[f"gradient_{name}"]
+            )
+    return {name: results[f"gradient_{name}"].to(computation.arrays[name].dtype) for name in names}
 
 
-def _is_repeated(problem: Problem, name: str) -> bool:
+def _is_repeated(computation: Computation, name: str) -> bool:
     """Tell whether an array is repeated along some axes: class weights, axes of length 1."""
-    shape = tuple(problem.arrays[name].shape)
-    return name == "class_weights" or shape not in ((), problem.full_shape(name))
+    shape = tuple(computation.arrays[name].shape)
+    return name == "class_weights" or shape not in ((), computation.full_shape(name))
 
 
-def _summed(backend: TorchBackend, problem: Problem, name: str, each: torch.Tensor) -> torch.Tensor:
+def _summed(
+    backend: TorchBackend, computation: Computation, name: str, each: torch.Tensor
+) -> torch.Tensor:
     """Sum the gradient of every element over the axes that an array is repeated along."""
-    shape = tuple(problem.arrays[name].shape)
+    shape = tuple(computation.arrays[name].shape)
     if name == "class_weights":
-        axes = [axis for axis in range(each.ndim) if axis != problem.axis]
+        axes = [axis for axis in range(each.ndim) if axis != computation.axis]
     else:
         axes = [axis for axis in range(each.ndim) if shape[axis] != each.shape[axis]]
     return each.sum(axes, dtype=backend.wide(each)).reshape(shape) if axes else each
 
 
 def _run(
-    backend: TorchBackend, problem: Problem, outputs: tuple[Output, ...], *factors: Any
+    backend: TorchBackend, computation: Computation, outputs: tuple[Output, ...], *factors: Any
 ) -> dict[str, Any]:
     """Run kernels where neither arrays nor factors are followed, else torch operations."""
     kernel = not torch.is_grad_enabled() and all(map(is_plain, factors))
-    return backend.run(problem, outputs) if kernel else backend.plain(problem, outputs)
-
-
-def _gradient(backend: TorchBackend, problem: Problem, name: str, cotangent: Expression) -> Output:
-    output = _stored(problem, name, cotangent)
-    row = output.expression.kind is not Kind.ELEMENT and problem.axis is not None
-    full = problem.unit_shape if row else problem.shape
-    broadcast = backend.shape(problem.arrays[name]) == () and full != ()
-    return total(output.name, output.expression) if broadcast else output
-
-
-def _stored(problem: Problem, name: str, cotangent: Expression) -> Output:
-    """Return the gradient with respect to an argument, element by element."""
-    return stored(f"gradient_{name}", problem.composite.gradient(name, cotangent))
+    return backend.run(computation, outputs) if kernel else backend.plain(computation, outputs)

@@ -9,8 +9,8 @@ import numpy as np
 
 from lossary.backends.base import Backend
 from lossary.backends.loading import backend_named, library_of, root_of
-from lossary.call.request import Request
 from lossary.definition.common_arguments import COMMON_ARRAYS
+from lossary.definition.request import Request
 from lossary.errors import LossaryTypeError, type_error
 
 _SCALARS = (np.bool_, np.integer, np.floating)

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import math
 import numbers
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from lossary.backends.base import Backend
+from lossary.call.domain_check import domain_check
 from lossary.call.dtypes import kind_of, result_dtype
 from lossary.call.parameters import as_float, parameters_of
-from lossary.call.request import Request
 from lossary.call.shapes import layout_of
+from lossary.definition.computation import Computation
 from lossary.definition.declaration import REDUCTIONS
 from lossary.definition.expressions import Variant, expressions_of
+from lossary.definition.request import Request
 from lossary.errors import choices, shown, type_error, value_error
-from lossary.problem import Problem
 
 _DENOMINATORS = ("count", "weights")
 _LEAST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**64 - 1
 
 
-def prepare(request: Request, backend: Backend) -> Problem:
-    """Check a request and return the problem for the backend to run."""
+def prepare(request: Request, backend: Backend) -> Computation:
+    """Check a request and return the computation for the backend to run."""
     arrays = {
         name: backend.asarray(given, request.function, name)
         for name, given in request.named_arrays()
@@ -32,9 +34,9 @@ def prepare(request: Request, backend: Backend) -> Problem:
     _check_integers(request, arrays)
     shapes = {name: backend.shape(x) for name, x in arrays.items()}
     _check_reduction(request)
-    request = request._replace(denominator=_denominator(request))
+    denominator = _denominator(request)
     structure, values = parameters_of(request, backend, arrays, kinds)
-    axis, shape, unit_shape, labels = layout_of(request, shapes, kinds)
+    axis, shape, unreduced_shape, labels = layout_of(request, shapes, kinds)
     if request.ignore_index is not None:
         values["ignore_index"] = _ignore_index(request, labels)
     variant = Variant(
@@ -56,17 +58,21 @@ def prepare(request: Request, backend: Backend) -> Problem:
     natural = backend.promote(floats)
     dtype = result_dtype(request, backend, natural)
     compute = "float64" if "float64" in {natural, dtype} else "float32"
-    return Problem(
-        request=request,
-        composite=expressions_of(request.loss, variant),
+    computation = Computation(
+        loss=request.loss,
+        expressions=expressions_of(request.loss, variant),
         arrays=arrays,
         numbers=values,
         axis=axis,
         shape=shape,
-        unit_shape=unit_shape,
+        unreduced_shape=unreduced_shape,
         dtype=dtype,
         compute=compute,
+        reduction=request.reduction,
+        denominator=denominator,
+        ignore_index=request.ignore_index,
     )
+    return replace(computation, check=domain_check(computation, backend))
 
 
 def _check_integers(request: Request, arrays: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lossary.backends.base import Backend
-from lossary.call.request import Request
+from lossary.definition.request import Request
 from lossary.errors import shown, type_error, value_error
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")

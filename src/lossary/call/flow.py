@@ -5,54 +5,63 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from lossary.backends.base import CachedCall
+from lossary.backends.direct_call import repeated
 from lossary.call.array_library import find_backend
+from lossary.call.call_cache import call_key, keep, settled
 from lossary.call.checks import prepare
+from lossary.call.evaluation import VALUE, Wanted, check_wanted, compiled_call, evaluate
 from lossary.call.inline import inlined, is_symbolic
-from lossary.call.request import Request
 from lossary.definition.common_arguments import COMMON_ARGUMENTS
-from lossary.direct_recipe import repeated
-from lossary.recipe import begin, settled, signature
-
-__all__ = ["Request", "call"]
+from lossary.definition.request import Request
 
 
 def call(request: Request) -> Any:
-    """Compute a loss: what every public function does with its arguments.
+    """Compute a loss: what every public function does with its arguments."""
+    if _torch_compiles():
+        return _call_in_graph(request)
+    return results_of(request, VALUE)[0]
+
+
+def results_of(request: Request, wanted: Wanted) -> tuple[Any, ...]:
+    """Compute what is wanted of a loss: its value, then the derivatives.
 
     Find the array library that the arguments belong to; check shapes, dtypes and parameters and
-    choose the variant of the formula; let the backend run its expression and reduce it. A call
-    on host arrays with the signature of an earlier one takes that one's recipe. A call with the
-    symbols of a formula gives an expression.
+    choose the variant of the formula; let the backend run its expressions and reduce them. A call
+    like an earlier one is answered by what was compiled for that. A call with the symbols of a
+    formula returns an expression.
     """
-    if _torch_compiles():
-        return _compiled_call(request)
-    results = repeated(request)
+    results = repeated(request, wanted)
     if results is not None:
-        return results[0]
-    key = signature(request)
-    recipe = request.loss.calls.find(key)
-    results = None if recipe is None else recipe(request)
+        return results
+    key = call_key(request, wanted)
+    cached: CachedCall | None = request.loss.calls.find(key)
+    results = None if cached is None else cached(request)
     if results is not None:
-        return results[0]
-    if is_symbolic(request):
-        return inlined(request)
+        return results
+    if wanted is VALUE and is_symbolic(request):
+        return (inlined(request),)
     backend, request = find_backend(request)
-    problem = prepare(request, backend)
-    key = settled(key, request)
-    if key is not None and recipe is None:
-        results = begin(key, backend.recipe(problem), request)
+    computation = prepare(request, backend)
+    check_wanted(computation, wanted)
+    key = settled(key, request, wanted)
+    if key is not None and cached is None:
+        compiled = compiled_call(computation, backend, request, wanted)
+        results = None if compiled is None else compiled(request)
+        if compiled is not None:
+            keep(key, compiled, request, wanted)
         if results is not None:
-            return results[0]
-    return backend.value(problem)
+            return results
+    return evaluate(computation, backend, wanted)
 
 
 def _torch_compiles() -> bool:
-    """Tell whether this runs inside the tracer of ``torch.compile``."""
+    """Return whether this runs inside the tracer of ``torch.compile``."""
     torch = sys.modules.get("torch")
     return torch is not None and torch.compiler.is_compiling()
 
 
-def _compiled_call(request: Request) -> Any:
+def _call_in_graph(request: Request) -> Any:
     from lossary.call import torch_compile
 
     common = tuple(getattr(request, item.name) for item in COMMON_ARGUMENTS)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lossary.call.parameters import number
-from lossary.call.request import Request
 from lossary.definition.common_arguments import COMMON_ARGUMENTS
+from lossary.definition.request import Request
 from lossary.errors import shown, type_error, value_error
 from lossary.formula.expression import Expression, literal
 

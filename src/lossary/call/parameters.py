@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lossary.backends.base import Backend
-from lossary.call.request import Request
+from lossary.definition.request import Request
 from lossary.domains import FINITE, Range
 from lossary.errors import shown, type_error, value_error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 
-from lossary.call.request import Request
+from lossary.definition.request import Request
 from lossary.errors import shown, type_error, value_error
 
 Shape = tuple[int, ...]
@@ -17,25 +17,25 @@ def layout_of(
     """Return the class axis, the full and the unreduced shape, and whether targets are labels."""
     if request.loss.axis is None:
         shape = _elementwise_shape(request, shapes)
-        axis, unit_shape, labels = None, shape, False
+        axis, unreduced_shape, labels = None, shape, False
     else:
         axis, shape, labels = _axis_shape(request, shapes, kinds)
-        unit_shape = shape[:axis] + shape[axis + 1 :]
+        unreduced_shape = shape[:axis] + shape[axis + 1 :]
         _check_class_weights(request, shapes, shape[axis], labels)
     for name in ("weights", "where", *request.array_parameters()):
         given = shapes.get(name, ())
         if axis is not None and name == "where" and given == shape:
             continue
-        if given != () and not _repeats_to(given, unit_shape):
+        if given != () and not _repeats_to(given, unreduced_shape):
             raise value_error(
                 request.function,
                 name,
-                f"must have the shape of the unreduced loss, {unit_shape}, or its rank with axes "
-                "of length 1, or be a scalar",
+                f"must have the shape of the unreduced loss, {unreduced_shape}, or its rank with "
+                "axes of length 1, or be a scalar",
                 f"shape {given}",
-                _reshape_hint(name, given, unit_shape),
+                _reshape_hint(name, given, unreduced_shape),
             )
-    return axis, shape, unit_shape, labels
+    return axis, shape, unreduced_shape, labels
 
 
 def _repeats_to(given: Shape, full: Shape) -> bool:

@@ -19,9 +19,9 @@ import torch
 
 from lossary.call.array_library import find_backend
 from lossary.call.checks import prepare
-from lossary.call.request import Request
+from lossary.definition.computation import Computation
 from lossary.definition.definition import BY_IDENTITY
-from lossary.problem import Problem
+from lossary.definition.request import Request
 
 
 @torch.compiler.allow_in_graph
@@ -47,26 +47,25 @@ def call(
     return backend.value(_with_symbols(prepare(request, backend), given))
 
 
-def _with_symbols(problem: Problem, given: Request) -> Problem:
+def _with_symbols(computation: Computation, given: Request) -> Computation:
     """Compute with 0-d tensors where numbers are symbols."""
-    arrays = {**problem.arrays}
-    for name, x in given.named_arrays():
-        if _is_symbol(x):
-            arrays[name] = _tensor(x, problem)
-    for name, x in zip(given.loss.parameters, given.parameters, strict=True):
-        if _is_symbol(x) and name in problem.numbers:
-            problem.numbers[name] = _tensor(x, problem)
-    denominator = given.denominator
-    if _is_symbol(denominator):
-        if denominator.node.has_hint():
-            bool(denominator > 0)
-        denominator = _tensor(denominator, problem)
-    request = problem.request._replace(
-        arrays=tuple(arrays[name] for name in given.loss.arguments),
-        weights=arrays.get("weights"),
+    arrays = {name: _tensor(x, computation) for name, x in given.named_arrays() if _is_symbol(x)}
+    numbers = {
+        name: _tensor(x, computation)
+        for name, x in zip(given.loss.parameters, given.parameters, strict=True)
+        if _is_symbol(x) and name in computation.numbers
+    }
+    denominator = computation.denominator
+    if _is_symbol(given.denominator):
+        if given.denominator.node.has_hint():
+            bool(given.denominator > 0)
+        denominator = _tensor(given.denominator, computation)
+    return dataclasses.replace(
+        computation,
+        arrays={**computation.arrays, **arrays},
+        numbers={**computation.numbers, **numbers},
         denominator=denominator,
     )
-    return dataclasses.replace(problem, request=request, arrays=arrays)
 
 
 def _parameters(given: Request) -> list[Any]:
@@ -103,9 +102,9 @@ def _now(x: Any) -> Any:
     return x.node.hint if x.node.has_hint() else x.node.pytype(1)
 
 
-def _tensor(x: Any, problem: Problem) -> torch.Tensor:
+def _tensor(x: Any, computation: Computation) -> torch.Tensor:
     """Return a symbol as a 0-d tensor. A product is what compilers can keep dynamic."""
-    example = problem.example
+    example = computation.example
     device = example.device if isinstance(example, torch.Tensor) else None
     dtype = torch.float32 if device is not None and device.type == "mps" else torch.float64
     return torch.ones((), dtype=dtype, device=device) * x

@@ -1,7 +1,7 @@
 """The arguments that every loss takes besides its own, in one table.
 
 Signatures, docstrings, the refusals inside formulas and the checks read it. A new one is a row
-here, a field of :class:`lossary.call.request.Request`, and the code that gives it a meaning.
+here, a field of :class:`lossary.definition.request.Request`, and the code that gives it a meaning.
 """
 
 from __future__ import annotations

@@ -154,15 +154,15 @@ def _checked(given: str | None) -> str | None:
         path = _default() if given is None else _at_home(given)
         os.makedirs(path, mode=0o700, exist_ok=True)
         path = os.path.realpath(path, strict=True)
-        problem = _exposed(os.stat(path))
+        computation = _exposed(os.stat(path))
     except (OSError, RuntimeError) as error:  # RuntimeError: no home folder
-        problem = f"cannot be used ({error})"
-    if problem is None:
+        computation = f"cannot be used ({error})"
+    if computation is None:
         return path
     if given is not None:
         argument, requirement = f"the folder of {_VARIABLE}", "must be yours and closed to others"
         remedy = f"Run chmod 700 on a folder of your own. Until then nothing is kept in {given}."
-        text = message("lossary", argument, requirement, f"{given!r}, which {problem}", remedy)
+        text = message("lossary", argument, requirement, f"{given!r}, which {computation}", remedy)
         warnings.warn(text, RuntimeWarning, stacklevel=2)
     return None
 

@@ -78,13 +78,13 @@ class BlockKernel(Kernel):
         super().__init__(plan)
         classes: Shape = () if job.axis is None else (job.shape[job.axis],)
         length = math.prod(classes)
-        self._blocks = list(_blocks(job.unit_shape, max(1, CHUNK // max(length, 1))))
-        sizes = [_extent(block, job.unit_shape) for block in self._blocks]
+        self._blocks = list(_blocks(job.unreduced_shape, max(1, CHUNK // max(length, 1))))
+        sizes = [_extent(block, job.unreduced_shape) for block in self._blocks]
         self._starts = [length * start for start in itertools.accumulate([0, *sizes])]
         axis = None if job.axis is None else 1
         kernels = {}
         for size in set(sizes):
-            part = job._replace(axis=axis, shape=(size, *classes), unit_shape=(size,))
+            part = job._replace(axis=axis, shape=(size, *classes), unreduced_shape=(size,))
             kernels[size] = CopyingKernel(plan, part, bind)
         self._kernels = [kernels[size] for size in sizes]
         self._parallel = math.prod(job.shape) >= PARALLEL_FROM

@@ -69,7 +69,7 @@ def kernel_of(plan: Plan, layout: str, form: Form) -> compiler.Compiled:
 def run(job: Job) -> dict[str, Any]:
     """Run a job; stored outputs come back as arrays, reduced ones as float64 numbers."""
     plan = plan_of(job.outputs)
-    if math.prod(job.shape) == 0 and (job.axis is None or math.prod(job.unit_shape) == 0):
+    if math.prod(job.shape) == 0 and (job.axis is None or math.prod(job.unreduced_shape) == 0):
         return _empty(plan, job)
     bound = bind(plan, job)
     stored, reduced = bound([job.arrays[n] for n in bound.leaves])
@@ -151,7 +151,7 @@ class BoundKernel(Kernel):
         self, request: Sequence[Any], places: Mapping[str, Place], factor: float
     ) -> Direct | None:
         """Return a built-in function for this call, if one chunk leaves one value or none."""
-        values = [name for name in self.reduced if not name.startswith("fault_")]
+        values = [name for name in self.reduced if not name.startswith("violations_")]
         if self._chunks > 1 or values not in ([], self.reduced[:1]):
             return None
         call = Call(
@@ -177,7 +177,7 @@ def _maker(output: Output, job: Job, order: Sequence[int]) -> Callable[[], Array
         if job.alignment:
             return lambda: aligned(shape, dtype, job.alignment)
         return lambda: np.empty(shape, dtype)
-    bare = Job((), {}, {}, job.axis, job.shape, job.unit_shape, job.compute, dict(job.dtypes))
+    bare = Job((), {}, {}, job.axis, job.shape, job.unreduced_shape, job.compute, dict(job.dtypes))
     return lambda: empty(output, bare, order)
 
 

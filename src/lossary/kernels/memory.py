@@ -48,7 +48,7 @@ class Job(NamedTuple):
     numbers: Mapping[str, float]
     axis: int | None
     shape: Shape
-    unit_shape: Shape
+    unreduced_shape: Shape
     compute: str
     dtypes: Mapping[str, str]
     bits: frozenset[str] = frozenset()
@@ -60,7 +60,7 @@ class Job(NamedTuple):
 
     def shape_of(self, kind: Kind) -> Shape:
         """Return the shape of full arrays of a kind."""
-        return self.shape if self.axis is None or kind is Kind.ELEMENT else self.unit_shape
+        return self.shape if self.axis is None or kind is Kind.ELEMENT else self.unreduced_shape
 
 
 class Geometry(NamedTuple):
@@ -145,7 +145,7 @@ def order_of(order: Sequence[int], kind: Kind, job: Job) -> tuple[int, ...]:
     """Return the order of axes of full arrays of a kind."""
     if job.axis is None or kind is Kind.ELEMENT:
         return tuple(order) or tuple(range(len(job.shape)))
-    rest = [axis for axis in order if axis != job.axis] or range(len(job.unit_shape))
+    rest = [axis for axis in order if axis != job.axis] or range(len(job.unreduced_shape))
     return tuple(axis - (axis > job.axis) if order else axis for axis in rest)
 
 

@@ -1,7 +1,7 @@
-"""What follows a tensor: autograd, transformations, modes and traces.
+"""The state around a tensor: autograd, transformations, modes and traces.
 
-Kernels read memory, of which nothing that records, replays or differentiates operations learns.
-So these questions come before one is run.
+Kernels bypass PyTorch's dispatcher, so autograd, tracing and modes cannot see them. These questions
+are asked before a kernel is run.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import torch
 from torch._ops import _len_torch_dispatch_stack_pre_dispatch
 from torch.autograd import forward_ad
 
-from lossary.call.request import Request
-from lossary.recipe import picker
+from lossary.backends.host_call import array_getter
+from lossary.definition.request import Request
 
 _wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+_tracks_gradient = torch._C._functorch.is_gradtrackingtensor
+_unwrapped = torch._C._functorch.get_unwrapped
 _legacy_batched = torch._C._functorch.is_legacy_batchedtensor
 _modes = torch._C._len_torch_dispatch_stack
 _function_modes = torch._C._is_torch_function_mode_enabled
@@ -32,7 +34,7 @@ transforms = torch._C._are_functorch_transforms_active
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
-def traces() -> bool:
+def is_traced() -> bool:
     """Tell whether operations are recorded: by a compiler, a mode of dispatch, TorchScript."""
     return _is_compiling() or _has_modes() or _is_tracing()
 
@@ -63,6 +65,8 @@ def is_distributed(x: Any) -> bool:
 
 def has_values(x: torch.Tensor) -> bool:
     """Tell whether a tensor has values: not one that a batch stands for."""
+    while _tracks_gradient(x):
+        x = _unwrapped(x)
     return not (_wrapped(x) or _legacy_batched(x))
 
 
@@ -75,7 +79,7 @@ def _has_tangent(x: torch.Tensor) -> bool:
     )
 
 
-def is_followed(x: Any) -> bool:
+def needs_gradient(x: Any) -> bool:
     """Tell whether a derivative with respect to an argument may be asked for."""
     return isinstance(x, torch.Tensor) and (
         _wrapped(x) or (x.requires_grad and _grad_enabled()) or _has_tangent(x)
@@ -129,14 +133,14 @@ def guard(request: Request) -> Callable[[Request], bool]:
     And whether nothing goes on around them. It is asked before they are compared with these.
     """
     names = [name for name, x in request.named_arrays() if isinstance(x, torch.Tensor)]
-    pick = picker(request.loss, names)
-    expected = [(type(x), x.requires_grad and _grad_enabled()) for x in pick(request)]
+    arrays = array_getter(request.loss, names)
+    expected = [(type(x), x.requires_grad and _grad_enabled()) for x in arrays(request)]
 
     def is_alike(request: Request) -> bool:
         if _is_observed() or _is_tracing():
             return False
         enabled = _grad_enabled()
-        for x, (kind, followed) in zip(pick(request), expected, strict=True):
+        for x, (kind, followed) in zip(arrays(request), expected, strict=True):
             if type(x) is not kind or x.is_neg() or (x.requires_grad and enabled) is not followed:
                 return False
         return True

@@ -1,0 +1,100 @@
+"""Cached calls that are, from the second on, one built-in function.
+
+A mean over 100 elements takes 2.3 to 3 us instead of 5.3 to 6.4 on NumPy's arrays, and 5.6 to 6.4
+instead of 9 to 11 on tensors: the request is compared with that of the latest call, and neither
+described nor looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from lossary.backends.base import CachedCall
+from lossary.definition.common_arguments import COMMON_ARRAYS
+from lossary.definition.request import Request
+from lossary.options import domain_policy
+
+if TYPE_CHECKING:
+    from lossary.backends.host_call import HostCall
+
+#: Tells whether a request is like the first in what native code cannot see.
+Guard = Callable[[Request], bool]
+
+
+@runtime_checkable
+class DirectlyCallable(Protocol):
+    """A cached call that may have a direct form."""
+
+    def __call__(self, request: Request) -> tuple[Any, ...] | None:
+        """Return the value and the gradients; None if the call needs a closer look."""
+
+    def direct(self, request: Request) -> CachedCall | None:
+        """Return a faster form for requests like this one, if there is one."""
+
+
+class Repeated:
+    """A cached call with a direct form. That of the latest call of a kind is tried first.
+
+    ``kind`` tells calls of the loss and of its derivatives apart.
+    """
+
+    def __init__(self, call: DirectlyCallable, kind: Hashable) -> None:
+        self._call, self._kind = call, kind
+        self._direct: CachedCall | None = None
+        self._is_made = False
+
+    def __call__(self, request: Request) -> tuple[Any, ...] | None:
+        """Return what the cached call does."""
+        if not self._is_made:
+            self._direct, self._is_made = self._call.direct(request), True
+        latest = request.loss.latest
+        if self._direct is not None and latest.find(self._kind) is not self._direct:
+            latest.keep(self._kind, self._direct)
+            results = self._direct(request)
+            if results is not None:
+                return results
+        return self._call(request)
+
+
+def repeated(request: Request, kind: Hashable) -> tuple[Any, ...] | None:
+    """Return what the direct form of the latest call of a kind gives; None if this is another."""
+    direct: CachedCall | None = request.loss.latest.find(kind)
+    return None if direct is None else direct(request)
+
+
+def direct_call(call: HostCall, request: Request) -> CachedCall | None:
+    """Return the call as one built-in function, if it can be one."""
+    guards, indices = call.backend.direct_guards(request), _indices(request)
+    if guards is None or call.factor == 0.0 or not indices.keys() >= set(call.leaves):
+        return None
+    function = call.bound.direct(request, indices, call.factor)
+    full = all(is_array for is_array, _ in call.gradients)
+    if function is None or not full or (call.denominator is not None):
+        return None
+    if not call.violations and call.computation.expressions.violations:
+        guards += (lambda _: domain_policy() == "ignore",)
+    number, array, makers = call.number, call.array, call.bound.makers
+    order = [index for _, index in call.gradients]
+
+    def take(request: Request) -> tuple[Any, ...] | None:
+        for guard in guards:
+            if not guard(request):
+                return None
+        if not makers:
+            total = function(request)
+            return None if total is None else (number(total),)
+        made = [make() for make in makers]
+        total = function(request, *made)
+        if total is None:
+            return None
+        value = number(total) if call.stored_value is None else array(made[call.stored_value])
+        return (value, *[array(made[index]) for index in order])
+
+    return take
+
+
+def _indices(request: Request) -> dict[str, tuple[int, int]]:
+    """Return where a request has its arrays: in its second item, or in itself."""
+    indices = {name: (1, index) for index, name in enumerate(request.loss.arguments)}
+    return indices | {name: (0, Request._fields.index(name)) for name in COMMON_ARRAYS}

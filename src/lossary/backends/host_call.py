@@ -1,0 +1,139 @@
+"""Cached calls on host memory: one compiled kernel computes the value and the gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any
+
+from lossary.backends.base import CachedCall
+from lossary.backends.direct_call import direct_call
+from lossary.definition.computation import Computation
+from lossary.definition.definition import Definition
+from lossary.definition.outputs import VIOLATIONS
+from lossary.definition.reduction import denominator
+from lossary.definition.request import Request
+from lossary.formula.plan import Output
+from lossary.kernels import host
+
+if TYPE_CHECKING:
+    from lossary.backends.host import HostBackend
+    from lossary.kernels.copied import Kernel
+
+
+class HostCall:
+    """A value, and gradients if asked for, computed by one kernel over host memory.
+
+    It takes a request, ``run`` the arrays in the order of ``leaves``. None stands for a call that
+    needs a closer look.
+    """
+
+    def __init__(
+        self,
+        backend: HostBackend,
+        computation: Computation,
+        bound: Kernel,
+        views: Sequence[Callable[[Any], Any] | None],
+        gradients: Sequence[str],
+    ) -> None:
+        stored, reduced = bound.stored, bound.reduced
+        self.leaves = tuple(bound.leaves)
+        self.bound = bound
+        self._arrays = array_getter(computation.loss, self.leaves)
+        self._views = views if any(views) else None
+        self.number, self.array = backend.result_wrappers(computation.dtype)
+        self.backend, self.computation = backend, computation.without_arrays()
+        self.violations = [i for i, name in enumerate(reduced) if name.startswith(VIOLATIONS)]
+        self.gradients = [
+            (True, stored.index(name)) if name in stored else (False, reduced.index(name))
+            for name in gradients
+        ]
+        self.stored_value = stored.index("value") if "value" in stored else None
+        self._total = 0 if "value" in stored else reduced.index("value")
+        self.denominator = reduced.index("denominator") if "denominator" in reduced else None
+        self.factor = 1.0
+        if computation.reduction != "none" and self.denominator is None:
+            self.factor = float(denominator(backend, computation, {}))
+
+    def __call__(self, request: Request) -> tuple[Any, ...] | None:
+        """Return the value and the gradients for a request."""
+        return self.run(self._arrays(request))
+
+    def direct(self, request: Request) -> CachedCall | None:
+        """Return a faster form for requests like this one, if there is one."""
+        return direct_call(self, request)
+
+    def _report(self, arrays: Sequence[Any], reduced: Sequence[float]) -> None:
+        """Report values outside their domains."""
+        named = dict(zip(self.leaves, arrays, strict=True))
+        counts = [reduced[i] for i in self.violations]
+        if self.computation.check is not None:
+            self.computation.check.report(self.computation.with_arrays(named), counts, self.backend)
+
+    def run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
+        """Return the value and the gradients, given arrays in the order of ``leaves``."""
+        given = arrays
+        if self._views is not None:
+            pairs = zip(self._views, arrays, strict=True)
+            arrays = [x if view is None else view(x) for view, x in pairs]
+        try:
+            stored, reduced = self.bound(arrays)
+        except RuntimeError:  # a tensor that stands for another has no memory of its own
+            return None
+        if self.stored_value is not None:
+            value = self.array(stored[self.stored_value])
+        else:
+            factor = self.factor if self.denominator is None else reduced[self.denominator]
+            if factor == 0.0:
+                return None
+            value = self.number(reduced[self._total] / factor)
+        if any(reduced[i] for i in self.violations):
+            self._report(given, reduced)
+        if not self.gradients:
+            return (value,)
+        return (
+            value,
+            # A number is the gradient of an argument that was one.
+            *[
+                self.array(stored[index]) if full else self.number(reduced[index])
+                for full, index in self.gradients
+            ],
+        )
+
+
+def array_getter(loss: Definition, names: Sequence[str]) -> Callable[[Request], Sequence[Any]]:
+    """Return a function that gets the arrays of these names from a request."""
+    indices = [loss.arguments.index(name) if name in loss.arguments else name for name in names]
+    if indices == list(range(len(loss.arguments))):
+        return attrgetter("arrays")
+    if len(indices) > 1 and all(isinstance(index, int) for index in indices):
+        pick = itemgetter(*indices)
+        return lambda request: pick(request.arrays)
+    return lambda request: [
+        request.arrays[index] if isinstance(index, int) else getattr(request, index)
+        for index in indices
+    ]
+
+
+def host_call(
+    backend: HostBackend,
+    computation: Computation,
+    request: Request,
+    outputs: tuple[Output, ...],
+    gradients: Sequence[str] = (),
+) -> HostCall | None:
+    """Return a call of a kernel for requests like this one, unless there is nothing to read."""
+    if computation.check is not None:
+        outputs += computation.check.outputs
+    job = backend.job(computation, outputs)
+    plan = host.plan_of(outputs)
+    if 0 in job.shape:
+        return None
+    # As they are given: the computation takes a NumPy scalar for an array, the next call does not.
+    arrays = array_getter(computation.loss, [str(leaf.value) for leaf in plan.leaves])(request)
+    locate = backend.address_getter(arrays[0]) if arrays else None
+    if any(backend.address_getter(x) is not locate for x in arrays):
+        locate = None
+    bound = host.bind(plan, job, locate)
+    views = [] if locate and bound.locate is locate else [backend.as_numpy(x) for x in arrays]
+    return HostCall(backend, computation, bound, views, gradients)

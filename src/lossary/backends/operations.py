@@ -1,0 +1,101 @@
+"""The machine of an array library: what the spellings of primitives call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lossary.definition.computation import Computation
+
+if TYPE_CHECKING:
+    from lossary.backends.base import Backend
+
+#: At or below this length, use the library's own sum.
+_SHORT = 8
+
+
+class ArrayOperations:
+    """What the array spellings of the primitives call: a namespace that knows the class axis.
+
+    Row values keep their class axis with length 1, so that they broadcast against elements
+    whatever the axis is.
+    """
+
+    native: ClassVar[Mapping[str, Callable[..., Any]]] = {}
+
+    def __init__(self, backend: Backend, computation: Computation) -> None:
+        self.backend = backend
+        self.xp = backend.xp
+        self.axis = computation.axis
+        self.shape = computation.shape
+        self.computation = computation
+        self.dtype = backend.dtype(computation.compute)
+        self.like = computation.example
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.xp, name)
+
+    def where(self, condition: Any, a: Any, b: Any) -> Any:
+        """Choose by a condition; two Python numbers get the working dtype."""
+        if isinstance(a, float) and isinstance(b, float):
+            a = self.number(a)
+        return self.xp.where(condition, a, b)
+
+    def stop(self, x: Any) -> Any:
+        """Return the same value, a constant for the library's own derivative."""
+        return x
+
+    def number(self, value: float) -> Any:
+        """Return a number as a 0-d array of the working dtype."""
+        return self.backend.full(value, self.dtype, self.like)
+
+    def index(self) -> Any:
+        """Return the positions along the class axis, shaped to broadcast."""
+        axis = self.axis or 0
+        shape = [1] * len(self.shape)
+        shape[axis] = self.shape[axis]
+        return self.xp.reshape(
+            self.backend.arange(shape[axis], self.dtype, self.like), tuple(shape)
+        )
+
+    def class_count(self) -> Any:
+        """Return the number of classes."""
+        return self.number(self.shape[self.axis or 0])
+
+    def sum_classes(self, x: Any) -> Any:
+        """Sum along the class axis."""
+        return self.backend.sum_along(self._full(x), self.axis or 0)
+
+    def max_classes(self, x: Any) -> Any:
+        """Maximum along the class axis; minus infinity over no classes."""
+        if 0 in self.shape:  # not every library has a maximum over nothing
+            return self.sum_classes(x) - math.inf
+        return self.xp.max(self._full(x), axis=self.axis, keepdims=True)
+
+    def _full(self, x: Any) -> Any:
+        """Repeat a class vector or a row value along the axes that it lacks."""
+        axis = self.axis or 0
+        if tuple(x.shape)[axis] == self.shape[axis]:
+            return x
+        return self.backend.spread(x, self.computation, element=True)
+
+
+def sum_in_pairs(xp: Any, x: Any, axis: int) -> Any:
+    """Sum along an axis by adding its halves, again and again, until few numbers are left.
+
+    A library may add along an axis one number after the other; then the error grows with their
+    number, here with its logarithm.
+    """
+
+    def part(first: int, last: int) -> Any:
+        return x[(*(slice(None),) * axis, slice(first, last), ...)]
+
+    odd = None
+    while (length := x.shape[axis]) > _SHORT:
+        half = length // 2
+        if length % 2:
+            odd = part(2 * half, length) if odd is None else odd + part(2 * half, length)
+        x = part(0, half) + part(half, 2 * half)
+    total = xp.sum(x, axis=axis, keepdims=True)
+    return total if odd is None else total + odd

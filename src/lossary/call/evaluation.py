@@ -1,0 +1,74 @@
+"""What is asked of a call, the value or derivatives too, and how a backend computes it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from lossary.backends.base import Backend, CachedCall
+from lossary.definition.computation import Computation
+from lossary.definition.outputs import denominator_outputs, derivative_outputs
+from lossary.definition.reduction import denominator, inverse, reduced
+from lossary.definition.request import Request
+from lossary.errors import type_error
+
+
+class Wanted(NamedTuple):
+    """What a call returns: the value, gradients with respect to arguments, diagonal Hessians."""
+
+    names: tuple[str, ...] = ()
+    second: bool = False
+
+
+VALUE = Wanted()
+
+
+def check_wanted(computation: Computation, wanted: Wanted) -> None:
+    """Raise if class labels are among the arguments: zeros would pass for a derivative."""
+    if computation.expressions.variant.labels and "targets" in wanted.names:
+        raise type_error(
+            computation.function,
+            "argnums",
+            "must choose arguments that have a derivative",
+            f"{computation.loss.arguments.index('targets')}, integer class labels",
+            "Targets have one where they are probabilities.",
+        )
+
+
+def evaluate(computation: Computation, backend: Backend, wanted: Wanted) -> tuple[Any, ...]:
+    """Compute the value, then the gradients, then (if asked for) the diagonal Hessians."""
+    if not wanted.names:
+        return (backend.value(computation),)
+    unknown = denominator_outputs(computation)
+    # The gradient is scaled by the denominator, so it has to be known beforehand: one pass over
+    # the mask or the weights alone.
+    sums = backend.run(computation, unknown) if unknown else {}
+    scale = inverse(backend, denominator(backend, computation, sums))
+    computation = computation.with_numbers(cotangent=scale)
+    outputs = derivative_outputs(computation, *wanted)
+    results = backend.checked_run(computation, outputs)
+    value = backend.cast(reduced(backend, computation, results | sums), computation.dtype)
+    derivatives = (
+        backend.like_argument(computation, output.name.partition("_")[2], results[output.name])
+        for output in outputs[1:]
+    )
+    return (value, *derivatives)
+
+
+def compiled_call(
+    computation: Computation, backend: Backend, request: Request, wanted: Wanted
+) -> CachedCall | None:
+    """Return what answers the next calls like this one, where the backend has such a thing.
+
+    Gradients must need no pass beforehand, and no change of dtype.
+    """
+    if not wanted.names:
+        return backend.compiled_call(computation, request)
+    dtypes = {backend.dtype_name(computation.arrays[name]) for name in wanted.names}
+    if dtypes != {computation.dtype} or denominator_outputs(computation):
+        return None
+    scale = inverse(backend, denominator(backend, computation, {}))
+    computation = computation.with_numbers(cotangent=scale)
+    outputs = derivative_outputs(computation, *wanted)
+    return backend.compiled_call(
+        computation, request, outputs, [output.name for output in outputs[1:]]
+    )

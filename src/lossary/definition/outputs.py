@@ -1,0 +1,97 @@
+"""The outputs of a computation: which expressions it computes, and how each is reduced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lossary.definition.computation import Computation
+from lossary.definition.expressions import LossExpressions
+from lossary.formula import sum_over_classes, where
+from lossary.formula.expression import Expression, Kind, parameter
+from lossary.formula.plan import Output
+
+#: The number that gradients are multiplied by.
+COTANGENT = parameter("cotangent")
+#: What the names of outputs begin with that count values outside their domains.
+VIOLATIONS = "violations_"
+
+
+def total(name: str, expression: Expression) -> Output:
+    """Return an output that is summed over everything."""
+    return Output(name, expression, "sum")
+
+
+def stored(name: str, expression: Expression) -> Output:
+    """Return an output that is kept per element."""
+    return Output(name, expression, "store")
+
+
+def value_outputs(computation: Computation) -> tuple[Output, ...]:
+    """Return the outputs that the value is made of."""
+    expression = computation.expressions.value
+    if computation.reduction == "none":
+        return (stored("value", expression),)
+    return (total("value", expression), *denominator_outputs(computation))
+
+
+def denominator_outputs(computation: Computation) -> tuple[Output, ...]:
+    """Return what has to be summed to know the denominator of a mean."""
+    expressions = computation.expressions
+    if computation.reduction != "mean" or not isinstance(computation.denominator, str):
+        return ()
+    variant = expressions.variant
+    if computation.denominator == "weights" and (variant.weights or variant.class_weights):
+        return (total("denominator", expressions.weight),)
+    if expressions.mask is None:
+        return ()
+    return (Output("denominator", expressions.mask, "count"),)
+
+
+def derivative_outputs(
+    computation: Computation, names: Sequence[str], second: bool
+) -> tuple[Output, ...]:
+    """Return the value, the gradients, and (if asked for) the diagonal Hessians, as outputs."""
+    make = stored if computation.reduction == "none" else total
+    outputs = [make("value", computation.expressions.value)]
+    outputs += [gradient_output(computation, name, COTANGENT) for name in names]
+    if second:
+        outputs += [hessian_output(computation, name, COTANGENT) for name in names]
+    return tuple(outputs)
+
+
+def gradient_output(computation: Computation, name: str, cotangent: Expression) -> Output:
+    """Return the gradient with respect to an argument, summed where the argument is one number."""
+    output = gradient_elements(computation, name, cotangent)
+    return _summed_for_a_number(computation, name, output)
+
+
+def hessian_output(computation: Computation, name: str, cotangent: Expression) -> Output:
+    """Return the diagonal Hessian with respect to an argument, summed as a gradient is."""
+    output = stored(f"hessian_{name}", computation.expressions.hessian(name, cotangent))
+    return _summed_for_a_number(computation, name, output)
+
+
+def gradient_elements(computation: Computation, name: str, cotangent: Expression) -> Output:
+    """Return the gradient with respect to an argument, element by element."""
+    return stored(f"gradient_{name}", computation.expressions.gradient(name, cotangent))
+
+
+def violation_outputs(expressions: LossExpressions) -> tuple[Output, ...]:
+    """Return what counts the values outside their domains."""
+    return tuple(
+        _counted(f"{VIOLATIONS}{name}", outside, expressions.kind)
+        for name, _, outside in expressions.violations
+    )
+
+
+def _summed_for_a_number(computation: Computation, name: str, output: Output) -> Output:
+    row = output.expression.kind is not Kind.ELEMENT and computation.axis is not None
+    full = computation.unreduced_shape if row else computation.shape
+    repeated = computation.shape_of(name) == () and full != ()
+    return total(output.name, output.expression) if repeated else output
+
+
+def _counted(name: str, outside: Expression, unreduced: Kind) -> Output:
+    if unreduced is Kind.ROW and outside.kind is Kind.ELEMENT:
+        return total(name, sum_over_classes(where(outside, 1, 0)))
+    return Output(name, outside, "count")
