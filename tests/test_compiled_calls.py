@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 from typing import Any
 
 import numpy as np
@@ -82,8 +83,6 @@ def test_an_array_of_mlx_is_not_evaluated() -> None:
     x = traced(mx.zeros(8))
     for _ in range(2):
         lossary.mse_loss(x, mx.ones(8))
-    import io
-
     graph = io.StringIO()
     mx.export_to_dot(graph, x)
     assert "Exp" in graph.getvalue()  # an array with values has no operation before it
@@ -99,3 +98,46 @@ def test_constants_of_a_trace_do_not_leak() -> None:
     first = jax.jit(inside)(1.0)
     direct = lossary.huber_loss(constant, constant * 0, 0.75, "mean")
     assert_close(float(first), 1 + float(direct), rtol=1e-6)
+
+
+def _operations(*results: Any) -> str:
+    """Return the graph of what MLX has not computed."""
+    graph = io.StringIO()
+    mx.export_to_dot(graph, *results)
+    return graph.getvalue()
+
+
+def test_ordinary_calls_of_mlx_are_fused_and_differentiated_ones_are_exact() -> None:
+    x, t = mx.array([0.5, -3.0, 1.0]), mx.array([1.0, 1.0, 1.0])
+    for _ in range(2):
+        graph = _operations(lossary.hinge_loss(x, t, "mean"))
+        assert "Compiled" in graph
+        assert "CustomTransforms" not in graph
+        # The derivative at the kink, at 1, is 0, where MLX's own is not.
+        found = mx.grad(lambda x: lossary.hinge_loss(x, t, "mean"))(x)
+        assert_close(np.asarray(found), np.float32([-1, -1, 0]) / 3, rtol=1e-6)
+        inside = mx.compile(mx.grad(lambda x: lossary.hinge_loss(x, t, "mean")))(x)
+        assert_close(np.asarray(inside), np.asarray(found))
+
+
+def test_a_compiled_function_of_mlx_is_left_for_a_trace_for_any_size() -> None:
+    mean = mx.compile(lambda x: lossary.mse_loss(x, x * 0, "mean"), shapeless=True)
+    for size in (3, 5):
+        x = mx.arange(size).astype(mx.float32)
+        expected = float(lossary.mse_loss(x, x * 0, "mean"))
+        assert_close(float(mean(x)), expected, rtol=1e-6)
+    assert_close(float(mean(mx.arange(3).astype(mx.float32))), 5 / 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("classes", [3, 32, 37, 80, 1000])
+def test_classes_of_mlx_are_added_up_in_windows(classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    logits = rng.normal(size=(5, classes)).astype(np.float32)
+    labels = np.array([0, classes - 1, classes, -1, 2])
+    for axis in (1, 0):
+        x = mx.array(logits if axis else logits.T)
+        found = np.asarray(lossary.cross_entropy(x, mx.array(labels), axis=axis))
+        fit = labels[[0, 1, 4]]
+        expected = lossary.cross_entropy(logits[[0, 1, 4]], fit)
+        assert_close(found[[0, 1, 4]], expected, rtol=4e-6)
+        assert np.isnan(found[[2, 3]]).all()

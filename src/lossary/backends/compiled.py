@@ -24,6 +24,9 @@ from lossary.formula.plan import Output
 class CompilingBackend(Arithmetic, Protocol):
     """What a backend offers to be compiled for."""
 
+    #: Whether compiled code divides by a constant, not multiplies by its reciprocal.
+    divides_by_constants: bool
+
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function of arrays, compiled for their shapes and dtypes."""
 
@@ -112,7 +115,7 @@ class CompiledCall:
         gradients: tuple[str, ...] | None = None,
     ) -> None:
         divides = gradients is not None and computation.reduction == "mean"
-        denominator = _known(computation) if divides else "count"
+        denominator = _known(backend, computation) if divides else "count"
         self._divides = not isinstance(denominator, str)
         # None stands for a number or an array, which is passed to the function.
         known = None if self._divides else denominator
@@ -157,17 +160,18 @@ class CompiledCall:
 
     def _tail(self, computation: Computation) -> list[Any]:
         tail: list[Any] = list(computation.numbers.values())
-        return [*tail, _known(computation)] if self._divides else tail
+        return [*tail, _known(self._backend, computation)] if self._divides else tail
 
 
-def _known(computation: Computation) -> Any:
+def _known(backend: CompilingBackend, computation: Computation) -> Any:
     """Return a mean's denominator, or what it is made of where a sum has to tell.
 
-    The number of elements is passed as a number: XLA multiplies by the reciprocal of a constant,
-    which rounds twice.
+    The number of elements is passed as a number where a compiler multiplies by the reciprocal of a
+    constant, which rounds twice.
     """
     given, count = computation.denominator, computation.count
     summed = isinstance(given, str) and denominator_outputs(computation)
-    if not isinstance(given, str) or summed or not isinstance(count, int) or count == 0:
+    known = backend.divides_by_constants or not isinstance(count, int) or count == 0
+    if not isinstance(given, str) or summed or known:
         return given
     return float(count)

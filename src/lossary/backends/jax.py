@@ -45,6 +45,7 @@ class JaxBackend(Backend):
     takes_numpy = True
     conversion = "jax.numpy.asarray({0})"
     operations = JaxOperations
+    divides_by_constants = False
 
     def from_numpy(self, x: Any, function: str, name: str) -> Any:
         """Return an array of NumPy as a constant, copied: JAX may read it later."""

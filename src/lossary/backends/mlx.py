@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -28,15 +29,37 @@ from lossary.definition.request import Request
 from lossary.formula.expression import argument
 from lossary.formula.plan import Output
 
-# Neighbours that are added up in float32 before their sums are in float64: as accurate, as
-# MLX adds eight of them at a time, and 9 times as fast as to turn every number into float64.
+# So many neighbours at most are added up in float32 before their sums are in float64: as accurate,
+# as MLX adds eight of them at a time, and 9 times as fast as to turn every number into float64.
 _WINDOW = 64
+# For fewer numbers one more operation takes longer than to turn all of them into float64.
+_FEW = 2048
+# So many classes at most are added up in float32 alone.
+_SHORT = 32
+
+#: Whether what is traced is to be fused, not differentiated.
+_ORDINARY = ContextVar("ordinary", default=False)
+
+
+class _AnySizeError(Exception):
+    """A compiled function is called in a trace for any size, where it has no place."""
 
 
 class MlxOperations(ArrayOperations):
     """MLX's functions, with its own derivatives where they are right."""
 
     native = {"sigmoid": mx.sigmoid, "stop": mx.stop_gradient}  # noqa: RUF012
+
+    def at_label(self, x: Any, labels: Any) -> Any:
+        """Return a row's element at its label, read there in ordinary calls."""
+        axis = self.axis or 0
+        last = self.shape[axis] - 1
+        rows = isinstance(labels, mx.array) and labels.ndim == len(self.shape)
+        if not (_ORDINARY.get() and rows) or last < 0:
+            return super().at_label(x, labels)
+        index = mx.clip(labels, 0, last).astype(mx.int32)
+        found = mx.take_along_axis(self._full(x), index, axis)
+        return mx.where((labels >= 0) & (labels <= last), found, 0.0)
 
     def index(self) -> Any:
         """Return the positions along the class axis, shaped to broadcast."""
@@ -60,6 +83,7 @@ class MlxBackend(Backend):
     takes_numpy = True
     conversion = "mlx.core.array({0})"
     operations = MlxOperations
+    divides_by_constants = True
 
     def from_numpy(self, x: Any, function: str, name: str) -> Any:
         """Return an array of NumPy as a constant; MLX takes no negative strides or byte orders."""
@@ -126,21 +150,50 @@ class MlxBackend(Backend):
         compiled = CompiledCall(self, computation, outputs, tuple(gradients)).cached(computation)
 
         def run(request: Request) -> Any:
-            return None if is_shapeless() else compiled(request)
+            try:
+                return compiled(request)
+            except _AnySizeError:
+                return None
 
         return run
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function under ``mx.compile``."""
+        """Return a function under ``mx.compile``, traced beforehand for ordinary calls.
+
+        ``mx.compile`` calls the function itself for arrays of a trace, and else to trace it. So it
+        is traced here, with arrays that are never computed; whatever calls it later traces or
+        differentiates on its own account.
+        """
         compiled: Callable[..., Any] = mx.compile(function)
-        return compiled
+        ordinary = False
+
+        def run(*given: Any) -> Any:
+            nonlocal ordinary
+            if not ordinary:
+                token = _ORDINARY.set(True)
+                try:
+                    compiled(*[mx.zeros(x.shape, x.dtype) for x in given])
+                finally:
+                    _ORDINARY.reset(token)
+                ordinary = True
+            return compiled(*given)
+
+        return run
 
     def constant(self, x: Any, dtype: str) -> Any:
         """Return a number as a 0-d array."""
         return mx.array(x, dtype=self.dtype(dtype))
 
     def evaluated(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
-        """Evaluate outputs lazily, the value with its own derivative."""
+        """Evaluate outputs of a compiled function: in ordinary calls without its own derivative.
+
+        A function with a derivative of its own is one that MLX does not fuse with what follows.
+        """
+        if _ORDINARY.get():
+            filled = computation.with_arrays(self._filled(computation))
+            return self.plain(filled, outputs)
+        if is_shapeless():
+            raise _AnySizeError
         return self.run(computation, outputs)
 
     def run(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
@@ -175,8 +228,13 @@ class MlxBackend(Backend):
 
     def sum_along(self, x: Any, axis: int) -> Any:
         """Sum along an axis, which is kept; CPUs add one by one, and have float64 for that."""
-        wide = x.astype(mx.float64) if self.has_dtype("float64") else x
-        return wide.sum(axis, keepdims=True).astype(x.dtype)
+        length = x.shape[axis]
+        if not self.has_dtype("float64") or (x.dtype == mx.float32 and length <= _SHORT):
+            return x.sum(axis, keepdims=True)
+        wide = x
+        if x.dtype == mx.float32 and not is_shapeless() and (window := _divisor(length)):
+            wide = mx.unflatten(x, axis, (-1, window)).sum(axis + 1)
+        return wide.astype(mx.float64).sum(axis, keepdims=True).astype(x.dtype)
 
     def size(self, computation: Computation) -> Any:
         """Return the number of elements: an array where a trace is for any size."""
@@ -203,14 +261,21 @@ class MlxBackend(Backend):
         """Reduce; sums end in float64 where the device has it."""
         if role not in {"sum", "count"}:
             return super().reduce(role, x)
-        if x.dtype == mx.float32 and x.size > _WINDOW and not is_shapeless():
-            flat, whole = x.reshape(-1), x.size - x.size % _WINDOW
-            parts = flat[:whole].reshape(-1, _WINDOW).sum(-1)
-            x = parts if whole == x.size else mx.concatenate([parts, flat[whole:]])
+        if x.dtype == mx.float32 and x.size > _FEW and not is_shapeless():
+            if window := _divisor(x.size):
+                x = x.reshape(-1, window).sum(-1)
+            else:
+                flat, whole = x.reshape(-1), x.size - x.size % _WINDOW
+                x = mx.concatenate([flat[:whole].reshape(-1, _WINDOW).sum(-1), flat[whole:]])
         return x.astype(self._wide()).sum()
 
     def _wide(self) -> Any:
         return mx.float64 if self.has_dtype("float64") else mx.float32
+
+
+def _divisor(size: int) -> int:
+    """Return the largest number of neighbours that a size is a multiple of; 0 if that is small."""
+    return next((n for n in range(_WINDOW, _WINDOW // 4, -1) if size % n == 0), 0)
 
 
 def _differentiable(computation: Computation) -> Any:
@@ -323,9 +388,10 @@ def can_compile() -> bool:
 
 
 def _describe(x: Any) -> Any:
-    return (x.dtype, x.shape, mx.default_device() == mx.cpu)
+    return (x.dtype, x.shape, _HAS_GPU and mx.default_device() == mx.cpu)
 
 
+_HAS_GPU = mx.is_available(mx.gpu)
 _ONE = mx.array([1.0])
 DESCRIBE[mx.array] = _describe
 BACKEND = MlxBackend(mx)

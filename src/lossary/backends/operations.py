@@ -73,6 +73,10 @@ class ArrayOperations:
             return self.sum_classes(x) - math.inf
         return self.xp.max(self._full(x), axis=self.axis, keepdims=True)
 
+    def at_label(self, x: Any, labels: Any) -> Any:
+        """Return a row's element at its label, 0 where the label is no class."""
+        return self.sum_classes(self.where(self.index() == labels, x, 0.0))
+
     def _full(self, x: Any) -> Any:
         """Repeat a class vector or a row value along the axes that it lacks."""
         axis = self.axis or 0

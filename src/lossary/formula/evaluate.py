@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from lossary.formula.expression import SYMBOLS, Expression, number, walk
-from lossary.formula.rewrite import expand_all
+from lossary.formula.lower import share
 from lossary.formula.table import PRIMITIVES
 
 
@@ -103,4 +103,4 @@ def tape(*outputs: Expression) -> Tape:
 
 @lru_cache(maxsize=256)
 def _tape(outputs: tuple[_Identity, ...]) -> Tape:
-    return Tape(expand_all(*(item.expression for item in outputs)))
+    return Tape(share(*(item.expression for item in outputs)))

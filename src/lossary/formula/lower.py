@@ -21,6 +21,11 @@ LIFT = 64
 _UNLIFT = 2.0**-LIFT
 
 
+def share(*outputs: Expression) -> tuple[Expression, ...]:
+    """Return the outputs with composites expanded, as array libraries compute them."""
+    return rewrite(expand_all(*outputs), {"softplus": _softplus})
+
+
 def lower(*outputs: Expression) -> tuple[Expression, ...]:
     """Return the outputs with composites expanded, those above into shared parts."""
     return rewrite(expand_all(*outputs), _RULES)
