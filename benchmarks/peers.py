@@ -32,15 +32,19 @@ def make(loss: str, size: int) -> Data:
     return Data(loss, x, sign if loss == "hinge_loss" else (sign + 1) / 2)
 
 
-def lossary_numpy(data: Data, gradient: bool) -> Run:
-    """Lossary on NumPy arrays."""
+def _lossary(data: Data, gradient: bool, array: Callable[[Any], Any]) -> Run:
     import lossary
 
     function = getattr(lossary, data.loss)
     if gradient:
-        both = lossary.value_and_grad(function)
-        return lambda: both(data.x, data.t, reduction="mean")
-    return lambda: function(data.x, data.t, reduction="mean")
+        function = lossary.value_and_grad(function)
+    x, t = array(data.x), array(data.t)
+    return lambda: function(x, t, reduction="mean")
+
+
+def lossary_numpy(data: Data, gradient: bool) -> Run:
+    """Lossary on NumPy arrays."""
+    return _lossary(data, gradient, np.asarray)
 
 
 def numpy_(data: Data, gradient: bool) -> Run | None:
@@ -124,6 +128,23 @@ def jax_jit(data: Data, gradient: bool) -> Run:
     return lambda: jax.block_until_ready(compiled(x, t))
 
 
+def lossary_jax(data: Data, gradient: bool) -> Run:
+    """Lossary on JAX arrays, in ordinary calls."""
+    import jax
+    import jax.numpy as jnp
+
+    run = _lossary(data, gradient, jnp.asarray)
+    return lambda: jax.block_until_ready(run())
+
+
+def lossary_mlx(data: Data, gradient: bool) -> Run:
+    """Lossary on MLX arrays, in ordinary calls."""
+    import mlx.core as mx
+
+    run = _lossary(data, gradient, mx.array)
+    return lambda: mx.eval(run())
+
+
 def mlx_compiled(data: Data, gradient: bool) -> Run:
     """MLX's own losses through mx.compile."""
     import mlx.core as mx
@@ -139,7 +160,12 @@ def mlx_compiled(data: Data, gradient: bool) -> Run:
     return lambda: mx.eval(compiled(x, t))
 
 
-OURS = {"lossary (NumPy)": lossary_numpy, "lossary (PyTorch)": lossary_torch}
+OURS = {
+    "lossary (NumPy)": lossary_numpy,
+    "lossary (PyTorch)": lossary_torch,
+    "lossary (JAX)": lossary_jax,
+    "lossary (MLX)": lossary_mlx,
+}
 PEERS = {
     "NumPy/SciPy": numpy_,
     "torch eager": torch_eager,

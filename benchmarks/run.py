@@ -159,18 +159,22 @@ def repeats(run: peers.Run) -> int:
 def print_times(rows: list[dict[str, Any]]) -> None:
     """Print a Markdown table: our times, and every peer's as a multiple of ours."""
     names = list(peers.PEERS)
-    print("\n| loss | size | lossary | " + " | ".join(names) + " | lossary on torch | best torch |")
-    print("|---" * (len(names) + 5) + "|")
+    pairs = {"torch": ("torch eager", "torch.compile"), "JAX": ("jax.jit",), "MLX": ("MLX",)}
+    further = [f"lossary on {name} | best {name}" for name in pairs]
+    print("\n| loss | size | lossary | " + " | ".join([*names, *further]) + " |")
+    print("|---" * (len(names) + 3 + 2 * len(pairs)) + "|")
     for row in rows:
         times = row["seconds"]
-        ours, tensors = (times[name] for name in peers.OURS)
+        ours, *others = (times[name] for name in peers.OURS)
         title = row["loss"] + (" + gradient" if row["gradient"] else "")
         ratios = [f"{times[n] / ours:.1f}" if n in times else "-" for n in names]
-        torch_best = min(times["torch eager"], times["torch.compile"]) / tensors
+        for own, rivals in zip(others, pairs.values(), strict=True):
+            best = min(times[name] for name in rivals)
+            ratios += [spelled(own), f"{best / own:.2f}"]
         print(
             f"| {title} | 10^{len(str(row['size'])) - 1} | {spelled(ours)} | "
             + " | ".join(ratios)
-            + f" | {spelled(tensors)} | {torch_best:.1f} |"
+            + " |"
         )
 
 
