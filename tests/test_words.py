@@ -42,6 +42,14 @@ def case(name: str, dtype: str) -> tuple[tuple[np.ndarray, ...], tuple[list[Any]
 
 
 def loss_of(function: Callable[..., Any], count: int) -> Callable[..., Any]:
+    if count == 3:
+
+        @lossary.loss
+        def ternary_loss(inputs: Any, targets: Any, others: Any) -> Any:
+            return function(inputs, targets, others)
+
+        return ternary_loss
+
     @lossary.loss
     def word_loss(inputs: Any, targets: Any) -> Any:
         return function(inputs, targets) if count == 2 else function(inputs - targets)
@@ -52,7 +60,7 @@ def loss_of(function: Callable[..., Any], count: int) -> Callable[..., Any]:
 def arrays_of(operands: tuple[np.ndarray, ...], library: str) -> list[Any]:
     given = BY_NAME[library]
     arrays = [given.array(x) for x in operands]
-    return arrays + [given.array(np.zeros_like(x)) for x in operands[: 2 - len(arrays)]]
+    return arrays if arrays[1:] else [*arrays, given.array(np.zeros_like(operands[0]))]
 
 
 def value_and_derivatives(
@@ -216,6 +224,31 @@ EDGES = [
     (f.arctan, (TINY,), (TINY, 1, None)),
     (f.arctan, (NAN,), (NAN, NAN, NAN)),
     (f.power_gap, (NAN, 1), (NAN, NAN, NAN)),
+    (f.tweedie_deviance, (2, 0, 1.5), (4 * math.sqrt(2), math.sqrt(2), None)),
+    (f.tweedie_deviance, (2, 0, 1), (4, 2, 0)),
+    (f.tweedie_deviance, (2, 0, 0), (4, 4, 2)),
+    (f.tweedie_deviance, (2, -1, -1), (28 / 3, 12, 10)),
+    (f.tweedie_deviance, (2, -1, 0), (9, 6, 2)),
+    (f.tweedie_deviance, (2, 0, 2), (INF, 1, -0.5)),
+    (f.tweedie_deviance, (3, 3, 1.7), (0, 0, None)),
+    (f.tweedie_deviance, (1e-300, 1, 1), (2 * (300 * math.log(10) - 1), -2e300, None)),
+    (f.tweedie_deviance, (NAN, 1, 1.5), (NAN, NAN, NAN)),
+    (f.tweedie_deviance, (1, NAN, 1.5), (NAN, NAN, NAN)),
+    (f.tweedie_deviance_of_log, (0, 0, 1.5), (4, 2, 1)),
+    (f.tweedie_deviance_of_log, (0, 1, 1.2), (0, 0, 2)),
+    (f.tweedie_deviance_of_log, (50, 0, 2), (INF, 2, 0)),
+    (f.tweedie_deviance_of_log, (NAN, 1, 1.5), (NAN, NAN, NAN)),
+    (f.general_robust, (0, -1), (0, 0, 1)),
+    (f.general_robust, (-2, 1), (math.sqrt(5) - 1, -2 / math.sqrt(5), 5**-1.5)),
+    (f.general_robust, (2, -2), (1, 0.5, -0.25)),
+    (f.general_robust, (3, 2), (4.5, 3, 1)),
+    (f.general_robust, (1e200, 1), (1e200, 1, 0)),
+    (f.general_robust, (INF, 2), (INF, INF, 1)),
+    (f.general_robust, (INF, 0), (INF, None, 0)),
+    (f.general_robust, (INF, -2), (2, None, 0)),
+    (f.general_robust, (TINY, 0.5), (0, TINY, 1)),
+    (f.general_robust, (NAN, 1), (NAN, NAN, NAN)),
+    (f.general_robust, (1, NAN), (NAN, NAN, NAN)),
     (f.power_gap, (2, NAN), (NAN, NAN, NAN)),
 ]
 

@@ -88,8 +88,9 @@ def _relative_to(scale: Meaning, meaning: Meaning, bound: float) -> Callable[...
     """Bound an error by that of a term of this size, where the result is smaller."""
 
     def allowed(*operands: Any) -> Any:
-        rows = [[mp.mpf(float(x)) for x in row] for row in zip(*operands, strict=True)]
-        ratios = [abs(scale(*row)) / abs(meaning(*row)) for row in rows]
+        with mp.workdps(60):
+            rows = [[mp.mpf(float(x)) for x in row] for row in zip(*operands, strict=True)]
+            ratios = [abs(scale(*row)) / abs(meaning(*row)) for row in rows]
         return bound * np.array([max(1.0, float(ratio)) for ratio in ratios])
 
     return allowed
@@ -112,6 +113,69 @@ def _half_step(order: int) -> Meaning:
     leading = (lambda x: mp.log(x) / 2, lambda x: 1 / (2 * x), lambda x: -1 / (2 * x * x))[order]
     function = mp.loggamma if order == 0 else lambda x: mp.psi(order - 1, x)
     return lambda x: function(x + half) - function(x) - leading(x)
+
+
+def _tweedie_samples(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    mean = np.concatenate([10 ** rng.uniform(-3, 3, SOME), rng.uniform(0.5, 3, SOME)])
+    ratio = np.concatenate([10 ** rng.uniform(-6, 6, SOME), 1 + spread(rng, -6, -0.3)])
+    special = [-1, 0, 1, 1 + 1e-9, 1 + 1e-6, 1.1, 1.5, 1.9, 1.999, 2, 2.5, 3]
+    return mean, mean * ratio, rng.choice(special, mean.size)
+
+
+def _tweedie(mean: Any, t: Any, p: Any) -> Any:
+    if p == 1:
+        return 2 * (t * mp.log(t / mean) - t + mean)
+    if p == 2:
+        return 2 * (t / mean - 1 - mp.log(t / mean))
+    q = 2 - p
+    return 2 * (t**q / ((1 - p) * q) - t * mean ** (1 - p) / (1 - p) + mean**q / q)
+
+
+def _tweedie_curvature(mean: Any, t: Any, p: Any) -> Any:
+    return 2 * ((1 - p) * mean + p * t) * mean ** (-p - 1)
+
+
+def _tweedie_along_target(t: Any, mean: Any, p: Any) -> Any:
+    return 2 * mp.log(t / mean) if p == 1 else 2 * (t ** (1 - p) - mean ** (1 - p)) / (1 - p)
+
+
+def _of_rounded_power(bound: float, meaning: Meaning, scale: Meaning) -> Callable[..., Any]:
+    """Bound the error where an exponent is rounded: it counts log(mean) times."""
+    relative = _relative_to(scale, meaning, bound)
+    return lambda mean, t, p: relative(mean, t, p) * (1 + np.abs(np.log(mean)))
+
+
+def _robust_samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    x = around_0(rng, -6, 10)
+    special = [-1e8, -100, -2, -1, -1e-9, 0, 1e-9, 0.5, 1, 1.5, 2 - 1e-14, 2, 2 + 1e-9, 2.5, 3]
+    return x, rng.choice(special, x.size)
+
+
+def _robust(x: Any, alpha: Any) -> Any:
+    b = abs(alpha - 2)
+    if b == 0:
+        return x * x / 2
+    return b / alpha * ((1 + x * x / b) ** (alpha / 2) - 1) if alpha else mp.log1p(x * x / 2)
+
+
+def _robust_slope(x: Any, alpha: Any) -> Any:
+    b = abs(alpha - 2)
+    return x * (1 + x * x / b) ** ((alpha - 2) / 2) if b else x
+
+
+def _robust_curvature(x: Any, alpha: Any) -> Any:
+    b = abs(alpha - 2)
+    return (1 + (alpha - 1) * x * x / b) * (1 + x * x / b) ** ((alpha - 4) / 2) if b else mp.mpf(1)
+
+
+def _robust_exponent(bound: float) -> Callable[[Any, Any], Any]:
+    """Bound the error where those of a root or a logarithm count as often as the exponent says."""
+
+    def allowed(x: Any, alpha: Any) -> Any:
+        y = np.abs(x) / np.sqrt(np.maximum(np.abs(alpha - 2), 1e-300))
+        return bound + np.abs(alpha - 2) * np.minimum(3, 2 * np.log1p(y * np.minimum(y, 1)))
+
+    return allowed
 
 
 WORDS = {
@@ -226,5 +290,31 @@ WORDS = {
         lambda rng: (around_0(rng, -9, 9),),
         (mp.atan, lambda x: 1 / (1 + x * x), lambda x: -2 * x / (1 + x * x) ** 2),
         (2, 2, 4),
+    ),
+    "tweedie_deviance": Word(
+        f.tweedie_deviance,
+        _tweedie_samples,
+        (_tweedie, lambda mean, t, p: 2 * (mean - t) * mean**-p, _tweedie_curvature),
+        (
+            8,
+            4,
+            _of_rounded_power(4, _tweedie_curvature, lambda mean, t, p: 2 * t * mean ** (-p - 1)),
+        ),
+    ),
+    "tweedie_deviance, along the target": Word(
+        lambda t, mean, p: f.tweedie_deviance(mean, t, p),
+        lambda rng: tuple(_tweedie_samples(rng)[which] for which in (1, 0, 2)),
+        (
+            lambda t, mean, p: _tweedie(mean, t, p),
+            _tweedie_along_target,
+            lambda t, mean, p: 2 * t**-p,
+        ),
+        (8, 8, 64),
+    ),
+    "general_robust": Word(
+        f.general_robust,
+        _robust_samples,
+        (_robust, _robust_slope, _robust_curvature),
+        (8, _robust_exponent(8), math.inf),
     ),
 }

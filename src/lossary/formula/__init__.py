@@ -38,6 +38,11 @@ from lossary.formula.operations.classes import (
     softened_norm,
     sum_over_classes,
 )
+from lossary.formula.operations.deviances import (
+    general_robust,
+    tweedie_deviance,
+    tweedie_deviance_of_log,
+)
 from lossary.formula.operations.excesses import (
     expm1_excess,
     log1mexp,
@@ -98,6 +103,7 @@ __all__ = [
     "expm1",
     "expm1_excess",
     "finite_maximum",
+    "general_robust",
     "hypot",
     "is_finite",
     "is_label",
@@ -132,6 +138,8 @@ __all__ = [
     "sum_over_classes",
     "tanh",
     "trigamma",
+    "tweedie_deviance",
+    "tweedie_deviance_of_log",
     "where",
 ]
 

@@ -15,6 +15,7 @@ forms read back. The conventions at kinks are set here and nowhere else:
 from lossary.formula.primitives.arithmetic import TABLE as ARITHMETIC
 from lossary.formula.primitives.choices import TABLE as CHOICES
 from lossary.formula.primitives.classes import TABLE as CLASSES
+from lossary.formula.primitives.deviances import TABLE as DEVIANCES
 from lossary.formula.primitives.differences import TABLE as DIFFERENCES
 from lossary.formula.primitives.excesses import TABLE as EXCESSES
 from lossary.formula.primitives.exponentials import TABLE as EXPONENTIALS
@@ -30,6 +31,7 @@ ALL = (
     *EXCESSES,
     *DIFFERENCES,
     *POWERS,
+    *DEVIANCES,
     *CLASSES,
     *SPECIAL,
     *SOFTMAX,

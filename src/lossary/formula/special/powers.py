@@ -19,27 +19,50 @@ _TERMS = 18
 
 def box_cox(d: Expression, exponent: Expression) -> Expression:
     """Return ((1 + d)^exponent - 1) / exponent, log(1 + d) for exponent 0."""
-    logarithm = node("log1p", d)
-    w = node("scale", exponent, logarithm)
-    is_near = abs(w) < 1
-    y = node("where", is_near, w, 0)
-    near = logarithm * (1 + y * polynomial(EXPM1_EXCESS, y))
-    # An error of log1p counts w times, that of 1 + d as often as the exponent says.
-    is_unit = (-0.5 < d) & (d < 1)
-    power = node("power", node("where", is_unit | is_near, 1, 1 + d), exponent) - 1
-    far = node("where", is_unit, node("expm1", node("where", is_unit, w, 0)), power)
-    return node("where", is_near, near, far / node("where", is_near, 1, exponent))
+    return _box_cox(1 + d, node("log1p", d), exponent)
 
 
 def power_gap(d: Expression, q: Expression) -> Expression:
     """Return ((1 + d)^q - 1 - q d) / (q (q - 1)), and its limits for q = 0 and q = 1."""
-    a = node("log1p", d)
+    return power_gap_of(1 + d, node("log1p", d), d, q)
+
+
+def box_cox_of_ratio(ratio: Expression, d: Expression, exponent: Expression) -> Expression:
+    """Return box_cox(d) where 1 + d is a ratio that is given."""
+    return _box_cox(ratio, log_ratio(ratio, d), exponent)
+
+
+def log_ratio(ratio: Expression, d: Expression) -> Expression:
+    """Return the logarithm of a ratio, accurate near 1, where d is the ratio less 1, and near 0."""
+    is_small = ratio < 0.5
+    far = node("log", node("where", is_small, ratio, 1))
+    return node("where", is_small, far, node("log1p", node("where", is_small, 0, d)))
+
+
+def _box_cox(ratio: Expression, logarithm: Expression, exponent: Expression) -> Expression:
+    w = node("scale", exponent, logarithm)
+    is_near = abs(w) < 1
+    y = node("where", is_near, w, 0)
+    near = logarithm * (1 + y * polynomial(EXPM1_EXCESS, y))
+    # An error of the logarithm counts w times, that of the ratio as often as the exponent says.
+    is_unit = (0.5 < ratio) & (ratio < 2)
+    power = node("power", node("where", is_unit | is_near, 1, ratio), exponent) - 1
+    far = node("where", is_unit, node("expm1", node("where", is_unit, w, 0)), power)
+    return node("where", is_near, near, far / node("where", is_near, 1, exponent))
+
+
+def power_gap_of(
+    ratio: Expression, logarithm: Expression, d: Expression, q: Expression
+) -> Expression:
+    """Return power_gap(d, q) of what 1 + d and its logarithm are."""
+    a = logarithm
     b = node("scale", q, a)
     is_near = (abs(a) <= 1) & (abs(b) <= 1)
     near = a * a * _second_difference(node("where", is_near, a, 0), node("where", is_near, b, 0))
     is_low = q <= 0.5
-    low = (d - box_cox(d, q)) / node("where", is_low, 1 - q, 1)
-    high = (node("scale", 1 + d, box_cox(d, q - 1)) - d) / node("where", is_low, 1, q)
+    low = (d - _box_cox(ratio, a, q)) / node("where", is_low, 1 - q, 1)
+    high = node("scale", ratio, _box_cox(ratio, a, q - 1)) - d
+    high = high / node("where", is_low, 1, q)
     far = node("where", d < math.inf, node("where", is_low, low, high), d)
     return node("where", is_near, near, far)
 

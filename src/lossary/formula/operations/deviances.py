@@ -1,0 +1,106 @@
+"""Deviances and losses whose plain formulas cancel."""
+
+from __future__ import annotations
+
+from lossary.formula.expression import Expression, Operand, node
+
+
+def tweedie_deviance(mean: Operand, target: Operand, power: Operand) -> Expression:
+    """Return the unit deviance of a Tweedie distribution, accurate where mean and target are near.
+
+    With power 0 that is the squared error, with 1 the deviance of Poisson's distribution, with 2
+    that of the gamma distribution, with 3 that of the inverse Gaussian one; other powers, and those
+    near these, have no limits to take.
+
+    Parameters
+    ----------
+    mean : symbol or number
+        A positive value.
+    target : symbol or number
+        A value of at least 0; for powers of 2 and more a positive one; for negative powers any.
+    power : symbol or number
+        The exponent of the mean in the variance.
+
+    Returns
+    -------
+    symbol
+        The deviance, within 8 units in the last place. A rounding error of 2 - power counts as
+        often as the logarithm of the mean says.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import tweedie_deviance
+    >>> @loss
+    ... def claim_loss(predictions, targets, power=1.5):
+    ...     return tweedie_deviance(predictions, targets, power)
+    >>> claim_loss([2.0, 2.0], [3.0, 0.0])
+    array([0.28572916, 5.65685425])
+    >>> claim_loss([2.0, 2.0], [3.0, 0.0], power=1)
+    array([0.43279065, 4.        ])
+    """
+    return node("tweedie_deviance", mean, target, power)
+
+
+def tweedie_deviance_of_log(log_mean: Operand, target: Operand, power: Operand) -> Expression:
+    """Return the unit deviance of a Tweedie distribution whose mean is an exponential.
+
+    Its second derivative along the logarithm of the mean does not cancel: for powers from 1 to 2 it
+    is a sum of terms that are not negative.
+
+    Parameters
+    ----------
+    log_mean : symbol or number
+        The logarithm of the mean.
+    target, power : symbol or number
+        As for :func:`tweedie_deviance`.
+
+    Returns
+    -------
+    symbol
+        ``tweedie_deviance(exp(log_mean), target, power)``.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import tweedie_deviance_of_log
+    >>> @loss
+    ... def log_claim_loss(inputs, targets, power=1.5):
+    ...     return tweedie_deviance_of_log(inputs, targets, power)
+    >>> log_claim_loss([0.0, 0.0], [1.0, 0.0])
+    array([0., 4.])
+    """
+    return node("tweedie_deviance_of_log", log_mean, target, power)
+
+
+def general_robust(error: Operand, alpha: Operand) -> Expression:
+    """Return Barron's general robust loss of an error.
+
+    Parameters
+    ----------
+    error : symbol or number
+        The error in units of the scale.
+    alpha : symbol or number
+        The shape: 2 for half the squared error, 1 for √(1 + x²) - 1, 0 for log(1 + x²/2), -2 for
+        2 x² / (x² + 4). Any finite number.
+
+    Returns
+    -------
+    symbol
+        b / alpha ((1 + x²/b)^(alpha/2) - 1) with b = abs(alpha - 2), within 8 units in the last
+        place. An error of its derivative counts as often as the exponent that it has says. The
+        derivative along alpha counts as 0 at alpha = 2, where it is infinite.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import general_robust
+    >>> @loss
+    ... def shaped_loss(inputs, targets, alpha=1.0):
+    ...     return general_robust(inputs - targets, alpha)
+    >>> shaped_loss([2.0, 1e200], 0.0)
+    array([1.23606798e+000, 1.00000000e+200])
+    >>> shaped_loss([2.0, 1e200], 0.0, alpha=0)
+    array([  1.09861229, 920.34089002])
+    """
+    return node("general_robust", error, alpha)

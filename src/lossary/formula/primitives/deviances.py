@@ -1,0 +1,87 @@
+"""Deviances and losses whose plain formulas cancel, with derivatives of their own."""
+
+from __future__ import annotations
+
+from lossary.formula.expression import Expression, node
+from lossary.formula.special.derived import derivative_of
+from lossary.formula.special.deviances import (
+    general_robust,
+    general_robust_curvature,
+    general_robust_slope,
+    tweedie_curvature,
+    tweedie_deviance,
+    tweedie_log_curvature,
+    tweedie_log_slope,
+    tweedie_slope,
+    tweedie_slope_along_target,
+)
+from lossary.formula.table import POSITIVE, REAL, composite
+
+
+def _of_log(x: Expression, t: Expression, p: Expression) -> Expression:
+    return tweedie_deviance(node("exp", x), t, p)
+
+
+TABLE = (
+    composite(
+        "tweedie_deviance",
+        (POSITIVE, POSITIVE, REAL),
+        tweedie_deviance,
+        partials=lambda mu, t, p: (
+            node("tweedie_slope", mu, t, p),
+            tweedie_slope_along_target(mu, t, p),
+            derivative_of(tweedie_deviance, (mu, t, p), 2),
+        ),
+        approximate=True,
+    ),
+    composite(
+        "tweedie_slope",
+        (POSITIVE, POSITIVE, REAL),
+        tweedie_slope,
+        partials=lambda mu, t, p: (
+            tweedie_curvature(mu, t, p),
+            -2 * node("power", mu, -p),
+            -(node("log", mu) * node("tweedie_slope", mu, t, p)),
+        ),
+    ),
+    composite(
+        "tweedie_deviance_of_log",
+        (REAL, POSITIVE, REAL),
+        _of_log,
+        partials=lambda x, t, p: (
+            node("tweedie_log_slope", x, t, p),
+            tweedie_slope_along_target(node("exp", x), t, p),
+            derivative_of(_of_log, (x, t, p), 2),
+        ),
+        approximate=True,
+    ),
+    composite(
+        "tweedie_log_slope",
+        (REAL, POSITIVE, REAL),
+        tweedie_log_slope,
+        partials=lambda x, t, p: (
+            tweedie_log_curvature(x, t, p),
+            -2 * node("power", node("exp", x), 1 - p),
+            -(x * node("tweedie_log_slope", x, t, p)),
+        ),
+    ),
+    composite(
+        "general_robust",
+        (REAL, REAL),
+        general_robust,
+        partials=lambda x, alpha: (
+            node("general_robust_slope", x, alpha),
+            derivative_of(general_robust, (x, alpha), 1),
+        ),
+        approximate=True,
+    ),
+    composite(
+        "general_robust_slope",
+        (REAL, REAL),
+        general_robust_slope,
+        partials=lambda x, alpha: (
+            general_robust_curvature(x, alpha),
+            derivative_of(general_robust_slope, (x, alpha), 1),
+        ),
+    ),
+)
