@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import importlib.util
 import os
 import platform
@@ -36,35 +37,101 @@ HEAVY = (
 )
 
 
-def _imports(path: Path) -> set[str]:
-    """Return the modules of the package that a file imports, types aside."""
-    return {name for name in imported(path) if name.split(".")[0] == "lossary"}
+#: A module imports those of its own folder, and of what stands before it here.
+ORDER = (
+    "errors",
+    "bounded_cache",
+    "arrays",
+    "generated",
+    "index",
+    "optional",
+    "options",
+    "formula",
+    "domains",
+    "definition",
+    "kernels",
+    "backends",
+    "call",
+    "families",
+    "registry",
+    "decorator",
+    "losses",
+    "derivatives",
+    "summary",
+    "adapters",
+    "plotting",
+    "scoring",
+    "cli",
+)
+#: Those that use the package as its users do.
+OUTSIDE = ("scoring", "cli")
 
 
-def _assert_only(folder: str, allowed: tuple[str, ...]) -> None:
-    for path in sorted((PACKAGE / folder).rglob("*.py")):
-        bad = {n for n in _imports(path) if not n.startswith(allowed)}
-        assert not bad, f"{path.name} imports {bad}"
+def _graph() -> dict[str, set[str]]:
+    """Return the modules of the package that each of its modules imports, types aside."""
+    modules = {
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+            ".__init__"
+        ): path
+        for path in PACKAGE.rglob("*.py")
+    }
+    return {
+        name: {found for item in imported(path, modules) if (found := item) in modules}
+        for name, path in modules.items()
+    }
 
 
-def test_the_arrows_point_one_way() -> None:
-    _assert_only("formula", ("lossary.formula",))
-    _assert_only("losses", ("lossary.losses", "lossary.formula", "lossary.domains",
-                            "lossary.decorator", "lossary.registry"))  # fmt: skip
-    _assert_only("kernels", ("lossary.kernels", "lossary.formula", "lossary.errors"))
-    for path in (PACKAGE / "backends").glob("*.py"):
-        assert not any(name.startswith("lossary.losses") for name in _imports(path)), path
-    _assert_only("adapters", ("lossary.adapters", "lossary.call.parameters", "lossary.derivatives",
-                              "lossary.domains", "lossary.errors", "lossary.optional",
-                              "lossary.options", "lossary.generated", "lossary.registry",
-                              "lossary.summary", "lossary.arrays"))  # fmt: skip
-    for folder in ("scoring", "cli"):
-        public = ("lossary.scoring", "lossary.cli", "lossary.domains", "lossary.errors",
-                  "lossary.options", "lossary.registry", "lossary.plotting", "lossary.arrays",
-                  "lossary.optional", "lossary.call.parameters")  # fmt: skip
-        for path in (PACKAGE / folder).glob("*.py"):
-            bad = {n for n in _imports(path) if n != "lossary" and not n.startswith(public)}
-            assert not bad, (path, bad)
+def _name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+GRAPH = _graph()
+
+
+def _place(module: str) -> int:
+    return ORDER.index(module.split(".")[1])
+
+
+def test_imports_point_one_way() -> None:
+    for module, imports in GRAPH.items():
+        if module in {"lossary", "lossary.__main__"}:
+            continue
+        for other in imports:
+            if other == "lossary":
+                assert module.split(".")[1] in OUTSIDE, (module, other)
+            else:
+                assert _place(other) <= _place(module), (module, other)
+
+
+def test_no_imports_go_in_circles() -> None:
+    # A folder's __init__ gathers its modules; that they import their folder is no circle.
+    inner = {name: imports - {name.rpartition(".")[0]} for name, imports in GRAPH.items()}
+    for name in inner:
+        inner[name] -= {"lossary"}
+    tuple(graphlib.TopologicalSorter(inner).static_order())
+
+
+#: What is imported inside functions, besides what kernels do: docstrings are completed when they
+#: are read, and one module needs PyTorch.
+READ_LATER = {
+    ("lossary.registry", "lossary.definition.docstring"),
+    ("lossary.call.flow", "lossary.call.torch_compile"),
+}
+
+
+def test_imports_stand_at_the_top() -> None:
+    found = set()
+    for module in GRAPH:
+        path = PACKAGE.parent / Path(*module.split("."))
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        functions = [item for item in ast.walk(tree) if isinstance(item, ast.FunctionDef)]
+        late = set().union(*(imported_by(item, GRAPH) for item in functions))
+        own = {name for name in late if name.startswith("lossary.")}
+        found |= {(module, name) for name in own if not module.startswith("lossary.kernels.")}
+    found = {pair for pair in found if pair[0] not in {"lossary", "lossary.__main__"}}
+    assert found == READ_LATER
 
 
 #: What kernels import inside functions: the compiler, which may be missing, what writes and links.

@@ -22,17 +22,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lossary.kernels import compile as compiler
+from lossary.kernels.object_memory import (
+    CONTENT,
+    HEAD,
+    ITEMS,
+    TOTALS,
+    WORDS,
+    Block,
+    Exchange,
+    NumpyArray,
+    Tensor,
+)
 
-#: Words that a kernel may take, and totals that it may leave.
-WORDS, TOTALS = 48, 16
 #: From this number of elements on, other threads of Python run beside the kernel. Below it, handing
 #: over takes as long as the kernel does, and to get back may take milliseconds.
 SHARED_FROM = 1000
 
-#: Size of what every object begins with; its last word is the type.
-HEAD = object.__basicsize__
-#: Where the items of a tuple and the content of bytes begin.
-ITEMS, CONTENT = tuple.__basicsize__, bytes.__basicsize__ - 1
 _METH_FASTCALL = 0x0080
 
 #: Takes a request and the arrays to write to; returns the total divided by the factor (0 if there
@@ -41,69 +46,6 @@ Direct = Callable[..., float | None]
 #: An item of a request: the tuple that it is in (0 for the request itself, else the place of a
 #: tuple in it), and its place there.
 Place = tuple[int, int]
-
-
-class Block(ctypes.Structure):
-    """What a built-in function reads first."""
-
-    _fields_ = (
-        ("kernel", ctypes.c_void_p),
-        ("describe", ctypes.c_void_p),  # DLPack's function; 0 for NumPy's arrays
-        ("none", ctypes.c_void_p),
-        ("new_reference", ctypes.c_void_p),
-        ("new_float", ctypes.c_void_p),
-        ("save_thread", ctypes.c_void_p),
-        ("restore_thread", ctypes.c_void_p),
-        ("clear_error", ctypes.c_void_p),
-        ("items", ctypes.c_int64),
-        ("words", ctypes.c_int64),
-        ("outputs", ctypes.c_int64),
-        ("first_output", ctypes.c_int64),  # among the words
-        ("totals", ctypes.c_int64),
-        ("first_zero", ctypes.c_int64),  # the first total that must be 0
-        ("shared", ctypes.c_int64),  # whether other threads run beside
-        ("factor", ctypes.c_double),
-    )
-
-
-class NumpyArray(ctypes.Structure):
-    """What follows the head of a NumPy array (PyArrayObject_fields of its C interface)."""
-
-    _fields_ = (
-        ("data", ctypes.c_void_p),
-        ("nd", ctypes.c_int),
-        ("dimensions", ctypes.POINTER(ctypes.c_ssize_t)),
-        ("strides", ctypes.POINTER(ctypes.c_ssize_t)),
-        ("base", ctypes.c_void_p),
-        ("descr", ctypes.c_void_p),
-    )
-
-
-class Tensor(ctypes.Structure):
-    """DLPack's description of an array (DLTensor)."""
-
-    _fields_ = (
-        ("data", ctypes.c_void_p),
-        ("device", ctypes.c_int64),
-        ("kind", ctypes.c_int64),  # the number of axes and the dtype
-        ("shape", ctypes.POINTER(ctypes.c_int64)),
-        ("strides", ctypes.POINTER(ctypes.c_int64)),
-        ("offset", ctypes.c_int64),
-    )
-
-
-class _Exchange(ctypes.Structure):
-    """DLPack's functions for one type of arrays (DLPackExchangeAPI)."""
-
-    _fields_ = (
-        ("major", ctypes.c_uint32),
-        ("minor", ctypes.c_uint32),
-        ("older", ctypes.c_void_p),
-        ("allocate", ctypes.c_void_p),
-        ("managed", ctypes.c_void_p),
-        ("to_object", ctypes.c_void_p),
-        ("describe", ctypes.c_void_p),
-    )
 
 
 class _Method(ctypes.Structure):
@@ -157,7 +99,7 @@ def exchange(kind: type) -> int:
         return 0
     pointer = ctypes.pythonapi.PyCapsule_GetPointer
     pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    found = _Exchange.from_address(pointer(capsule, b"dlpack_exchange_api"))
+    found = Exchange.from_address(pointer(capsule, b"dlpack_exchange_api"))
     return (found.describe or 0) if found.major == 1 else 0
 
 

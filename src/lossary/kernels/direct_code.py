@@ -14,7 +14,8 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 
-from lossary.kernels.direct import (
+from lossary.kernels.lanes import Code, Lanes
+from lossary.kernels.object_memory import (
     CONTENT,
     HEAD,
     ITEMS,
@@ -24,7 +25,6 @@ from lossary.kernels.direct import (
     NumpyArray,
     Tensor,
 )
-from lossary.kernels.lanes import Code, Lanes
 
 #: The words of an item.
 _SIZE, _OWNER, _PLACE, _SAME, _TYPE, _DEVICE, _KIND, _SLOT, _AXES, _LENGTHS = range(10)

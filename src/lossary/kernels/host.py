@@ -15,7 +15,7 @@ from lossary.formula.plan import Output, Plan, make_plan
 from lossary.kernels import compile as compiler
 from lossary.kernels import direct, threads
 from lossary.kernels.copied import BlockKernel, CopyingKernel, Kernel, dense_job
-from lossary.kernels.direct import HEAD, Call, Direct, Place
+from lossary.kernels.direct import Call, Direct, Place
 from lossary.kernels.form import STARTS, Form
 from lossary.kernels.memory import (
     CHUNK,
@@ -28,6 +28,7 @@ from lossary.kernels.memory import (
     empty,
     geometry_of,
 )
+from lossary.kernels.object_memory import HEAD
 
 _TYPES = {"float32": "f32", "float64": "f64"}
 _RANGE = struct.Struct("=2q")

@@ -1,0 +1,75 @@
+"""Where things lie in the memory of Python's objects, NumPy's arrays and DLPack's descriptions."""
+
+from __future__ import annotations
+
+import ctypes
+
+#: Words that a kernel may take, and totals that it may leave.
+WORDS, TOTALS = 48, 16
+#: Size of what every object begins with; its last word is the type.
+HEAD = object.__basicsize__
+#: Where the items of a tuple and the content of bytes begin.
+ITEMS, CONTENT = tuple.__basicsize__, bytes.__basicsize__ - 1
+
+
+class Block(ctypes.Structure):
+    """What a built-in function reads first."""
+
+    _fields_ = (
+        ("kernel", ctypes.c_void_p),
+        ("describe", ctypes.c_void_p),  # DLPack's function; 0 for NumPy's arrays
+        ("none", ctypes.c_void_p),
+        ("new_reference", ctypes.c_void_p),
+        ("new_float", ctypes.c_void_p),
+        ("save_thread", ctypes.c_void_p),
+        ("restore_thread", ctypes.c_void_p),
+        ("clear_error", ctypes.c_void_p),
+        ("items", ctypes.c_int64),
+        ("words", ctypes.c_int64),
+        ("outputs", ctypes.c_int64),
+        ("first_output", ctypes.c_int64),  # among the words
+        ("totals", ctypes.c_int64),
+        ("first_zero", ctypes.c_int64),  # the first total that must be 0
+        ("shared", ctypes.c_int64),  # whether other threads run beside
+        ("factor", ctypes.c_double),
+    )
+
+
+class NumpyArray(ctypes.Structure):
+    """What follows the head of a NumPy array (PyArrayObject_fields of its C interface)."""
+
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("nd", ctypes.c_int),
+        ("dimensions", ctypes.POINTER(ctypes.c_ssize_t)),
+        ("strides", ctypes.POINTER(ctypes.c_ssize_t)),
+        ("base", ctypes.c_void_p),
+        ("descr", ctypes.c_void_p),
+    )
+
+
+class Tensor(ctypes.Structure):
+    """DLPack's description of an array (DLTensor)."""
+
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("device", ctypes.c_int64),
+        ("kind", ctypes.c_int64),  # the number of axes and the dtype
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("strides", ctypes.POINTER(ctypes.c_int64)),
+        ("offset", ctypes.c_int64),
+    )
+
+
+class Exchange(ctypes.Structure):
+    """DLPack's functions for one type of arrays (DLPackExchangeAPI)."""
+
+    _fields_ = (
+        ("major", ctypes.c_uint32),
+        ("minor", ctypes.c_uint32),
+        ("older", ctypes.c_void_p),
+        ("allocate", ctypes.c_void_p),
+        ("managed", ctypes.c_void_p),
+        ("to_object", ctypes.c_void_p),
+        ("describe", ctypes.c_void_p),
+    )
