@@ -68,9 +68,11 @@ from lossary.formula.operations.powers import (
 from lossary.formula.operations.softmax import (
     finite_maximum,
     logsumexp,
+    multiclass_sparsemax,
     negative_log_softmax,
     negative_log_softmax_at,
     softmax,
+    sparsemax_threshold,
 )
 from lossary.formula.operations.special import (
     arctan,
@@ -121,6 +123,7 @@ __all__ = [
     "maximum",
     "mean_over_classes",
     "minimum",
+    "multiclass_sparsemax",
     "negative_log_softmax",
     "negative_log_softmax_at",
     "norm",
@@ -132,6 +135,7 @@ __all__ = [
     "softened_norm",
     "softmax",
     "softplus",
+    "sparsemax_threshold",
     "sqrt",
     "square_over",
     "stop_gradient",

@@ -148,3 +148,61 @@ def negative_log_softmax_at(x: Expression, labels: Expression) -> Expression:
     array([0.33333333])
     """
     return node("negative_log_softmax_at", x, labels)
+
+
+def sparsemax_threshold(x: Expression) -> Expression:
+    """Return what sparsemax subtracts: the row value τ for which Σ max(0, x - τ) is 1.
+
+    Parameters
+    ----------
+    x : symbol
+        A value for each class.
+
+    Returns
+    -------
+    symbol
+        The threshold. Its derivative is the same for all classes above it, 0 for the others.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import maximum, sparsemax_threshold, sum_over_classes
+    >>> @loss
+    ... def sparse_error_loss(logits, targets, axis=-1):
+    ...     share = maximum(0, logits - sparsemax_threshold(logits))
+    ...     return sum_over_classes(abs(share - targets))
+    >>> sparse_error_loss([[1.0, 0.5, -3.0]], [[1.0, 0.0, 0.0]])
+    array([0.5])
+    """
+    return node("sparsemax_threshold", x)
+
+
+def multiclass_sparsemax(x: Expression, labels: Expression) -> Expression:
+    """Return the sparsemax loss at the class of the label.
+
+    It is 0 where that class is ahead of all others by 1. No term in it is negative.
+
+    Parameters
+    ----------
+    x : symbol
+        Logits.
+    labels : symbol
+        Class labels.
+
+    Returns
+    -------
+    symbol
+        A row value. Its derivative is the sparsemax of the logits, at the label less 1.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.domains import CLASS_LABELS
+    >>> from lossary.formula import multiclass_sparsemax
+    >>> @loss(targets=CLASS_LABELS)
+    ... def sparse_loss(logits, targets, axis=-1):
+    ...     return multiclass_sparsemax(logits, targets)
+    >>> sparse_loss([[2.0, 1.5, -1.0], [0.5, 0.2, 0.0]], [0, 1])
+    array([0.0625, 0.43  ])
+    """
+    return node("multiclass_sparsemax", x, labels)

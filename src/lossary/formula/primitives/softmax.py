@@ -1,8 +1,14 @@
-"""Softmax and its logarithm: composites that are expanded before they are differentiated."""
+"""Softmax and its logarithm, expanded before they are differentiated, and sparsemax."""
 
 from __future__ import annotations
 
 from lossary.formula.expression import Expression, node
+from lossary.formula.special.sparsemax import (
+    multiclass_sparsemax,
+    multiclass_sparsemax_slope,
+    share_above_threshold,
+    sparsemax_threshold,
+)
 from lossary.formula.table import LABEL, REAL, OperandSpec, composite
 
 _ROW = OperandSpec(kind="row")
@@ -86,5 +92,19 @@ TABLE = (
         text="negative_log_softmax({0})[{1}]",
         latex=r"-\log\operatorname{{softmax}}_k\left({0}\right)\big|_{{k = {1}}}",
         latex_precedence=5,
+    ),
+    composite(
+        "sparsemax_threshold",
+        (REAL,),
+        sparsemax_threshold,
+        partials=lambda x: (share_above_threshold(x),),
+        reduces=True,
+    ),
+    composite(
+        "multiclass_sparsemax",
+        (REAL, LABEL),
+        multiclass_sparsemax,
+        partials=lambda x, labels: (multiclass_sparsemax_slope(x, labels), None),
+        reduces=True,
     ),
 )
