@@ -250,25 +250,57 @@ def _run(folder: Path, code: str) -> str:
     return done.stdout
 
 
-def test_a_loss_is_one_block(copy: Path) -> None:
-    path = copy / "lossary" / "losses" / "margin.py"
-    block = '''
+NEW = "perceptron_loss"
+BLOCK = '''
 
 @loss(targets=PLUS_MINUS_ONE, family="margin")
 def perceptron_loss(inputs: Expression, targets: Expression) -> Expression:
     """Perceptron loss: linear on the wrong side."""
     return maximum(0, -targets * inputs)
 '''
-    path.write_text(path.read_text() + block)
+
+
+@pytest.fixture
+def grown(copy: Path) -> Path:
+    """A copy of the package with one more loss: a block in the file of its family."""
+    path = copy / "lossary" / "losses" / "margin.py"
+    path.write_text(path.read_text() + BLOCK)
+    return copy
+
+
+def test_a_loss_is_one_block(grown: Path) -> None:
     code = (
         "import lossary; f = lossary.get_loss('perceptron_loss').function; "
         "print(f([-1.0, 1.0], [1.0, 1.0]), lossary.grad(f)([-1.0], [1.0]), "
         "any(x.name == 'perceptron_loss' for x in lossary.list_losses()), "
         "'perceptron_loss' in lossary.__all__, 'Formula::' in f.__doc__)"
     )
-    assert _run(copy, code).strip() == "[1. 0.] [-1.] True True True"
+    assert _run(grown, code).strip() == "[1. 0.] [-1.] True True True"
     code = "from lossary import perceptron_loss; print(perceptron_loss(-2.0, 1.0))"
-    assert _run(copy, code).strip() == "2.0"
+    assert _run(grown, code).strip() == "2.0"
+
+
+def test_the_site_has_a_page_for_it(grown: Path) -> None:
+    pytest.importorskip("sphinx", reason="Sphinx is not installed")
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'docs' / 'extensions')!r}); import lossary; "
+        f"from loss_pages import page; print(page(lossary.get_loss({NEW!r})))"
+    )
+    assert f"lossary.{NEW}" in _run(grown, code)
+
+
+def test_tests_run_over_it_once_it_has_an_oracle(grown: Path) -> None:
+    shutil.copytree(TESTS, grown / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    oracle = f"ORACLES = {{{NEW!r}: lambda z, y: max(0, -y * z)}}\n"
+    (grown / "tests" / "oracles" / "further.py").write_text(oracle)
+    files = [grown / "tests" / f"test_{name}.py" for name in ("facts", "reduction")]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull,
+               "--rootdir", grown, "-k", NEW, *files]  # fmt: skip
+    path = os.pathsep.join(map(str, (grown, grown / "tests")))
+    environment = {**os.environ, "PYTHONPATH": path, "PYTEST_ADDOPTS": ""}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=grown)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"\d+ passed", done.stdout)
 
 
 def test_a_backend_is_one_file(copy: Path) -> None:
