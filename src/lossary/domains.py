@@ -128,7 +128,7 @@ LOG_PROBABILITIES = Domain(
 PREDICTED_LOG_PROBABILITIES = Domain(
     "log_probabilities",
     "at most 0",
-    lambda z: ~(z > 0),  # NaN passes: it is no mistake of the kind that the remedy names
+    lambda z: ~(z > 0),  # NaN passes: the remedy is about another mistake
     "Pass log_softmax of logits, or the logarithm of probabilities",
     at_label=True,
     typical=(-6.0, 0.0),

@@ -83,7 +83,7 @@ class Backend:
         return str(name).rpartition(".")[2]
 
     def has_dtype(self, name: str) -> bool:
-        """Tell whether the library has a floating-point dtype of this name."""
+        """Return whether the library has a floating-point dtype of this name."""
         return hasattr(self.xp, name)
 
     def dtype(self, name: str) -> Any:
@@ -156,11 +156,11 @@ class Backend:
         return self.host and self.readable(computation)
 
     def concrete(self, computation: Computation) -> bool:
-        """Tell whether arrays have values, as far as that can be told beforehand."""
+        """Return whether arrays have values, as far as that is known beforehand."""
         return True
 
     def readable(self, computation: Computation) -> bool:
-        """Tell whether values can be read (they cannot while a library traces)."""
+        """Return whether values can be read (they cannot while a library traces)."""
         return True
 
     def has_kernels(self, computation: Computation) -> bool:

@@ -59,7 +59,7 @@ class DaskBackend(Backend):
         return namespace.asarray(x)
 
     def has_dtype(self, name: str) -> bool:
-        """Tell whether NumPy, which computes the chunks, knows a dtype of this name."""
+        """Return whether NumPy, which computes the chunks, knows a dtype of this name."""
         return NUMPY.has_dtype(name)
 
     def dtype(self, name: str) -> Any:

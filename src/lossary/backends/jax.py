@@ -54,7 +54,7 @@ class JaxBackend(Backend):
         return jnp.array(x.astype(x.dtype.newbyteorder("="), copy=False))
 
     def has_dtype(self, name: str) -> bool:
-        """Tell whether JAX computes in this dtype (float64 needs ``jax_enable_x64``)."""
+        """Return whether JAX computes in this dtype (float64 needs ``jax_enable_x64``)."""
         return name != "float64" or bool(jax.config.jax_enable_x64)
 
     def default_float(self) -> str:
@@ -78,7 +78,7 @@ class JaxBackend(Backend):
         return x.astype(name)
 
     def concrete(self, computation: Computation) -> bool:
-        """Tell whether the values are known: they are not under a transformation."""
+        """Return whether the values are known: they are not under a transformation."""
         return not any(isinstance(x, jax.core.Tracer) for x in computation.arrays.values())
 
     def run(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:

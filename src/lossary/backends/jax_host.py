@@ -32,7 +32,7 @@ try:
 except ImportError:
     _put = None
 
-#: XLA takes memory at multiples of so many bytes as it is, and copies other memory, which takes
+#: XLA takes memory at multiples of this many bytes as it is, and copies other memory, which takes
 #: less time for arrays of few elements.
 _ALIGNMENT = 64
 _DTYPES = frozenset(

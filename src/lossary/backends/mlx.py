@@ -29,12 +29,12 @@ from lossary.definition.request import Request
 from lossary.formula.expression import argument
 from lossary.formula.plan import Output
 
-# So many neighbours at most are added up in float32 before their sums are in float64: as accurate,
-# as MLX adds eight of them at a time, and 9 times as fast as to turn every number into float64.
+# At most this many neighbours are added up in float32 before their sums are in float64: as
+# accurate, as MLX adds eight of them at a time, and 9 times as fast as float64 throughout.
 _WINDOW = 64
 # For fewer numbers one more operation takes longer than to turn all of them into float64.
 _FEW = 2048
-# So many classes at most are added up in float32 alone.
+# At most this many classes are added up in float32 alone.
 _SHORT = 32
 
 #: Whether what is traced is to be fused, not differentiated.
@@ -42,7 +42,7 @@ _ORDINARY = ContextVar("ordinary", default=False)
 
 
 class _AnySizeError(Exception):
-    """A compiled function is called in a trace for any size, where it has no place."""
+    """A compiled function is called in a trace for any size, where it cannot run."""
 
 
 class MlxOperations(ArrayOperations):
@@ -97,7 +97,7 @@ class MlxBackend(Backend):
         return name.rstrip("_")
 
     def has_dtype(self, name: str) -> bool:
-        """Tell whether MLX has this dtype (float64 on CPUs only)."""
+        """Return whether MLX has this dtype (float64 on CPUs only)."""
         return name != "float64" or mx.default_device() == mx.cpu
 
     def default_float(self) -> str:
@@ -323,10 +323,10 @@ def _differentiable(computation: Computation) -> Any:
     @value.vmap
     def value_vmap(given: Any, axes: Any) -> Any:
         inputs = given if isinstance(given, (tuple, list)) else (given,)
-        places = axes if isinstance(axes, (tuple, list)) else (axes,)
-        if "class_weights" in names and places[names.index("class_weights")] is not None:
-            return _one_by_one(value, inputs, places), 0
-        return _batched(computation, names, inputs, places), 0
+        batched = axes if isinstance(axes, (tuple, list)) else (axes,)
+        if "class_weights" in names and batched[names.index("class_weights")] is not None:
+            return _one_by_one(value, inputs, batched), 0
+        return _batched(computation, names, inputs, batched), 0
 
     return value(*computation.arrays.values())
 
@@ -343,13 +343,13 @@ def _summed(computation: Computation, name: str, gradient: Any) -> Any:
 
 
 def _one_by_one(value: Callable[..., Any], given: Any, axes: Any) -> Any:
-    """Evaluate example by example: class weights of their own have no place in a batch."""
+    """Evaluate example by example: class weights of their own cannot be batched."""
     size = next(x.shape[axis] for x, axis in zip(given, axes, strict=True) if axis is not None)
     moved = [x if a is None else mx.moveaxis(x, a, 0) for x, a in zip(given, axes, strict=True)]
     return mx.stack(
         [
-            value(*[x if a is None else x[place] for x, a in zip(moved, axes, strict=True)])
-            for place in range(size)
+            value(*[x if a is None else x[index] for x, a in zip(moved, axes, strict=True)])
+            for index in range(size)
         ]
     )
 

@@ -2,7 +2,7 @@
 
 Such a trace sees the lengths of its first inputs, and runs on inputs of other lengths later. So
 what depends on a length is computed from arrays, by operations that ask for it when they run.
-Functions with derivatives of their own (``mx.custom_function``) have no place in such a trace;
+Functions with derivatives of their own (``mx.custom_function``) do not work in such a trace;
 there the derivative is attached by terms whose value is 0.
 """
 
@@ -28,7 +28,7 @@ _LARGEST = 3.4028234e38
 def is_shapeless() -> bool:
     """Return whether MLX is tracing a function that is compiled for any size.
 
-    Nothing in MLX's interface tells it. In such a trace alone a mean asks for its number of
+    MLX has no function for it. In such a trace alone a mean asks for its number of
     elements when it runs; elsewhere that is a constant.
     """
     graph = io.StringIO()

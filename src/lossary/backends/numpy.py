@@ -58,7 +58,7 @@ class NumpyBackend(HostBackend):
         return np.dtype(dtype).name
 
     def has_dtype(self, name: str) -> bool:
-        """Tell whether NumPy knows a dtype of this name (bfloat16 comes with ml_dtypes)."""
+        """Return whether NumPy knows a dtype of this name (bfloat16 comes with ml_dtypes)."""
         try:
             np.dtype(name)
         except TypeError:
@@ -121,7 +121,7 @@ class NumpyBackend(HostBackend):
 
 
 def _has_masks(given: Any) -> bool:
-    """Tell whether this is a masked array, or a sequence with one in it."""
+    """Return whether this is a masked array, or a sequence with one in it."""
     if "numpy.ma" not in sys.modules:  # NumPy loads it when it is asked for, in 10 ms
         return False
     if not isinstance(given, (list, tuple)):

@@ -102,7 +102,7 @@ class TorchBackend(HostBackend):
         return dtype if isinstance(dtype, str) else str(dtype).rpartition(".")[2]
 
     def has_dtype(self, name: str) -> bool:
-        """Tell whether PyTorch has this dtype."""
+        """Return whether PyTorch has this dtype."""
         return isinstance(getattr(torch, name, None), torch.dtype)
 
     def dtype(self, name: str) -> Any:
@@ -157,7 +157,7 @@ class TorchBackend(HostBackend):
         return self.to_numpy(x) if self._can_read(x) else None
 
     def readable(self, computation: Computation) -> bool:
-        """Tell whether every tensor is an ordinary one in host memory."""
+        """Return whether every tensor is an ordinary one in host memory."""
         return all(map(self._can_read, computation.arrays.values()))
 
     def is_checked(self, computation: Computation) -> bool:
@@ -169,7 +169,7 @@ class TorchBackend(HostBackend):
         return type(x) in PYTHON or (not (is_traced() or transforms()) and is_plain(x))
 
     def concrete(self, computation: Computation) -> bool:
-        """Tell whether tensors have values: not those that a trace or a batch stands for."""
+        """Return whether tensors have values: not those that a trace or a batch stands for."""
         tensors = [x for x in computation.arrays.values() if isinstance(x, torch.Tensor)]
         return not is_traced() and all(map(has_values, tensors))
 
@@ -295,7 +295,7 @@ def _from_bits(x: Any) -> torch.Tensor:
 
 
 def _differentiates_denominator(computation: Computation) -> bool:
-    """Tell whether a mean is divided by something that a derivative is with respect to."""
+    """Return whether a mean is divided by something that a derivative is with respect to."""
     denominator = computation.denominator
     if computation.reduction != "mean":
         return False

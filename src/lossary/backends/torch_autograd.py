@@ -52,7 +52,7 @@ class Differentiable:
 
 
 class FusedCall(Differentiable):
-    """The same with a kernel for the value and, if it is to, all gradients in the same pass."""
+    """The same with a kernel that computes the value and the gradients in one pass."""
 
     def __init__(
         self,
@@ -64,11 +64,13 @@ class FusedCall(Differentiable):
         super().__init__(backend, computation)
         self._arrays = array_getter(computation.loss, self.names)
         self._fused = fused
-        self._places = [(n, self.names.index(n) if n in self.names else None) for n in fused.leaves]
+        self._indices = [
+            (n, self.names.index(n) if n in self.names else None) for n in fused.leaves
+        ]
         self._arranged = [wanted.index(n) if n in wanted else None for n in self.names]
 
     def __call__(self, request: Request) -> tuple[Any, ...]:
-        """Return the loss, in a tuple as recipes do."""
+        """Return the loss, in a tuple as cached calls do."""
         return (_apply((self, None), *self._arrays(request)),)
 
     def direct(self, request: Request) -> CachedCall | None:
@@ -86,11 +88,11 @@ class FusedCall(Differentiable):
     def run(self, tensors: Sequence[Any]) -> tuple[Any, ...] | None:
         """Return the loss and the gradients; None if the call needs a closer look."""
         return self._fused.run(
-            [self.numbers[n] if i is None else tensors[i] for n, i in self._places]
+            [self.numbers[n] if i is None else tensors[i] for n, i in self._indices]
         )
 
     def gradients(self, along: Sequence[Any], factor: float) -> tuple[Any, ...]:
-        """Return the gradients that came along, times the factor, in the order of the inputs."""
+        """Return the gradients of the forward pass, times a factor, in the order of the inputs."""
         if factor != 1.0:
             for gradient in along:
                 gradient.mul_(factor)
@@ -100,7 +102,7 @@ class FusedCall(Differentiable):
 def fused_call(
     backend: TorchBackend, computation: Computation, request: Request
 ) -> FusedCall | None:
-    """Return a recipe that computes gradients along, if the kernel can read every tensor."""
+    """Return a cached call that computes the gradients too, if a kernel can read every tensor."""
     wanted: list[str] = []
     chosen = value_outputs(computation)
     if computation.reduction != "none" and _share_dtype(backend, computation):
@@ -114,7 +116,7 @@ def fused_call(
 
 
 def _share_dtype(backend: TorchBackend, computation: Computation) -> bool:
-    """Tell whether all gradients have the dtype of the loss, and none is summed over some axes."""
+    """Return whether all gradients have the loss's dtype, and none is summed over some axes."""
     return all(
         not _is_repeated(computation, name) and backend.dtype_name(x) == computation.dtype
         for name, x in computation.arrays.items()
@@ -158,7 +160,7 @@ class _Function(torch.autograd.Function):
 
 
 class _FusedFunction(torch.autograd.Function):
-    """The same for recipes, which no transformation and no tangent sees."""
+    """The same for cached calls, which no transformation and no tangent sees."""
 
     @staticmethod
     def forward(ctx: Any, given: tuple[FusedCall, Any], *tensors: Any) -> Any:
@@ -175,7 +177,7 @@ class _FusedFunction(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Any) -> tuple[Any, ...]:
-        """Hand over what came along: autograd can keep it without a copy.
+        """Return the gradients that were computed with the value: autograd keeps them uncopied.
 
         A second backward pass, and one that is differentiated, computes it again.
         """
@@ -244,7 +246,7 @@ def _gradients(
 
 
 def _is_repeated(computation: Computation, name: str) -> bool:
-    """Tell whether an array is repeated along some axes: class weights, axes of length 1."""
+    """Return whether an array is repeated along some axes: class weights, axes of length 1."""
     shape = tuple(computation.arrays[name].shape)
     return name == "class_weights" or shape not in ((), computation.full_shape(name))
 

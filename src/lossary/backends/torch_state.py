@@ -35,17 +35,17 @@ PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
 def is_traced() -> bool:
-    """Tell whether operations are recorded: by a compiler, a mode of dispatch, TorchScript."""
+    """Return whether operations are recorded: by a compiler, a mode of dispatch, TorchScript."""
     return _is_compiling() or _has_modes() or _is_tracing()
 
 
 def _has_modes() -> bool:
-    """Tell whether a mode of dispatch sees operations, be it before autograd or after it."""
+    """Return whether a mode of dispatch sees operations, be it before autograd or after it."""
     return _modes() > 0 or (_function_modes() and _len_torch_dispatch_stack_pre_dispatch() > 0)
 
 
 def is_plain(x: torch.Tensor) -> bool:
-    """Tell whether a tensor is nothing but numbers in host memory."""
+    """Return whether a tensor is nothing but numbers in host memory."""
     return (
         type(x) in PLAIN and x.is_cpu and not (_wrapped(x) or _legacy_batched(x) or _has_tangent(x))
     )
@@ -58,20 +58,20 @@ def is_host_memory(x: torch.Tensor) -> bool:
 
 
 def is_distributed(x: Any) -> bool:
-    """Tell whether this is a tensor that lies in parts on several devices."""
+    """Return whether this is a tensor that lies in parts on several devices."""
     module = sys.modules.get("torch.distributed.tensor")
     return module is not None and isinstance(x, module.DTensor)
 
 
 def has_values(x: torch.Tensor) -> bool:
-    """Tell whether a tensor has values: not one that a batch stands for."""
+    """Return whether a tensor has values: not one that a batch stands for."""
     while _tracks_gradient(x):
         x = _unwrapped(x)
     return not (_wrapped(x) or _legacy_batched(x))
 
 
 def _has_tangent(x: torch.Tensor) -> bool:
-    """Tell whether forward-mode differentiation follows a tensor."""
+    """Return whether forward-mode differentiation follows a tensor."""
     return (
         forward_ad._current_level >= 0
         and torch._C._is_fwd_grad_enabled()
@@ -80,14 +80,14 @@ def _has_tangent(x: torch.Tensor) -> bool:
 
 
 def needs_gradient(x: Any) -> bool:
-    """Tell whether a derivative with respect to an argument may be asked for."""
+    """Return whether a derivative with respect to an argument may be asked for."""
     return isinstance(x, torch.Tensor) and (
         _wrapped(x) or (x.requires_grad and _grad_enabled()) or _has_tangent(x)
     )
 
 
 def _is_observed() -> bool:
-    """Tell whether anything but plain autograd goes on: cheap questions, as every call asks."""
+    """Return whether anything but plain autograd is active; every call asks, so it is cheap."""
     return (
         transforms()
         or _modes() > 0
@@ -97,19 +97,19 @@ def _is_observed() -> bool:
 
 
 def is_unobserved(x: torch.Tensor) -> bool:
-    """Tell whether a tensor is plain and nothing goes on around it."""
+    """Return whether a tensor is plain and nothing else is active."""
     return not _is_observed() and is_plain(x) and not (_is_tracing() or _is_compiling())
 
 
 def is_autocast(dtype: torch.dtype, device: torch.device) -> bool:
-    """Tell whether ``torch.autocast`` widens a loss of this dtype on a device."""
+    """Return whether ``torch.autocast`` widens a loss of this dtype on a device."""
     if dtype not in HALF or not torch.amp.is_autocast_available(device.type):
         return False
     return torch.is_autocast_enabled(device.type)
 
 
 def describe(x: torch.Tensor) -> tuple[Any, ...]:
-    """Describe a tensor for recipes; none has one while a transformation or a trace goes on."""
+    """Describe a tensor for the key of a call; there is none in a transformation or a trace."""
     if _is_observed() or x.layout is not _strided or x.is_neg():
         raise KeyError(type(x))
     dtype: Any = x.dtype

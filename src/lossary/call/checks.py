@@ -120,7 +120,7 @@ def _denominator(request: Request) -> Any:
 
 
 def _is_real_array(given: Any) -> bool:
-    """Tell whether this is an array of numbers, of whatever library."""
+    """Return whether this is an array of numbers, of whatever library."""
     dtype = str(getattr(given, "dtype", "bool"))
     return hasattr(given, "shape") and any(kind in dtype for kind in ("float", "int"))
 

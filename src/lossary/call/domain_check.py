@@ -98,7 +98,7 @@ def _fault(
 
 
 def _message(computation: Computation, faults: Sequence[Fault], backend: Backend) -> str:
-    """Compose the message; a second argument is told about in a second sentence."""
+    """Compose the message; a second argument gets a second sentence."""
     first, *others = (_parts(computation, fault, backend) for fault in faults)
     text = message(computation.function, *first)
     for argument, requirement, given, remedy in others:
@@ -121,9 +121,9 @@ def _first(
     """Find the first bad value: the first in C order of the rows, in its row the first class."""
     if backend.has_kernels(computation) and computation.classes <= _MOST_CLASSES:
         output = Output(name, computation.expressions.first_violations[name], "first")
-        place = float(backend.run(computation, (output,))[name])
+        index = float(backend.run(computation, (output,))[name])
         # Another thread may have written to the array since its values were counted.
-        return _position(computation, name, int(place) if place < math.inf else 0)
+        return _position(computation, name, int(index) if index < math.inf else 0)
     found = _search(computation, name, domain, backend)
     if computation.axis is not None and computation.spans_classes(name):
         found = np.moveaxis(found, computation.axis, -1)
@@ -131,9 +131,9 @@ def _first(
     return _position(computation, name, int(np.argmax(found)) * max(computation.classes, 1))
 
 
-def _position(computation: Computation, name: str, place: int) -> tuple[int, ...]:
+def _position(computation: Computation, name: str, element: int) -> tuple[int, ...]:
     """Return the index of an element in an argument, given the number of its row and its class."""
-    row, index = divmod(place, max(computation.classes, 1))
+    row, index = divmod(element, max(computation.classes, 1))
     position = [int(i) for i in np.unravel_index(row, computation.unreduced_shape)]
     if computation.axis is not None and computation.spans_classes(name):
         position.insert(computation.axis, index)

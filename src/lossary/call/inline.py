@@ -14,7 +14,7 @@ _OUTSIDE = "Give it to the loss that the formula defines, which takes it too."
 
 
 def is_symbolic(request: Request) -> bool:
-    """Tell whether a loss is called with the symbols of a formula."""
+    """Return whether a loss is called with the symbols of a formula."""
     return any(isinstance(given, Expression) for given in (*request.arrays, *request.parameters))
 
 

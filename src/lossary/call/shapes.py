@@ -39,7 +39,7 @@ def layout_of(
 
 
 def _repeats_to(given: Shape, full: Shape) -> bool:
-    """Tell whether an array of equal rank can be repeated along its axes of length 1."""
+    """Return whether an array of equal rank can be repeated along its axes of length 1."""
     return len(given) == len(full) and all(
         length in (wanted, 1) for length, wanted in zip(given, full, strict=True)
     )

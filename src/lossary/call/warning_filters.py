@@ -20,7 +20,7 @@ def stack_level() -> int:
 
 
 def is_ignored(category: type[Warning]) -> bool:
-    """Tell if Python would drop a warning of this category, whatever its text.
+    """Return whether Python would drop a warning of this category, whatever its text.
 
     False where that depends on the text, or on the context (an option of newer versions).
     """
@@ -37,7 +37,7 @@ def is_ignored(category: type[Warning]) -> bool:
 
 
 def _is_called_from(module: Any, line: int) -> bool:
-    """Tell if a filter's module (a pattern or a name) and line fit the code outside the package."""
+    """Return whether a filter's module (pattern or name) and line fit the calling code."""
     if module is None and not line:
         return True
     _, frame = _outside()

@@ -186,12 +186,12 @@ class Definition:
         except LossaryError:
             raise
         except Exception as error:  # whatever a function that knows no symbols may raise
-            told = (str(error).splitlines() or [""])[0].rstrip(".")
+            reason = (str(error).splitlines() or [""])[0].rstrip(".")
             raise type_error(
                 self.name,
                 "the formula",
                 "must be one that can be traced with symbols",
-                f"{type(error).__name__}: {told}",
+                f"{type(error).__name__}: {reason}",
                 "Write it with operators and the operations of lossary.formula.",
             ) from error
         if not isinstance(result, Expression):

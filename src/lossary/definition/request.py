@@ -47,7 +47,7 @@ class Request(NamedTuple):
 
 
 def _is_array(x: Any) -> bool:
-    """Tell whether a parameter is an array: of whatever library, unless it is NumPy's and 0-d."""
+    """Return whether a parameter is an array: of whatever library, unless it is NumPy's and 0-d."""
     if isinstance(x, numbers.Number) or (isinstance(x, np.ndarray) and x.ndim == 0):
         return False
     return hasattr(x, "shape") and hasattr(x, "dtype")
