@@ -11,6 +11,7 @@ from assertions import assert_close
 
 import lossary
 from lossary.backends import compiled
+from lossary.backends.host_call import HostCall
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
@@ -187,3 +188,40 @@ def test_without_what_makes_arrays_of_jax_calls_are_compiled(
     x, t = _pair(13)
     assert_close(lossary.mse_loss(x, t), np.mean((np.array(x) - t) ** 2), rtol=1e-6)
     assert len(compiled_calls) == 1
+
+
+@ALONE
+def test_repeated_calls_are_direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits, labels = _pair(6, 5)[0], jnp.asarray([0, 1, 2, 3, 4, 0])
+    both = lossary.value_and_grad(lossary.cross_entropy)
+    both(logits, labels, reduction="mean")
+    expected = both(logits, labels, reduction="mean")
+
+    def refused(self: Any, arrays: Any) -> Any:
+        raise AssertionError
+
+    monkeypatch.setattr(HostCall, "run", refused)
+    found = both(logits, labels, reduction="mean")
+    assert [np.asarray(x).tolist() for x in found] == [np.asarray(x).tolist() for x in expected]
+    bad = jnp.asarray([0, 1, 2, 3, 4, 9])
+    assert np.isnan(both(logits, bad, reduction="mean")[0])
+    with lossary.options(domain="raise"), pytest.raises(ValueError, match="9 at"):
+        both(logits, bad, reduction="mean")
+
+
+@ALONE
+def test_repeated_calls_see_what_has_changed(compiled_calls: list[Any]) -> None:
+    x, t = (part.astype("int32") for part in _pair(17))
+    jax.block_until_ready((x, t))
+    for _ in range(3):
+        assert lossary.l1_loss(x, t, "sum").dtype == "float32"
+        assert not lossary.l1_loss(x, t, "sum").committed
+        with jax.enable_x64(True):
+            assert lossary.l1_loss(x, t, "sum").dtype == "float64"
+        fixed = jax.device_put(x, jax.devices()[0])
+        assert lossary.l1_loss(fixed, t, "sum").committed
+        assert lossary.l1_loss(x, 1, "sum") == abs(np.asarray(x) - 1).sum()
+        weights = jnp.full(17, 2.0)
+        weighed = lossary.l1_loss(x, t, "sum", weights=jax.block_until_ready(weights))
+        assert weighed == 2 * lossary.l1_loss(x, t, "sum")
+    assert compiled_calls == []

@@ -73,7 +73,8 @@ def direct_call(call: HostCall, request: Request) -> CachedCall | None:
     if function is None or not full or (call.denominator is not None):
         return None
     if not call.violations and call.computation.expressions.violations:
-        guards += (lambda _: domain_policy() == "ignore",)
+        unchecked = call.backend.unchecked
+        guards += (lambda _: unchecked(domain_policy()),)
     number, array, makers = call.number, call.array, call.bound.makers
     order = [index for _, index in call.gradients]
 

@@ -72,6 +72,10 @@ class HostBackend(Backend):
         """Return a function that gets the address of arrays like this one, if that is faster."""
         return None
 
+    def unchecked(self, policy: str) -> bool:
+        """Return whether a policy leaves values unchecked in calls that do not count violations."""
+        return policy == "ignore"
+
     def direct_guards(self, request: Request) -> tuple[Guard, ...] | None:
         """Return functions that see what native code cannot: whether a call is like this one.
 

@@ -1,7 +1,7 @@
 """JAX arrays in host memory: ordinary calls run the package's kernels, not XLA.
 
 Where the processor is JAX's only device, the kernels read the memory of arrays that are already
-computed. The mean of 100 hinge losses then takes 20 microseconds, not 26, that of 1,000 cross
+computed. The mean of 100 hinge losses then takes 14 microseconds, not 26, that of 1,000 cross
 entropies of 1,000 classes half a millisecond, not one. Nothing is waited for: an array that is
 still being computed takes the compiled way, which returns at once.
 """
@@ -14,12 +14,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import SingleDeviceSharding
 
 from lossary.backends.base import PYTHON, CachedCall
 from lossary.backends.host import has_compiler, without_overflow_warning
-from lossary.backends.host_call import host_call
+from lossary.backends.host_call import HostCall, host_call
 from lossary.backends.numpy import NumpyBackend
 from lossary.definition.computation import Computation
 from lossary.definition.request import Request
@@ -32,6 +33,7 @@ try:
 except ImportError:
     _put = None
 
+_ARRAY = type(jnp.zeros(()))
 #: XLA takes memory at multiples of this many bytes as it is, and copies other memory, which takes
 #: less time for arrays of few elements.
 _ALIGNMENT = 64
@@ -56,22 +58,60 @@ def on_host(
         return compiled
     backend = _HostBackend(computation, any(x.committed for x in arrays))
     found = host_call(backend, computation, request, outputs, gradients)
-    if found is None:
-        return compiled
-
-    def run(request: Request) -> tuple[Any, ...] | None:
-        try:
-            results = found(request)
-        except RuntimeError:  # what cannot be read now, or a guard against transfers
-            return compiled(request)
-        return compiled(request) if results is None else results
-
-    return run
+    return compiled if found is None else _HostOrCompiled(found, backend.committed, compiled)
 
 
 def _is_alone() -> bool:
     """Return whether JAX's only device is the processor."""
     return jax.device_count() == 1 and jax.devices()[0].platform == "cpu"
+
+
+class _HostOrCompiled:
+    """A call of a kernel where that can read the arrays, else of a compiled function."""
+
+    def __init__(self, on_host: HostCall, committed: bool, compiled: CachedCall) -> None:
+        self._on_host, self._committed, self._compiled = on_host, committed, compiled
+
+    def __call__(self, request: Request) -> tuple[Any, ...] | None:
+        """Return the value and the gradients for a request."""
+        try:
+            results = self._on_host(request)
+        except RuntimeError:  # what cannot be read now, or a guard against transfers
+            results = None
+        return self._compiled(request) if results is None else results
+
+    def direct(self, request: Request) -> CachedCall | None:
+        """Return the call with views of the arrays as one built-in function, if it can be one.
+
+        It takes half the time: NumPy's views are compared natively, the arrays described by none.
+        """
+        if not all(type(x) is _ARRAY for x in request.arrays):
+            return None
+        like = tuple(np.empty(x.shape, x.dtype) for x in request.arrays)
+        direct = self._on_host.direct(request._replace(arrays=like))
+        if direct is None:
+            return None
+        committed, config, wide = self._committed, jax.config, jax.config.jax_enable_x64
+
+        def run(request: Request) -> tuple[Any, ...] | None:
+            if config.jax_enable_x64 is not wide:
+                return None
+            views = []
+            for x in request.arrays:
+                if type(x) is not _ARRAY or x.committed is not committed:
+                    return None
+                if x.is_deleted() or not x.is_ready():
+                    return None
+                if committed and type(x.sharding) is not SingleDeviceSharding:
+                    return None
+                views.append(np.asarray(x))
+            try:
+                # Native code takes a tuple of any kind; the views live until it returns.
+                return direct((request[0], tuple(views), *request[2:]))  # type: ignore[arg-type]
+            except RuntimeError:
+                return None
+
+        return run
 
 
 class _HostBackend(NumpyBackend):
@@ -84,7 +124,11 @@ class _HostBackend(NumpyBackend):
         self._few = math.prod(computation.shape) <= CHUNK
         # What is committed to no device is nowhere else, and one axis lies in one order.
         self._address = _address if committed or len(computation.shape) > 1 else _ready
-        self._committed = committed
+        self.committed = committed
+
+    def unchecked(self, policy: str) -> bool:
+        """Return whether values are not checked: as on devices, unless they are asked for."""
+        return policy != "raise"
 
     def job(self, computation: Computation, outputs: tuple[Output, ...]) -> Job:
         """Return what a kernel has to do, given memory like that of the arrays."""
@@ -107,7 +151,7 @@ class _HostBackend(NumpyBackend):
         """Return what makes numbers, and what makes kernels' arrays, JAX's."""
         device = jax.devices()[0]
         number, sharding, devices = self.dtype(dtype), SingleDeviceSharding(device), [device]
-        committed, put = self._committed, _put
+        committed, put = self.committed, _put
         kind = functools.cache(lambda shape: jax.core.ShapedArray(shape, number))
         scalar = kind(())
 
