@@ -50,7 +50,7 @@ def told(tmp_path: Path) -> Any:
         path.write_text(
             "".join(form.format(number=k, flags=flags, frequency=frequency) for k in range(2))
         )
-        return machine._told(str(path))
+        return machine._cpuinfo(str(path))
 
     return read
 
@@ -78,7 +78,7 @@ def test_a_description_is_that_of_processor_and_compiler(
     assert machine.description() == known
     found: list[Any] = [known]
     with monkeypatch.context() as patched:
-        patched.setattr(machine, "_told", lambda: ["another processor"])
+        patched.setattr(machine, "_cpuinfo", lambda: ["another processor"])
         found.append(machine.description())
     with monkeypatch.context() as patched:  # as an emulator has it
         features = types.SimpleNamespace(__cpu_features__={"SSE": True})

@@ -131,9 +131,10 @@ def host_call(
         return None
     # As they are given: the computation takes a NumPy scalar for an array, the next call does not.
     arrays = array_getter(computation.loss, [str(leaf.value) for leaf in plan.leaves])(request)
-    locate = backend.address_getter(arrays[0]) if arrays else None
-    if any(backend.address_getter(x) is not locate for x in arrays):
-        locate = None
-    bound = host.bind(plan, job, locate)
-    views = [] if locate and bound.locate is locate else [backend.as_numpy(x) for x in arrays]
+    getter = backend.address_getter(arrays[0]) if arrays else None
+    if any(backend.address_getter(x) is not getter for x in arrays):
+        getter = None
+    bound = host.bind(plan, job, getter)
+    reads_directly = getter is not None and bound.address_getter is getter
+    views = [] if reads_directly else [backend.as_numpy(x) for x in arrays]
     return HostCall(backend, computation, bound, views, gradients)

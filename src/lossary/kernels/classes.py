@@ -1,9 +1,8 @@
-"""What kernels of losses along an axis share: blocks of sixteen rows, and passes over classes.
+"""Base of kernels for losses along an axis: blocks of sixteen rows, and passes over classes.
 
-A block computes the values that belong to rows for sixteen rows at once, in float64: a lane is a
-row. In between, the passes over its classes compute elements and reduce them. How the elements of
-sixteen rows lie in memory is for the layouts: in *rows* a lane of an element is a class, in
-*columns* it is a row.
+A block computes row values for sixteen rows at once, in float64, one row per lane. Between them,
+passes over the classes compute elements and reduce them. The memory layout of elements is left to
+subclasses: in *rows* a lane of an element is a class, in *columns* it is a row.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from lossary.kernels.registers import Registers
 
 
 class ClassFrame(Frame):
-    """Writes blocks of sixteen rows; ``first`` is the first of them, counted in row arrays."""
+    """Writes blocks of sixteen rows; ``first`` is the index of a block's first row."""
 
     first: Lanes
-    #: The lanes whose rows belong to this block alone.
+    #: Mask of the lanes whose rows belong to this block and to no other.
     valid: Lanes
 
     def block(self, totals: list[Lanes]) -> list[Lanes]:
-        """Write all that is done for a block of rows, and return the new totals."""
+        """Write the computation of a block of rows and return the new totals."""
         constants = dict(self.row), dict(self.rounded)
         for leaf in self.plan.leaves:
             if leaf.kind is Kind.ROW and not self.is_scalar(leaf):
@@ -45,16 +44,16 @@ class ClassFrame(Frame):
                 continue
             values[output.name] = self.rows.lift(self.row_value(output.expression))
             if output.role == "store":
-                self.store_row(output, self.delivered(output, values[output.name]))
+                self.store_row(output, self.as_stored(output, values[output.name]))
         self.row, self.rounded = constants
         return self.add(totals, values, self.valid)
 
-    def place(self) -> Lanes:
-        """Return the places of the first classes of the block's rows."""
+    def indices(self) -> Lanes:
+        """Return the element index of the first class of each row of the block."""
         rows = self.first.to("f64").splat() + self.code.iota("f64")
         return rows * self.size["classes"].to("f64").splat()
 
-    # --- what layouts do differently ------------------------------------------------------
+    # --- implemented by each layout -------------------------------------------------------
     def load_row(self, leaf: Expression) -> Lanes:
         """Read an array of row values for the block, in float64; labels as int64."""
         raise NotImplementedError
@@ -71,16 +70,16 @@ class ClassFrame(Frame):
         """Read an array of elements at the class of each row's label, in the type of elements."""
         raise NotImplementedError
 
-    def gather(self, leaf: Expression, place: Lanes, machine: Registers) -> Lanes:
-        """Read an array at sixteen places, in a machine's type; labels as int64."""
+    def gather(self, leaf: Expression, index: Lanes, machine: Registers) -> Lanes:
+        """Read an array at sixteen indices, in a machine's type; labels as int64."""
         type_ = self.leaf_type(leaf)
-        addresses = self.code.at(self.arrays[str(leaf.value)], place, type_)
+        addresses = self.code.at(self.arrays[str(leaf.value)], index, type_)
         given = self.code.gather(addresses, type_, self.code.constant(True, "mask"), 0)
         return self.converted(leaf, given, machine)
 
     # --- row values -----------------------------------------------------------------------
     def _row_values(self, stage: int) -> None:
-        """Compute the row values that need the passes before a stage."""
+        """Compute the row values that become available at a stage, after its preceding passes."""
         for item in self.plan.row_values:
             reduced = item.operation in {"sum", "max", *LEAVES}
             if self.plan.stages[id(item)] == stage and not reduced:
@@ -95,7 +94,7 @@ class ClassFrame(Frame):
         return self.rows.lift(self.rows.spell(item, [self.row_value(x) for x in item.arguments]))
 
     def _label(self, label: Expression) -> tuple[Lanes, Lanes]:
-        """Return labels, and which of them name a class."""
+        """Return labels, and the mask of those in range."""
         if label.operation == "literal":
             given = self.code.constant(label.value, "i64")  # type: ignore[arg-type]
         else:
@@ -104,10 +103,10 @@ class ClassFrame(Frame):
 
     # --- elements -------------------------------------------------------------------------
     def elements_of(self, number: int, sweep: Pass, site: ClassSite) -> list[Lanes]:
-        """Compute the elements of a pass; return what its reductions are made of.
+        """Compute the elements of a pass and return the inputs of its reductions.
 
-        Outputs are stored, spilled elements are reloaded before that and spilled after they are
-        computed.
+        Reload elements spilled by earlier passes first, then spill those that later passes need,
+        and store the outputs.
         """
         for spill in self.spills:
             if spill.first < number <= spill.last:
@@ -124,13 +123,13 @@ class ClassFrame(Frame):
 
     @cached_property
     def spills(self) -> list[Spill]:
-        """The spills into memory that holds elements without rounding them."""
+        """The spills whose output memory stores elements without rounding."""
         wanted = {"f32": "float32", "f64": "float64"}[self.form.compute]
         return [s for s in self.plan.spills if self.dtypes[f"-> {s.output.name}"] == wanted]
 
 
 class _LabelSite(Site):
-    """The class that each row's label names."""
+    """Computes elements at the class of each row's label."""
 
     frame: ClassFrame
 
@@ -150,7 +149,7 @@ class _LabelSite(Site):
 
 
 class ClassSite(Site):
-    """Where elements of a pass are computed; outputs are written and spills read there."""
+    """Computes elements of a pass; also stores outputs and reloads spilled elements."""
 
     def store(self, output: Output, value: Lanes) -> None:
         """Write elements into an output's memory."""
@@ -162,11 +161,11 @@ class ClassSite(Site):
 
 
 class Running:
-    """The reductions of a pass on their way: registers that a loop over classes carries.
+    """Running reductions of a pass: registers that a loop over classes carries.
 
-    Sums of float32 run in float64. Sums of float64 carry what their additions lose (Knuth's
-    TwoSum, The Art of Computer Programming 2, 4.2.2). Maxima carry NaN apart, which keeps the
-    chain of dependent instructions short.
+    Sums of float32 run in float64. Sums of float64 carry their rounding errors (Knuth's TwoSum,
+    The Art of Computer Programming 2, 4.2.2). Maxima carry NaN in a separate register, which
+    keeps the chain of dependent instructions short.
     """
 
     def __init__(self, code: Code, compute: str, sweep: Pass) -> None:
@@ -199,7 +198,7 @@ class Running:
     def updated(
         self, registers: Sequence[Lanes], values: Sequence[Lanes], part: Lanes | None = None
     ) -> list[Lanes]:
-        """Bring in one value for each reduction, of the lanes that a mask names."""
+        """Add one value to each reduction, in the lanes where the mask ``part`` holds."""
         found = []
         groups = zip(self.operations, self.pairs(registers), values, strict=True)
         for operation, group, given in groups:
@@ -253,7 +252,7 @@ class Running:
 
 
 def two_sum(total: Lanes, lost: Lanes, value: Lanes) -> list[Lanes]:
-    """Return total + value, and what such additions have lost so far."""
+    """Return total + value, and the accumulated rounding error of these additions."""
     result = total + value
     back = result - total
     return [result, lost + ((total - (result - back)) + (value - back))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 # fmt: off
-# log(2) in two parts, the first so short that its products with exponents are exact.
+# log(2) in two parts; the first is short enough that its products with exponents are exact.
 LN2_F32 = (0.69311523, 3.1946183e-05)
 EXP_F32 = (0.49999994, 0.1666652, 0.041668393, 0.00836878, 0.0013814466)
 LOG_F32 = (0.6666695, 0.3995791, 0.30359063)
@@ -120,9 +120,9 @@ POWER_F64 = (
 
 
 class Precision(NamedTuple):
-    """A floating-point format and the constants that the functions need in it.
+    """A floating-point format and the constants that the functions use for it.
 
-    Below ``least`` an exponential rounds to 0, above ``most`` it is infinite.
+    Below ``least`` an exponential rounds to 0; above ``most`` it overflows to infinity.
     """
 
     digits: int
@@ -143,7 +143,7 @@ class Precision(NamedTuple):
 
     @property
     def rounder(self) -> float:
-        """A number that rounds what is added to it to an integer, which its last bits then hold."""
+        """A number that rounds a summand to an integer, stored in the last bits of the sum."""
         return 1.5 * 2.0**self.digits
 
 

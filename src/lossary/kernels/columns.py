@@ -5,8 +5,8 @@ inner), and sixteen neighbours along ``inner`` are a block. ``ShortRowKernel`` i
 and an ``inner`` below sixteen, such as 1, where the class axis is the last: the rows of a block are
 transposed into scratch memory, where they are columns, and outputs are transposed back from there.
 
-The last block of a row of blocks begins so early that it is whole. It computes some rows again,
-and neither stores nor counts them.
+The last block along an axis starts early enough to be full. It recomputes some rows of the block
+before, but neither stores nor counts them.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class ColumnKernel(ClassFrame):
         """Write the loop over the blocks of a chunk."""
 
         def unit(number: Lanes, totals: list[Lanes]) -> list[Lanes]:
-            self._find(number)
+            self._set_block(number)
             return self.block(totals)
 
         return self.code.loop(stop, 1, totals, unit, start=start)
 
-    def _find(self, unit: Lanes) -> None:
-        """Find the rows of a block."""
+    def _set_block(self, unit: Lanes) -> None:
+        """Set the first row of a block, its memory offset, and the mask of valid rows."""
         inner, classes = self.size["inner"], self.size["classes"]
         blocks = (inner + (LANES - 1)) // LANES
         outer, begin = unit // blocks, unit % blocks * LANES
@@ -74,13 +74,13 @@ class ColumnKernel(ClassFrame):
         return running.lanes(carried)
 
     def site(self, index: Lanes) -> ClassSite:
-        """Return where the elements of one class are computed."""
+        """Return the site that computes the elements of one class."""
         return _ColumnSite(self, index)
 
     def gathered(self, leaf: Expression, label: Lanes) -> Lanes:
         """Read an array of elements at the class of each row's label, in the type of elements."""
-        place = self.base + (label * self.stride.splat() + self.code.iota())
-        return self.gather(leaf, place, self.elements)
+        offset = self.base + (label * self.stride.splat() + self.code.iota())
+        return self.gather(leaf, offset, self.elements)
 
 
 class _ColumnSite(ClassSite):
@@ -91,7 +91,7 @@ class _ColumnSite(ClassSite):
     def __init__(self, frame: ColumnKernel, index: Lanes) -> None:
         super().__init__(frame)
         self._index = index
-        self._place = frame.base + index * frame.stride
+        self._offset = frame.base + index * frame.stride
 
     def load(self, leaf: Expression) -> Lanes:
         """Read an array at this class."""
@@ -100,7 +100,7 @@ class _ColumnSite(ClassSite):
         if is_class_vector(leaf):
             given = frame.code.load(frame.code.at(array, self._index, type_), type_, 1).splat()
         else:
-            given = frame.code.load(frame.code.at(array, self._place, type_), type_)
+            given = frame.code.load(frame.code.at(array, self._offset, type_), type_)
         return frame.converted(leaf, given, frame.elements)
 
     def index(self) -> Lanes:
@@ -110,14 +110,14 @@ class _ColumnSite(ClassSite):
     def store(self, output: Output, value: Lanes) -> None:
         """Write elements into an output's memory."""
         frame = self.frame
-        given = frame.delivered(output, value)
-        address = frame.code.at(frame.outputs[output.name], self._place, given.type)
+        given = frame.as_stored(output, value)
+        address = frame.code.at(frame.outputs[output.name], self._offset, given.type)
         frame.code.store_part(given, address, frame.valid)
 
     def reload(self, output: Output) -> Lanes:
         """Read elements from an output's memory."""
         frame, type_ = self.frame, self.frame.stored_type(output)
-        address = frame.code.at(frame.outputs[output.name], self._place, type_)
+        address = frame.code.at(frame.outputs[output.name], self._offset, type_)
         return frame.code.load(address, type_)
 
 
@@ -138,22 +138,22 @@ class ShortRowKernel(ColumnKernel):
         names += [f"-> {output.name}" for output in self._made]
         self._tiles = {name: self.code.stack(form.compute, SHORT * LANES) for name in names}
 
-    def _find(self, unit: Lanes) -> None:
-        """Find the rows of a block."""
+    def _set_block(self, unit: Lanes) -> None:
+        """Set the first row of a block, its offset in the tiles, and the mask of valid rows."""
         begin = unit * LANES
         self.first = smaller(begin, self.size["rows"] - LANES)
         self.valid = self.code.iota() >= begin - self.first
         self.stride = self.code.constant(LANES, "i64", 1)
         self.base = self.code.constant(0, "i64", 1)
-        self._find_in_memory()
+        self._set_row_offsets()
 
-    def _find_in_memory(self) -> None:
-        """Find the first class of each row of a block: its row may be one of another ``outer``."""
+    def _set_row_offsets(self) -> None:
+        """Set the memory offsets of the first class of each row; a block may span two ``outer``."""
         classes, inner = self.size["classes"], self.size["inner"]
         outer = self.first // inner
         along = (self.first - outer * inner).to("i32") + self.code.iota("i32")
-        # The numbers are below 32, so the quotient rounds to no other integer. Processors divide
-        # no vectors of integers.
+        # The numbers are below 32, so the truncated float32 quotient is exact. Processors have no
+        # vector division of integers.
         after = (along.to("f32") / inner.to("f32")).to("i32").to("i64")
         self._begin = outer * inner * classes
         self._rows = along.to("i64") + after * (inner * (classes - 1))
@@ -175,12 +175,14 @@ class ShortRowKernel(ColumnKernel):
     def _transpose(
         self, square: Callable[[Lanes, Lanes], None], one: Callable[[Lanes], None], whole: Lanes
     ) -> None:
-        """Write loops over squares where rows are long enough, else over single classes."""
+        """Write a loop over squares if rows are long enough, else over single classes."""
         code, classes = self.code, self.size["classes"]
         rows = code.constant(LANES, "i64", 1)
 
         def squares(index: Lanes, _: list[Lanes]) -> list[Lanes]:
-            begin = smaller(index, classes - _SIDE)  # the last one begins so early that it is whole
+            begin = smaller(
+                index, classes - _SIDE
+            )  # the last square starts early enough to be full
 
             def half(row: Lanes, _: list[Lanes]) -> list[Lanes]:
                 square(begin, row)
@@ -202,7 +204,7 @@ class ShortRowKernel(ColumnKernel):
         return self.code.at(self._tiles[name], index * LANES + row, self.form.compute)
 
     def _in_rows(self, array: Lanes, index: Lanes, row: Lanes, type_: str) -> list[Lanes]:
-        """Return the addresses of a class in a square's rows, which follow one another."""
+        """Return the addresses of a class in the consecutive rows of a square."""
         classes = self.size["classes"]
         start = self.code.at(array, self._begin + row * classes + index, type_)
         return [self.code.at(start, classes * number, type_) for number in range(_SIDE)]
@@ -229,7 +231,7 @@ class ShortRowKernel(ColumnKernel):
         """Copy a class from the tiles of outputs."""
         for output in self._made:
             value = self.code.load(self._in_tile(f"-> {output.name}", index), self.form.compute)
-            value = self.delivered(output, value)
+            value = self.as_stored(output, value)
             addresses = self._at(self.outputs[output.name], index, value.type)
             self.code.scatter(value, addresses, self.valid)
 
@@ -237,26 +239,26 @@ class ShortRowKernel(ColumnKernel):
         """Copy neighbouring classes of neighbouring rows from the tiles of outputs."""
         for output in self._made:
             name, type_ = f"-> {output.name}", self.stored_type(output)
-            places = [self._in_tile(name, index + offset, row) for offset in range(_SIDE)]
-            columns = [self.code.load(place, self.form.compute, _SIDE) for place in places]
-            rows = transposed([self.delivered(output, column) for column in columns])
+            sources = [self._in_tile(name, index + offset, row) for offset in range(_SIDE)]
+            columns = [self.code.load(address, self.form.compute, _SIDE) for address in sources]
+            rows = transposed([self.as_stored(output, column) for column in columns])
             addresses = self._in_rows(self.outputs[output.name], index, row, type_)
             for value, address in zip(rows, addresses, strict=True):
                 self.code.store(value, address)
 
     def site(self, index: Lanes) -> ClassSite:
-        """Return where the elements of one class are computed."""
+        """Return the site that computes the elements of one class."""
         return _TileSite(self, index)
 
     def tile_of(self, name: str) -> Lanes:
-        """Return the scratch memory of an array or, named ``-> NAME``, of an output."""
+        """Return the address of the tile of an array, or of an output if named ``-> NAME``."""
         return self._tiles[name]
 
     def gathered(self, leaf: Expression, label: Lanes) -> Lanes:
         """Read an array of elements at the class of each row's label, in the type of elements."""
         code, type_ = self.code, self.form.compute
-        place = label * LANES + code.iota()
-        addresses = code.at(self._tiles[str(leaf.value)], place, type_)
+        offset = label * LANES + code.iota()
+        addresses = code.at(self._tiles[str(leaf.value)], offset, type_)
         return code.gather(addresses, type_, code.constant(True, "mask"), 0)
 
 
@@ -274,7 +276,7 @@ class _TileSite(_ColumnSite):
     def store(self, output: Output, value: Lanes) -> None:
         """Write elements into the tile of an output."""
         tile = self.frame.tile_of(f"-> {output.name}")
-        self.frame.code.store(value, self.frame.code.at(tile, self._place, value.type))
+        self.frame.code.store(value, self.frame.code.at(tile, self._offset, value.type))
 
     def reload(self, output: Output) -> Lanes:
         """Read elements from the tile of an output."""
@@ -282,11 +284,11 @@ class _TileSite(_ColumnSite):
 
     def _read(self, name: str) -> Lanes:
         code, type_ = self.frame.code, self.frame.form.compute
-        return code.load(code.at(self.frame.tile_of(name), self._place, type_), type_)
+        return code.load(code.at(self.frame.tile_of(name), self._offset, type_), type_)
 
 
 def transposed(rows: Sequence[Lanes]) -> list[Lanes]:
-    """Return the columns of a square: its parts off the diagonal change places, size by size."""
+    """Transpose a square: swap its off-diagonal blocks, for block sizes 1, 2, 4, ..."""
     found, side = list(rows), len(rows)
     step = 1
     while step < side:
@@ -301,5 +303,5 @@ def transposed(rows: Sequence[Lanes]) -> list[Lanes]:
 
 
 def integers(compute: str) -> str:
-    """Return the integer type that is as wide as elements."""
+    """Return the integer type of the same width as elements."""
     return "i32" if compute == "f32" else "i64"

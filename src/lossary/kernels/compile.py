@@ -1,8 +1,8 @@
-"""LLVM's language to machine code of this processor, kept in memory and on disk.
+"""Compile LLVM IR to machine code for this processor; cache it in memory and on disk.
 
-LLVM may not reorder or fuse arithmetic and does not vectorise, so what a kernel computes does not
-depend on the processor that it is compiled for. Its own simplifications are not run but for one:
-kernels come without what they would remove, and the pipeline takes longer than code generation.
+LLVM may not reorder or fuse arithmetic and does not vectorise, so results do not depend on the
+processor. Only one optimisation pass runs (instruction combining): kernels contain little that the
+others would remove, and the full pipeline takes longer than code generation.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 
 from lossary.kernels import cache, image, machine
 
-#: Kernels that stay in memory though nothing else holds them.
+#: Maximum number of kernels that the in-memory cache keeps alive.
 KEPT = 512
-# Windows has no linker for small relocatable code, so there code assumes nothing of addresses.
+# LLVM has no linker for small relocatable code on Windows, so use the large code model there.
 _SMALL = os.name != "nt"
 
 _compiled: OrderedDict[tuple[str, ...], Compiled] = OrderedDict()
@@ -42,48 +42,48 @@ class Compiled:
         self.address = address
 
     def function(self, prototype: Callable[[int], Prototype]) -> Prototype:
-        """Return the function of a ``ctypes`` type, which keeps its machine code alive."""
+        """Return a ``ctypes`` function of this prototype that keeps the machine code alive."""
         function = prototype(self.address)
         function.compiled = self  # type: ignore[attr-defined]
         return function
 
 
 def load(key: str, name: str, text: Callable[[], str]) -> Compiled:
-    """Return a function, from memory, from the cache folder, or compiled now.
+    """Return a function from memory or the cache folder; compile it if neither has it.
 
     Parameters
     ----------
     key : str
-        What the function's text depends on, completely.
+        Everything that the function's text depends on.
     name : str
         Name of the function.
     text : callable
-        Writes the module in LLVM's language, if it must be compiled.
+        Returns the module as LLVM IR; called only if it must be compiled.
     """
-    place = key, name, *processor()
+    full_key = key, name, *processor()
     with _lock:
-        found = _compiled.get(place)
+        found = _compiled.get(full_key)
         if found is None:
-            found = _read_or_compile(place, name, text)
-            _compiled[place] = found
+            found = _read_or_compile(full_key, name, text)
+            _compiled[full_key] = found
             while len(_compiled) > KEPT:
                 _compiled.popitem(last=False)
         else:
-            _compiled.move_to_end(place)
+            _compiled.move_to_end(full_key)
     return found
 
 
-def _read_or_compile(place: tuple[str, ...], name: str, text: Callable[[], str]) -> Compiled:
-    file = cache.file_of(name, *place, _version())
+def _read_or_compile(full_key: tuple[str, ...], name: str, text: Callable[[], str]) -> Compiled:
+    file = cache.file_of(name, *full_key, _version())
     content = None if file is None else file.read()
     if content is not None:
         try:
             return Compiled(*image.mapped(content))
-        except RuntimeError:  # an object file, as there is no image of it, or no memory for images
+        except RuntimeError:  # an object file without an image, or no memory for images
             pass
         try:
             return linked(content, name)
-        except RuntimeError:  # no object file, or one without the function
+        except RuntimeError:  # not an object file, or the function is missing
             pass
     with _importing:
         from lossary.kernels.linker import link
@@ -104,7 +104,7 @@ def _read_or_compile(place: tuple[str, ...], name: str, text: Callable[[], str])
 def object_code(text: str, *target: str) -> bytes:
     """Return an object file with a module compiled for this processor.
 
-    ``target`` names another one: a processor, its features, and a triple if it is of another kind.
+    ``target`` selects another processor: its name, its features, and a triple if it differs.
     """
     machine = _machine(*(target or processor()))
     code: bytes = machine.emit_object(optimised(text, machine))
@@ -126,7 +126,7 @@ def linked(content: bytes, name: str) -> Compiled:
 
 
 def optimised(text: str, machine: Any) -> Any:
-    """Return a module of LLVM's language in the form that code generation takes best."""
+    """Parse and verify a module of LLVM IR and run instruction combining on it."""
     llvm = _binding()
     module = llvm.parse_assembly(text)
     module.verify()
@@ -138,7 +138,7 @@ def optimised(text: str, machine: Any) -> Any:
 
 
 def processor() -> tuple[str, str]:
-    """Return LLVM's name of this processor and the features that it has."""
+    """Return LLVM's name of this processor and its features."""
     return _target()[:2]
 
 
@@ -151,7 +151,7 @@ def _version() -> str:
 def _target() -> tuple[str, str, str]:
     """Return LLVM's name of this processor, its features, and the version of the compiler.
 
-    They are kept in the cache folder: where the kernel is there too, LLVM is not needed.
+    They are cached on disk too, so that a cached kernel runs without importing LLVM.
     """
     known = machine.description()
     file = None if known is None else cache.file_of("processor", known)
@@ -169,12 +169,12 @@ def _target() -> tuple[str, str, str]:
 
 @functools.cache
 def is_available() -> bool:
-    """Tell if kernels can be compiled: llvmlite works, and fused multiply-add is an instruction."""
+    """Return whether kernels can be compiled: llvmlite works and the processor has fused FMA."""
     try:
         _, features = processor()
-    except (ImportError, OSError):  # not installed, or not for this system
+    except (ImportError, OSError):  # not installed, or built for another system
         return False
-    return "-fma" not in features.split(",")  # other processors than Intel's kind all have it
+    return "-fma" not in features.split(",")  # only x86 lists it as missing
 
 
 @functools.cache
@@ -211,8 +211,8 @@ def _llvm_lock() -> Any:
 
 
 def _before_fork() -> None:
-    # No other thread imports the compiler or what writes code, or is inside LLVM then, or the child
-    # would have locks that nobody releases.
+    # Hold the import and LLVM locks across the fork, so that the child does not inherit a lock
+    # owned by a thread that does not exist there.
     _importing.acquire()
     _held.lock = _llvm_lock()
     _held.lock.__enter__()

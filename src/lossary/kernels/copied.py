@@ -1,7 +1,7 @@
-"""Arrays that a kernel cannot read as they are: strided, repeated, of mixed orders.
+"""Kernels for arrays that must be copied first: strided, broadcast, of mixed axis orders.
 
-Small ones are copied into dense memory: 100 strided elements take 1 to 2 times as long as dense
-ones. Large ones are copied block by block, so that nothing of the input's size is made.
+Small arrays are copied into dense memory as a whole: 100 strided elements take 1 to 2 times as long
+as dense ones. Large arrays are copied block by block, so that no full-size copy is allocated.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Plan
 from lossary.kernels import threads
-from lossary.kernels.direct import Direct, Place
+from lossary.kernels.direct import Direct, ItemIndex
 from lossary.kernels.form import is_class_vector
 from lossary.kernels.memory import CHUNK, PARALLEL_FROM, Array, Job, Shape, combined, empty
 
@@ -26,14 +26,14 @@ View = Callable[[Array], Array]
 
 
 class Kernel:
-    """A kernel with everything resolved that depends on shapes and dtypes, ready to be called.
+    """A callable kernel, resolved for given shapes and dtypes.
 
-    ``leaves`` names the arrays that it takes, in order; ``stored`` and ``reduced`` the outputs that
-    it returns; ``makers`` make memory for the stored ones. ``locate`` returns the address of an
-    array that is read as it is.
+    ``leaves`` names the arrays that it takes, in order; ``stored`` and ``reduced`` name the outputs
+    that it returns; ``makers`` allocate the stored ones. ``address_getter`` returns the address of
+    an array that is read without a copy.
     """
 
-    locate: Callable[[Any], int] | None = None
+    address_getter: Callable[[Any], int] | None = None
     makers: Sequence[Callable[[], Array]] = ()
 
     def __init__(self, plan: Plan) -> None:
@@ -46,11 +46,11 @@ class Kernel:
         raise NotImplementedError
 
     def direct(
-        self, request: Sequence[Any], places: Mapping[str, Place], factor: float
+        self, request: Sequence[Any], indices: Mapping[str, ItemIndex], factor: float
     ) -> Direct | None:
-        """Return a built-in function for this call, if one run of machine code is all of it.
+        """Return a built-in function if this call is one run of machine code, else None.
 
-        ``places`` tells where the request has the arrays; the value is divided by ``factor``.
+        ``indices`` holds the request index of each array; the value is divided by ``factor``.
         """
         return None
 
@@ -89,7 +89,7 @@ class BlockKernel(Kernel):
         self._kernels = [kernels[size] for size in sizes]
         self._parallel = math.prod(job.shape) >= PARALLEL_FROM
         self._views = [_view(leaf, job) for leaf in plan.leaves]
-        # What is kept must not keep the arrays of the first call alive.
+        # Drop the arrays, or this kernel would keep those of the first call alive.
         bare = job._replace(outputs=(), arrays={}, numbers={})
         self.makers = [partial(empty, output, bare, ()) for output in plan.stored]
         self._moved = [_class_last(output.expression.kind, job) for output in plan.stored]
@@ -101,7 +101,7 @@ class BlockKernel(Kernel):
         targets = [move(x) for move, x in zip(self._moved, made, strict=True)]
         views = [view(x) if view else x for view, x in zip(self._views, arrays, strict=True)]
         partials = np.empty((len(self._blocks), len(self._reduced)))
-        places = [output.role == "first" for output in self._reduced]
+        is_index = [output.role == "first" for output in self._reduced]
 
         def task(first: int, last: int) -> None:
             for number in range(first, last):
@@ -111,7 +111,7 @@ class BlockKernel(Kernel):
                 stored, partials[number] = self._kernels[number](given)
                 for target, found in zip(targets, stored, strict=True):
                     target[block] = found.reshape(target[block].shape)
-                partials[number, places] += self._starts[number]
+                partials[number, is_index] += self._starts[number]
 
         if self._parallel:
             threads.run(task, len(self._blocks))
@@ -121,7 +121,7 @@ class BlockKernel(Kernel):
 
 
 def dense_job(plan: Plan, job: Job) -> Job:
-    """Return a job of the same lengths whose arrays are dense, and not filled in."""
+    """Return a job of the same shapes whose arrays are dense and uninitialised."""
     arrays = {str(leaf.value): np.empty(*_form(leaf, job)) for leaf in plan.leaves}
     return job._replace(arrays=arrays)
 
@@ -134,12 +134,12 @@ def _form(leaf: Expression, job: Job) -> tuple[Shape, np.dtype[Any]]:
 
 
 def _is_shared(leaf: Expression, job: Job) -> bool:
-    """Tell whether all blocks use the whole of a leaf's array."""
+    """Return whether every block uses a leaf's whole array."""
     return job.arrays[str(leaf.value)].ndim == 0 or is_class_vector(leaf)
 
 
 def _copier(leaf: Expression, job: Job) -> View:
-    """Return what makes a leaf's array dense, and repeats it along axes of length 1."""
+    """Return a function that makes a leaf's array dense and broadcasts axes of length 1."""
     shape, dtype = _form(leaf, job)
     size = math.prod(shape)
 
@@ -154,7 +154,7 @@ def _copier(leaf: Expression, job: Job) -> View:
 
 
 def _view(leaf: Expression, job: Job) -> View | None:
-    """Return what makes a leaf's array full, its class axis last; None if blocks share it."""
+    """Return a function that broadcasts an array, class axis last; None if blocks share it."""
     if _is_shared(leaf, job):
         return None
     shape, move = job.shape_of(leaf.kind), _class_last(leaf.kind, job)
@@ -162,7 +162,7 @@ def _view(leaf: Expression, job: Job) -> View | None:
 
 
 def _class_last(kind: Kind, job: Job) -> View:
-    """Return what moves the class axis of arrays of a kind to the end."""
+    """Return a function that moves the class axis of arrays of a kind to the end."""
     if job.axis is None or kind is not Kind.ELEMENT:
         return lambda x: x
     axes = range(len(job.shape))
@@ -171,7 +171,7 @@ def _class_last(kind: Kind, job: Job) -> View:
 
 
 def _blocks(shape: Shape, limit: int) -> Iterator[Block]:
-    """Cut a shape into indices of at most ``limit`` elements, in C order."""
+    """Split a shape into blocks of at most ``limit`` elements, in C order; yield their indices."""
     split = len(shape)
     size = 1
     while split > 0 and size * shape[split - 1] <= limit:
@@ -188,7 +188,7 @@ def _blocks(shape: Shape, limit: int) -> Iterator[Block]:
 
 
 def _extent(block: Block, shape: Shape) -> int:
-    """Return how many elements a block holds."""
+    """Return the number of elements of a block."""
     *leading, last = block[:-1] or (None,)
     if last is None:
         return math.prod(shape)

@@ -1,14 +1,14 @@
-"""Calls without Python in between: a built-in function for a call that is repeated.
+"""Built-in functions that repeat a call without running Python code.
 
-A call on 100 elements is overhead: to describe two arrays, to look that up and to go through
-``ctypes`` takes 4 to 8 us, the kernel 0.1 us. The function made here compares a request with the
-one that it was made for (the same options, arrays of the same type, dtype, shape and strides), runs
-the kernel and returns the total: 0.2 us. Everything works without it, more slowly.
+A call on 100 elements is mostly overhead: describing two arrays, the cache lookup and ``ctypes``
+take 4 to 8 us, the kernel 0.1 us. The function built here compares a request with the one that it
+was built for (the same options, arrays of the same type, dtype, shape and strides), runs the kernel
+and returns the total: 0.2 us. Everything works without it, more slowly.
 
-It relies on Python's stable interface, and on places in memory that :func:`is_available` checks:
-those of an object's type, the items of a tuple and the content of bytes; and for NumPy's arrays on
-the struct that its C interface promises. Arrays of other libraries are described by DLPack's
-exchange interface, where a library offers it.
+It relies on Python's stable interface and on memory offsets that :func:`is_available` checks: those
+of an object's type, the items of a tuple and the content of bytes; for NumPy arrays it relies on
+the struct of NumPy's C interface. Arrays of other libraries are described through DLPack's exchange
+interface, if the library provides it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from lossary.kernels.object_memory import (
     Tensor,
 )
 
-#: From this number of elements on, other threads of Python run beside the kernel. Below it, handing
-#: over takes as long as the kernel does, and to get back may take milliseconds.
+#: From this number of elements on, the kernel releases the GIL. Below it, the release takes as long
+#: as the kernel, and reacquiring may take milliseconds.
 SHARED_FROM = 1000
 
 _METH_FASTCALL = 0x0080
@@ -43,9 +43,9 @@ _METH_FASTCALL = 0x0080
 #: Takes a request and the arrays to write to; returns the total divided by the factor (0 if there
 #: is none), and None if the request differs or if another total is not 0.
 Direct = Callable[..., float | None]
-#: An item of a request: the tuple that it is in (0 for the request itself, else the place of a
-#: tuple in it), and its place there.
-Place = tuple[int, int]
+#: Index of an item in a request: its tuple (0 for the request itself, else the index of a nested
+#: tuple), and its index in that tuple.
+ItemIndex = tuple[int, int]
 
 
 class _Method(ctypes.Structure):
@@ -63,7 +63,7 @@ _DESCRIBE = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.c_void_p)
 
 
 class Layout(NamedTuple):
-    """How an array lies in memory; ``kept`` keeps the numbers valid."""
+    """Type, device, dtype, shape and strides of an array; ``kept`` keeps the addresses valid."""
 
     type: type
     device: int
@@ -72,20 +72,20 @@ class Layout(NamedTuple):
     kept: Any = None
 
     def words(self, slot: int) -> tuple[int, ...]:
-        """Return the words of an item; its address goes into the word ``slot``."""
+        """Return an array item's words; the array's address goes into the word ``slot``."""
         axes = len(self.lengths) // 2
         return (0, id(self.type), self.device, self.kind, slot, axes, *self.lengths)
 
 
 def layout(x: Any) -> Layout | None:
-    """Return how an array lies in memory; None if this is none that can be described."""
-    if type(x) is np.ndarray:  # as the built-in function describes it
+    """Return the layout of an array; None if the object cannot be described."""
+    if type(x) is np.ndarray:  # the same description as in direct_code.describe_numpy
         return Layout(np.ndarray, id(x.dtype), x.ndim, (*x.shape, *x.strides), x.dtype)
     kind: type = type(x)
     describe, tensor = exchange(kind), Tensor()
     if not describe:
         return None
-    _DESCRIBE(describe)(x, ctypes.byref(tensor))  # raises what it sets, as every call of Python's
+    _DESCRIBE(describe)(x, ctypes.byref(tensor))  # PYFUNCTYPE raises the exception that it sets
     axes = tensor.kind & 0xFFFFFFFF
     lengths = (*tensor.shape[:axes], *tensor.strides[:axes])
     return Layout(kind, tensor.device, tensor.kind, lengths)
@@ -105,8 +105,8 @@ def exchange(kind: type) -> int:
 
 @functools.cache
 def is_available() -> bool:
-    """Return whether objects lie in memory as they are expected to."""
-    if ctypes.sizeof(ctypes.c_void_p) != 8 or HEAD != 16:  # a Python without its lock, ...
+    """Return whether objects have the expected memory layout."""
+    if ctypes.sizeof(ctypes.c_void_p) != 8 or HEAD != 16:  # free-threaded Python, ...
         return False
     x, pair, text = np.zeros((4, 6), np.float32)[1:, ::2], (object(), object()), b"12345678"
     word = ctypes.c_size_t.from_address
@@ -130,15 +130,15 @@ class Call(NamedTuple):
     kernel : Compiled
         The kernel.
     head, numbers : tuple
-        What the kernel takes before the addresses, and after them.
+        Kernel arguments before and after the addresses.
     arrays, outputs : int
-        How many addresses of arrays and of outputs it takes.
+        Number of addresses of arrays and of outputs that it takes.
     totals : int
-        How many totals it leaves. The first is returned if ``valued``; all others must be 0.
+        Number of totals that it writes. The first is returned if ``valued``; all others must be 0.
     factor : float
-        What the total is divided by.
+        Divisor of the total.
     elements : int
-        How many elements it works on.
+        Number of elements that it processes.
     """
 
     kernel: compiler.Compiled
@@ -182,46 +182,46 @@ class Call(NamedTuple):
         return bytes(block) + head + addresses + numbers
 
 
-def direct(call: Call, request: Sequence[Any], slots: dict[Place, int]) -> Direct | None:
-    """Return a built-in function that repeats a call; None if there cannot be one.
+def direct(call: Call, request: Sequence[Any], slots: dict[ItemIndex, int]) -> Direct | None:
+    """Return a built-in function that repeats a call; None if it cannot be built.
 
-    ``slots`` has the words that take the addresses of the kernel's arrays. The loss, the first
-    item of a request, is not compared.
+    ``slots`` maps request indices of the kernel's arrays to the words for their addresses. The
+    loss, the first item of a request, is not compared.
     """
     if not is_available() or call.words > WORDS or call.totals > TOTALS:
         return None
     items = list(_items(request))
-    layouts = {place: found for place, x in items if (found := layout(x)) is not None}
+    layouts = {index: found for index, x in items if (found := layout(x)) is not None}
     types = {found.type for found in layouts.values()}
     if len(types) != 1 or not slots.keys() <= layouts.keys():
         return None
     (kind,) = types
     block = call.packed(0 if kind is np.ndarray else exchange(kind), len(items))
-    for place, x in items:
-        known = layouts.get(place)
-        # The word after the last is for addresses that no kernel takes.
-        compared = (id(x),) if known is None else known.words(slots.get(place, WORDS))
-        block += struct.pack(f"={len(compared) + 3}q", len(compared) + 3, *place, *compared)
-    # The function holds all that its code uses, and all that is compared by its address.
-    options = [x for place, x in items if place not in layouts]
+    for index, x in items:
+        known = layouts.get(index)
+        # Addresses that the kernel does not take go into the extra last word.
+        compared = (id(x),) if known is None else known.words(slots.get(index, WORDS))
+        block += struct.pack(f"={len(compared) + 3}q", len(compared) + 3, *index, *compared)
+    # Keep alive all that the machine code uses, and all objects compared by address.
+    options = [x for index, x in items if index not in layouts]
     method, make = _method()
     held = (block, call.kernel, method, list(layouts.values()), options)
     return make(ctypes.addressof(method), held, None)
 
 
-def _items(request: Sequence[Any]) -> Iterable[tuple[Place, Any]]:
-    """Return what is compared of a request, and where it is."""
+def _items(request: Sequence[Any]) -> Iterable[tuple[ItemIndex, Any]]:
+    """Yield the compared items of a request with their indices."""
     _, arrays, parameters, *rest = request
     for owner, values in ((1, arrays), (2, parameters)):
-        for place, x in enumerate(values):
-            yield (owner, place), x
-    for place, x in enumerate(rest, 3):
-        yield (0, place), x
+        for index, x in enumerate(values):
+            yield (owner, index), x
+    for index, x in enumerate(rest, 3):
+        yield (0, index), x
 
 
 @functools.cache
 def _method() -> tuple[_Method, Callable[..., Direct]]:
-    """Return the description of the built-in functions, and what makes one."""
+    """Return the PyMethodDef of the built-in functions, and the function that creates one."""
 
     def written() -> str:
         from lossary.kernels.direct_code import text

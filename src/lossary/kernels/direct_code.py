@@ -4,9 +4,9 @@
 
 ``self`` is a tuple whose first item is bytes: the block, the words for the kernel (its addresses
 missing) and the items of the request. ``given`` is the request and the arrays to write to. An item
-is words: how many there are, its owner, its place there, the address of the object that it must be.
-That is 0 for an array; then follow its type, its device, its number of axes and its dtype (as
-DLPack describes them), the word for its address, the number of axes again, its shape, its strides.
+consists of words: their number, its owner, its index there, the address of the expected object.
+That address is 0 for an array; then follow its type, its device, its number of axes and its dtype
+(as in DLPack), the word for its address, the number of axes again, its shape, its strides.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from lossary.kernels.object_memory import (
 )
 
 #: The words of an item.
-_SIZE, _OWNER, _PLACE, _SAME, _TYPE, _DEVICE, _KIND, _SLOT, _AXES, _LENGTHS = range(10)
+_SIZE, _OWNER, _INDEX, _SAME, _TYPE, _DEVICE, _KIND, _SLOT, _AXES, _LENGTHS = range(10)
 
 
 def text() -> str:
-    """Return the code in LLVM's language."""
+    """Return the code as LLVM IR."""
     code = Code("direct", {"self": "ptr", "given": "ptr", "count": "i64"})
     Body(code).write()
     return code.text()
@@ -49,17 +49,17 @@ class Body:
         self.block = code.at(self.item(code.given["self"], 0), CONTENT, "i8")
 
     # --- memory ---------------------------------------------------------------------------
-    def word(self, address: Lanes, place: Lanes | int, type_: str = "i64") -> Lanes:
+    def word(self, address: Lanes, index: Lanes | int, type_: str = "i64") -> Lanes:
         """Return a number of eight bytes."""
-        return self.code.load(self.code.at(address, place, "i64"), type_, 1)
+        return self.code.load(self.code.at(address, index, "i64"), type_, 1)
 
-    def put(self, value: Lanes, address: Lanes, place: Lanes | int = 0) -> None:
+    def put(self, value: Lanes, address: Lanes, index: Lanes | int = 0) -> None:
         """Store a number of eight bytes."""
-        self.code.store(value, self.code.at(address, place, "i64"))
+        self.code.store(value, self.code.at(address, index, "i64"))
 
-    def item(self, owner: Lanes, place: Lanes | int) -> Lanes:
+    def item(self, owner: Lanes, index: Lanes | int) -> Lanes:
         """Return an item of a tuple."""
-        return self.word(self.code.at(owner, ITEMS, "i8"), place, "ptr")
+        return self.word(self.code.at(owner, ITEMS, "i8"), index, "ptr")
 
     def field(self, name: str, type_: str = "i64") -> Lanes:
         """Return a field of the block."""
@@ -84,8 +84,8 @@ class Body:
         code, given = self.code, self.code.given
         self.put(given["count"] ^ (self.field("outputs") + 1), self.differs)
         request, count = self.word(given["given"], 0, "ptr"), self.field("words")
-        for place, owner in enumerate((request, self.item(request, 1), self.item(request, 2))):
-            self.put(owner, self.owners, place)
+        for index, owner in enumerate((request, self.item(request, 1), self.item(request, 2))):
+            self.put(owner, self.owners, index)
         template = code.at(self.block, ctypes.sizeof(Block) // 8, "i64")
         self.each(count, lambda i: self.put(self.word(template, i), self.words, i))
 
@@ -100,7 +100,7 @@ class Body:
         code.result = self.word(self.object, 0, "ptr")
 
     def note(self, difference: Lanes) -> None:
-        """Remember that something differs, if this is not 0."""
+        """Record a difference if this is not 0."""
         self.put(self.word(self.differs, 0) | difference, self.differs)
 
     def refuse(self) -> None:
@@ -111,7 +111,7 @@ class Body:
     def compare(self, item: Lanes) -> None:
         """Compare an item of the request: by its address, or as an array."""
         owner = self.word(self.owners, self.word(item, _OWNER), "ptr")
-        x = self.item(owner, self.word(item, _PLACE))
+        x = self.item(owner, self.word(item, _INDEX))
         same = self.word(item, _SAME)
 
         def other() -> None:
@@ -127,10 +127,10 @@ class Body:
         self.code.branch(same == 0, array)
 
     def compare_array(self, x: Lanes, item: Lanes) -> None:
-        """Compare an array of the expected type, and take its address."""
+        """Compare an array of the expected type and store its address."""
         plain = self.field("describe") == 0
-        self.code.branch(plain, lambda: self.describe(x))
-        self.code.branch(~plain, lambda: self.ask(x))
+        self.code.branch(plain, lambda: self.describe_numpy(x))
+        self.code.branch(~plain, lambda: self.describe_other(x))
         kind = self.described("device") ^ self.word(item, _DEVICE)
         kind = kind | (self.described("kind") ^ self.word(item, _KIND))
         self.note(kind)
@@ -145,16 +145,16 @@ class Body:
 
         self.code.branch(kind == 0, lengths)
 
-    def describe(self, x: Lanes) -> None:
-        """Describe an array of NumPy as DLPack does, with its dtype's address for the device."""
+    def describe_numpy(self, x: Lanes) -> None:
+        """Describe a NumPy array as DLPack does, with its dtype's address in the device field."""
         names = ("data", "descr", "nd", "dimensions", "strides")
-        for place, name in enumerate(names):
+        for index, name in enumerate(names):
             at = self.code.at(x, HEAD + getattr(NumpyArray, name).offset, "i8")
             value = self.code.load(at, "i32" if name == "nd" else "i64", 1)
-            self.put(value.unsigned("i64"), self.tensor, place)
+            self.put(value.unsigned("i64"), self.tensor, index)
 
-    def ask(self, x: Lanes) -> None:
-        """Describe an array by its library's function; where that fails, as none that there is."""
+    def describe_other(self, x: Lanes) -> None:
+        """Describe an array with its library's function; on failure, a kind that never matches."""
         code = self.code
         status = code.call(self.field("describe", "ptr"), "i32", x, self.tensor)
 

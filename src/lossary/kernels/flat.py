@@ -1,7 +1,7 @@
-"""Kernels of elementwise losses: sixteen neighbouring elements at a time, whatever their order.
+"""Kernels of elementwise losses: sixteen contiguous elements at a time, in memory order.
 
-What is left over at the end of the data is copied to a padded vector on the stack, so that one
-loop serves all: its addresses are those of the arrays, or those of the padded vectors.
+The remainder at the end of the data is copied to a padded vector on the stack, so that the same
+loop body runs on the arrays and on the padded vectors.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class FlatKernel(Frame):
         self.read = [leaf for leaf in plan.leaves if not self.is_scalar(leaf)]
 
     def chunk(self, start: Lanes, stop: Lanes, totals: list[Lanes]) -> list[Lanes]:
-        """Write the loop over a chunk: once over whole vectors, then over what is left."""
+        """Write the loop over a chunk: first over full vectors, then over the remainder."""
         code = self.code
         rest = (stop - start) % LANES
         whole = stop - rest
@@ -39,22 +39,22 @@ class FlatKernel(Frame):
         def part(number: Lanes, totals: list[Lanes]) -> list[Lanes]:
             short = number > 0
             first = short.select(whole, start)
-            places = {name: code.at(arrays[name], first, types[name]) for name in types}
-            bases = {name: short.select(pads[name], x) for name, x in places.items()}
+            starts = {name: code.at(arrays[name], first, types[name]) for name in types}
+            bases = {name: short.select(pads[name], x) for name, x in starts.items()}
 
             def copy(outputs: bool) -> None:
                 for name, type_ in types.items():
                     if name.startswith("-> ") is outputs:
-                        ends = (pads[name], places[name])
+                        ends = (pads[name], starts[name])
                         self._copy(*(ends if outputs else ends[::-1]), rest, type_)
 
-            def body(place: Lanes, totals: list[Lanes]) -> list[Lanes]:
-                self._start = first + place
-                addresses = {name: code.at(x, place, types[name]) for name, x in bases.items()}
+            def body(offset: Lanes, totals: list[Lanes]) -> list[Lanes]:
+                self._start = first + offset
+                addresses = {name: code.at(x, offset, types[name]) for name, x in bases.items()}
                 site = _FlatSite(self, addresses)
                 values = {o.name: site.register(o.expression) for o in self.plan.outputs}
                 for output in self.plan.stored:
-                    given = self.delivered(output, values[output.name])
+                    given = self.as_stored(output, values[output.name])
                     code.store(given, addresses[f"-> {output.name}"])
                 return self.add(totals, values, None)
 
@@ -66,12 +66,12 @@ class FlatKernel(Frame):
 
         return code.loop(smaller(rest, 1) + 1, 1, totals, part)
 
-    def place(self) -> Lanes:
-        """Return the places of sixteen elements."""
+    def indices(self) -> Lanes:
+        """Return the indices of sixteen elements."""
         return self._start.to("f64").splat() + self.code.iota("f64")
 
     def _copy(self, source: Lanes, target: Lanes, count: Lanes, type_: str) -> None:
-        """Copy a few neighbouring elements."""
+        """Copy ``count`` contiguous elements."""
         code = self.code
 
         def one(i: Lanes, _: list[Lanes]) -> list[Lanes]:

@@ -1,4 +1,4 @@
-"""What a kernel is made for besides its plan: all that is known of it without writing it."""
+"""The traits that select a kernel besides its plan; importable without the code generator."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from lossary.formula.expression import Expression
 
 #: Numbers in a vector register.
 LANES = 16
-#: The most classes of rows that are transposed: beyond, losses of several arrays take longer so.
+#: Most classes of rows that are transposed; beyond, losses of several arrays get slower by it.
 SHORT = 100
-#: By role: the total of an output over nothing.
+#: By role: the total of an output over no elements.
 STARTS = {"sum": 0.0, "count": 0, "minimum": math.inf, "maximum": -math.inf, "first": math.inf}
 
 
 class Form(NamedTuple):
-    """What a kernel is made for besides its plan.
+    """The traits that select a kernel besides its plan.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Form(NamedTuple):
     dtypes : tuple of (name, dtype)
         Names of the dtypes of arrays and of stored outputs (those as ``"-> name"``).
     scalars : frozenset of str
-        The arrays that hold one number, which is used for every element.
+        Names of the arrays that hold one number, used for every element.
     """
 
     compute: str
@@ -34,5 +34,5 @@ class Form(NamedTuple):
 
 
 def is_class_vector(leaf: Expression) -> bool:
-    """Tell whether a leaf has classes and no rows."""
+    """Return whether a leaf has a class axis and no row axes."""
     return leaf.value == "class_weights"

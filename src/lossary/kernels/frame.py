@@ -1,9 +1,9 @@
-"""What kernels of all layouts share: arguments, chunks, totals, leaves, constants.
+"""Base of the kernels of all layouts: arguments, chunks, totals, leaves, constants.
 
 A kernel is ``void kernel(words)``. The words are numbers of eight bytes: the first chunk that it
 works on and the one after its last, the sizes that its layout needs, the units of a chunk, the
 addresses of the arrays and of the stored outputs, the parameters (float64), and the address of the
-partial results, where each chunk leaves its totals (float64) side by side.
+partial results, to which each chunk writes its totals (float64).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TYPES = {
 
 
 class Total(NamedTuple):
-    """A running total of a chunk: how values and lanes enter it, and its type."""
+    """A running total of a chunk: its combining operation and its type."""
 
     combine: Callable[[Registers, Lanes, Lanes], Lanes]
     type: str = "f64"
@@ -77,7 +77,7 @@ class Frame:
 
     # --- the function ---------------------------------------------------------------------
     def text(self) -> str:
-        """Return the kernel in LLVM's language."""
+        """Return the kernel as LLVM IR."""
         code = self.code
         first, last, size, step = self._read_words()
         self._constants()
@@ -85,23 +85,23 @@ class Frame:
         def chunk(number: Lanes, _: list[Lanes]) -> list[Lanes]:
             start = number * step
             stop = smaller(start + step, size)
-            self._leave(number, self.chunk(start, stop, self.start()))
+            self._store_totals(number, self.chunk(start, stop, self.start()))
             return []
 
         code.loop(last, 1, [], chunk, start=first)
         return code.text()
 
     def chunk(self, start: Lanes, stop: Lanes, totals: list[Lanes]) -> list[Lanes]:
-        """Write what one chunk of units does, and return its totals."""
+        """Write the computation of one chunk of units and return its totals."""
         raise NotImplementedError
 
     def _read_words(self) -> tuple[Lanes, Lanes, Lanes, Lanes]:
-        code, place = self.code, 0
+        code, position = self.code, 0
 
         def word(type_: str) -> Lanes:
-            nonlocal place
-            place += 1
-            return code.load(code.at(code.given["words"], place - 1, "i64"), type_, 1)
+            nonlocal position
+            position += 1
+            return code.load(code.at(code.given["words"], position - 1, "i64"), type_, 1)
 
         first, last = word("i64"), word("i64")
         self.size = {name: word("i64") for name in self.sizes}
@@ -114,8 +114,8 @@ class Frame:
         self._partials = word("ptr")
         return first, last, self.size[self.sizes[0]], step
 
-    def _leave(self, chunk: Lanes, totals: Sequence[Lanes]) -> None:
-        """Fold the lanes of a chunk's totals, in a fixed order, and write them down."""
+    def _store_totals(self, chunk: Lanes, totals: Sequence[Lanes]) -> None:
+        """Fold the lanes of a chunk's totals, in a fixed order, and store them."""
         code, count = self.code, len(totals)
         for number, (output, total) in enumerate(zip(self.plan.reduced, totals, strict=True)):
             combine = TOTALS[output.role].combine
@@ -123,39 +123,39 @@ class Frame:
             code.store(folded.to("f64"), code.at(self._partials, chunk * count + number, "f64"))
 
     def start(self) -> list[Lanes]:
-        """Return the totals of nothing."""
+        """Return the initial totals, over no elements."""
         roles = [output.role for output in self.plan.reduced]
         return [self.code.constant(STARTS[role], TOTALS[role].type) for role in roles]
 
     def add(
         self, totals: Sequence[Lanes], values: Mapping[str, Lanes], part: Lanes | None
     ) -> list[Lanes]:
-        """Bring values, of the lanes that a mask names, into the totals."""
+        """Add values to the totals, in the lanes where the mask ``part`` holds."""
         given = []
         for output in self.plan.reduced:
             value = values[output.name]
             if output.role == "first":
-                value = self.place() + value.to("f64")
+                value = self.indices() + value.to("f64")
             given.append(value.to(TOTALS[output.role].type))
         return self.merged(totals, given, part)
 
     def merged(
         self, totals: Sequence[Lanes], others: Sequence[Lanes], part: Lanes | None
     ) -> list[Lanes]:
-        """Combine totals with others, of the lanes that a mask names."""
+        """Combine totals with others, in the lanes where the mask ``part`` holds."""
         found = []
         for output, total, other in zip(self.plan.reduced, totals, others, strict=True):
             value = other if part is None else part.select(other, STARTS[output.role])
             found.append(TOTALS[output.role].combine(self.rows, total, value))
         return found
 
-    def place(self) -> Lanes:
-        """Return the places of the present elements, or of the first classes of rows."""
+    def indices(self) -> Lanes:
+        """Return the indices of the current elements, or of the first class of each row."""
         raise NotImplementedError
 
     # --- values ---------------------------------------------------------------------------
     def _constants(self) -> None:
-        """Compute once what does not vary; read the arrays that hold one number."""
+        """Compute constants once; read the arrays that hold one number."""
         for item in self.plan.nodes:
             if item.operation in LEAVES and str(item.value) in self.form.scalars:
                 self.keep(item, self._scalar(item))
@@ -175,7 +175,7 @@ class Frame:
         return self.converted(leaf, given.splat(), self.rows)
 
     def keep(self, item: Expression, value: Lanes) -> None:
-        """Remember a row value or constant, rounded too where elements use it."""
+        """Record a row value or constant, and its rounded form if elements use it."""
         self.row[id(item)] = value
         if id(item) in self.plan.used_by_elements or item.kind is not Kind.ROW:
             self.rounded[id(item)] = value.to(self.form.compute) if value.is_real else value
@@ -188,7 +188,7 @@ class Frame:
         return value if value.is_real or value.type == "mask" else value.to("f64")
 
     def converted(self, leaf: Expression, x: Lanes, machine: Registers) -> Lanes:
-        """Return what was read from a leaf's array in a machine's type; labels as int64."""
+        """Convert values read from a leaf's array to a machine's type; labels to int64."""
         dtype = self.dtypes[str(leaf.value)]
         if leaf.operation == "mask":
             return x != 0
@@ -200,8 +200,8 @@ class Frame:
             return x.unsigned(machine.type)
         return x.to(machine.type)
 
-    def delivered(self, output: Output, value: Lanes) -> Lanes:
-        """Return a value in the type in which an output is stored."""
+    def as_stored(self, output: Output, value: Lanes) -> Lanes:
+        """Convert a value to the type in which an output is stored."""
         dtype = self.dtypes[f"-> {output.name}"]
         if dtype == "bfloat16":
             return halves.narrowed(value)
@@ -218,14 +218,14 @@ class Frame:
         return TYPES[self.dtypes[str(leaf.value)]]
 
     def is_scalar(self, item: Expression) -> bool:
-        """Tell whether a node is an array that holds one number."""
+        """Return whether a node is an array that holds one number."""
         return item.operation in LEAVES and str(item.value) in self.form.scalars
 
 
 class Site:
-    """Where elements are computed: how leaves, the class index and row values are found there.
+    """Computes elements; subclasses provide leaves, the class index and row values.
 
-    Values are remembered, so that each node is computed once.
+    Values are cached, so that each node is computed once.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -272,6 +272,6 @@ class Site:
         return frame.elements.spell(item, [self.value(x) for x in item.arguments])
 
     def is_label(self, label: Lanes) -> Lanes:
-        """Tell which elements are of the class that a label names."""
+        """Return the mask of elements whose class is the label."""
         index = self.index()
         return index == label.to(index.type)

@@ -1,9 +1,9 @@
-"""Exponentials, logarithms and what rests on them, as arithmetic on lanes.
+"""Exponentials, logarithms and functions derived from them, as arithmetic on lanes.
 
-Each function stands once for float32 and float64. They are free of branches: range reduction, a
-polynomial, and scaling through the bits of the result. They hold over the whole range, subnormal
-results, infinities and NaN included. A product and a sum are one fused instruction exactly where
-``fma`` is written, so a result has the same bits on every processor that has that instruction.
+Each function is written once for float32 and float64, without branches: range reduction, a
+polynomial, and scaling through the bits of the result. They cover the whole range, including
+subnormal results, infinities and NaN. A product and a sum are fused exactly where ``fma`` is
+written, so results have the same bits on every processor that has that instruction.
 
 The reductions follow Tang (1989, 1990), "Table-driven implementation of the exponential function"
 and "... of the logarithm function", doi:10.1145/63522.214389 and doi:10.1145/98267.98294, without
@@ -45,7 +45,7 @@ def smaller(a: Lanes, b: Lanes | Number) -> Lanes:
 
 
 def within(x: Lanes, least: Number, most: Number) -> Lanes:
-    """Return x, or the limit that it is beyond; NaN stays."""
+    """Clamp x to [least, most]; NaN stays NaN."""
     x = (x > most).select(most, x)
     return (x < least).select(least, x)
 
@@ -53,9 +53,9 @@ def within(x: Lanes, least: Number, most: Number) -> Lanes:
 def polynomial(x: Lanes, coefficients: Sequence[float]) -> Lanes:
     """Return the polynomial with these coefficients, lowest degree first.
 
-    The constant term is added last, by itself, as its rounding is the one that is seen. The rest
-    is evaluated in pairs, pairs of pairs and so on (Estrin's scheme), which waits less for the
-    result of one instruction before the next than Horner's rule does.
+    The constant term is added last, as its rounding dominates the error. The rest is evaluated in
+    pairs, pairs of pairs and so on (Estrin's scheme), whose chain of dependent instructions is
+    shorter than that of Horner's rule.
     """
     first, *rest = coefficients
     terms: list[Lanes | float] = [*rest]
@@ -76,7 +76,7 @@ def exp(x: Lanes) -> Lanes:
 
 
 def exp_difference(a: Lanes, b: Lanes) -> Lanes:
-    """Return exp(a - b), with what rounding takes from the difference made up for."""
+    """Return exp(a - b), corrected for the rounding error of the difference."""
     # Knuth's TwoSum (The Art of Computer Programming 2, 4.2.2): a - b = s + error, exactly.
     s = a - b
     back = s - a
@@ -85,7 +85,7 @@ def exp_difference(a: Lanes, b: Lanes) -> Lanes:
 
 
 def exp_of_pair(s: Lanes, error: Lanes) -> Lanes:
-    """Return exp(s + error), where ``error`` is a few last places of s, or anything beyond it."""
+    """Return exp(s + error) for an ``error`` of a few ulp of s, ignored where s is out of range."""
     p = PRECISIONS[s.type]
     error = (absolute(s) < 1 - p.least).select(error, 0.0)
     return _exp_of_sum(within(s, p.least, p.most), error)
@@ -95,8 +95,8 @@ def _exp_of_sum(x: Lanes, small: Lanes | None = None) -> Lanes:
     """Return exp(x + small) for x within the limits."""
     p = PRECISIONS[x.type]
     power, less_one = _reduced(x, small, 2 * p.bias)
-    # 2^n as a product of two powers: a result below the normal range is rounded by the last
-    # multiplication alone, and one above the range becomes infinite there.
+    # Split 2^n into two powers: only the last multiplication rounds subnormal results or
+    # overflows to infinity.
     half = power >> 1
     first = (half << p.digits).real()
     second = ((power - half) << p.digits).real()
@@ -107,8 +107,8 @@ def decay(x: Lanes) -> Lanes:
     """Return exp(-|x|)."""
     p = PRECISIONS[x.type]
     x = -absolute(x)
-    # One power of two suffices: too large by 2^LIFT, it is a normal number, and the last
-    # multiplication rounds results that are not.
+    # One power of two suffices: scaled by 2^LIFT it is a normal number, and the last
+    # multiplication rounds subnormal results.
     power, less_one = _reduced((x < p.least).select(p.least, x), None, p.bias + LIFT)
     lifted = (power << p.digits).real()
     return fma(lifted, less_one, lifted) * 2.0**-LIFT
@@ -120,7 +120,7 @@ def _reduced(x: Lanes, small: Lanes | None, bias: int) -> tuple[Lanes, Lanes]:
     shift = p.rounder + bias
     shifted = fma(x, _PER_LOG2, shift)
     n = shifted - shift
-    # The first part of the difference is exact, and what follows is added last.
+    # The first part of the difference is exact; the correction is added last.
     main = fma(n, -p.ln2[0], x)
     rest = n * -p.ln2[1] if small is None else fma(n, -p.ln2[1], small)
     r = main + rest
@@ -135,7 +135,7 @@ def expm1(x: Lanes) -> Lanes:
     shifted = fma(y, _PER_LOG2, shift)
     n = shifted - shift
     r = fma(n, -p.ln2[1], fma(n, -p.ln2[0], y))
-    # Half the power of two, so that the largest does not overflow before it must.
+    # Use half the power of two, so that the largest finite results do not overflow early.
     half = (shifted.bits() << p.digits).real()
     value = 2.0 * fma(half, r * r * polynomial(r, p.exp), fma(half, r, half - 0.5))
     return (absolute(x) < p.smallest).select(x, value)
@@ -147,18 +147,18 @@ def expm1(x: Lanes) -> Lanes:
 # must be subtracted from it first, and exp(-most) = 2^-n factor with n an integer.
 def below_origin(top: Lanes, precision: str) -> Lanes:
     """Return what is subtracted from elements: 0, or a row's largest element far from 0."""
-    # What counts beside a number twice this far from 0 differs from it by less than half of it.
+    # Elements that matter beside a top twice this far from 0 differ from it by less than half.
     far = 2 * _lowest(precision) * math.log(2)
     return (absolute(top) < far).select(0.0, top)
 
 
 def below_least(most: Lanes, precision: str) -> Lanes:
-    """Return the argument from which down results are 0."""
+    """Return the argument at and below which results are 0."""
     return (_in_log2(most) - float(_lowest(precision))) * math.log(2)
 
 
 def below_shift(most: Lanes, precision: str) -> Lanes:
-    """Return what rounds multiples of log(2) to integers and leaves exponents in the last bits."""
+    """Return the summand that rounds x / log(2) to an integer and stores exponents in last bits."""
     return PRECISIONS[precision].rounder + _lowest(precision) - _in_log2(most)
 
 
@@ -175,7 +175,7 @@ def exp_below(
 ) -> Lanes:
     """Return 2^LIFT exp(x - origin - most), where the last four belong to ``most``."""
     p = PRECISIONS[x.type]
-    # An infinity less itself is NaN, for which the first choice takes the second number.
+    # inf - inf is NaN, for which smaller() returns its second argument.
     s = larger(smaller(x - origin, most), least)
     shifted = fma(s, _PER_LOG2, shift)
     n = shifted - shift
@@ -236,18 +236,18 @@ def _split_bits(p: Precision) -> int:
 
 
 def _split_point(p: Precision) -> int:
-    """Return the bits of 3/4 less the bias: measured from them, exponent fields hold e + bias."""
+    """Return the bits of 3/4 minus the bias; relative to them, exponent fields hold e + bias."""
     return -(1 << p.digits - 1)
 
 
 def _exponent(measured: Lanes, p: Precision) -> Lanes:
-    # Integers become floating-point numbers as the last bits of the rounder.
+    # Convert integers to floating point by inserting them as the last bits of the rounder.
     rounder_bits = (p.bias + p.digits << p.digits) + (1 << p.digits - 1)
     return ((measured >> p.digits) | rounder_bits).real() - (p.rounder + p.bias)
 
 
 def _with_limits(value: Lanes, x: Lanes) -> Lanes:
-    """Return the logarithm of x, of which ``value`` is right for positive finite numbers."""
+    """Return log(x), given a ``value`` that is correct for positive finite numbers."""
     nan = x.code.constant(math.nan, x.type)
     value = (x > 0.0).select(value, (x == 0.0).select(-math.inf, nan))
     return (x == math.inf).select(x, value)
@@ -276,7 +276,7 @@ def sigmoid(x: Lanes) -> Lanes:
     total = 1.0 + small
     lost = small - (total - 1.0)
     share = 1.0 / total
-    # A step of Newton's makes up for what rounding took from the sum and from the quotient.
+    # A Newton step corrects the rounding errors of the sum and of the quotient.
     rest = fma(-share, lost, fma(-share, total, 1.0))
     share = fma(share, rest, share)
     return (x < 0.0).select(small * share, share)

@@ -1,6 +1,6 @@
-"""float16 and bfloat16 in registers: widened exactly, rounded once.
+"""Conversions of float16 and bfloat16: widened exactly, rounded once.
 
-bfloat16 is the upper half of a float32 and lies in memory as 16-bit integers.
+bfloat16 is the upper half of a float32; it is loaded and stored as 16-bit integers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from lossary.kernels.lanes import Lanes
 
 
 def widened(bits: Lanes) -> Lanes:
-    """Return the float32 numbers that bits of bfloat16 stand for."""
+    """Convert bits of bfloat16 to float32."""
     return (bits.unsigned("i32") << 16).real()
 
 
@@ -31,7 +31,7 @@ def half(x: Lanes) -> Lanes:
 def _without_rounding_twice(x: Lanes) -> Lanes:
     """Return x as float32, with its last bit set where it is not exact ("rounded to odd").
 
-    Rounding that to fewer digits gives what rounding x would have given (Boldo and Melquiond 2008,
+    Rounding this to fewer digits gives the same result as rounding x (Boldo and Melquiond 2008,
     doi:10.1109/TC.2007.70819).
     """
     if x.type == "f32":
@@ -39,5 +39,5 @@ def _without_rounding_twice(x: Lanes) -> Lanes:
     nearest = x.to("f32")
     back, exact = absolute(nearest.to("f64")), absolute(x)
     above, below = back > exact, back < exact
-    # The bits of the number below in size are those less one.
+    # Subtracting 1 from the bits gives the next number of smaller magnitude.
     return ((nearest.bits() - above.to("i32")) | (above | below).to("i32")).real()

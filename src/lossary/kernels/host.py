@@ -1,4 +1,4 @@
-"""Running kernels over host memory: choose a kernel, make outputs, share out the chunks."""
+"""Run kernels over host memory: choose a kernel, allocate outputs, distribute the chunks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lossary.formula.plan import Output, Plan, make_plan
 from lossary.kernels import compile as compiler
 from lossary.kernels import direct, threads
 from lossary.kernels.copied import BlockKernel, CopyingKernel, Kernel, dense_job
-from lossary.kernels.direct import Call, Direct, Place
+from lossary.kernels.direct import Call, Direct, ItemIndex
 from lossary.kernels.form import STARTS, Form
 from lossary.kernels.memory import (
     CHUNK,
@@ -34,20 +34,20 @@ _TYPES = {"float32": "f32", "float64": "f64"}
 _RANGE = struct.Struct("=2q")
 _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
 
-Locate = Callable[[Any], int]
+AddressGetter = Callable[[Any], int]
 
 _plans: dict[tuple[object, ...], tuple[Plan, tuple[Expression, ...]]] = {}
 LIMIT = 256
 
 
 def plan_of(outputs: tuple[Output, ...]) -> Plan:
-    """Return the plan of these outputs, remembered."""
+    """Return the plan of these outputs, from a cache."""
     key = tuple((output.name, id(output.expression), output.role) for output in outputs)
     found = _plans.get(key)
     if found is None:
         if len(_plans) >= LIMIT:
             _plans.clear()
-        # The plan keeps lowered expressions; the originals must live too, as their ids are keys.
+        # Keep the original expressions alive too, as their ids are keys.
         found = make_plan(outputs), tuple(output.expression for output in outputs)
         _plans[key] = found
     return found[0]
@@ -59,7 +59,7 @@ def kernel_of(plan: Plan, layout: str, form: Form) -> compiler.Compiled:
     key = f"{traits}\n{plan.text}"
 
     def written() -> str:
-        # What writes code takes 8 ms to import, and kernels are mostly in the cache.
+        # Import the code generator only if needed: it takes 8 ms, and most kernels are cached.
         from lossary.kernels.layouts import text
 
         return text(plan, layout, form)
@@ -68,7 +68,7 @@ def kernel_of(plan: Plan, layout: str, form: Form) -> compiler.Compiled:
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Run a job; stored outputs come back as arrays, reduced ones as float64 numbers."""
+    """Run a job; return stored outputs as arrays, reduced outputs as float64 numbers."""
     plan = plan_of(job.outputs)
     if math.prod(job.shape) == 0 and (job.axis is None or math.prod(job.unreduced_shape) == 0):
         return _empty(plan, job)
@@ -83,18 +83,18 @@ def _empty(plan: Plan, job: Job) -> dict[str, Any]:
     return results | {o.name: np.float64(STARTS[o.role]) for o in plan.reduced}
 
 
-def bind(plan: Plan, job: Job, locate: Locate | None = None) -> Kernel:
+def bind(plan: Plan, job: Job, address_getter: AddressGetter | None = None) -> Kernel:
     """Return the kernel of a job, which takes arrays of the same dtypes, shapes and layouts."""
     geometry = geometry_of(plan, job)
     if geometry is not None:
-        return BoundKernel(plan, job, geometry, locate)
+        return BoundKernel(plan, job, geometry, address_getter)
     if math.prod(job.shape) <= CHUNK and geometry_of(plan, dense_job(plan, job)) is not None:
         return CopyingKernel(plan, job, bind)
     return BlockKernel(plan, job, bind)
 
 
 def form_of(plan: Plan, job: Job) -> Form:
-    """Return what a job's kernel is made for."""
+    """Return the form of a job's kernel."""
     names = [str(leaf.value) for leaf in plan.leaves]
     stored = [(f"-> {output.name}", job.dtypes[output.name]) for output in plan.stored]
     return Form(
@@ -105,19 +105,19 @@ def form_of(plan: Plan, job: Job) -> Form:
 
 
 class BoundKernel(Kernel):
-    """A kernel that reads arrays as they are.
+    """A kernel that reads arrays without copying them.
 
-    ``locate`` returns the address of an array's memory; without it arrays are NumPy's.
+    ``address_getter`` returns the address of an array's memory; the default reads NumPy arrays.
     """
 
     def __init__(
-        self, plan: Plan, job: Job, geometry: Geometry, locate: Locate | None = None
+        self, plan: Plan, job: Job, geometry: Geometry, address_getter: AddressGetter | None = None
     ) -> None:
         super().__init__(plan)
         self._kernel = kernel_of(plan, geometry.layout, form_of(plan, job))
         self._function = self._kernel.function(_FUNCTION)
-        self.locate: Locate = locate or address
-        # What is kept must not keep the arrays of the first call alive.
+        self.address_getter: AddressGetter = address_getter or address
+        # Drop the arrays, or this kernel would keep those of the first call alive.
         self.makers = [_maker(output, job, geometry.order) for output in plan.stored]
         self._reduced = plan.reduced
         self._chunks = geometry.chunks
@@ -132,7 +132,7 @@ class BoundKernel(Kernel):
     def __call__(self, arrays: Sequence[Any]) -> tuple[list[Array], list[float]]:
         """Run; return stored arrays and reduced numbers."""
         made = [make() for make in self.makers]
-        addresses = [*map(self.locate, arrays), *map(address, made)]
+        addresses = [*map(self.address_getter, arrays), *map(address, made)]
         partials = np.empty((self._chunks, len(self._reduced)))
         words = self._pack(*self._sizes, *addresses, *self._numbers, address(partials))
         function = self._function
@@ -149,9 +149,9 @@ class BoundKernel(Kernel):
         return made, [combined(o, partials[:, i]) for i, o in enumerate(self._reduced)]
 
     def direct(
-        self, request: Sequence[Any], places: Mapping[str, Place], factor: float
+        self, request: Sequence[Any], indices: Mapping[str, ItemIndex], factor: float
     ) -> Direct | None:
-        """Return a built-in function for this call, if one chunk leaves one value or none."""
+        """Return a built-in function for this call if it is one chunk with at most one value."""
         values = [name for name in self.reduced if not name.startswith("violations_")]
         if self._chunks > 1 or values not in ([], self.reduced[:1]):
             return None
@@ -166,12 +166,12 @@ class BoundKernel(Kernel):
             factor=factor,
             elements=self._elements,
         )
-        slots = {places[name]: len(call.head) + i for i, name in enumerate(self.leaves)}
+        slots = {indices[name]: len(call.head) + i for i, name in enumerate(self.leaves)}
         return direct.direct(call, request, slots)
 
 
 def _maker(output: Output, job: Job, order: Sequence[int]) -> Callable[[], Array]:
-    """Return what makes memory for a stored output."""
+    """Return a function that allocates memory for a stored output."""
     sample = empty(output, job, order)
     if sample.flags.c_contiguous:
         shape, dtype = sample.shape, sample.dtype
@@ -182,7 +182,7 @@ def _maker(output: Output, job: Job, order: Sequence[int]) -> Callable[[], Array
     return lambda: empty(output, bare, order)
 
 
-# To read the address in the array's struct takes a tenth of x.ctypes.data.
+# Reading the address from the array's struct takes a tenth of the time of x.ctypes.data.
 _word = ctypes.c_int64.from_address
 
 

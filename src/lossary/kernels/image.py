@@ -1,7 +1,7 @@
-"""Machine code as memory holds it, so that code from the cache runs without LLVM.
+"""Images of machine code, so that cached code runs without LLVM.
 
-To import LLVM takes 25 to 80 ms and its linker 5 ms more; to map an image takes 0.1 ms. An image is
-code and constants that may lie at any page of memory; ``linker.py`` makes it.
+Importing LLVM takes 25 to 80 ms and its linker 5 ms more; mapping an image takes 0.1 ms. An image
+is position-independent code and constants, loaded at any page boundary; ``linker.py`` builds it.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-#: How an image begins: its kind, and where in what follows the function starts.
+#: Header of an image: its magic bytes, and the offset of the function after the header.
 _HEAD = struct.Struct("<8sQ")
 _KIND = b"lossary\0"
-#: Places within a page mean the same wherever the image lies.
+#: Page size: offsets within a page do not depend on the load address.
 PAGE = 4096
 
 
 def image_of(code: bytes, start: int) -> bytes:
-    """Return the image of code, given where in it the function starts."""
+    """Return the image of code, given the offset of the function in it."""
     return _HEAD.pack(_KIND, start) + code
 
 
 def mapped(image: bytes) -> tuple[Any, int]:
-    """Return the memory of an image, freed when nothing holds it, and the function's address.
+    """Return the memory of an image, freed with the returned object, and the function's address.
 
-    The memory is written first and then made executable, never both. RuntimeError: what is given
-    is no image, or the system allows no such memory.
+    The memory is first written and then made executable; it is never both. Raise RuntimeError if
+    this is not an image or the system does not allow executable memory.
     """
     try:
         kind, start = _HEAD.unpack_from(image)
@@ -44,7 +44,12 @@ def mapped(image: bytes) -> tuple[Any, int]:
         if _protect()(address, size, mmap.PROT_READ | mmap.PROT_EXEC):
             message = "memory cannot be made executable"
             raise RuntimeError(message)
-    except (OSError, ValueError, AttributeError, struct.error) as error:  # of another system too
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        struct.error,
+    ) as error:  # AttributeError: another system
         message = f"no memory for code: {error}"
         raise RuntimeError(message) from error
     return held, address + start
@@ -52,7 +57,7 @@ def mapped(image: bytes) -> tuple[Any, int]:
 
 @cache
 def _protect() -> Callable[[int, int, int], int]:
-    """Return the C library's function that says what memory may be used for."""
+    """Return the C library's mprotect."""
     function = ctypes.CDLL(None).mprotect
     function.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
     return function

@@ -1,12 +1,12 @@
-"""Lanes: sixteen numbers in a vector register, on which Python's operators are instructions.
+"""Lanes: sixteen numbers in a vector register, whose Python operators emit instructions.
 
 ``x * y + 1.0`` on :class:`Lanes` appends LLVM's ``fmul`` and ``fadd`` to the :class:`Code` under
-construction and returns the register of the result. A vector has sixteen lanes whatever the
-processor has: LLVM cuts it into the vectors that there are, so results do not depend on them.
-No instruction carries a fast-math flag, so each rounds as IEEE 754 says, in the order written.
+construction and returns the register of the result. A vector has sixteen lanes on every processor:
+LLVM splits it into the native vectors, so results do not depend on their width. No instruction has
+a fast-math flag, so each rounds according to IEEE 754, in the order written.
 
 Scalars (loop counters, addresses, numbers that are the same in all lanes) are values with one lane.
-Nothing outside this module writes LLVM's language.
+Only this module writes LLVM IR.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SIZES = {"i8": 1, "i16": 2, "f16": 2, "i32": 4, "f32": 4, "i64": 8, "f64": 8, "p
 _FLOATS = ("f16", "f32", "f64")
 _INTEGER_OF = {"f16": "i16", "f32": "i32", "f64": "i64"}
 _REAL_OF = {"i16": "f16", "i32": "f32", "i64": "f64"}
-#: The largest integer type that is compared and shifted; it holds every other one.
+#: LLVM's predicates of integer comparisons; they are signed.
 _ORDERED = {"lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge", "eq": "eq", "ne": "ne"}
 
 
@@ -34,7 +34,7 @@ class Lanes:
     """A register: ``lanes`` elements of a type, sixteen or one.
 
     The types are f16, f32, f64, i8, i16, i32, i64, mask (conditions) and ptr (addresses).
-    Comparisons of integers are signed. A Python number beside a register takes its type.
+    Comparisons of integers are signed. A Python number combined with a register takes its type.
     """
 
     __slots__ = ("code", "lanes", "name", "type")
@@ -50,7 +50,7 @@ class Lanes:
 
     @property
     def spelled(self) -> str:
-        """The register's type in LLVM's language."""
+        """The register's type as LLVM IR spells it."""
         return spelled(self.type, self.lanes)
 
     @property
@@ -101,7 +101,7 @@ class Lanes:
             return self.code.emit(f"fneg {self.spelled} {self.name}", self.type, self.lanes)
         return 0 - self
 
-    # --- comparisons: false beside NaN, but for != ----------------------------------------
+    # --- comparisons: false if an operand is NaN, except != -------------------------------
     def _compare(self, relation: str, other: Lanes | Number) -> Lanes:
         one, two = self.code.paired(self, other)
         if one.is_real:
@@ -153,7 +153,7 @@ class Lanes:
         return self._binary("", "shl", other)
 
     def __rshift__(self, other: Lanes | Number) -> Lanes:
-        """Shift right, filling up with zeros: a signed shift of 64 bits is not cheap everywhere."""
+        """Shift right, filling with zeros: signed 64-bit shifts are slow on some processors."""
         return self._binary("", "lshr", other)
 
     def bits(self) -> Lanes:
@@ -180,7 +180,7 @@ class Lanes:
                 return self._cast("fptrunc", type_)
             if self.lanes == 1:
                 return self._cast("fpext", type_)
-            # In halves, or LLVM widens the condition of a choice that is converted as well.
+            # Convert in halves; otherwise LLVM also widens the condition of a converted select.
             low, high = (half._cast("fpext", type_) for half in self.halves())
             return low.shuffled(range(self.lanes), high)
         if self.is_real:
@@ -190,7 +190,7 @@ class Lanes:
         return self._cast("sext" if SIZES[type_] > SIZES[self.type] else "trunc", type_)
 
     def unsigned(self, type_: str) -> Lanes:
-        """Return integers without a sign in a wider integer type, or as floating-point numbers."""
+        """Convert unsigned integers to a wider integer type or to floating point."""
         if type_ in _FLOATS:
             return self._cast("uitofp", type_)
         return self if type_ == self.type else self._cast("zext", type_)
@@ -228,24 +228,24 @@ class Lanes:
         )
 
     def shuffled(self, order: Sequence[int], other: Lanes | None = None) -> Lanes:
-        """Pick lanes of this register, and of another one that is counted on after it."""
+        """Return chosen lanes of this register and another, numbered after this one's."""
         second = "poison" if other is None else other.name
-        places = ", ".join(f"i32 {place}" for place in order)
+        chosen = ", ".join(f"i32 {lane}" for lane in order)
         text = (
             f"shufflevector {self.spelled} {self.name}, {self.spelled} {second}, "
-            f"<{len(order)} x i32> <{places}>"
+            f"<{len(order)} x i32> <{chosen}>"
         )
         return self.code.emit(text, self.type, len(order))
 
     def halves(self) -> tuple[Lanes, Lanes]:
-        """Return the first and the second half of the lanes; of two, scalars."""
+        """Return the first and the second half of the lanes; scalars if there are two lanes."""
         if self.lanes == 2:
             return self.lane(0), self.lane(1)
         half = self.lanes // 2
         return self.shuffled(range(half)), self.shuffled(range(half, self.lanes))
 
     def folded(self, combine: Callable[[Lanes, Lanes], Lanes]) -> Lanes:
-        """Combine all lanes into a scalar: the first half with the second, again and again."""
+        """Combine all lanes into a scalar: repeatedly combine the first half with the second."""
         value = self
         while value.lanes > 1:
             value = combine(*value.halves())
@@ -253,14 +253,14 @@ class Lanes:
 
 
 class Code:
-    """A function of LLVM's language under construction, and what may be written in it.
+    """Builder of a function in LLVM IR.
 
     Parameters
     ----------
     name : str
         Name of the function.
     parameters : dict
-        Its parameters: names and types, scalars all.
+        Names and types of its parameters, all scalars.
     """
 
     def __init__(self, name: str, parameters: dict[str, str]) -> None:
@@ -271,7 +271,7 @@ class Code:
         self._declared: dict[str, None] = {}
         self._count = 0
         self._block = "entry"
-        #: What the function returns, if anything.
+        #: The returned value; None for a void function.
         self.result: Lanes | None = None
         self.given = {key: Lanes(self, type_, f"%{key}", 1) for key, type_ in parameters.items()}
 
@@ -345,7 +345,7 @@ class Code:
         return self.emit(f"call {kind} {name}({arguments})", type_, lanes, declare)
 
     def call(self, function: Lanes, type_: str, *given: Lanes) -> Lanes:
-        """Call a function of C's by its address; its result may be "void"."""
+        """Call a C function by its address; its result type may be "void"."""
         kind = _NAMES.get(type_, type_)
         text = f"call {kind} {function.name}({', '.join(map(repr, given))})"
         if type_ != "void":
@@ -354,12 +354,12 @@ class Code:
         return Lanes(self, type_, "", 1)
 
     def iota(self, type_: str = "i64") -> Lanes:
-        """Return the numbers of the lanes: 0 ... 15."""
+        """Return the lane indices 0 ... 15."""
         return self.constants(range(LANES), type_)
 
     # --- memory ---------------------------------------------------------------------------
     def stack(self, type_: str, count: int) -> Lanes:
-        """Return the address of scratch memory that lasts as long as the function."""
+        """Allocate scratch memory on the stack and return its address."""
         self._count += 1
         name = f"%s{self._count}"
         kind = _NAMES.get(type_, type_)
@@ -367,23 +367,23 @@ class Code:
         return Lanes(self, "ptr", name, 1)
 
     def at(self, pointer: Lanes, index: Lanes | int, type_: str) -> Lanes:
-        """Return the address of an element, ``index`` elements of a type after another."""
+        """Return the address that is ``index`` elements of a type after ``pointer``."""
         kind = _NAMES.get(type_, type_)
-        place = index if isinstance(index, Lanes) else self.constant(index, "i64", 1)
-        text = f"getelementptr {kind}, ptr {pointer.name}, {place.spelled} {place.name}"
-        return self.emit(text, "ptr", place.lanes)
+        offset = index if isinstance(index, Lanes) else self.constant(index, "i64", 1)
+        text = f"getelementptr {kind}, ptr {pointer.name}, {offset.spelled} {offset.name}"
+        return self.emit(text, "ptr", offset.lanes)
 
     def load(self, address: Lanes, type_: str, lanes: int = LANES) -> Lanes:
-        """Read neighbouring elements; arrays may lie at any address."""
+        """Read contiguous elements; the address may be unaligned."""
         text = f"load {spelled(type_, lanes)}, ptr {address.name}, align 1"
         return self.emit(text, type_, lanes)
 
     def store(self, value: Lanes, address: Lanes) -> None:
-        """Write neighbouring elements."""
+        """Write contiguous elements."""
         self._lines.append(f"  store {value.spelled} {value.name}, ptr {address.name}, align 1")
 
     def load_part(self, address: Lanes, type_: str, mask: Lanes, rest: Number) -> Lanes:
-        """Read neighbouring elements where a mask holds; ``rest`` stands in the other lanes."""
+        """Read contiguous elements where a mask holds; the other lanes are ``rest``."""
         kind, name = spelled(type_, LANES), f"@llvm.masked.load.v{LANES}{type_}.p0"
         declare = f"declare {kind} {name}(ptr, i32, <{LANES} x i1>, {kind})"
         filler = self.constant(rest, type_)
@@ -394,7 +394,7 @@ class Code:
         return self.emit(text, type_, LANES, declare)
 
     def store_part(self, value: Lanes, address: Lanes, mask: Lanes) -> None:
-        """Write neighbouring elements where a mask holds."""
+        """Write contiguous elements where a mask holds."""
         kind, name = value.spelled, f"@llvm.masked.store.v{LANES}{value.type}.p0"
         self._declared.setdefault(f"declare void {name}({kind}, ptr, i32, <{LANES} x i1>)")
         self._lines.append(
@@ -416,10 +416,10 @@ class Code:
     def scatter(self, value: Lanes, addresses: Lanes, mask: Lanes) -> None:
         """Write elements to sixteen addresses where a mask holds."""
         kind, name = value.spelled, f"@llvm.masked.scatter.v{LANES}{value.type}.v{LANES}p0"
-        places = f"<{LANES} x ptr>"
-        self._declared.setdefault(f"declare void {name}({kind}, {places}, i32, <{LANES} x i1>)")
+        pointers = f"<{LANES} x ptr>"
+        self._declared.setdefault(f"declare void {name}({kind}, {pointers}, i32, <{LANES} x i1>)")
         self._lines.append(
-            f"  call void {name}({kind} {value.name}, {places} {addresses.name}, "
+            f"  call void {name}({kind} {value.name}, {pointers} {addresses.name}, "
             f"i32 1, {mask.spelled} {mask.name})"
         )
 
@@ -434,14 +434,14 @@ class Code:
     ) -> list[Lanes]:
         """Repeat a body for an index from ``start`` below ``stop``.
 
-        ``body`` takes the index and the carried values, and returns their new ones; what they are
-        after the last round is returned.
+        ``body`` takes the index and the carried values and returns the new carried values. Return
+        the carried values after the last iteration.
         """
         first = start if isinstance(start, Lanes) else self.constant(start, "i64", 1)
         head, inside, after = self._labels("head", "body", "done")
         before = self._block
         self._enter(head)
-        place = len(self._lines)
+        position = len(self._lines)
         index, *values = (self._phi(x) for x in (first, *carried))
         going = index < stop
         self._lines.append(f"  br i1 {going.name}, label %{inside}, label %{after}")
@@ -453,7 +453,7 @@ class Code:
         for offset, (value, begin, end) in enumerate(
             zip((index, *values), (first, *carried), new, strict=True)
         ):
-            self._lines[place + offset] = (
+            self._lines[position + offset] = (
                 f"  {value.name} = phi {value.spelled} "
                 f"[ {begin.name}, %{before} ], [ {end.name}, %{last} ]"
             )
@@ -469,7 +469,7 @@ class Code:
         self._enter(after)
 
     def _phi(self, like: Lanes) -> Lanes:
-        return self.emit("phi", like.type, like.lanes)  # completed when the loop is
+        return self.emit("phi", like.type, like.lanes)  # loop() completes it
 
     def _labels(self, *names: str) -> list[str]:
         self._count += 1
@@ -485,13 +485,13 @@ class Code:
 
 
 def spelled(type_: str, lanes: int) -> str:
-    """Return a type in LLVM's language."""
+    """Return a type as LLVM IR spells it."""
     name = _NAMES.get(type_, type_)
     return name if lanes == 1 else f"<{lanes} x {name}>"
 
 
 def _literal(value: Number, type_: str) -> str:
-    """Spell a number; floating-point ones by the bits of the float64 that they are."""
+    """Spell a number; floating-point numbers as the bits of a float64, or of a float16."""
     if type_ == "mask":
         return "true" if value else "false"
     if type_ not in _FLOATS:
@@ -504,7 +504,7 @@ def _literal(value: Number, type_: str) -> str:
 
 
 def _float32(value: float) -> float:
-    """Round to float32; beyond its range to infinity."""
+    """Round to float32; overflow to infinity."""
     try:
         return float(struct.unpack("f", struct.pack("f", value))[0])
     except OverflowError:

@@ -1,4 +1,4 @@
-"""The layouts that kernels are written in, by name."""
+"""The kernel classes of the layouts, by name."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ _LAYOUTS: dict[str, type[Frame]] = {
 
 
 def text(plan: Plan, layout: str, form: Form) -> str:
-    """Return a kernel in LLVM's language."""
+    """Return a kernel as LLVM IR."""
     return _LAYOUTS[layout](plan, form).text()

@@ -1,6 +1,6 @@
-"""Object files to images: code and constants behind one another, distances between them filled in.
+"""Link object files into images: concatenate code and constants, apply relative relocations.
 
-It reads ELF for x86-64 and 64-bit ARM. An object file with anything else in it has no image.
+The linker reads ELF for x86-64 and 64-bit ARM. Object files with anything else have no image.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ _FILE = struct.Struct("<16s2HI3QI6H")
 _SECTION = struct.Struct("<2I4Q2I2Q")
 _SYMBOL = struct.Struct("<I2BH2Q")
 _RELOCATION = struct.Struct("<Q2Iq")
-#: 64 bits, the lowest byte first, version 1.
+#: ELF, 64 bits, little-endian, version 1.
 _IDENTITY = b"\x7fELF\x02\x01\x01"
 _CONTENT, _SYMBOLS, _RELOCATIONS, _RELOCATIONS_IN_PLACE = 1, 2, 4, 9
 _WRITTEN, _LOADED, _OF_THREAD = 1, 2, 0x400
 
-#: From the bits at a place, the address that they are to lead to, and the place's, to new bits.
+#: Maps the bits at a position, the target address and the position's own to the new bits.
 Relocate = Callable[[int, int, int], int]
 
 
-def _distance(_: int, target: int, place: int) -> int:
-    if not -(2**31) <= target - place < 2**31:
+def _distance(_: int, target: int, position: int) -> int:
+    if not -(2**31) <= target - position < 2**31:
         raise ValueError
-    return (target - place) % 2**32
+    return (target - position) % 2**32
 
 
-def _page(bits: int, target: int, place: int) -> int:
-    pages = target // PAGE - place // PAGE
+def _page(bits: int, target: int, position: int) -> int:
+    pages = target // PAGE - position // PAGE
     return bits & 0x9F00001F | (pages & 3) << 29 | (pages >> 2 & 0x7FFFF) << 5
 
 
@@ -40,7 +40,7 @@ def _within_page(shift: int) -> Relocate:
     return lambda bits, target, _: bits & 0xFFC003FF | (target % PAGE >> shift) << 10
 
 
-#: By machine and number, from the supplements of the format for each processor.
+#: By machine and relocation number, from the format's supplement for each processor.
 _KNOWN: Mapping[int, Mapping[int, Relocate]] = {
     62: {2: _distance, 4: _distance},  # x86-64: PC32, PLT32
     183: {  # 64-bit ARM: PREL32, ADR_PREL_PG_HI21, ADD_ABS_LO12_NC, LDST8 to LDST128_ABS_LO12_NC
@@ -71,7 +71,7 @@ def link(content: bytes, name: str) -> bytes | None:
         return None
     try:
         return _Linker(content).image(name)
-    except (ValueError, LookupError, struct.error):  # what images cannot have, or know nothing of
+    except (ValueError, LookupError, struct.error):  # content that images do not support
         return None
 
 
@@ -89,52 +89,52 @@ class _Linker:
         ]
         self._names = self._sections[names]
         self._code = bytearray()
-        #: Where sections begin in the code, by their numbers.
-        self._places: dict[int, int] = {}
+        #: Offsets of sections in the code, by section number.
+        self._offsets: dict[int, int] = {}
 
     def image(self, name: str) -> bytes:
         """Return the image."""
         for number, section in enumerate(self._sections):
-            # Unwinding tables: nothing is thrown.
+            # Skip unwinding tables: kernels throw nothing.
             if section.flags & _LOADED and self._text(self._names, section.name) != ".eh_frame":
-                self._place(number, section)
+                self._append(number, section)
         for section in self._sections:
-            if section.kind == _RELOCATIONS and section.info in self._places:
+            if section.kind == _RELOCATIONS and section.info in self._offsets:
                 self._fill_in(section)
             elif section.kind == _RELOCATIONS_IN_PLACE:
                 raise ValueError
         return image_of(bytes(self._code), self._start(name))
 
-    def _place(self, number: int, section: _Section) -> None:
+    def _append(self, number: int, section: _Section) -> None:
         plain = section.kind == _CONTENT and not section.flags & (_WRITTEN | _OF_THREAD)
         if (section.size and not plain) or section.alignment > PAGE:
             raise ValueError
         self._code += bytes(-len(self._code) % max(section.alignment, 1))
-        self._places[number] = len(self._code)
+        self._offsets[number] = len(self._code)
         self._code += self._bytes(section)
 
     def _fill_in(self, section: _Section) -> None:
         """Apply the relocations of a section."""
         symbols = list(self._symbols(self._sections[section.link]))
         for offset, kind, symbol, addend in _RELOCATION.iter_unpack(self._bytes(section)):
-            _, home, value = symbols[symbol]
-            target = self._places[home] + value + addend
-            place = self._places[section.info] + offset
-            bits = int.from_bytes(self._code[place : place + 4], "little")
-            new = self._relocate[kind](bits, target, place)
-            self._code[place : place + 4] = new.to_bytes(4, "little")
+            _, number, value = symbols[symbol]
+            target = self._offsets[number] + value + addend
+            position = self._offsets[section.info] + offset
+            bits = int.from_bytes(self._code[position : position + 4], "little")
+            new = self._relocate[kind](bits, target, position)
+            self._code[position : position + 4] = new.to_bytes(4, "little")
 
     def _start(self, name: str) -> int:
         (table,) = (section for section in self._sections if section.kind == _SYMBOLS)
-        places = {title: (home, value) for title, home, value in self._symbols(table)}
-        home, value = places[name]
-        return self._places[home] + value
+        symbols = {title: (number, value) for title, number, value in self._symbols(table)}
+        number, value = symbols[name]
+        return self._offsets[number] + value
 
     def _symbols(self, section: _Section) -> Iterator[tuple[str, int, int]]:
-        """Yield the name, the section and the place in it of each symbol of a table."""
+        """Yield the name, the section number and the offset in it of each symbol of a table."""
         names = self._sections[section.link]
-        for name, _, _, home, value, _ in _SYMBOL.iter_unpack(self._bytes(section)):
-            yield self._text(names, name), home, value
+        for name, _, _, number, value, _ in _SYMBOL.iter_unpack(self._bytes(section)):
+            yield self._text(names, name), number, value
 
     def _bytes(self, section: _Section) -> bytes:
         return self._content[section.offset : section.offset + section.size]

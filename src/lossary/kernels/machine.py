@@ -1,4 +1,4 @@
-"""What tells this processor and this compiler from others, without asking the compiler."""
+"""Identify this processor and the installed compiler without loading the compiler."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import importlib.util
 import os
 import sys
 
-#: What Linux says of a processor that programs can tell, as its frequency is not.
-_TOLD = ("vendor_id", "cpu family", "model", "stepping", "flags")
-_TOLD_BY_ARM = ("CPU implementer", "CPU architecture", "CPU variant", "CPU part", "Features")
+#: Fields of /proc/cpuinfo that identify a processor; its frequency varies.
+_FIELDS = ("vendor_id", "cpu family", "model", "stepping", "flags")
+_ARM_FIELDS = ("CPU implementer", "CPU architecture", "CPU variant", "CPU part", "Features")
 
 
 def description() -> str | None:
-    """Return text that is another wherever LLVM names another processor; None if there is none.
+    """Return text that differs wherever LLVM would report another processor; None if unknown.
 
-    It has what the system says of the first processor, what NumPy found by asking the processor
-    itself (an emulator may have less than the system says), and the state of LLVM's library.
+    It contains the system's description of the first processor, the features that NumPy detected
+    (an emulator may lack some that the system lists), and the state of LLVM's library file.
     """
     if sys.platform != "linux":
         return None
@@ -26,26 +26,26 @@ def description() -> str | None:
             return None
         library = os.path.join(os.path.dirname(package.origin), "binding", "libllvmlite.so")
         state = os.stat(library)
-        told = _told()
-    except (OSError, ValueError):  # ValueError: a module that tells nothing of where it is from
+        fields = _cpuinfo()
+    except (OSError, ValueError):  # ValueError: a module without a spec
         return None
-    if told is None:
+    if fields is None:
         return None
     usable = ",".join(name for name, is_usable in found.items() if is_usable)
-    return repr((library, state.st_size, state.st_mtime_ns, os.uname().machine, usable, told))
+    return repr((library, state.st_size, state.st_mtime_ns, os.uname().machine, usable, fields))
 
 
-def _told(source: str = "/proc/cpuinfo") -> list[str] | None:
-    """Return what Linux says of the first processor; None if features are not part of it."""
+def _cpuinfo(source: str = "/proc/cpuinfo") -> list[str] | None:
+    """Return the fields of the first processor; None if its features are not listed."""
     text = b""
-    # A hundred processors are hundreds of kilobytes: only the beginning is read.
+    # Read only the beginning: a hundred processors take hundreds of kilobytes.
     with open(source, "rb", buffering=0) as file:
         while b"\n\n" not in text and (more := file.read(1 << 14)):
             text += more
     first = text.partition(b"\n\n")[0].decode(errors="replace")
     lines = [line.partition(":") for line in first.splitlines()]
-    told = {name.strip(): value.strip() for name, _, value in lines}
-    for names in (_TOLD, _TOLD_BY_ARM):
-        if names[-1] in told:
-            return [told.get(name, "") for name in names]
+    fields = {name.strip(): value.strip() for name, _, value in lines}
+    for names in (_FIELDS, _ARM_FIELDS):
+        if names[-1] in fields:
+            return [fields.get(name, "") for name in names]
     return None

@@ -1,8 +1,8 @@
-"""How arrays lie in memory, and which kernel reads them there.
+"""Memory layout of arrays, and the choice of the kernel layout that reads them.
 
-Arrays of one job that lie densely in one order of axes, whatever it is, are flat memory: the
-kernel runs along them as it does along C order, and outputs are made in the same order. A class
-axis is last, or not, by its place in that order.
+Arrays of one job that are dense in the same order of axes are treated as flat memory: the kernel
+runs along them as along C order, and outputs are allocated in the same order. Whether the class
+axis is last is decided by its position in that order.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from lossary.formula.expression import Kind
 from lossary.formula.plan import Output, Plan
 from lossary.kernels.form import LANES, SHORT, is_class_vector
 
-#: Elements of a chunk, which one thread works on at a time.
+#: Elements of a chunk, the unit of work of one thread.
 CHUNK = 1 << 15
-#: Below so many elements the calling thread works alone: to wake another takes longer.
+#: Below this number of elements the calling thread works alone: waking another takes longer.
 PARALLEL_FROM = 1 << 17
-#: Elements of neighbouring rows that one pass after the other runs over, to stay in a near cache.
+#: Elements of a block of rows, over which all passes run before the next block, to stay in cache.
 BLOCK = 1 << 14
 
 _COMBINE: dict[str, Callable[..., Any]] = {
@@ -64,7 +64,7 @@ class Job(NamedTuple):
 
 
 class Geometry(NamedTuple):
-    """Which layout a kernel has, its sizes, and the order of axes that arrays are dense in."""
+    """A kernel's layout, its sizes, and the order of axes in which arrays are dense."""
 
     layout: str
     sizes: tuple[int, ...]
@@ -73,16 +73,16 @@ class Geometry(NamedTuple):
 
     @property
     def chunks(self) -> int:
-        """How many chunks there are: a matter of sizes alone."""
+        """Number of chunks; depends on sizes alone."""
         return -(-self.sizes[0] // self.step)
 
 
 def geometry_of(plan: Plan, job: Job) -> Geometry | None:
-    """Return how a kernel reads a job's arrays as they are; None if it cannot."""
+    """Return how a kernel reads a job's arrays without copies; None if it cannot."""
     order = _order(_full(plan, job), len(job.shape))
     if any(output.role == "first" for output in plan.outputs):
         rows = order_of(order, Kind.ROW, job)
-        if rows != tuple(sorted(rows)):  # places are counted in C order
+        if rows != tuple(sorted(rows)):  # indices are counted in C order
             return None
     for leaf in plan.leaves:
         x = job.arrays[str(leaf.value)]
@@ -97,10 +97,10 @@ def geometry_of(plan: Plan, job: Job) -> Geometry | None:
             return None
     if job.axis is None:
         return Geometry("flat", (math.prod(job.shape),), CHUNK, order)
-    place = order.index(job.axis)
+    position = order.index(job.axis)
     lengths = [job.shape[axis] for axis in order]
-    outer, inner = math.prod(lengths[:place]), math.prod(lengths[place + 1 :])
-    return _class_geometry(outer, lengths[place], inner, order)
+    outer, inner = math.prod(lengths[:position]), math.prod(lengths[position + 1 :])
+    return _class_geometry(outer, lengths[position], inner, order)
 
 
 def _class_geometry(
@@ -150,7 +150,7 @@ def order_of(order: Sequence[int], kind: Kind, job: Job) -> tuple[int, ...]:
 
 
 def empty(output: Output, job: Job, order: Sequence[int]) -> Array:
-    """Return memory for a stored output whose axes lie in an order."""
+    """Allocate memory for a stored output with its axes in an order."""
     kind = output.expression.kind
     shape, axes = job.shape_of(kind), order_of(order, kind, job)
     dtype = storage(job.dtypes[output.name])
@@ -158,17 +158,17 @@ def empty(output: Output, job: Job, order: Sequence[int]) -> Array:
 
 
 def aligned(shape: Shape, dtype: np.dtype[Any], alignment: int) -> Array:
-    """Return memory that starts at a multiple of so many bytes."""
+    """Allocate memory that starts at a multiple of ``alignment`` bytes."""
     size = math.prod(shape) * dtype.itemsize
     raw = np.empty(size + alignment, np.uint8)
     return np.ndarray(shape, dtype, raw, -raw.ctypes.data % alignment)
 
 
 def storage(dtype: str) -> np.dtype[Any]:
-    """Return the dtype that holds an output: NumPy has no bfloat16 of its own."""
+    """Return the dtype that stores an output; uint16 for bfloat16, which NumPy lacks."""
     return np.dtype(np.uint16 if dtype == "bfloat16" else dtype)
 
 
 def combined(output: Output, partials: Array) -> Any:
-    """Return a total from those of all chunks, taken in their order."""
+    """Combine the totals of all chunks, in their order."""
     return _COMBINE[output.role](partials)

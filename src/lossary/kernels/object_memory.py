@@ -1,19 +1,19 @@
-"""Where things lie in the memory of Python's objects, NumPy's arrays and DLPack's descriptions."""
+"""Memory offsets and structs of Python objects, NumPy arrays and DLPack descriptions."""
 
 from __future__ import annotations
 
 import ctypes
 
-#: Words that a kernel may take, and totals that it may leave.
+#: Maximum number of words that a kernel takes, and of totals that it writes.
 WORDS, TOTALS = 48, 16
-#: Size of what every object begins with; its last word is the type.
+#: Size of the object header; its last word is the type.
 HEAD = object.__basicsize__
-#: Where the items of a tuple and the content of bytes begin.
+#: Offsets of the items of a tuple and of the content of bytes.
 ITEMS, CONTENT = tuple.__basicsize__, bytes.__basicsize__ - 1
 
 
 class Block(ctypes.Structure):
-    """What a built-in function reads first."""
+    """Header of the data that a built-in function reads."""
 
     _fields_ = (
         ("kernel", ctypes.c_void_p),
@@ -30,13 +30,13 @@ class Block(ctypes.Structure):
         ("first_output", ctypes.c_int64),  # among the words
         ("totals", ctypes.c_int64),
         ("first_zero", ctypes.c_int64),  # the first total that must be 0
-        ("shared", ctypes.c_int64),  # whether other threads run beside
+        ("shared", ctypes.c_int64),  # whether to release the GIL
         ("factor", ctypes.c_double),
     )
 
 
 class NumpyArray(ctypes.Structure):
-    """What follows the head of a NumPy array (PyArrayObject_fields of its C interface)."""
+    """Fields after the header of a NumPy array (PyArrayObject_fields of its C interface)."""
 
     _fields_ = (
         ("data", ctypes.c_void_p),

@@ -1,4 +1,4 @@
-"""Powers to within a last place or so, as arithmetic on lanes.
+"""Powers with an error of about one ulp, as arithmetic on lanes.
 
 In a^b = exp(b log a) an error of the logarithm is multiplied by b log a, which may be 700. So
 float32 goes through float64, and float64 through logarithms in two parts, "double doubles"
@@ -45,7 +45,7 @@ def power(a: Lanes, b: Lanes | Number) -> Lanes:
 
 def _power_of_positive(a: Lanes, b: Lanes) -> Lanes:
     high, low = _log_in_two_parts(a)
-    # The exponential's argument is b (high + low); its low part counts for finite results alone.
+    # The exponential's argument is b (high + low); its low part matters for finite results only.
     high = (a < math.inf).select(high, a)
     high = (a == 0.0).select(-math.inf, high)
     product = b * high
@@ -73,12 +73,12 @@ def _log_in_two_parts(a: Lanes) -> Pair:
 
 
 def _sum(a: Lanes | float, b: Lanes) -> Pair:
-    """Return a + b and what rounding took from it, for a = 0 or |a| >= |b| (Dekker)."""
+    """Return a + b and its rounding error, for a = 0 or |a| >= |b| (Dekker)."""
     total = a + b
     return total, b - (total - a)
 
 
 def _product(a: Pair, b: Pair) -> Pair:
-    """Return the product of two numbers of two parts each."""
+    """Return the product of two double doubles."""
     high = a[0] * b[0]
     return high, fma(a[0], b[1], fma(a[1], b[0], fma(a[0], b[0], -high)))

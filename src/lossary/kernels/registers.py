@@ -1,8 +1,8 @@
-"""The machine whose arrays are vector registers: what the spellings of the primitives call.
+"""The machine whose arrays are vector registers; it writes kernels from the primitives.
 
-A primitive is spelled once, with the operations of a machine (``xp.where``, ``xp.exp``, operators).
-Array libraries are machines, and so is this: the same spelling, evaluated on registers inside a
-loop, is the kernel. ``native`` has what registers do better than the general spelling.
+Each primitive is defined once, with the operations of a machine (``xp.where``, ``xp.exp``,
+operators). Array libraries are machines, and so are registers: the same definition, evaluated on
+registers inside a loop, writes the kernel. ``native`` holds better implementations for registers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Registers:
     code : Code
         The kernel under construction.
     type_ : {"f32", "f64"}
-        Type of the registers: Python numbers take it.
+        Type of the registers; Python numbers are converted to it.
     elements : {"f32", "f64"}
         Type in which elements are computed; row values, which are float64, may depend on it.
     """
@@ -48,7 +48,7 @@ class Registers:
         }
 
     def spell(self, item: Expression, arguments: list[Any]) -> Any:
-        """Write the instructions of a node, after its name."""
+        """Write the instructions of a node, preceded by a comment with its name."""
         self.code.comment(item.operation)
         native = self.native.get(item.operation)
         if native is not None:
@@ -59,7 +59,7 @@ class Registers:
         """Return a register: numbers become constants."""
         return x if isinstance(x, Lanes) else self.code.constant(x, self.type)
 
-    # --- what spellings call --------------------------------------------------------------
+    # --- operations of a machine ----------------------------------------------------------
     def where(self, condition: Any, a: Value, b: Value) -> Any:
         """Choose by a condition."""
         if isinstance(condition, bool):
@@ -77,7 +77,7 @@ class Registers:
     def _chosen(self, a: Value, b: Value, choose: Callable[..., Lanes]) -> Lanes:
         if not isinstance(a, Lanes) and not isinstance(b, Lanes):
             a = self.lift(a)
-        if not isinstance(b, Lanes):  # a number is not NaN: the register's NaN comes second
+        if not isinstance(b, Lanes):  # numbers are never NaN: pass the register second
             a, b = b, a
         chosen = choose(self.lift(a), b)
         return (a != a).select(a, chosen) if isinstance(a, Lanes) else chosen
@@ -104,7 +104,7 @@ class Registers:
         return functions.fma(self.lift(a), b, c)
 
     def isfinite(self, x: Value) -> Lanes:
-        """Tell where a number is neither infinite nor NaN."""
+        """Return the mask of numbers that are neither infinite nor NaN."""
         return self.abs(x) < math.inf
 
     def number(self, value: float) -> Lanes:
@@ -112,7 +112,7 @@ class Registers:
         return self.lift(value)
 
     def stop(self, x: Any) -> Any:
-        """Return the same value; there is nothing to differentiate here."""
+        """Return the value unchanged; kernels are not differentiated."""
         return x
 
     def __getattr__(self, name: str) -> Callable[..., Lanes]:
@@ -121,7 +121,7 @@ class Registers:
             raise AttributeError(name)
         return lambda *given: function(*map(self.lift, given))
 
-    # --- what registers do better ---------------------------------------------------------
+    # --- native implementations -----------------------------------------------------------
     def _exp_difference_or_one(self, a: Lanes, b: Lanes) -> Lanes:
         return (a == b).select(1.0, functions.exp_difference(a, b))
 

@@ -1,7 +1,7 @@
-"""Kernels of losses along the last axis: the lanes of an element are sixteen neighbouring classes.
+"""Kernels of losses along the last axis: the lanes of an element are sixteen contiguous classes.
 
-Values that belong to rows pass through a few numbers on the stack: they are computed for all rows
-of a block at once, and each row's loop over classes reads its own.
+Row values are computed for all rows of a block at once and stored on the stack, from which each
+row's loop over classes reads its own.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class RowKernel(ClassFrame):
             self.width = smaller(height, rows - self.first)
             self.valid = self.code.iota() < self.width.splat()
             last = (rows - 1).splat()
-            places = self.first.splat() + self.code.iota()
-            self._rows = (places < last).select(places, last)
+            indices = self.first.splat() + self.code.iota()
+            self._rows = (indices < last).select(indices, last)
             return self.block(totals)
 
         return self.code.loop(stop, 1, totals, unit, start=start)
 
     def load_row(self, leaf: Expression) -> Lanes:
-        """Read an array of row values; the last row stands for those beyond it."""
+        """Read an array of row values; lanes beyond the last row read the last row."""
         return self.gather(leaf, self._rows, self.rows)
 
     def store_row(self, output: Output, value: Lanes) -> None:
@@ -57,7 +57,7 @@ class RowKernel(ClassFrame):
         code.loop(self.width, 1, [], one)
 
     def keep(self, item: Expression, value: Lanes) -> None:
-        """Remember a row value; those that elements use go to the stack, a number for each row."""
+        """Record a row value; if elements use it, also store it on the stack for each row."""
         super().keep(item, value)
         varies = item.kind is Kind.ROW and not self.is_scalar(item)
         if varies and id(item) in self.plan.used_by_elements:
@@ -67,8 +67,8 @@ class RowKernel(ClassFrame):
                 self._slots[id(item)] = self.code.stack(rounded.type, LANES)
             self.code.store(rounded, self._slots[id(item)])
 
-    def _of_row(self, sweep: Pass, row: Lanes) -> dict[int, Lanes]:
-        """Return what the elements of a pass use of one row, in all lanes, and the constants."""
+    def _row_inputs(self, sweep: Pass, row: Lanes) -> dict[int, Lanes]:
+        """Return the constants and the values of one row that a pass uses, in all lanes."""
         found = dict(self.rounded)
         for item in walk_elements(sweep.wanted):
             for used in item.arguments:
@@ -83,7 +83,7 @@ class RowKernel(ClassFrame):
         return (value != 0 if is_mask else value).splat()
 
     def sweep(self, number: int, sweep: Pass) -> list[Lanes]:
-        """Write a pass: row by row, each sixteen classes at a time and then the rest."""
+        """Write a pass: for each row, sixteen classes at a time and then the remainder."""
         code = self.code
         running = Running(code, self.form.compute, sweep)
         results = [code.stack("f64", LANES) for _ in sweep.reductions]
@@ -92,7 +92,7 @@ class RowKernel(ClassFrame):
 
         def one(row: Lanes, _: list[Lanes]) -> list[Lanes]:
             base = (self.first + row) * classes
-            values = self._of_row(sweep, row)
+            values = self._row_inputs(sweep, row)
 
             def full(index: Lanes, carried: list[Lanes]) -> list[Lanes]:
                 site = _RowSite(self, values, base + index, index, None)
@@ -114,12 +114,12 @@ class RowKernel(ClassFrame):
 
     def gathered(self, leaf: Expression, label: Lanes) -> Lanes:
         """Read an array of elements at the class of each row's label, in the type of elements."""
-        place = self._rows * self.size["classes"].splat() + label
-        return self.gather(leaf, place, self.elements)
+        offset = self._rows * self.size["classes"].splat() + label
+        return self.gather(leaf, offset, self.elements)
 
 
 class _RowSite(ClassSite):
-    """Sixteen classes of a row, or those that a mask names."""
+    """Sixteen classes of a row, limited to the mask ``part`` if given."""
 
     frame: RowKernel
 
@@ -127,12 +127,12 @@ class _RowSite(ClassSite):
         self,
         frame: RowKernel,
         values: dict[int, Lanes],
-        place: Lanes,
+        offset: Lanes,
         index: Lanes,
         part: Lanes | None,
     ) -> None:
         super().__init__(frame)
-        self._values, self._place, self._index, self._part = values, place, index, part
+        self._values, self._offset, self._index, self._part = values, offset, index, part
 
     def rounded(self, item: Expression) -> Lanes:
         """Return the row's value, or a constant."""
@@ -141,8 +141,8 @@ class _RowSite(ClassSite):
     def load(self, leaf: Expression) -> Lanes:
         """Read an array at these classes."""
         frame, type_ = self.frame, self.frame.leaf_type(leaf)
-        place = self._index if is_class_vector(leaf) else self._place
-        given = self._read(frame.arrays[str(leaf.value)], place, type_)
+        offset = self._index if is_class_vector(leaf) else self._offset
+        given = self._read(frame.arrays[str(leaf.value)], offset, type_)
         return frame.converted(leaf, given, frame.elements)
 
     def index(self) -> Lanes:
@@ -153,8 +153,8 @@ class _RowSite(ClassSite):
     def store(self, output: Output, value: Lanes) -> None:
         """Write elements into an output's memory."""
         code = self.frame.code
-        given = self.frame.delivered(output, value)
-        address = code.at(self.frame.outputs[output.name], self._place, given.type)
+        given = self.frame.as_stored(output, value)
+        address = code.at(self.frame.outputs[output.name], self._offset, given.type)
         if self._part is None:
             code.store(given, address)
         else:
@@ -163,11 +163,11 @@ class _RowSite(ClassSite):
     def reload(self, output: Output) -> Lanes:
         """Read elements from an output's memory."""
         frame = self.frame
-        return self._read(frame.outputs[output.name], self._place, frame.stored_type(output))
+        return self._read(frame.outputs[output.name], self._offset, frame.stored_type(output))
 
-    def _read(self, array: Lanes, place: Lanes, type_: str) -> Lanes:
+    def _read(self, array: Lanes, offset: Lanes, type_: str) -> Lanes:
         code = self.frame.code
-        address = code.at(array, place, type_)
+        address = code.at(array, offset, type_)
         if self._part is None:
             return code.load(address, type_)
         return code.load_part(address, type_, self._part, 0)

@@ -1,4 +1,4 @@
-"""The package's own threads: a small pool that shares out ranges of chunks.
+"""Thread pool that distributes ranges of chunks.
 
 Kernels release the GIL and work on chunks whose boundaries depend on the size of the data alone,
 so the results do not depend on the number of threads. The calling thread works too. A pool is
@@ -16,13 +16,13 @@ from numbers import Integral
 
 from lossary.errors import type_error, value_error
 
-try:  # Without the rest of the module queue, which takes 2 ms to import.
+try:  # The module queue itself takes 2 ms to import.
     from _queue import SimpleQueue
 except ImportError:
     from queue import SimpleQueue
 
 _VARIABLE = "LOSSARY_NUM_THREADS"
-# More ranges than threads, so that a slow core leaves its share to the others.
+# Use more ranges than threads, so that other threads take over the share of a slow core.
 _RANGES_PER_THREAD = 4
 
 Task = Callable[[int, int], None]
@@ -56,7 +56,7 @@ class _Work:
             task(start, min(start + self._step, self._count))
 
     def help(self) -> None:
-        """Take ranges beside the caller, unless it has finished without."""
+        """Take ranges in parallel with the caller, unless the work is already closed."""
         with self._lock:
             if not self._open:
                 return
@@ -72,19 +72,19 @@ class _Work:
                     self._done.release()
 
     def fail(self, error: BaseException) -> None:
-        """Skip the ranges that nobody has taken yet; keep the first error for the caller."""
+        """Discard the ranges not taken yet; record the first error for the caller."""
         self._starts.clear()
         with self._lock:
             if self._error is None:
                 self._error = error
 
     def close(self) -> None:
-        """Let no helper join any more and wait for those that did; may be called again."""
+        """Stop admitting helpers and wait for those that joined; may be called again."""
         with self._lock:
             self._open = False
         while self._helpers:
             self._done.acquire()
-        # A helper that is busy elsewhere finds this work long after; hold no arrays for it.
+        # A busy helper may dequeue this work much later: drop the task and its arrays now.
         self._task = None
         self.closed = True
 
@@ -95,7 +95,7 @@ class _Work:
             try:
                 raise error
             finally:
-                del error  # or its traceback and this frame keep each other, and arrays, alive
+                del error  # break the reference cycle of traceback and frame, which holds arrays
 
 
 class _Pool:
@@ -107,7 +107,7 @@ class _Pool:
         self._size = 0
 
     def share(self, work: _Work, helpers: int) -> None:
-        """Ask helpers to join the work; fewer come if the system grants no more threads."""
+        """Queue the work for helpers; use fewer if the system allows no more threads."""
         with self._lock:
             while self._size < helpers:
                 name = f"lossary-{self._size}"
@@ -133,7 +133,7 @@ _number: int | None = None
 def run(task: Task, count: int) -> None:
     """Call ``task(start, stop)`` over ranges that cover 0 ... count-1 once.
 
-    A task that calls this again runs the inner one by itself.
+    A nested call runs in its calling thread alone.
 
     Parameters
     ----------
@@ -163,8 +163,8 @@ def _run_shared(task: Task, count: int, threads: int) -> None:
     except BaseException as error:  # raised below
         work.fail(error)
     finally:
-        # An interrupt may come here as well. What runs is left to end all the same, so that
-        # nothing writes to the caller's memory after the call.
+        # An interrupt may arrive here too. Wait for running ranges regardless, so that nothing
+        # writes to the caller's memory after the call.
         while not work.closed:
             try:
                 work.close()
@@ -233,7 +233,7 @@ def set_num_threads(number: int) -> None:
 
 
 def _from_environment() -> int | None:
-    """Return the number that the environment variable gives, None if it gives none."""
+    """Return the number set by the environment variable; None if it is unset."""
     given = os.environ.get(_VARIABLE, "").strip()
     if not given:
         return None
@@ -249,7 +249,7 @@ def _from_environment() -> int | None:
 
 
 def _processors() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors that this process may use."""
     count = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         count = len(os.sched_getaffinity(0))
@@ -259,10 +259,10 @@ def _processors() -> int:
 
 
 def _quota(root: str = "/sys/fs/cgroup", groups: str = "/proc/self/cgroup") -> float:
-    """Return how many processors' time Linux grants to this process's control groups.
+    """Return the CPU limit of this process's Linux control groups, in processors.
 
-    A container limited to two processors still sees all those of the machine. The group's own
-    limit and those of the groups above it hold; files are those of version 2 of the interface.
+    A container limited to two processors still sees all those of the machine. The limits of the
+    group and of all its ancestors apply; the files are those of cgroup version 2.
     """
     try:
         with open(groups, encoding="utf-8", errors="surrogateescape") as file:
@@ -283,7 +283,7 @@ def _quota(root: str = "/sys/fs/cgroup", groups: str = "/proc/self/cgroup") -> f
 
 
 def _after_fork() -> None:
-    """Start afresh in a child: the parent's threads do not exist in it."""
+    """Create a new pool in a child process, where the parent's threads do not exist."""
     global _pool
     _pool = _Pool()
     _local.busy = False
