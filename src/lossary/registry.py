@@ -37,7 +37,7 @@ class Loss(Definition):
     >>> loss
     <Loss hinge_loss: Hinge loss: zero beyond the margin, linear inside it.>
     >>> loss.formula_text()
-    'max(0, 1 - targets inputs)'
+    'max(0, 1 - targets * inputs)'
     """
 
     #: The public function without its completed docstring; written once, by the decorator.
