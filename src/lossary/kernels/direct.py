@@ -1,9 +1,9 @@
 """Built-in functions that repeat a call without running Python code.
 
-A call on 100 elements is mostly overhead: describing two arrays, the cache lookup and ``ctypes``
-take 4 to 8 us, the kernel 0.1 us. The function built here compares a request with the one that it
-was built for (the same options, arrays of the same type, dtype, shape and strides), runs the kernel
-and returns the total: 0.2 us. Everything works without it, more slowly.
+A call on 100 elements is mostly overhead: describing two arrays, the cache lookup and ``ctypes``.
+The function built here compares a request with the one that it was built for (the same options,
+arrays of the same type, dtype, shape and strides), runs the kernel and returns the total: 0.15 to
+0.22 us for a hinge loss of 100 elements. Everything works without it, more slowly.
 
 It relies on Python's stable interface and on memory offsets that :func:`is_available` checks: those
 of an object's type, the items of a tuple and the content of bytes; for NumPy arrays it relies on
@@ -34,8 +34,8 @@ from lossary.kernels.object_memory import (
     Tensor,
 )
 
-#: From this number of elements on, the kernel releases the GIL. Below it, the release takes as long
-#: as the kernel, and reacquiring may take milliseconds.
+#: From this number of elements on, the kernel releases the GIL. Shorter kernels are over before
+#: another thread gains from it, as NumPy's own loops of few elements are.
 SHARED_FROM = 1000
 
 _METH_FASTCALL = 0x0080
