@@ -127,9 +127,11 @@ def test_the_first_call_of_a_process_may_be_traced_by_jax() -> None:
         "x = jnp.ones(3)\n"
         "print(jax.jit(lossary.mse_loss)(x, 2 * x), lossary.mse_loss(x, 3 * x))\n"
         "print(jax.vmap(jax.grad(lossary.mse_loss))(x, 2 * x))\n"
+        "from lossary.backends.jax_host import ARRAY\n"
+        "print(type(x) is ARRAY)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.splitlines() == ["1.0 4.0", "[-2. -2. -2.]"], done.stderr
+    assert done.stdout.splitlines() == ["1.0 4.0", "[-2. -2. -2.]", "True"], done.stderr
 
 
 def test_torch_maps_gradients_with_a_sign() -> None:

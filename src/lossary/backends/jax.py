@@ -15,7 +15,7 @@ from lossary.backends.base import Backend, CachedCall
 from lossary.backends.compiled import CompiledCall
 from lossary.backends.descriptions import DESCRIBE
 from lossary.backends.forward_mode import unreduced_tangent
-from lossary.backends.jax_host import on_host
+from lossary.backends.jax_host import ARRAY, on_host
 from lossary.backends.operations import ArrayOperations
 from lossary.definition.computation import Computation
 from lossary.definition.outputs import stored, value_outputs
@@ -189,8 +189,6 @@ def _describe(x: Any) -> Any:
     return (x.dtype, x.shape, x.committed, jax.config.jax_enable_x64)
 
 
-# Tracers have other types, so calls on them are not cached. This module may be imported while JAX
-# traces, when new arrays are tracers too.
-with jax.ensure_compile_time_eval():
-    DESCRIBE[type(jnp.zeros(()))] = _describe
+# Calls on tracers are not cached.
+DESCRIBE[ARRAY] = _describe
 BACKEND = JaxBackend(jnp)

@@ -33,7 +33,10 @@ try:
 except ImportError:
     _put = None
 
-_ARRAY = type(jnp.zeros(()))
+# This module may be imported while JAX traces, when new arrays are tracers too.
+with jax.ensure_compile_time_eval():
+    #: The type of JAX's arrays. Tracers have other types.
+    ARRAY = type(jnp.zeros(()))
 #: XLA takes memory at multiples of this many bytes as it is, and copies other memory, which takes
 #: less time for arrays of few elements.
 _ALIGNMENT = 64
@@ -85,7 +88,7 @@ class _HostOrCompiled:
 
         It takes half the time: NumPy's views are compared natively, the arrays described by none.
         """
-        if not all(type(x) is _ARRAY for x in request.arrays):
+        if not all(type(x) is ARRAY for x in request.arrays):
             return None
         like = tuple(np.empty(x.shape, x.dtype) for x in request.arrays)
         direct = self._on_host.direct(request._replace(arrays=like))
@@ -98,7 +101,7 @@ class _HostOrCompiled:
                 return None
             views = []
             for x in request.arrays:
-                if type(x) is not _ARRAY or x.committed is not committed:
+                if type(x) is not ARRAY or x.committed is not committed:
                     return None
                 if x.is_deleted() or not x.is_ready():
                     return None
@@ -122,7 +125,7 @@ class _HostBackend(NumpyBackend):
     def __init__(self, computation: Computation, committed: bool) -> None:
         super().__init__(np)
         self._few = math.prod(computation.shape) <= CHUNK
-        # What is committed to no device is nowhere else, and one axis lies in one order.
+        # An array that is not committed lies on the only device; one axis has one order.
         self._address = _address if committed or len(computation.shape) > 1 else _ready
         self.committed = committed
 
