@@ -82,12 +82,7 @@ def _values(rng: np.random.Generator, loss: lossary.Loss, name: str, labels: boo
         return rng.dirichlet(np.ones(classes), ROWS)
     if domain.name == "log_probabilities":
         return np.log(rng.dirichlet(np.ones(classes), ROWS))
-    if domain.name == "boxes":
-        corners = rng.normal(size=(ROWS, 2))
-        return np.concatenate([corners, corners + rng.uniform(0.5, 2.0, (ROWS, 2))], axis=1)
-    if domain.name == "increasing":
-        return np.sort(rng.normal(size=shape), axis=-1)
-    if domain.is_real or domain.unless == "log_input":
+    if domain.is_real:
         return rng.normal(size=shape)
     least, largest = domain.typical
     return rng.uniform(least + 0.05, largest - 0.05, shape)
@@ -109,18 +104,9 @@ def cases(seed: int = 0) -> Iterator[Case]:
                 known = OTHER_PARAMETERS.get(loss.name, _OTHER)
                 other = not default if isinstance(default, bool) else known.get(name, 0.5)
                 inputs = arrays
-                if name in {"with_logits", "log_input"}:
-                    inputs = (_first(rng, loss, other), *arrays[1:])
+                if name == "with_logits":
+                    inputs = (rng.uniform(0.05, 0.95, (ROWS, CLASSES)), *arrays[1:])
                 yield Case(loss, f"{title}-{name}", inputs, {name: other})
-
-
-def _first(rng: np.random.Generator, loss: lossary.Loss, flag: bool) -> np.ndarray:
-    """Return inputs for the other value of ``with_logits`` or ``log_input``."""
-    shape = (ROWS, CLASSES)
-    if flag:
-        return rng.normal(size=shape)
-    least, largest = loss.domains[loss.arguments[0]].typical
-    return rng.uniform(least + 0.05, largest - 0.05, shape)
 
 
 _OTHER = {"p": 3, "label_smoothing": 0.1, "eps": 0.3}
