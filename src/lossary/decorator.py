@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, Protocol, overload
 
 from lossary import families
 from lossary.call.flow import call
+from lossary.definition.common_arguments import COMMON_ARGUMENTS
 from lossary.definition.declaration import Declaration
 from lossary.definition.definition import BY_IDENTITY, Reduction
 from lossary.definition.request import Request
@@ -210,10 +211,8 @@ def _bind{signature}:
 """
 #: The built-in losses are pickled by their public module, whatever file they are written in.
 _PUBLIC = "lossary"
-_FIELDS = (
-    "_loss, ({arguments},), ({parameters}), {axis}, reduction, weights, where, denominator, dtype, "
-    "{ignore_index}, {class_weights}"
-)
+#: The fields of a request, in their order.
+_FIELDS = "_loss, ({arguments},), ({parameters}), {axis}, reduction, {common}"
 
 
 def _make_functions(record: Loss) -> None:
@@ -227,8 +226,9 @@ def _make_functions(record: Loss) -> None:
         arguments=", ".join(record.arguments),
         parameters="".join(f"{name}, " for name in record.parameters),
         axis="axis" if "axis" in names else repr(record.axis),
-        ignore_index="ignore_index" if "ignore_index" in names else None,
-        class_weights="class_weights" if "class_weights" in names else None,
+        common=", ".join(
+            item.name if item.name in names else repr(item.default) for item in COMMON_ARGUMENTS
+        ),
     )
     formula = f"{record.formula.__module__}.{record.formula.__qualname__}"
     source = _FUNCTION.format(
