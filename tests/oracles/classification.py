@@ -63,3 +63,8 @@ SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
 }
 #: Differences of rows of thousands of exact numbers take minutes.
 SLOPES: dict[str, Callable[..., Number]] = {"cross_entropy": _cross_entropy_slope}
+
+VECTORS: dict[str, list[Any]] = {
+    "binary_cross_entropy": [((20, 1), {}, 2.06115362031e-09), ((0, 1), {}, 0.693147180560)],
+    "cross_entropy": [(([2, 1, 0], 0), {}, 0.407605964444)],
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import mpmath as mp
 
@@ -14,3 +15,7 @@ def hinge(z: Number, y: Number) -> Number:
 
 
 ORACLES: dict[str, Callable[..., Number]] = {"hinge_loss": hinge}
+
+VECTORS: dict[str, list[Any]] = {
+    "hinge_loss": [((0.5, 1), {}, 0.5), ((-1, 1), {}, 2), ((0.25, -1), {}, 1.25)],
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import mpmath as mp
 
@@ -45,3 +46,8 @@ ORACLES: dict[str, Callable[..., Number]] = {
 }
 DIFFERENCES: dict[str, Callable[..., Number]] = {"gaussian_nll_loss": _gaussian_terms}
 SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {"gaussian_nll_loss": _gaussian_slopes}
+
+VECTORS: dict[str, list[Any]] = {
+    "huber_loss": [((0.5, 0), {}, 0.125), ((3, 0), {}, 2.5), ((3, 0), {"delta": 2.0}, 4)],
+    "log_cosh_loss": [((1, 0), {}, 0.433780830483), ((1e-4, 0), {}, 4.99999999167e-09)],
+}

@@ -32,7 +32,7 @@ _NEAR, _FAR = 1e3, 1e6
 
 
 class Curvature(NamedTuple):
-    """What is passed on as the Hessian: by a policy, and at least the floor.
+    """The Hessian that a booster gets: by a policy, and at least the floor.
 
     ``constant`` is the expected Hessian where it does not depend on the predictions.
     """

@@ -1,6 +1,7 @@
-"""How a formula becomes a loss: its declaration, facts, expressions and docstring. No arrays here.
+"""How a formula becomes a loss, and what a call of it is. Nothing here computes.
 
 In the order of their imports: ``common_arguments`` (what every loss takes), ``declaration`` (what
-the formula's signature says), ``definition`` (the facts of a loss), ``expressions`` (the loss with
-weights, mask and derivatives, per variant), ``docstring``.
+the formula's signature says), ``definition`` (the facts of a loss), ``request`` (the arguments of a
+call), ``expressions`` (the loss with weights, mask and derivatives, per variant), ``computation``
+(a checked call), ``outputs`` (what it computes), ``reduction`` (sums become means), ``docstring``.
 """
