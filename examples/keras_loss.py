@@ -22,7 +22,7 @@ from lossary.formula import at_label, is_label, maximum, sum_over_classes, where
 
 
 @new_loss(targets=CLASS_LABELS, axis=True)
-def multiclass_squared_hinge_loss(inputs, targets):
+def multiclass_quadratic_hinge_loss(inputs, targets):
     """Sum over the other classes of the squared hinge of the margin (Weston and Watkins)."""
     short = maximum(0, 1 + inputs - at_label(inputs, targets)) ** 2
     return sum_over_classes(where(is_label(targets), 0, short))
@@ -36,7 +36,7 @@ def main() -> None:
     model = keras.Sequential([keras.Input((13,)), keras.layers.Dense(3)])
     model.compile(
         optimizer=keras.optimizers.SGD(0.05),
-        loss=adapter.loss(multiclass_squared_hinge_loss),
+        loss=adapter.loss(multiclass_quadratic_hinge_loss),
         metrics=["sparse_categorical_accuracy"],
     )
     history = model.fit(x, t, epochs=20, batch_size=32, verbose=0).history

@@ -17,8 +17,8 @@ from lossary.formula import maximum
 
 
 @loss(targets=PLUS_MINUS_ONE)
-def squared_hinge_loss(inputs, targets):
-    """Squared hinge loss, written as a formula; gradient and Hessian follow from it."""
+def quadratic_hinge_loss(inputs, targets):
+    """Quadratic hinge loss, written as a formula; gradient and Hessian follow from it."""
     return maximum(0, 1 - targets * inputs) ** 2
 
 
@@ -30,7 +30,7 @@ def main() -> None:
     for chosen, choices in (
         ("binary_cross_entropy", {}),
         ("hinge_loss", {"positive": 1}),
-        (squared_hinge_loss, {"positive": 1}),
+        (quadratic_hinge_loss, {"positive": 1}),
     ):
         score = metric(chosen, positive=choices.get("positive"))
         params = {"objective": objective(chosen, **choices), "num_leaves": 8, "verbose": -1}

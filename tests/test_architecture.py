@@ -250,12 +250,12 @@ def _run(folder: Path, code: str) -> str:
     return done.stdout
 
 
-NEW = "perceptron_loss"
+NEW = "shortfall_loss"
 BLOCK = '''
 
 @loss(targets=PLUS_MINUS_ONE, family="margin")
-def perceptron_loss(inputs: Expression, targets: Expression) -> Expression:
-    """Perceptron loss: linear on the wrong side."""
+def shortfall_loss(inputs: Expression, targets: Expression) -> Expression:
+    """Shortfall loss: linear on the wrong side."""
     return maximum(0, -targets * inputs)
 '''
 
@@ -270,13 +270,13 @@ def grown(copy: Path) -> Path:
 
 def test_a_loss_is_one_block(grown: Path) -> None:
     code = (
-        "import lossary; f = lossary.get_loss('perceptron_loss').function; "
+        "import lossary; f = lossary.get_loss('shortfall_loss').function; "
         "print(f([-1.0, 1.0], [1.0, 1.0]), lossary.grad(f)([-1.0], [1.0]), "
-        "any(x.name == 'perceptron_loss' for x in lossary.list_losses()), "
-        "'perceptron_loss' in lossary.__all__, 'Formula::' in f.__doc__)"
+        "any(x.name == 'shortfall_loss' for x in lossary.list_losses()), "
+        "'shortfall_loss' in lossary.__all__, 'Formula::' in f.__doc__)"
     )
     assert _run(grown, code).strip() == "[1. 0.] [-1.] True True True"
-    code = "from lossary import perceptron_loss; print(perceptron_loss(-2.0, 1.0))"
+    code = "from lossary import shortfall_loss; print(shortfall_loss(-2.0, 1.0))"
     assert _run(grown, code).strip() == "2.0"
 
 

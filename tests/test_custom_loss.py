@@ -35,26 +35,26 @@ from lossary.formula.expression import argument
 @pytest.mark.parametrize("library", ANYWHERE, ids=lambda x: x.name)
 def test_elementwise(library: Library) -> None:
     @lossary.loss
-    def squared_hinge_loss(inputs: Any, targets: Any, slope: float = 1.0) -> Any:
+    def quadratic_hinge_loss(inputs: Any, targets: Any, slope: float = 1.0) -> Any:
         return maximum(0, 1 - slope * targets * inputs) ** 2
 
     z = np.float32([-1.0, 0.25, 0.5, 3.0])
     given = [library.array(z), library.array(np.ones(4, np.float32))]
     expected = np.maximum(0, 1 - 2 * z) ** 2
-    assert_close(library.numpy(squared_hinge_loss(*given, slope=2.0)), expected, rtol=1e-6)
-    _, gradient, hessian = lossary.value_grad_hess(squared_hinge_loss)(*given, slope=2.0)
+    assert_close(library.numpy(quadratic_hinge_loss(*given, slope=2.0)), expected, rtol=1e-6)
+    _, gradient, hessian = lossary.value_grad_hess(quadratic_hinge_loss)(*given, slope=2.0)
     assert_close(library.numpy(gradient), -4 * np.maximum(0, 1 - 2 * z), rtol=1e-6)
     assert_close(library.numpy(hessian), 8.0 * (1 - 2 * z > 0), rtol=1e-6)
     mask = library.array(np.array([True, False, False, True]))
-    mean = squared_hinge_loss(*given, slope=2.0, reduction="mean", where=mask)
+    mean = quadratic_hinge_loss(*given, slope=2.0, reduction="mean", where=mask)
     assert float(mean) == pytest.approx(expected[[0, 3]].mean())
-    assert squared_hinge_loss.__doc__.startswith("Squared hinge loss.")
+    assert quadratic_hinge_loss.__doc__.startswith("Quadratic hinge loss.")
 
 
 @pytest.mark.parametrize("library", ANYWHERE, ids=lambda x: x.name)
 def test_along_an_axis(library: Library) -> None:
     @lossary.loss(targets=CLASS_LABELS)
-    def multiclass_squared_hinge_loss(logits: Any, targets: Any, axis: int = -1) -> Any:
+    def multiclass_quadratic_hinge_loss(logits: Any, targets: Any, axis: int = -1) -> Any:
         margins = 1 + logits - at_label(logits, targets)
         return sum_over_classes(where(is_label(targets), 0, maximum(0, margins) ** 2))
 
@@ -63,12 +63,12 @@ def test_along_an_axis(library: Library) -> None:
     margins = np.maximum(0, 1 + x - x[np.arange(7), y][:, None]) ** 2
     margins[np.arange(7), y] = 0
     given = [library.array(x), library.array(y)]
-    found = multiclass_squared_hinge_loss(*given)
+    found = multiclass_quadratic_hinge_loss(*given)
     assert_close(library.numpy(found), margins.sum(1), rtol=1e-5)
-    gradient = library.numpy(lossary.grad(multiclass_squared_hinge_loss)(*given, reduction="sum"))
+    gradient = library.numpy(lossary.grad(multiclass_quadratic_hinge_loss)(*given, reduction="sum"))
     assert_close(gradient.sum(1), np.zeros(7), atol=1e-5)
     moved = library.array(x.T.copy())
-    along = multiclass_squared_hinge_loss(moved, given[1], axis=0)
+    along = multiclass_quadratic_hinge_loss(moved, given[1], axis=0)
     assert_close(library.numpy(along), margins.sum(1), rtol=1e-5)
 
 
@@ -103,17 +103,17 @@ class Case:
 
 def _squared_hinge() -> Case:
     @lossary.loss
-    def squared_hinge_loss(inputs: Any, targets: Any) -> Any:
+    def quadratic_hinge_loss(inputs: Any, targets: Any) -> Any:
         return maximum(0, 1 - targets * inputs) ** 2
 
     inputs = np.array([0.5, -2.0, -0.75, 3.0, 0.25, -0.5])
     targets = np.float32([1, -1, 1, 1, -1, -1])
-    return Case(squared_hinge_loss, inputs, targets, lambda z, y: np.maximum(0, 1 - y * z) ** 2)
+    return Case(quadratic_hinge_loss, inputs, targets, lambda z, y: np.maximum(0, 1 - y * z) ** 2)
 
 
 def _multiclass_squared_hinge() -> Case:
     @lossary.loss(targets=CLASS_LABELS)
-    def multiclass_squared_hinge_loss(logits: Any, targets: Any, axis: int = -1) -> Any:
+    def multiclass_quadratic_hinge_loss(logits: Any, targets: Any, axis: int = -1) -> Any:
         margins = maximum(0, 1 + logits - at_label(logits, targets))
         return sum_over_classes(where(is_label(targets), 0, margins**2))
 
@@ -127,7 +127,7 @@ def _multiclass_squared_hinge() -> Case:
     inputs = np.round(rng.normal(size=(6, 4)) * 8) / 8
     targets = rng.integers(0, 4, 6)
     inputs[np.arange(6), targets] += 1 / 16
-    return Case(multiclass_squared_hinge_loss, inputs, targets, oracle)
+    return Case(multiclass_quadratic_hinge_loss, inputs, targets, oracle)
 
 
 _CASES = {"elements": _squared_hinge, "rows": _multiclass_squared_hinge}

@@ -163,6 +163,24 @@ MULTI_HOT = Domain(
     typical=(0.0, 1.0),
     class_weights=True,
 )
+ZERO_OR_ONE = Domain(
+    "zero_or_one",
+    "0 or 1",
+    lambda t: (t == 0) | (t == 1),
+    "For -1/+1 labels pass (targets + 1) / 2",
+    two_classes=(0.0, 1.0),
+    typical=(0.0, 1.0),
+)
+COUNTS = Domain("counts", "at least 0", lambda t: t >= 0, typical=(0.0, 6.0))
+POSITIVE_TARGETS = Domain("positive", "above 0", lambda t: t > 0, typical=(0.1, 6.0))
+MEANS = Domain(
+    "means",
+    "above 0",
+    lambda m: m > 0,
+    "For logarithms of means pass log_input=True",
+    unless="log_input",
+    typical=(0.1, 6.0),
+)
 
 
 @dataclass(frozen=True, slots=True)

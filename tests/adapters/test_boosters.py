@@ -27,10 +27,10 @@ def own_loss() -> Callable[..., Any]:
     """Return a loss as a user would write it."""
 
     @loss(targets=PLUS_MINUS_ONE)
-    def squared_hinge_loss(inputs: Any, targets: Any) -> Any:
+    def quadratic_hinge_loss(inputs: Any, targets: Any) -> Any:
         return maximum(0, 1 - targets * inputs) ** 2
 
-    return squared_hinge_loss
+    return quadratic_hinge_loss
 
 
 def _weights(size: int, weighted: bool) -> np.ndarray | None:

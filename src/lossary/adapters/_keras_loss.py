@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from lossary.adapters._loss import check_pair, check_parameters
+from lossary.adapters._loss import check_pair, check_parameters, check_trainable
 from lossary.adapters._two_classes import check_positive, class_values
 from lossary.errors import choices, value_error
 from lossary.registry import get_loss
@@ -35,6 +35,7 @@ class KerasLoss(keras.losses.Loss):
             requirement = f"must be {choices(_BACKENDS)}"
             raise value_error(_FUNCTION, "keras.config.backend()", requirement, repr(backend))
         record = get_loss(loss)
+        check_trainable(_FUNCTION, record)
         check_pair(_FUNCTION, record)
         check_positive(_FUNCTION, record, positive)
         check_parameters(_FUNCTION, record, parameters)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lossary.arrays import Array
-from lossary.errors import did_you_mean, type_error
+from lossary.errors import did_you_mean, type_error, value_error
 from lossary.registry import Loss
 
 
@@ -22,6 +22,14 @@ def check_parameters(
             requirement = f"must be those of {loss.name} ({', '.join(known) or 'it has none'})"
             remedy = did_you_mean(name, known)
             raise type_error(function, "parameters", requirement, repr(name), remedy)
+
+
+def check_trainable(function: str, loss: Loss) -> None:
+    """Raise if the loss is for evaluation only: its gradient is 0 almost everywhere."""
+    if loss.evaluation:
+        requirement = "must have a gradient to train with"
+        given = f"{loss.name}, which is for evaluation"
+        raise value_error(function, "loss", requirement, given, "Use it as a metric.")
 
 
 def is_pair(loss: Loss) -> bool:

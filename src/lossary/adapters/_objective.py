@@ -10,7 +10,7 @@ import numpy as np
 
 from lossary.adapters._booster_loss import BoosterLoss, make_booster_loss, none_if_empty
 from lossary.adapters._curvature import Curvature, choose_curvature, expected, gauss_newton
-from lossary.adapters._loss import element_weights
+from lossary.adapters._loss import check_trainable, element_weights
 from lossary.arrays import Array
 from lossary.call.parameters import number
 from lossary.derivatives import value_grad_hess
@@ -77,6 +77,7 @@ def make_objective(
 ) -> Objective:
     """Check the options, those of :func:`make_booster_loss` too, and return the objective."""
     booster_loss = make_booster_loss(function, loss, parameters, **options)
+    check_trainable(function, booster_loss.loss)
     return Objective(
         **vars(booster_loss),
         curvature=choose_curvature(function, booster_loss.loss, parameters, hessian),

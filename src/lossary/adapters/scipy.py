@@ -18,7 +18,12 @@ from typing import Any
 import numpy as np
 
 from lossary.adapters._documentation import describe_parameters
-from lossary.adapters._loss import check_pair, check_parameters, real_numbers
+from lossary.adapters._loss import (
+    check_pair,
+    check_parameters,
+    check_trainable,
+    real_numbers,
+)
 from lossary.adapters._two_classes import check_positive, encoded
 from lossary.arrays import Array
 from lossary.call.parameters import number
@@ -93,6 +98,7 @@ def linear_problem(
     """
     sparse = require(_FUNCTION, "scipy.sparse")
     record = get_loss(loss)
+    check_trainable(_FUNCTION, record)
     check_pair(_FUNCTION, record)
     check_positive(_FUNCTION, record, positive)
     check_parameters(_FUNCTION, record, parameters, ("class_weights",))
