@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import mpmath as mp
 import numpy as np
-from oracles import ORACLES, OTHER_PARAMETERS
+import pytest
+from oracles import ARGUMENTS, ORACLES, OTHER_PARAMETERS
 
 import lossary
 from lossary.domains import REAL, UNIT_INTERVAL
 
 ROWS, CLASSES = 6, 5
+#: What every engine and every library must do is tested on these losses, one of each kind; the
+#: tests of the others are marked as exhaustive. What a loss itself is, is tested for all.
+REPRESENTATIVES = {
+    "binary_cross_entropy", "binary_focal_loss", "box_iou_loss", "cosine_embedding_loss",
+    "cosine_similarity_loss", "cross_entropy", "dice_loss", "gaussian_nll_loss", "hinge_loss",
+    "huber_loss", "kl_div_loss", "l1_loss", "listmle_loss", "log_cosh_loss",
+    "margin_ranking_loss", "mse_loss", "multiclass_sparsemax_loss", "nll_loss",
+    "ordinal_cross_entropy", "smooth_l1_loss", "triplet_loss", "tweedie_deviance",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +55,11 @@ class Case:
         """The arguments with floats in another dtype."""
         return tuple(x.astype(dtype) if x.dtype.kind == "f" else x for x in self.arrays)
 
+    @property
+    def is_representative(self) -> bool:
+        """Whether the loss is one of those on which engines and libraries are tested."""
+        return self.loss.name in REPRESENTATIVES
+
     def exact(self, arrays: tuple[np.ndarray, ...] | None = None) -> np.ndarray:
         """The unreduced loss in 60 digits."""
         arrays = self.arrays if arrays is None else arrays
@@ -66,7 +81,7 @@ class Case:
 
 def _row(value: Any) -> Any:
     if np.ndim(value) == 0:
-        return int(value)
+        return int(value) if isinstance(value, np.integer) else mp.mpf(float(value))
     return [mp.mpf(float(v)) for v in value]
 
 
@@ -88,27 +103,58 @@ def _values(rng: np.random.Generator, loss: lossary.Loss, name: str, labels: boo
     return rng.uniform(least + 0.05, largest - 0.05, shape)
 
 
+def _arguments(
+    rng: np.random.Generator, loss: lossary.Loss, labels: bool
+) -> tuple[np.ndarray, ...]:
+    if loss.name in ARGUMENTS:
+        return tuple(ARGUMENTS[loss.name](rng, ROWS, loss.length or CLASSES))
+    return tuple(_values(rng, loss, name, labels and name == "targets") for name in loss.arguments)
+
+
+def _inside(
+    loss: lossary.Loss, changed: str, arrays: tuple[np.ndarray, ...], seed: int
+) -> tuple[np.ndarray, ...]:
+    """Return arguments that are valid whether ``changed`` lifts a domain or not."""
+    rng = np.random.default_rng(seed)
+    lifts = [loss.domains.get(name, REAL).unless == changed for name in loss.arguments]
+    return tuple(
+        rng.uniform(0.05, 0.95, x.shape) if lifted else x
+        for lifted, x in zip(lifts, arrays, strict=True)
+    )
+
+
 def cases(seed: int = 0) -> Iterator[Case]:
     """Yield every loss with its defaults, and its variants."""
     for loss in lossary.list_losses():
         for labels in [True, False] if loss.takes_labels else [False]:
             if not labels and not loss.takes_probabilities:
                 continue
-            rng = np.random.default_rng(seed)
-            arrays = tuple(
-                _values(rng, loss, name, labels and name == "targets") for name in loss.arguments
-            )
+            arrays = _arguments(np.random.default_rng(seed), loss, labels)
             title = loss.name + ("" if labels or not loss.takes_labels else "-probabilities")
             yield Case(loss, title, arrays)
             for name, default in loss.parameters.items():
                 known = OTHER_PARAMETERS.get(loss.name, _OTHER)
                 other = not default if isinstance(default, bool) else known.get(name, 0.5)
-                inputs = arrays
-                if name == "with_logits":
-                    inputs = (rng.uniform(0.05, 0.95, (ROWS, CLASSES)), *arrays[1:])
-                yield Case(loss, f"{title}-{name}", inputs, {name: other})
+                yield Case(
+                    loss, f"{title}-{name}", _inside(loss, name, arrays, seed), {name: other}
+                )
 
 
 _OTHER = {"p": 3, "label_smoothing": 0.1, "eps": 0.3}
 CASES = list(cases())
 IDS = [case.title for case in CASES]
+PLAIN = [case for case in CASES if not case.parameters]
+
+
+def every(chosen: Iterable[Case] = CASES) -> pytest.MarkDecorator:
+    """Parametrize a test over cases, for what a loss itself is."""
+    return pytest.mark.parametrize("case", [pytest.param(case, id=case.title) for case in chosen])
+
+
+def every_kind(chosen: Iterable[Case] = CASES) -> pytest.MarkDecorator:
+    """Parametrize a test over cases, for what an engine does: others than one of a kind apart."""
+    marks = {True: (), False: pytest.mark.exhaustive}
+    return pytest.mark.parametrize(
+        "case",
+        [pytest.param(c, id=c.title, marks=marks[c.is_representative]) for c in chosen],
+    )

@@ -42,19 +42,21 @@ class Row:
 
     def places(self, place: int) -> list[int]:
         """Return where an argument's derivative is looked at: everywhere in short rows."""
-        if not self.along:
+        if not isinstance(self.arguments[place], list):
             return [0]
         size = len(self.arguments[place])
         if size <= _PLACES:
             return list(range(size))
         values = self.arguments[place]
-        label = self.arguments[1] if isinstance(self.arguments[1], int) else size - 1
+        last = self.arguments[-1]
+        label = min(last, size - 1) if isinstance(last, int) else size - 1
         return sorted({0, label, values.index(max(values)), values.index(min(values))})
 
     def slope(self, place: int, index: int) -> Any:
         """Return the derivative; None at a kink."""
         if (place, index) not in self._slopes:
-            closed = self.along and len(self.arguments[place]) > _PLACES and self.name in SLOPES
+            is_long = self.along and len(self.arguments[0]) > _PLACES
+            closed = is_long and self.name in SLOPES
             find = self.closed_slope if closed else self.difference
             self._slopes[place, index] = None if self._on_edge else find(place, index)
         return self._slopes[place, index]
@@ -64,7 +66,7 @@ class Row:
         edge = EDGES.get(self.name)
         if edge is None:
             return False
-        return bool(abs(edge(*self.arguments, *self.parameters)) < 1e-6 * self.scale)
+        return bool(abs(edge(*self.arguments, *self.parameters)) < 1e-6 * (self.scale or 1.0))
 
     def closed_slope(self, place: int, index: int) -> Any:
         """Derivative by its formula."""
@@ -73,7 +75,8 @@ class Row:
 
     def difference(self, place: int, index: int) -> Any:
         """Derivative by differences from both sides; None at a kink."""
-        x = self.arguments[place][index] if self.along else self.arguments[place]
+        given = self.arguments[place]
+        x = given[index] if isinstance(given, list) else given
         step = _STEP * max(abs(x), mp.mpf(10) ** -330)
         with mp.workdps(400 + int(mp.log10(self._largest() / self._smallest() / step))):
             middle = self._moved(place, index, x)
@@ -95,7 +98,7 @@ class Row:
 
     def _moved(self, place: int, index: int, x: Any) -> Any:
         moved = list(self.arguments)
-        if self.along:
+        if isinstance(moved[place], list):
             moved[place] = [x if i == index else v for i, v in enumerate(moved[place])]
         else:
             moved[place] = x
@@ -108,7 +111,7 @@ class Row:
         if 0 < abs(truth) < 1e9 * terms * tiny:  # what is divided by eps last may have been some
             return True
         sizes = list(self._sizes)
-        if not self.along:
+        if not self.along and len(self.arguments) > 1:
             sizes.append(abs(self.arguments[0] - self.arguments[1]))
         return any(0 < size < tiny for size in sizes)
 

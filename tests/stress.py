@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from cases import Case
+from oracles import HARD_ARGUMENTS
 
 import lossary
+from lossary.domains import REAL, Domain
 
 POINTS, ROWS = 300, 48
 CLASS_COUNTS = (2, 5)
@@ -34,12 +38,16 @@ def stress_cases(
         for changed in ({}, *({name: not loss.parameters[name]} for name in flags)):
             for labels in _kinds_of_targets(loss):
                 title = "-".join([loss.name, *changed, *["probabilities"] * (labels is False)])
-                kinds = _domains(loss, changed, labels)
-                if loss.axis is None:
-                    arrays = _elements(kinds, dtype, points)
+                sets = _sets(loss, changed, labels)
+                if loss.name in HARD_ARGUMENTS:
+                    rng = np.random.default_rng(0)
+                    size = points if loss.axis is None else rows
+                    arrays = HARD_ARGUMENTS[loss.name](rng, dtype, size, loss.length or classes)
+                elif loss.axis is None:
+                    arrays = _elements(sets, dtype, points)
                 else:
-                    arrays = _rows(kinds, dtype, rows, classes)
-                yield Case(loss, title, arrays, changed)
+                    arrays = _rows(loss, sets, dtype, rows, loss.length or classes)
+                yield Case(loss, title, tuple(arrays), changed)
 
 
 def _kinds_of_targets(loss: lossary.Loss) -> list[bool | None]:
@@ -49,50 +57,89 @@ def _kinds_of_targets(loss: lossary.Loss) -> list[bool | None]:
     return [True, False] if loss.takes_probabilities else [True]
 
 
-def _domains(loss: lossary.Loss, changed: dict[str, object], labels: bool | None) -> list[str]:
-    """Name the domain of each argument."""
+@dataclass(frozen=True)
+class ValueSet:
+    """What an argument's values are: a kind, and a test of numbers."""
+
+    kind: str
+    contains: Callable[[np.ndarray], np.ndarray]
+    choices: tuple[float, ...] = ()
+    extra_labels: int = 0
+
+    def inside(self, values: Iterable[float]) -> list[float]:
+        """Return those of the numbers that are in the set."""
+        array = np.array(list(values), dtype=np.float64)
+        return array[self.contains(array)].tolist()
+
+
+def _sets(loss: lossary.Loss, changed: dict[str, object], labels: bool | None) -> list[ValueSet]:
+    """Return the values that each argument may have."""
     values = {**loss.parameters, **changed}
-    kinds = []
-    for name in loss.arguments:
-        domain = loss.domains.get(name)
-        lifted = domain is None or bool(domain.unless and values.get(domain.unless))
-        kind = "real" if domain is None or lifted else domain.name
-        if kind == "classes_or_probabilities":
-            kind = "class_labels" if labels else "probabilities"
-        kinds.append(kind)
-    return kinds
+    return [
+        _set(loss.domains.get(name, REAL), values, bool(labels) and name == "targets")
+        for name in loss.arguments
+    ]
+
+
+def _set(domain: Domain, values: dict[str, Any], labels: bool) -> ValueSet:
+    if labels:
+        return ValueSet("labels", np.isfinite, extra_labels=domain.extra_labels)
+    if domain.is_real or (domain.unless and values.get(domain.unless)) or not domain.contains:
+        return ValueSet("real", lambda x: np.full(x.shape, True))
+    known = {"unit_interval": "share", "probabilities": "share", "multi_hot": "share"}
+    kind = "probabilities" if domain.probabilities else known.get(domain.name, domain.name)
+    parameters = [values[name] for name in domain.parameters]
+    choices = domain.two_classes if domain.two_classes and kind != "share" else ()
+    return ValueSet(kind, lambda x: np.asarray(domain.contains(x, *parameters)), choices or ())
 
 
 # --- elementwise losses -------------------------------------------------------------------------
-def grid(kind: str, dtype: str) -> list[float]:
-    """Return the hard numbers of a domain."""
+def grid(values: ValueSet, dtype: str) -> list[float]:
+    """Return the hard numbers of a set."""
     info = np.finfo(dtype)
     least, below_one = float(info.smallest_subnormal), float(1 - info.epsneg)
     above_one = float(1 + info.eps)
-    if kind == "plus_minus_one":
-        return [-1.0, 1.0]
-    if kind in {"unit_interval", "probabilities"}:
+    if values.choices:
+        return list(values.choices)
+    if values.kind in {"share", "probabilities"}:
         near = [least, float(info.tiny), 1e-30, 1e-7]
         return [0.0, *near, 0.25, 0.5, 0.75, 1 - 1e-6, below_one, 1.0]
     sizes = [0.0, least, float(info.tiny), *_EXTREMES[dtype], *_SIZES, below_one, above_one]
-    if kind == "nonnegative":
-        return sizes
-    sizes.append(math.inf)
-    return sorted({sign * size for size in sizes for sign in (1, -1)})
+    if values.kind == "real":
+        sizes.append(math.inf)
+    return values.inside(sorted({sign * size for size in sizes for sign in (1, -1)}))
 
 
-def _elements(kinds: list[str], dtype: str, points: int) -> tuple[np.ndarray, ...]:
+def _elements(sets: list[ValueSet], dtype: str, points: int) -> tuple[np.ndarray, ...]:
     """Return points from the product of the grids, random ones, and pairs that nearly agree."""
     rng = np.random.default_rng(0)
-    grids = [grid(kind, dtype) for kind in kinds]
-    product = [p for p in itertools.product(*grids) if sum(map(math.isinf, p)) < 2]
+    grids = [grid(values, dtype) for values in sets]
+    product = _product(rng, grids)
+    product = [p for p in product if sum(map(math.isinf, p)) < 2]
     places = rng.choice(len(product), min(len(product), points), replace=False)
     chosen = [product[place] for place in places]
-    chosen += zip(*(_random(rng, kind, dtype, points // 3) for kind in kinds), strict=True)
-    if kinds[:2] == ["real", "real"]:
-        pairs = [(near, a) for a in grids[0] if math.isfinite(a) for near in _near(a, dtype)]
-        chosen += [(*pair, *(float(rng.choice(g)) for g in grids[2:])) for pair in pairs]
+    chosen += zip(*(_random(rng, values, dtype, points // 3) for values in sets), strict=True)
+    if _are_compared(sets):
+        pairs = [(near, a) for a in grids[1] if math.isfinite(a) for near in _near(a, dtype)]
+        pairs = [pair for pair in pairs if sets[0].inside(pair[:1])]
+        kept = rng.choice(len(pairs), min(len(pairs), 2 * points), replace=False)
+        chosen += [(*pairs[i], *(float(rng.choice(g)) for g in grids[2:])) for i in sorted(kept)]
     return tuple(np.array(column) for column in zip(*chosen, strict=True))
+
+
+def _product(rng: np.random.Generator, grids: list[list[float]]) -> list[tuple[float, ...]]:
+    """Return the product of the grids, or points drawn from it where it has millions."""
+    if math.prod(map(len, grids)) <= 1e6:
+        return list(itertools.product(*grids))
+    drawn = [rng.choice(g, 20_000) for g in grids]
+    return [tuple(map(float, point)) for point in zip(*drawn, strict=True)]
+
+
+def _are_compared(sets: list[ValueSet]) -> bool:
+    """Return whether the loss compares its first two arguments, which are of one kind."""
+    return len(sets) > 1 and all(
+        x.kind not in {"share", "probabilities"} and not x.choices for x in sets[:2]
+    )
 
 
 def _near(a: float, dtype: str) -> list[float]:
@@ -104,39 +151,60 @@ def _near(a: float, dtype: str) -> list[float]:
     return [float(x) for x in [*near, real(a * (1 + 1e-6)), real(a * (1 - 1e-3))]]
 
 
-def _random(rng: np.random.Generator, kind: str, dtype: str, size: int) -> list[float]:
-    """Return random numbers of a domain, of every magnitude."""
+def _random(rng: np.random.Generator, values: ValueSet, dtype: str, size: int) -> list[float]:
+    """Return random numbers of a set, of every magnitude."""
     most = _DECADES[dtype]
-    if kind == "plus_minus_one":
-        return list(rng.choice([-1.0, 1.0], size))
-    if kind in {"unit_interval", "probabilities"}:
+    if values.choices:
+        return list(rng.choice(values.choices, size))
+    if values.kind in {"share", "probabilities"}:
         small = 10.0 ** rng.uniform(-most, 0, size)
         return list(np.where(rng.random(size) < 0.5, small, 1 - small**0.2))
     sizes = 10.0 ** np.where(
         rng.random(size) < 0.5, rng.uniform(-4, 4, size), rng.uniform(-most, most, size)
     )
-    return list(sizes if kind == "nonnegative" else sizes * rng.choice([-1.0, 1.0], size))
+    signed = sizes * rng.choice([-1.0, 1.0], size)
+    return list(np.where(values.contains(signed), signed, abs(signed)))
 
 
 # --- losses along an axis -----------------------------------------------------------------------
-def _rows(kinds: list[str], dtype: str, rows: int, classes: int) -> tuple[np.ndarray, ...]:
+def _rows(
+    loss: lossary.Loss, sets: list[ValueSet], dtype: str, rows: int, classes: int
+) -> tuple[np.ndarray, ...]:
     """Return rows of all kinds; what follows a row of numbers is now and then near to it."""
     rng = np.random.default_rng(0)
-    if kinds.count("real") > 1:
-        return _vectors(rng, kinds, dtype, rows, classes)
-    arrays = []
-    for kind in kinds:
-        if kind == "class_labels":
-            arrays.append(rng.integers(0, classes, rows))
-        elif kind == "real":
-            arrays.append(np.array([_logits(rng, dtype, classes, i) for i in range(rows)]))
-        elif kind == "log_probabilities" and not arrays:  # predictions need not be normalised
-            arrays.append(-abs(np.array([_logits(rng, dtype, classes, i) for i in range(rows)])))
+    kinds = [values.kind for values in sets]
+    along = [name not in loss.rows for name in loss.arguments]
+    if [k for k, x in zip(kinds, along, strict=True) if x].count("real") > 1:
+        vectors = iter(_vectors(rng, sum(along), dtype, rows, classes))
+        return tuple(
+            next(vectors) if is_along else np.array(_random(rng, values, dtype, rows))
+            for values, is_along in zip(sets, along, strict=True)
+        )
+    arrays: list[np.ndarray] = []
+    for values, is_along in zip(sets, along, strict=True):
+        if not is_along:
+            arrays.append(np.array(_random(rng, values, dtype, rows)))
         else:
-            shares = np.array([_shares(rng, dtype, classes, i) for i in range(rows)])
-            with np.errstate(divide="ignore"):
-                arrays.append(np.log(shares) if kind == "log_probabilities" else shares)
+            arrays.append(_along(rng, values, dtype, (rows, classes), not arrays))
     return tuple(arrays)
+
+
+def _along(
+    rng: np.random.Generator, values: ValueSet, dtype: str, shape: tuple[int, int], first: bool
+) -> np.ndarray:
+    """Return one argument with values along the class axis, or labels."""
+    rows, classes = shape
+    if values.kind == "labels":
+        return rng.integers(0, classes + values.extra_labels, rows)
+    if values.choices:
+        return rng.choice(values.choices, shape)
+    if values.kind == "real":
+        return np.array([_logits(rng, dtype, classes, i) for i in range(rows)])
+    if values.kind == "log_probabilities" and first:  # predictions need not be normalised
+        return -abs(np.array([_logits(rng, dtype, classes, i) for i in range(rows)]))
+    shares = np.array([_shares(rng, dtype, classes, i) for i in range(rows)])
+    with np.errstate(divide="ignore"):
+        return np.log(shares) if values.kind == "log_probabilities" else shares
 
 
 def _logits(rng: np.random.Generator, dtype: str, classes: int, place: int) -> np.ndarray:
@@ -183,11 +251,11 @@ def _shares(rng: np.random.Generator, dtype: str, classes: int, place: int) -> n
 
 
 def _vectors(
-    rng: np.random.Generator, kinds: list[str], dtype: str, rows: int, size: int
+    rng: np.random.Generator, count: int, dtype: str, rows: int, size: int
 ) -> tuple[np.ndarray, ...]:
     """Return vectors of all lengths: unrelated, nearly equal, opposite, identical, zero."""
     most = _DECADES[dtype]
-    arrays = [np.empty((rows, size)) for _ in kinds]
+    arrays = [np.empty((rows, size)) for _ in range(count)]
     for place in range(rows):
         scale = 10.0 ** (rng.uniform(-most, most) if place % 2 else rng.uniform(-3, 3))
         first = rng.normal(size=size) * scale

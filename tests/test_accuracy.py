@@ -46,13 +46,30 @@ def cases(counts: tuple[int, ...], **size: int) -> dict[str, tuple[Case, str]]:
     return found
 
 
-def every(found: dict[str, tuple[Case, str]]) -> pytest.MarkDecorator:
+Cases = dict[str, tuple[Case, str]]
+
+
+def every(found: Cases) -> pytest.MarkDecorator:
     """Parametrize a test over cases."""
     return pytest.mark.parametrize(("case", "dtype"), found.values(), ids=found)
 
 
-STRESS = cases(CLASS_COUNTS)
+def every_kind(found: Cases) -> pytest.MarkDecorator:
+    """Parametrize a test over cases; others than one of a kind are exhaustive."""
+    marks = {True: (), False: pytest.mark.exhaustive}
+    return pytest.mark.parametrize(
+        ("case", "dtype"),
+        [
+            pytest.param(*case, id=title, marks=marks[case[0].is_representative])
+            for title, case in found.items()
+        ],
+    )
+
+
 SMALL = cases((3,), points=60, rows=16)
+# One of each kind with many arguments, the others with fewer.
+STRESS = {title: case for title, case in cases(CLASS_COUNTS).items() if case[0].is_representative}
+STRESS |= {title: case for title, case in SMALL.items() if not case[0].is_representative}
 MANY_CLASSES = {t: c for t, c in cases((1000,), rows=8).items() if c[0].loss.axis is not None}
 HUGE = {t: c for t, c in cases((50_000,), rows=8).items() if c[0].loss.axis is not None}
 
@@ -68,7 +85,7 @@ def test_gradients(case: Case, dtype: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "axis"), PLACES)
-@every(MANY_CLASSES)
+@every_kind(MANY_CLASSES)
 def test_many_classes(case: Case, dtype: str, name: str, axis: int) -> None:
     check_many_classes(case, dtype, name, axis)
 
@@ -81,7 +98,7 @@ def check_many_classes(case: Case, dtype: str, name: str, axis: int) -> None:
     check_gradients(case, dtype, name, limit, axis)
 
 
-@every(SMALL)
+@every_kind(SMALL)
 @pytest.mark.parametrize("name", ["torch", "jax", "mlx", "strict"])
 def test_other_libraries(name: str, case: Case, dtype: str) -> None:
     _skip_float64(name, dtype)

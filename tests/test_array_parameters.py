@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from assertions import assert_close
-from cases import CASES, Case
+from cases import CASES, Case, every_kind
 from libraries import BY_NAME, LIBRARIES, Library
 
 import lossary
@@ -15,7 +15,7 @@ import lossary
 # Compilers and the first tangent of a process make PyTorch use what it has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 NUMBERS = [case for case in CASES if set(case.parameters) & set(case.loss.numbers)]
-EVERY_NUMBER = pytest.mark.parametrize("case", NUMBERS, ids=lambda case: case.title)
+EVERY_NUMBER = every_kind(NUMBERS)
 EVERY_LIBRARY = pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.name)
 INPUTS = np.array([[0.5, 3.0, -2.0], [1.1, -4.0, 0.1]])
 TARGETS = np.zeros((2, 3))

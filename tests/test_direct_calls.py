@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CASES
+from cases import CASES as ALL
 from libraries import BY_NAME
 
 import lossary
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.skipif(not direct.is_available(), reason="needs places 
 
 # The first tangent of a process makes PyTorch script its decompositions.
 QUIET = pytest.mark.filterwarnings("ignore:.torch.jit.*deprecated:DeprecationWarning")
+CASES = [case for case in ALL if case.is_representative]
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(2, 4, 6)).astype(np.float32)
 SIGNS = np.where(Y > 0, 1, -1).astype(np.float32)

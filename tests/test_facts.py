@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CASES, Case
+from cases import PLAIN, Case, every
 from oracles import ORACLES, VECTORS
 
 import lossary
 from lossary.domains import REAL
 
-PLAIN = [case for case in CASES if not case.parameters]
-EVERY = pytest.mark.parametrize("case", PLAIN, ids=[case.title for case in PLAIN])
+EVERY = every(PLAIN)
 #: A slope that still jumps across so short an interval is a kink.
 _WIDTH = 1e-9
 

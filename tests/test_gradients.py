@@ -9,12 +9,11 @@ import mpmath as mp
 import numpy as np
 import pytest
 from assertions import assert_close
-from cases import CASES, IDS, Case
+from cases import PLAIN, Case, every, every_kind
 from libraries import ANYWHERE, BY_NAME, LIBRARIES, Library
 
 import lossary
 
-EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=IDS)
 AUTODIFF = pytest.mark.parametrize("name", ["torch", "jax", "mlx"])
 
 
@@ -44,15 +43,20 @@ def _row_loss(case: Case, place: int, moved: np.ndarray, row: int) -> Any:
     if case.loss.axis is None:
         pairs = zip(*(x[row] for x in arrays), strict=True)
         return sum(oracle(*(_exact(v) for v in pair), *parameters) for pair in pairs)
-    given = [int(x[row]) if x.ndim == 1 else [_exact(v) for v in x[row]] for x in arrays]
-    return oracle(*given, *parameters)
+    return oracle(*(_exact_row(x[row]) for x in arrays), *parameters)
+
+
+def _exact_row(values: Any) -> Any:
+    if isinstance(values, np.integer):
+        return int(values)
+    return [_exact(v) for v in values] if np.ndim(values) else _exact(values)
 
 
 def _exact(value: Any) -> Any:
     return value if isinstance(value, mp.mpf) else mp.mpf(float(value))
 
 
-@EVERY_CASE
+@every()
 def test_gradient_and_hessian_match_differences(case: Case) -> None:
     for place in case.floats:
         compute = lossary.value_grad_hess(case.loss.function, place)
@@ -65,7 +69,7 @@ def test_gradient_and_hessian_match_differences(case: Case) -> None:
         assert_close(hessian, second, rtol=1e-9, atol=1e-9)
 
 
-@EVERY_CASE
+@every(PLAIN)
 @pytest.mark.parametrize("library", LIBRARIES, ids=lambda x: x.name)
 def test_functions_agree_on_every_library(case: Case, library: Library) -> None:
     dtype = library.floats[-1]
@@ -79,7 +83,7 @@ def test_functions_agree_on_every_library(case: Case, library: Library) -> None:
         assert_close(library.numpy(ours), theirs, rtol=tolerance, atol=tolerance)
 
 
-@EVERY_CASE
+@every_kind()
 @AUTODIFF
 def test_autodiff_gives_the_derived_gradient(case: Case, name: str) -> None:
     library = BY_NAME[name]
@@ -147,7 +151,7 @@ def _autodiff(name: str, function: Any, arrays: list[Any], places: tuple[int, ..
     return found if isinstance(found, (tuple, list)) else [found]
 
 
-@EVERY_CASE
+@every_kind()
 def test_torch_double_backward(case: Case) -> None:
     torch = pytest.importorskip("torch")
     arrays = [torch.from_numpy(x.copy()) for x in case.arrays]
@@ -166,7 +170,7 @@ def test_torch_double_backward(case: Case) -> None:
     assert torch.autograd.gradgradcheck(function, variables)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if not c.parameters], ids=lambda c: c.title)
+@every_kind(PLAIN)
 def test_jax_hessian_diagonal(case: Case) -> None:
     jax = pytest.importorskip("jax")
     arrays = [jax.numpy.asarray(x) for x in case.cast("float32")]

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from assertions import assert_close
-from cases import CASES, Case
+from cases import PLAIN, Case, every_kind
 from hypothesis import given
 from hypothesis import strategies as st
 from libraries import ANYWHERE, HALVES, Library
 
 import lossary
 
-PLAIN = [case for case in CASES if not case.parameters]
-EVERY_CASE = pytest.mark.parametrize("case", PLAIN, ids=lambda case: case.title)
+EVERY_KIND = every_kind(PLAIN)
 EVERY_LIBRARY = pytest.mark.parametrize("library", ANYWHERE, ids=lambda x: x.name)
 
 
@@ -27,7 +26,7 @@ def _tail(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return losses, rng.random(losses.shape), rng.random(losses.shape) > 0.4
 
 
-@EVERY_CASE
+@EVERY_KIND
 @EVERY_LIBRARY
 def test_weights_and_masks(case: Case, library: Library) -> None:
     losses, weights, mask = _tail(case)
@@ -58,7 +57,7 @@ def test_weights_and_masks(case: Case, library: Library) -> None:
     assert (gradient[~mask] == 0).all()
 
 
-@pytest.mark.parametrize("case", [c for c in PLAIN if c.loss.takes_labels], ids=lambda c: c.title)
+@every_kind([c for c in PLAIN if "class_weights" in c.loss.signature.parameters])
 @EVERY_LIBRARY
 def test_class_weights_and_ignored_labels(case: Case, library: Library) -> None:
     rng = np.random.default_rng(2)
@@ -81,7 +80,7 @@ def test_class_weights_and_ignored_labels(case: Case, library: Library) -> None:
     assert_close(library.numpy(found), losses.sum() / weights.sum(), **tolerance)
 
 
-@EVERY_CASE
+@EVERY_KIND
 @EVERY_LIBRARY
 def test_mean_over_nothing_is_zero(case: Case, library: Library) -> None:
     given = [library.array(x) for x in case.cast("float32")]

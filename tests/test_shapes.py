@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from assertions import assert_close
-from cases import CASES, Case
+from cases import PLAIN, Case, every_kind
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -13,7 +13,6 @@ from libraries import ANYWHERE, HALVES, Library
 
 import lossary
 
-PLAIN = [case for case in CASES if not case.parameters]
 AXIS = [case for case in PLAIN if case.loss.axis is not None]
 
 
@@ -49,7 +48,7 @@ def test_elementwise_layouts(shape: tuple[int, ...], random: object, dtype: str)
         assert float(mean) == pytest.approx(expected.mean(), rel=1e-5, abs=1e-6)
 
 
-@pytest.mark.parametrize("case", AXIS, ids=lambda case: case.title)
+@every_kind(AXIS)
 @pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
 @pytest.mark.parametrize("order", ["C", "F", "strided"])
 def test_any_axis_and_layout(case: Case, axis: int, order: str) -> None:
@@ -75,7 +74,7 @@ def test_any_axis_and_layout(case: Case, axis: int, order: str) -> None:
     assert np.isfinite(value)
 
 
-@pytest.mark.parametrize("case", PLAIN, ids=lambda case: case.title)
+@every_kind(PLAIN)
 def test_large_arrays_take_the_same_values(case: Case) -> None:
     """Many chunks and threads, direct and converted, give what small arrays give."""
     copies = 20_000
@@ -88,7 +87,7 @@ def test_large_arrays_take_the_same_values(case: Case) -> None:
     assert float(case(*strided, reduction="mean", dtype="float64")) == pytest.approx(mean, rel=1e-7)
 
 
-@pytest.mark.parametrize("case", PLAIN, ids=lambda case: case.title)
+@every_kind(PLAIN)
 def test_read_only_inputs_are_left_alone(case: Case) -> None:
     arrays = [x.copy() for x in case.arrays]
     for x in arrays:
@@ -123,7 +122,7 @@ NO_LABELS = [case for case in AXIS if case.floats == list(range(len(case.arrays)
 
 @pytest.mark.parametrize("library", ANYWHERE, ids=lambda x: x.name)
 @pytest.mark.parametrize("shape", [(2, 0), (0, 3), (0, 0)])
-@pytest.mark.parametrize("case", NO_LABELS, ids=lambda case: case.title)
+@every_kind(NO_LABELS)
 def test_no_rows_or_no_classes(library: Library, shape: tuple[int, int], case: Case) -> None:
     arrays = [library.array(np.ones(shape, np.float32)) for _ in case.arrays]
     with np.errstate(all="ignore"):  # Dask computes with NumPy, and later

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from assertions import assert_close
-from cases import CASES, Case
+from cases import PLAIN, Case, every_kind
 from libraries import BY_NAME
 
 import lossary
 
-PLAIN = [case for case in CASES if not case.parameters]
-EVERY_CASE = pytest.mark.parametrize("case", PLAIN, ids=lambda case: case.title)
+EVERY_KIND = every_kind(PLAIN)
 QUIET = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 SIZES = (4, 7, 3, 300)
 
@@ -57,7 +56,7 @@ def _tensors(case: Case, rows: int) -> list[Any]:
 
 
 @QUIET
-@EVERY_CASE
+@EVERY_KIND
 def test_torch_compiles_twice_for_any_number_of_sizes(case: Case) -> None:
     torch = pytest.importorskip("torch")
     mean = _mean(case, "weights")
@@ -105,7 +104,7 @@ def test_torch_lengths_marked_as_dynamic(axis: int) -> None:
 
 
 @QUIET
-@EVERY_CASE
+@EVERY_KIND
 def test_torch_exports_with_a_dynamic_length(case: Case) -> None:
     torch = pytest.importorskip("torch")
 
@@ -140,7 +139,7 @@ def test_torch_means_of_nothing_in_a_trace() -> None:
 
 
 # --- JAX ------------------------------------------------------------------------------------------
-@EVERY_CASE
+@EVERY_KIND
 def test_jax_exports_with_a_symbolic_length(case: Case) -> None:
     jax = pytest.importorskip("jax")
     from jax import export
@@ -167,11 +166,11 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from assertions import assert_close
-from cases import CASES
+from cases import PLAIN
 
 mesh = jax.make_mesh((8,), ("devices",), axis_types=(AxisType.Explicit,))
 rows, classes = PartitionSpec("devices", None), PartitionSpec(None, "devices")
-for case in [case for case in CASES if not case.parameters]:
+for case in [case for case in PLAIN if case.is_representative]:
     arrays = [np.resize(x, (16,) * x.ndim) for x in case.cast("float32")]
     for spec in (rows, classes):
         with jax.set_mesh(mesh):
@@ -227,7 +226,7 @@ def test_mlx_compiles_once_for_any_length() -> None:
     assert traced.count((SIZES[1],)) == 1
 
 
-@EVERY_CASE
+@EVERY_KIND
 def test_mlx_exports_for_any_length(case: Case, tmp_path: Path) -> None:
     mx = pytest.importorskip("mlx.core")
     mean = mx.value_and_grad(_mean(case, "weights"))

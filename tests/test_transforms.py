@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from assertions import assert_close
-from cases import CASES, Case
+from cases import PLAIN, Case, every_kind
 from libraries import BY_NAME
 
 import lossary
 
-PLAIN = [case for case in CASES if not case.parameters]
-EVERY_CASE = pytest.mark.parametrize("case", PLAIN, ids=lambda case: case.title)
+EVERY_KIND = every_kind(PLAIN)
 
 
 def _arrays(case: Case, name: str) -> list[Any]:
@@ -28,7 +27,7 @@ def _tangent(case: Case, name: str) -> Any:
     return BY_NAME[name].array(np.cos(np.arange(x.size, dtype=np.float32)).reshape(x.shape))
 
 
-@EVERY_CASE
+@EVERY_KIND
 def test_jax_jit_and_vmap(case: Case) -> None:
     jax = pytest.importorskip("jax")
     arrays = _arrays(case, "jax")
@@ -40,7 +39,7 @@ def test_jax_jit_and_vmap(case: Case) -> None:
     assert_close(gradients, expected, rtol=1e-5, atol=1e-6)
 
 
-@EVERY_CASE
+@EVERY_KIND
 def test_mlx_compile_and_vmap(case: Case) -> None:
     mx = pytest.importorskip("mlx.core")
     arrays = _arrays(case, "mlx")
@@ -59,7 +58,7 @@ def test_mlx_compile_and_vmap(case: Case) -> None:
 
 # The first tangent of a process makes PyTorch script its decompositions.
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
-@EVERY_CASE
+@EVERY_KIND
 def test_torch_func(case: Case) -> None:
     torch = pytest.importorskip("torch")
     arrays = [BY_NAME["torch"].array(x) for x in case.arrays]
@@ -94,7 +93,7 @@ def test_torch_compile_without_graph_breaks() -> None:
     assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
-@EVERY_CASE
+@EVERY_KIND
 def test_dask_stays_lazy(case: Case) -> None:
     dask = pytest.importorskip("dask")
     arrays = _arrays(case, "dask")

@@ -7,7 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from cases import CASES, Case
+from cases import Case, every_kind
 
 import lossary
 
@@ -23,7 +23,7 @@ def widened(x: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", HALVES)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
+@every_kind()
 def test_halves_are_float32_rounded_once(case: Case, name: str) -> None:
     dtype = HALVES[name]
     halves = [halved(x, dtype) for x in case.arrays]

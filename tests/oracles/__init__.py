@@ -14,6 +14,9 @@ returns the exact loss. A module may define these tables, from the name of a los
 - ``EDGES``: the distance from a kink, where the side that a row is on is a matter of rounding.
 - ``LIMITS``: units in the last place that an error may have, where they are more than 4.
 - ``OTHER_PARAMETERS``: for cases with a value of a parameter other than its default.
+- ``ARGUMENTS``: a function from a random generator and the numbers of rows and classes to valid
+  arguments, where values drawn from each argument's domain alone are not: corners of boxes.
+- ``HARD_ARGUMENTS``: the same with hard arguments, given the dtype as well.
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ SLOPES: dict[str, Callable[..., Number]] = {}
 EDGES: dict[str, Callable[..., Number]] = {}
 LIMITS: dict[str, float] = {}
 OTHER_PARAMETERS: dict[str, dict[str, Any]] = {}
+ARGUMENTS: dict[str, Callable[..., Any]] = {}
+HARD_ARGUMENTS: dict[str, Callable[..., Any]] = {}
 
 _TABLES = {
     "ORACLES": ORACLES,
@@ -45,6 +50,8 @@ _TABLES = {
     "EDGES": EDGES,
     "LIMITS": LIMITS,
     "OTHER_PARAMETERS": OTHER_PARAMETERS,
+    "ARGUMENTS": ARGUMENTS,
+    "HARD_ARGUMENTS": HARD_ARGUMENTS,
 }
 
 for _item in pkgutil.iter_modules(__path__):
