@@ -40,7 +40,7 @@ class Backend:
     operations: ClassVar[type[ArrayOperations]] = ArrayOperations
     #: The types of its arrays.
     arrays: type = object
-    #: What its functions are called by: the module that has ``stack``.
+    #: The name under which users know the module of its functions, which has ``stack``.
     module = "its module"
     #: Whether a call may read values without waiting for a device or breaking a trace.
     host = False
@@ -126,7 +126,7 @@ class Backend:
         outputs: tuple[Output, ...] | None = None,
         gradients: Sequence[str] = (),
     ) -> CachedCall | None:
-        """Return what answers calls with the key of this one, where the library has such a thing.
+        """Return a compiled call for requests of the same signature; None if there is none.
 
         Without ``outputs`` it returns the value, else the value and the outputs that ``gradients``
         names.

@@ -42,7 +42,7 @@ class CompilingBackend(Arithmetic, Protocol):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Static:
-    """What a computation depends on besides the values of its arrays and numbers.
+    """The static part of a computation: all but the values of its arrays and numbers.
 
     With ``gradients`` it returns the reduced value and the outputs of these names; without it,
     every output by name.
@@ -133,7 +133,7 @@ class CompiledCall:
         return self._compiled.function(*arrays, *self._tail(computation))
 
     def cached(self, computation: Computation) -> CachedCall:
-        """Return what computes the same for requests with the signature of this computation's."""
+        """Return the cached call for requests with the signature of this computation's request."""
         reference, names = weakref.ref(self._compiled), tuple(computation.arrays)
         given = [name for name, x in computation.arrays.items() if type(x) not in PYTHON]
         get_arrays = array_getter(computation.loss, given)
@@ -164,7 +164,7 @@ class CompiledCall:
 
 
 def _known(backend: CompilingBackend, computation: Computation) -> Any:
-    """Return a mean's denominator, or what it is made of where a sum has to tell.
+    """Return a mean's denominator, or the expressions whose sum it is.
 
     The number of elements is passed as a number where a compiler multiplies by the reciprocal of a
     constant, which rounds twice.

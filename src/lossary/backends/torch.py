@@ -200,7 +200,7 @@ class TorchBackend(HostBackend):
         return fused_call(self, computation, request)
 
     def direct_guards(self, request: Request) -> tuple[Guard, ...] | None:
-        """Return what finds out if a tensor is followed or anything goes on around it.
+        """Return functions that check autograd, transformations and modes before a direct call.
 
         None if the result depends on what may change between calls: autocast widens halves, the
         default dtype is that of integers.
@@ -222,11 +222,11 @@ class TorchBackend(HostBackend):
         return isinstance(x, torch.Tensor) and x.dtype is torch.bfloat16
 
     def address_getter(self, x: Any) -> Callable[[Any], int] | None:
-        """Return what tells the address of a tensor: a NumPy view takes many times as long."""
+        """Return a function that gets a tensor's address: a NumPy view takes many times as long."""
         return torch.Tensor.data_ptr if isinstance(x, torch.Tensor) else None
 
     def result_wrappers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-        """Return what makes numbers, and what makes kernels' arrays, tensors."""
+        """Return functions that make tensors of numbers and of kernels' arrays."""
         if dtype == "bfloat16":
             return lambda x: torch.scalar_tensor(x, dtype=torch.bfloat16), _from_bits
         # Takes less time than torch.scalar_tensor.

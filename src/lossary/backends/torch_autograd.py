@@ -160,7 +160,7 @@ class _Function(torch.autograd.Function):
 
 
 class _FusedFunction(torch.autograd.Function):
-    """The same for cached calls, which no transformation and no tangent sees."""
+    """The same for cached calls, which run outside of transformations and forward mode."""
 
     @staticmethod
     def forward(ctx: Any, given: tuple[FusedCall, Any], *tensors: Any) -> Any:

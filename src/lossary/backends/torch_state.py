@@ -30,7 +30,7 @@ HALF = (torch.float16, torch.bfloat16)
 FULL = frozenset({torch.float32, torch.float64})
 
 transforms = torch._C._are_functorch_transforms_active
-#: The types of tensors that are nothing but numbers.
+#: The types of ordinary tensors.
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
@@ -45,7 +45,7 @@ def _has_modes() -> bool:
 
 
 def is_plain(x: torch.Tensor) -> bool:
-    """Return whether a tensor is nothing but numbers in host memory."""
+    """Return whether a tensor is an ordinary one in host memory."""
     return (
         type(x) in PLAIN and x.is_cpu and not (_wrapped(x) or _legacy_batched(x) or _has_tangent(x))
     )
@@ -128,9 +128,9 @@ def describe(x: torch.Tensor) -> tuple[Any, ...]:
 
 
 def guard(request: Request) -> Callable[[Request], bool]:
-    """Return what tells whether the tensors of a request are followed as those of this one are.
+    """Return a function that tells whether autograd sees a request's tensors as it does these.
 
-    And whether nothing goes on around them. It is asked before they are compared with these.
+    It also checks that no transformation or mode is active, and runs before tensors are compared.
     """
     names = [name for name, x in request.named_arrays() if isinstance(x, torch.Tensor)]
     arrays = array_getter(request.loss, names)

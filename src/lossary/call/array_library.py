@@ -31,7 +31,7 @@ def find_backend(request: Request) -> tuple[Backend, Request]:
         if type(value) in _SEQUENCES:
             _check_sequence(value, request.function, name)
         library = library_of(type(value), value, request.function, name)
-        # NumPy's scalars are at home among NumPy's arrays, numbers among others.
+        # A NumPy scalar stays beside NumPy's arrays; beside others it becomes a Python number.
         if library is not None and not isinstance(value, _SCALARS):
             found.setdefault(library, (name, value))
     library = next((name for name in found if name != "numpy"), "numpy")
@@ -74,7 +74,7 @@ def _mixed(
 
 
 def _adopted(request: Request, backend: Backend) -> Request:
-    """Convert NumPy's arrays and scalars to what the backend's library computes with."""
+    """Convert NumPy's arrays and scalars to arrays and numbers of the backend's library."""
 
     def adopted(name: str, given: Any) -> Any:
         x = _number(given)

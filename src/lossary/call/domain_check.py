@@ -22,7 +22,7 @@ from lossary.options import domain_policy
 #: An argument, its domain, and how many of its values are outside.
 Violation = tuple[str, Domain, int]
 
-#: Kernels tell the classes of a row apart in float32 up to here.
+#: Up to this number of classes, float32 represents every class index exactly.
 _MOST_CLASSES = 2**24
 
 
@@ -47,7 +47,7 @@ class DomainCheck(NamedTuple):
     outputs: tuple[Output, ...]
 
     def report(self, computation: Computation, counts: Sequence[float], backend: Backend) -> None:
-        """Raise or warn, once, of the arguments that have values outside their domains."""
+        """Raise, or warn once, about the arguments whose values are outside their domains."""
         violations = _to_report(computation, counts)
         if not violations:
             return
@@ -152,7 +152,7 @@ def _search(computation: Computation, name: str, domain: Domain, backend: Backen
 
 
 def _bad_labels(computation: Computation, labels: Any, backend: Backend) -> Any:
-    """Tell which labels are none, in their own integers: float32 cannot tell large ones apart."""
+    """Return which labels are outside 0 to C-1, compared as integers: float32 rounds large ones."""
     extra = computation.loss.targets.extra_labels
     found = (labels < 0) | (labels >= computation.classes + extra)
     if computation.ignore_index is not None:

@@ -61,7 +61,7 @@ def result_dtype(request: Request, backend: Backend, natural: str) -> str:
 
 
 def _dtype_name(backend: Backend, given: Any) -> str:
-    """Return the name of a dtype of the backend's library or of NumPy; "" for what is none."""
+    """Return the name of a dtype of the backend's library or of NumPy; "" if it is not a dtype."""
     if given is float:
         return "float64" if backend.has_dtype("float64") else backend.default_float()
     if isinstance(given, str) and given in FLOATS:

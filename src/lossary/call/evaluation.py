@@ -57,9 +57,9 @@ def evaluate(computation: Computation, backend: Backend, wanted: Wanted) -> tupl
 def compiled_call(
     computation: Computation, backend: Backend, request: Request, wanted: Wanted
 ) -> CachedCall | None:
-    """Return what answers the next calls like this one, where the backend has such a thing.
+    """Return a compiled call for requests of the same signature; None if the backend has none.
 
-    Gradients must need no pass beforehand, and no change of dtype.
+    There is none where gradients need a first pass, for a denominator, or a change of dtype.
     """
     if not wanted.names:
         return backend.compiled_call(computation, request)

@@ -60,7 +60,7 @@ def _check_array_parameter(request: Request, name: str, kind: str, values: Any) 
 
 
 def _contains(limit: Range, values: Any) -> Any:
-    """Tell which values are within a limit, which may know numbers alone."""
+    """Return which values are within a limit, whose condition may accept single numbers only."""
     try:
         return limit.contains(values)
     except ValueError:  # "and" or a chain of comparisons

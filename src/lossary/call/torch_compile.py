@@ -69,7 +69,7 @@ def _with_symbols(computation: Computation, given: Request) -> Computation:
 
 
 def _parameters(given: Request) -> list[Any]:
-    """Fix what chooses the expression; of the others, fix what they are checked for."""
+    """Specialise to numbers that choose the expression, and to the checks of the others."""
     loss = given.loss
     found = []
     for name, x in zip(loss.parameters, given.parameters, strict=True):
@@ -89,14 +89,14 @@ def _is_symbol(x: Any) -> bool:
 
 
 def _fixed(x: Any) -> Any:
-    """Return a symbol's value, to which that specialises the graph."""
+    """Return a symbol's value; the graph is specialised to it."""
     if isinstance(x, torch.SymInt):
         return int(x)
     return float(x) if isinstance(x, torch.SymFloat) else x
 
 
 def _now(x: Any) -> Any:
-    """Return the value that a symbol has at present, to which that fixes nothing."""
+    """Return a symbol's present value without specialising the graph."""
     if not _is_symbol(x):
         return x
     return x.node.hint if x.node.has_hint() else x.node.pytype(1)
