@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def imported(path: Path, modules: Container[str] = ()) -> set[str]:
-    """Return the names of the modules that a file imports, those for type checkers aside."""
+    """Return the names of the modules that a file imports, for type checkers too."""
     return imported_by(ast.parse(path.read_text(encoding="utf-8")), modules)
 
 
@@ -21,8 +21,6 @@ def imported_by(tree: ast.AST, modules: Container[str] = ()) -> set[str]:
     stack: list[ast.AST] = [tree]
     while stack:
         item = stack.pop()
-        if isinstance(item, ast.If) and "TYPE_CHECKING" in ast.dump(item.test):
-            continue
         if isinstance(item, ast.ImportFrom) and item.module:
             inner = {f"{item.module}.{alias.name}" for alias in item.names}
             found |= {name if name in modules else item.module for name in inner}

@@ -68,7 +68,7 @@ OUTSIDE = ("scoring", "cli")
 
 
 def _graph() -> dict[str, set[str]]:
-    """Return the modules of the package that each of its modules imports, types aside."""
+    """Return the modules of the package that each of its modules imports, for type checkers too."""
     modules = {
         ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
             ".__init__"

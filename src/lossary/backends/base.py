@@ -169,6 +169,10 @@ class Backend:
 
     def run(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Evaluate outputs: arrays for what is stored, 0-d arrays for what is reduced."""
+        return self.plain(computation, outputs)
+
+    def plain(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
+        """Evaluate outputs with the library's own operations, one after the other."""
         steps = tape(*(output.expression for output in outputs))
         # Formulas expect infinities, and libraries that rest on NumPy would warn of them.
         with np.errstate(all="ignore"):

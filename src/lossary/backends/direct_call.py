@@ -8,15 +8,10 @@ described nor looked up.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from lossary.backends.base import CachedCall
-from lossary.definition.common_arguments import COMMON_ARRAYS
 from lossary.definition.request import Request
-from lossary.options import domain_policy
-
-if TYPE_CHECKING:
-    from lossary.backends.host_call import HostCall
 
 #: Tells whether a request is like the first in what native code cannot see.
 Guard = Callable[[Request], bool]
@@ -61,41 +56,3 @@ def repeated(request: Request, kind: Hashable) -> tuple[Any, ...] | None:
     """Return what the direct form of the latest call of a kind gives; None if this is another."""
     direct: CachedCall | None = request.loss.latest.find(kind)
     return None if direct is None else direct(request)
-
-
-def direct_call(call: HostCall, request: Request) -> CachedCall | None:
-    """Return the call as one built-in function, if it can be one."""
-    guards, indices = call.backend.direct_guards(request), _indices(request)
-    if guards is None or call.factor == 0.0 or not indices.keys() >= set(call.leaves):
-        return None
-    function = call.bound.direct(request, indices, call.factor)
-    full = all(is_array for is_array, _ in call.gradients)
-    if function is None or not full or (call.denominator is not None):
-        return None
-    if not call.violations and call.computation.expressions.violations:
-        unchecked = call.backend.unchecked
-        guards += (lambda _: unchecked(domain_policy()),)
-    number, array, makers = call.number, call.array, call.bound.makers
-    order = [index for _, index in call.gradients]
-
-    def take(request: Request) -> tuple[Any, ...] | None:
-        for guard in guards:
-            if not guard(request):
-                return None
-        if not makers:
-            total = function(request)
-            return None if total is None else (number(total),)
-        made = [make() for make in makers]
-        total = function(request, *made)
-        if total is None:
-            return None
-        value = number(total) if call.stored_value is None else array(made[call.stored_value])
-        return (value, *[array(made[index]) for index in order])
-
-    return take
-
-
-def _indices(request: Request) -> dict[str, tuple[int, int]]:
-    """Return where a request has its arrays: in its second item, or in itself."""
-    indices = {name: (1, index) for index, name in enumerate(request.loss.arguments)}
-    return indices | {name: (0, Request._fields.index(name)) for name in COMMON_ARRAYS}

@@ -40,10 +40,6 @@ class HostBackend(Backend):
         stored = {output.name for output in outputs if output.role == "store"}
         return {name: (array if name in stored else number)(x) for name, x in results.items()}
 
-    def plain(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
-        """Evaluate outputs with the library's own operations."""
-        return super().run(computation, outputs)
-
     def job(self, computation: Computation, outputs: tuple[Output, ...]) -> Job:
         """Return what a kernel has to do: the computation in terms of host memory."""
         arrays = {name: self.as_numpy(x)(x) for name, x in computation.arrays.items()}

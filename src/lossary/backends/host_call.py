@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lossary.backends.base import CachedCall
-from lossary.backends.direct_call import direct_call
+from lossary.backends.host import HostBackend
+from lossary.definition.common_arguments import COMMON_ARRAYS
 from lossary.definition.computation import Computation
 from lossary.definition.definition import Definition
 from lossary.definition.outputs import VIOLATIONS
@@ -15,10 +16,8 @@ from lossary.definition.reduction import denominator
 from lossary.definition.request import Request
 from lossary.formula.plan import Output
 from lossary.kernels import host
-
-if TYPE_CHECKING:
-    from lossary.backends.host import HostBackend
-    from lossary.kernels.copied import Kernel
+from lossary.kernels.copied import Kernel
+from lossary.options import domain_policy
 
 
 class HostCall:
@@ -138,3 +137,41 @@ def host_call(
     reads_directly = getter is not None and bound.address_getter is getter
     views = [] if reads_directly else [backend.as_numpy(x) for x in arrays]
     return HostCall(backend, computation, bound, views, gradients)
+
+
+def direct_call(call: HostCall, request: Request) -> CachedCall | None:
+    """Return the call as one built-in function, if it can be one."""
+    guards, indices = call.backend.direct_guards(request), _indices(request)
+    if guards is None or call.factor == 0.0 or not indices.keys() >= set(call.leaves):
+        return None
+    function = call.bound.direct(request, indices, call.factor)
+    full = all(is_array for is_array, _ in call.gradients)
+    if function is None or not full or (call.denominator is not None):
+        return None
+    if not call.violations and call.computation.expressions.violations:
+        unchecked = call.backend.unchecked
+        guards += (lambda _: unchecked(domain_policy()),)
+    number, array, makers = call.number, call.array, call.bound.makers
+    order = [index for _, index in call.gradients]
+
+    def take(request: Request) -> tuple[Any, ...] | None:
+        for guard in guards:
+            if not guard(request):
+                return None
+        if not makers:
+            total = function(request)
+            return None if total is None else (number(total),)
+        made = [make() for make in makers]
+        total = function(request, *made)
+        if total is None:
+            return None
+        value = number(total) if call.stored_value is None else array(made[call.stored_value])
+        return (value, *[array(made[index]) for index in order])
+
+    return take
+
+
+def _indices(request: Request) -> dict[str, tuple[int, int]]:
+    """Return where a request has its arrays: in its second item, or in itself."""
+    indices = {name: (1, index) for index, name in enumerate(request.loss.arguments)}
+    return indices | {name: (0, Request._fields.index(name)) for name in COMMON_ARRAYS}

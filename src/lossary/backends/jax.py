@@ -131,10 +131,6 @@ class JaxBackend(Backend):
             results |= self.plain(computation, tuple(rest))
         return results
 
-    def plain(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
-        """Evaluate outputs with JAX's own operations."""
-        return super().run(computation, outputs)
-
     def _differentiable(self, computation: Computation) -> Any:
         """Evaluate the unreduced loss; its tangent is the derived gradient times the input's."""
 

@@ -222,10 +222,6 @@ class MlxBackend(Backend):
             for name, x in computation.arrays.items()
         }
 
-    def plain(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
-        """Evaluate outputs with MLX's own operations."""
-        return super().run(computation, outputs)
-
     def sum_along(self, x: Any, axis: int) -> Any:
         """Sum along an axis, which is kept; CPUs add one by one, and have float64 for that."""
         length = x.shape[axis]

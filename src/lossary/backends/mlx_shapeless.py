@@ -9,17 +9,15 @@ there the derivative is attached by terms whose value is 0.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mlx.core as mx
 
+from lossary.backends.base import Backend
 from lossary.backends.forward_mode import summed_over_classes
 from lossary.definition.computation import Computation
 from lossary.definition.outputs import stored
 from lossary.formula.expression import literal
-
-if TYPE_CHECKING:
-    from lossary.backends.mlx import MlxBackend
 
 _PROBE = mx.array([0.0, 0.0])
 _LARGEST = 3.4028234e38
@@ -64,7 +62,7 @@ def _one_each(x: Any, axes: int | list[int], keepdims: bool) -> Any:
     return x.sum(axes, keepdims=keepdims) * 0 + 1
 
 
-def differentiable(backend: MlxBackend, computation: Computation) -> Any:
+def differentiable(backend: Backend, computation: Computation) -> Any:
     """Evaluate the unreduced loss, with the derived gradient as its derivative.
 
     To the value, a constant, is added ``g (x - x0)`` for every input x, where g is the gradient and
@@ -86,7 +84,7 @@ def differentiable(backend: MlxBackend, computation: Computation) -> Any:
     return total
 
 
-def _move(backend: MlxBackend, computation: Computation, name: str) -> Any:
+def _move(backend: Backend, computation: Computation, name: str) -> Any:
     """Return 0 with derivative 1 (0 where the input is infinite), and second derivative NaN."""
     x = computation.arrays[name].astype(backend.dtype(computation.compute))
     finite = mx.where(mx.isfinite(x), x, 0)

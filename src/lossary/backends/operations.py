@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from lossary.definition.computation import Computation
 
-if TYPE_CHECKING:
-    from lossary.backends.base import Backend
-
 #: At or below this length, use the library's own sum.
 _SHORT = 8
+
+
+class _Arrays(Protocol):
+    """What the operations need of a backend; its methods say what these do."""
+
+    xp: Any
+
+    def dtype(self, name: str) -> Any: ...
+    def full(self, value: float, dtype: Any, like: Any) -> Any: ...
+    def arange(self, count: int, dtype: Any, like: Any) -> Any: ...
+    def sum_along(self, x: Any, axis: int) -> Any: ...
+    def spread(self, x: Any, computation: Computation, element: bool) -> Any: ...
 
 
 class ArrayOperations:
@@ -24,7 +33,7 @@ class ArrayOperations:
 
     native: ClassVar[Mapping[str, Callable[..., Any]]] = {}
 
-    def __init__(self, backend: Backend, computation: Computation) -> None:
+    def __init__(self, backend: _Arrays, computation: Computation) -> None:
         self.backend = backend
         self.xp = backend.xp
         self.axis = computation.axis

@@ -32,6 +32,7 @@ from lossary.backends.torch_state import (
     is_traced,
     needs_gradient,
     transforms,
+    wide,
 )
 from lossary.definition.computation import Computation
 from lossary.definition.outputs import denominator_outputs, stored, value_outputs
@@ -140,7 +141,7 @@ class TorchBackend(HostBackend):
         if not isinstance(count, _SYMBOLS):
             return float(count)
         like = computation.example
-        return self.full(count, self.wide(like), like)
+        return self.full(count, wide(like), like)
 
     def cast(self, x: Any, name: str) -> Any:
         """Return x in the dtype of this name."""
@@ -254,28 +255,24 @@ class TorchBackend(HostBackend):
     def reduce(self, role: str, x: Any) -> Any:
         """Reduce; sums accumulate in float64 without a copy in it."""
         if role in {"sum", "count"}:
-            return x.sum(dtype=self.wide(x))
+            return x.sum(dtype=wide(x))
         if x.numel() == 0:
             return torch.full((), math.inf if role == "minimum" else -math.inf)
         return x.amin() if role == "minimum" else x.amax()
-
-    def wide(self, x: torch.Tensor) -> torch.dtype:
-        """Return the widest dtype of a tensor's device, in which sums are kept."""
-        return torch.float32 if x.device.type == "mps" else torch.float64
 
     def sum_along(self, x: Any, axis: int) -> Any:
         """Sum along an axis, which is kept; float64 in pairs only where that adds no kernels."""
         host = x.device.type == "cpu" and not torch.compiler.is_compiling()
         if host and x.dtype is torch.float64:
             return super().sum_along(x, axis)
-        return x.sum(axis, keepdim=True, dtype=self.wide(x)).to(x.dtype)
+        return x.sum(axis, keepdim=True, dtype=wide(x)).to(x.dtype)
 
     def scalar(self, x: Any) -> Any:
         """Return a 0-d tensor as a Python number where it is on the host, else in wide dtype."""
         if not isinstance(x, torch.Tensor):
             return x
         readable = not (is_traced() or transforms()) and is_plain(x)
-        return float(x) if readable else x.to(self.wide(x))
+        return float(x) if readable else x.to(wide(x))
 
 
 def _memory(x: torch.Tensor) -> Any:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from lossary.backends.base import Backend, CachedCall
 from lossary.backends.forward_mode import unreduced_tangent
+from lossary.backends.host import HostBackend
 from lossary.backends.host_call import HostCall, array_getter, host_call
-from lossary.backends.torch_state import is_plain, is_unobserved, needs_gradient
+from lossary.backends.torch_state import is_plain, is_unobserved, needs_gradient, wide
 from lossary.definition.computation import Computation
 from lossary.definition.outputs import (
     COTANGENT,
@@ -30,16 +31,13 @@ from lossary.definition.request import Request
 from lossary.formula.expression import argument
 from lossary.formula.plan import Output
 
-if TYPE_CHECKING:
-    from lossary.backends.torch import TorchBackend
-
 _grad_enabled = torch._C.is_grad_enabled
 
 
 class Differentiable:
     """A call whose result carries a derivative."""
 
-    def __init__(self, backend: TorchBackend, computation: Computation) -> None:
+    def __init__(self, backend: HostBackend, computation: Computation) -> None:
         self.backend = backend
         self.names = tuple(n for n, x in computation.arrays.items() if isinstance(x, torch.Tensor))
         self.numbers = {n: x for n, x in computation.arrays.items() if n not in self.names}
@@ -56,7 +54,7 @@ class FusedCall(Differentiable):
 
     def __init__(
         self,
-        backend: TorchBackend,
+        backend: HostBackend,
         computation: Computation,
         fused: HostCall,
         wanted: Sequence[str],
@@ -100,7 +98,7 @@ class FusedCall(Differentiable):
 
 
 def fused_call(
-    backend: TorchBackend, computation: Computation, request: Request
+    backend: HostBackend, computation: Computation, request: Request
 ) -> FusedCall | None:
     """Return a cached call that computes the gradients too, if a kernel can read every tensor."""
     wanted: list[str] = []
@@ -115,7 +113,7 @@ def fused_call(
     return None if fused is None else FusedCall(backend, computation, fused, wanted)
 
 
-def _share_dtype(backend: TorchBackend, computation: Computation) -> bool:
+def _share_dtype(backend: HostBackend, computation: Computation) -> bool:
     """Return whether all gradients have the loss's dtype, and none is summed over some axes."""
     return all(
         not _is_repeated(computation, name) and backend.dtype_name(x) == computation.dtype
@@ -188,7 +186,7 @@ class _FusedFunction(torch.autograd.Function):
         return _Function.backward(ctx, cotangent)
 
 
-def differentiated(backend: TorchBackend, computation: Computation) -> Any:
+def differentiated(backend: HostBackend, computation: Computation) -> Any:
     """Compute a loss whose result carries a derivative."""
     call = Differentiable(backend, computation)
     return _Function.apply(call, *[computation.arrays[name] for name in call.names])
@@ -199,14 +197,14 @@ def differentiated(backend: TorchBackend, computation: Computation) -> Any:
 _apply = super(torch.autograd.Function, _FusedFunction).apply
 
 
-def _inverse(backend: TorchBackend, computation: Computation) -> Any:
+def _inverse(backend: HostBackend, computation: Computation) -> Any:
     """Return what a mean multiplies gradients by; 1 for the other reductions."""
     unknown = denominator_outputs(computation)
     results = backend.run(computation, unknown) if unknown else {}
     return inverse(backend, denominator(backend, computation, results))
 
 
-def _tangent(backend: TorchBackend, computation: Computation, tangents: dict[str, Any]) -> Any:
+def _tangent(backend: HostBackend, computation: Computation, tangents: dict[str, Any]) -> Any:
     """Return the tangent of the loss: that of the unreduced loss, reduced as the loss is."""
     wide = dataclasses.replace(computation, dtype=computation.compute)
     moved = unreduced_tangent(backend, wide, tangents, functools.partial(_run, backend))
@@ -252,7 +250,7 @@ def _is_repeated(computation: Computation, name: str) -> bool:
 
 
 def _summed(
-    backend: TorchBackend, computation: Computation, name: str, each: torch.Tensor
+    backend: HostBackend, computation: Computation, name: str, each: torch.Tensor
 ) -> torch.Tensor:
     """Sum the gradient of every element over the axes that an array is repeated along."""
     shape = tuple(computation.arrays[name].shape)
@@ -260,11 +258,11 @@ def _summed(
         axes = [axis for axis in range(each.ndim) if axis != computation.axis]
     else:
         axes = [axis for axis in range(each.ndim) if shape[axis] != each.shape[axis]]
-    return each.sum(axes, dtype=backend.wide(each)).reshape(shape) if axes else each
+    return each.sum(axes, dtype=wide(each)).reshape(shape) if axes else each
 
 
 def _run(
-    backend: TorchBackend, computation: Computation, outputs: tuple[Output, ...], *factors: Any
+    backend: HostBackend, computation: Computation, outputs: tuple[Output, ...], *factors: Any
 ) -> dict[str, Any]:
     """Run kernels where neither arrays nor factors are followed, else torch operations."""
     kernel = not torch.is_grad_enabled() and all(map(is_plain, factors))

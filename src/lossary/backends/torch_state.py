@@ -101,6 +101,11 @@ def is_unobserved(x: torch.Tensor) -> bool:
     return not _is_observed() and is_plain(x) and not (_is_tracing() or _is_compiling())
 
 
+def wide(tensor: torch.Tensor) -> torch.dtype:
+    """Return the widest dtype of a tensor's device, in which sums are kept."""
+    return torch.float32 if tensor.device.type == "mps" else torch.float64
+
+
 def is_autocast(dtype: torch.dtype, device: torch.device) -> bool:
     """Return whether ``torch.autocast`` widens a loss of this dtype on a device."""
     if dtype not in HALF or not torch.amp.is_autocast_available(device.type):

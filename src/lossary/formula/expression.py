@@ -293,7 +293,9 @@ def node(operation: str, *operands: object) -> Expression:
         numbers = [number(item) for item in arguments]
         if None not in numbers:
             return literal(primitive.fold(*numbers))
-    simpler = primitive.simplify(*arguments) if primitive.simplify is not None else None
+    simpler: Expression | None = None
+    if primitive.simplify is not None:
+        simpler = primitive.simplify(*arguments)
     if simpler is not None:
         return simpler
     own = Kind.ELEMENT if primitive.per_class else Kind.CONSTANT

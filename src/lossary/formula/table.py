@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from lossary.formula.expression import Expression
-
-Partials = Callable[..., "tuple[Expression | None, ...]"]
+#: From the operands to an expression, or to one per operand. Expressions are built upon this
+#: table, so their type has no name here.
+Rule = Callable[..., Any]
 
 #: How tightly printed forms bind. The sign of a sum over classes takes the product after it.
 BINDING = {
@@ -104,10 +103,10 @@ class Primitive(NamedTuple):
     latex: str
     precedence: int = BINDING["atom"]
     latex_precedence: int = BINDING["atom"]
-    partials: Partials | None = None
-    expand: Callable[..., Expression] | None = None
+    partials: Rule | None = None
+    expand: Rule | None = None
     fold: Callable[..., float] | None = None
-    simplify: Callable[..., Expression | None] | None = None
+    simplify: Rule | None = None
     reduces: bool = False
     per_class: bool = False
     boolean: bool = False
@@ -145,9 +144,7 @@ def primitive(
     return Primitive(name=name, operands=operands, compute=compute, **{**defaults, **rest})
 
 
-def composite(
-    name: str, operands: tuple[OperandSpec, ...], expand: Callable[..., Expression], **rest: Any
-) -> Primitive:
+def composite(name: str, operands: tuple[OperandSpec, ...], expand: Rule, **rest: Any) -> Primitive:
     """Return a primitive that stands for an expression of others."""
     return primitive(name, operands, _not_expanded, expand=expand, **rest)
 
