@@ -108,4 +108,4 @@ def _version() -> str:
 
 
 def __dir__() -> list[str]:
-    return sorted([*_public_names(), "domains", "errors", "formula"])
+    return sorted([*_public_names(), "domains", "errors", "formula", "targets"])

@@ -94,6 +94,10 @@ class Backend:
         """Return an array's shape; () for a number."""
         return () if type(x) in PYTHON else tuple(x.shape)
 
+    def length(self, x: Any, axis: int) -> Any:
+        """Return the length of an axis: an int, or an array where a trace leaves it open."""
+        return x.shape[axis]
+
     def default_float(self) -> str:
         """Return the name of the dtype in which integers are computed."""
         return "float64"

@@ -232,6 +232,12 @@ class MlxBackend(Backend):
             wide = mx.unflatten(x, axis, (-1, window)).sum(axis + 1)
         return wide.astype(mx.float64).sum(axis, keepdims=True).astype(x.dtype)
 
+    def length(self, x: Any, axis: int) -> Any:
+        """Return the length of an axis: an array where a trace is for any size."""
+        if not is_shapeless():
+            return x.shape[axis]
+        return spread(mx.array(1), x).sum(axis, keepdims=True)
+
     def size(self, computation: Computation) -> Any:
         """Return the number of elements: an array where a trace is for any size."""
         if not is_shapeless():

@@ -29,7 +29,7 @@ def find_backend(request: Request) -> tuple[Backend, Request]:
     found: dict[str, tuple[str, Any]] = {}
     for name, value in request.named_arrays():
         if type(value) in _SEQUENCES:
-            _check_sequence(value, request.function, name)
+            check_sequence(value, request.function, name)
         library = library_of(type(value), value, request.function, name)
         # A NumPy scalar stays beside NumPy's arrays; beside others it becomes a Python number.
         if library is not None and not isinstance(value, _SCALARS):
@@ -46,13 +46,13 @@ def find_backend(request: Request) -> tuple[Backend, Request]:
     return backend, request if library == "numpy" else _adopted(request, backend)
 
 
-def _check_sequence(given: Sequence[Any], function: str, name: str) -> None:
+def check_sequence(given: Sequence[Any], function: str, name: str) -> None:
     """Refuse arrays of other libraries in a sequence: NumPy would cut them off from their graph."""
     for kind in set(map(type, given)):
         if kind in _SEQUENCES:
             for inner in given:
                 if type(inner) is kind:
-                    _check_sequence(inner, function, name)
+                    check_sequence(inner, function, name)
         elif kind not in _AS_THEY_ARE and (library := root_of(kind)) not in {None, "numpy"}:
             what = f"a {type(given).__name__} of {kind.__name__}"
             remedy = f"Pass {backend_named(library).module}.stack({name})."

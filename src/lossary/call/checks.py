@@ -11,7 +11,7 @@ import numpy as np
 
 from lossary.backends.base import Backend
 from lossary.call.domain_check import domain_check
-from lossary.call.dtypes import kind_of, result_dtype
+from lossary.call.dtypes import kind_of, requested_dtype
 from lossary.call.parameters import as_float, parameters_of
 from lossary.call.shapes import layout_of
 from lossary.definition.computation import Computation
@@ -56,7 +56,7 @@ def prepare(request: Request, backend: Backend) -> Computation:
         if kinds[name] == "float" and name not in variant.array_parameters
     ]
     natural = backend.promote(floats)
-    dtype = result_dtype(request, backend, natural)
+    dtype = requested_dtype(request.function, backend, request.dtype, natural)
     compute = "float64" if "float64" in {natural, dtype} else "float32"
     computation = Computation(
         loss=request.loss,

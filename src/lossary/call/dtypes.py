@@ -14,13 +14,16 @@ FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 def kind_of(request: Request, name: str, dtype: str) -> str:
+    """Return "float", "int" or "bool" for an argument of a loss, or refuse the dtype."""
+    if name == "where" and dtype != "bool":
+        raise type_error(
+            request.function, name, "must be boolean", f"dtype {dtype}", "Pass where != 0."
+        )
+    return dtype_kind(request.function, name, dtype)
+
+
+def dtype_kind(function: str, name: str, dtype: str) -> str:
     """Return "float", "int" or "bool", or refuse the dtype."""
-    if name == "where":
-        if dtype != "bool":
-            raise type_error(
-                request.function, name, "must be boolean", f"dtype {dtype}", "Pass where != 0."
-            )
-        return "bool"
     if dtype in FLOATS:
         return "float"
     if dtype == "bool":
@@ -29,7 +32,7 @@ def kind_of(request: Request, name: str, dtype: str) -> str:
         return "int"
     if "float" in dtype or "double" in dtype:
         raise type_error(
-            request.function,
+            function,
             name,
             f"must have one of the floating-point dtypes {', '.join(FLOATS)}",
             f"dtype {dtype}",
@@ -40,21 +43,21 @@ def kind_of(request: Request, name: str, dtype: str) -> str:
         if dtype.startswith("complex")
         else "Convert it to a floating-point or integer dtype."
     )
-    raise type_error(request.function, name, "must hold real numbers", f"dtype {dtype}", remedy)
+    raise type_error(function, name, "must hold real numbers", f"dtype {dtype}", remedy)
 
 
-def result_dtype(request: Request, backend: Backend, natural: str) -> str:
+def requested_dtype(function: str, backend: Backend, dtype: Any, natural: str) -> str:
     """Return the dtype asked for by ``dtype=``, or the natural one."""
-    if request.dtype is None:
+    if dtype is None:
         return natural
-    name = _dtype_name(backend, request.dtype)
+    name = _dtype_name(backend, dtype)
     if name not in FLOATS or not backend.has_dtype(name):
-        error = value_error if name or isinstance(request.dtype, str) else type_error
+        error = value_error if name or isinstance(dtype, str) else type_error
         raise error(
-            request.function,
+            function,
             "dtype",
             "must be a floating-point dtype of the arrays' library",
-            shown(request.dtype),
+            shown(dtype),
             "For example dtype='float32'.",
         )
     return name

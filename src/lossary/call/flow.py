@@ -18,7 +18,7 @@ from lossary.definition.request import Request
 
 def call(request: Request) -> Any:
     """Compute a loss: what every public function does with its arguments."""
-    if _torch_compiles():
+    if torch_compiles():
         return _call_in_graph(request)
     return results_of(request, VALUE)[0]
 
@@ -55,7 +55,7 @@ def results_of(request: Request, wanted: Wanted) -> tuple[Any, ...]:
     return evaluate(computation, backend, wanted)
 
 
-def _torch_compiles() -> bool:
+def torch_compiles() -> bool:
     """Return whether this runs inside the tracer of ``torch.compile``."""
     torch = sys.modules.get("torch")
     return torch is not None and torch.compiler.is_compiling()

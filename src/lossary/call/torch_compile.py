@@ -13,6 +13,8 @@ is specialised to its value.
 from __future__ import annotations
 
 import dataclasses
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -45,6 +47,13 @@ def call(
     )
     backend, request = find_backend(request)
     return backend.value(_with_symbols(prepare(request, backend), given))
+
+
+@torch.compiler.allow_in_graph
+def node(module: str, function: str, *given: Any) -> Any:
+    """Call a function of a module of the package with arguments that a graph can hold."""
+    compute: Callable[..., Any] = getattr(sys.modules[module], function)
+    return compute(*map(_fixed, given))
 
 
 def _with_symbols(computation: Computation, given: Request) -> Computation:
