@@ -96,7 +96,8 @@ def read_bandwidth() -> float:
 
     from lossary.kernels import compile as compiler
     from lossary.kernels import threads
-    from lossary.kernels.lanes import LANES, Code
+    from lossary.kernels.code import Code
+    from lossary.kernels.lanes import LANES
 
     code = Code("read", {"count": "i64", "x": "ptr", "out": "ptr"})
     given = code.given

@@ -11,7 +11,8 @@ import numpy as np
 
 from lossary.kernels import compile as compiler
 from lossary.kernels import functions
-from lossary.kernels.lanes import LANES, Code, Lanes
+from lossary.kernels.code import Code
+from lossary.kernels.lanes import LANES, Lanes
 
 #: Types of lanes by NumPy's dtypes; bfloat16 is its bits.
 TYPES = {

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from loops import DTYPES, apply, runnable
 
-from lossary.kernels.lanes import LANES, Code, Lanes
+from lossary.kernels.code import Code
+from lossary.kernels.lanes import LANES, Lanes
 
 INF, NAN = math.inf, math.nan
 _NO_ACCESS = 0

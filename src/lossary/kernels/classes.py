@@ -13,10 +13,11 @@ from functools import cached_property
 
 from lossary.formula.expression import LEAVES, Expression, Kind
 from lossary.formula.plan import Output, Pass, Spill
+from lossary.kernels.code import Code
 from lossary.kernels.form import is_class_vector
 from lossary.kernels.frame import Frame, Site
 from lossary.kernels.functions import absolute
-from lossary.kernels.lanes import Code, Lanes
+from lossary.kernels.lanes import Lanes
 from lossary.kernels.registers import Registers
 
 

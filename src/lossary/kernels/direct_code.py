@@ -14,7 +14,8 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 
-from lossary.kernels.lanes import Code, Lanes
+from lossary.kernels.code import Code
+from lossary.kernels.lanes import Lanes
 from lossary.kernels.object_memory import (
     CONTENT,
     HEAD,

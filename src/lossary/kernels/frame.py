@@ -16,9 +16,10 @@ from lossary.formula.elements import label_compared
 from lossary.formula.expression import LEAVES, Expression, Kind
 from lossary.formula.plan import Output, Plan
 from lossary.kernels import halves
+from lossary.kernels.code import Code
 from lossary.kernels.form import STARTS, Form
 from lossary.kernels.functions import smaller
-from lossary.kernels.lanes import Code, Lanes
+from lossary.kernels.lanes import Lanes
 from lossary.kernels.registers import Registers
 
 #: From the names of dtypes to the types in registers. bfloat16 and bool are read as integers.

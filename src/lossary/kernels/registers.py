@@ -14,7 +14,8 @@ from typing import Any
 from lossary.formula.expression import Expression
 from lossary.formula.table import PRIMITIVES
 from lossary.kernels import functions
-from lossary.kernels.lanes import Code, Lanes, Number
+from lossary.kernels.code import Code
+from lossary.kernels.lanes import Lanes, Number
 from lossary.kernels.power import power
 
 Value = Lanes | Number
