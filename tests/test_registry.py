@@ -99,5 +99,5 @@ def test_a_notebook_shows_the_formula(loss: lossary.Loss) -> None:
 
 def test_public_names_alone_are_listed() -> None:
     listed = dir(lossary)
-    assert listed == sorted({*lossary.__all__, "domains", "errors", "formula"})
+    assert listed == sorted({*lossary.__all__, "domains", "errors", "formula", "targets"})
     assert all(hasattr(lossary, name) for name in listed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import FunctionType
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lossary import families
 from lossary.definition.definition import Definition
-from lossary.errors import did_you_mean, shown, type_error, value_error
+from lossary.errors import choices, did_you_mean, shown, type_error, value_error
 
 if TYPE_CHECKING:
     from lossary.definition.request import Request
@@ -129,17 +129,64 @@ def get_loss(name: str | Callable[..., Any]) -> Loss:
     raise value_error(function, "name", "must be a registered loss", repr(spelled), remedy)
 
 
-def list_losses() -> tuple[Loss, ...]:
-    """Return the records of all losses, by family and name. Printed, they are a table.
+def list_losses(
+    *, family: str | None = None, targets: str | None = None, tags: Collection[str] = ()
+) -> tuple[Loss, ...]:
+    """Return the records of losses, by family and name. Printed, they are a table.
+
+    Parameters
+    ----------
+    family : str, optional
+        Only those of this family, such as "margin" or "regression".
+    targets : str, optional
+        Only those whose targets are of this kind, such as "real", "plus_minus_one" or
+        "class_labels"; "none" for losses without targets.
+    tags : collection of str
+        Only those that have all of these tags: "elementwise", "along-axis", "convex", "smooth",
+        "robust" (the gradient is bounded) and "evaluation" (the gradient is 0).
+
+    Returns
+    -------
+    tuple of Loss
+        The records.
+
+    Raises
+    ------
+    ValueError
+        If no loss has such a family, kind of targets or tag; close matches are named.
 
     Examples
     --------
     >>> import lossary
     >>> "hinge_loss" in [item.name for item in lossary.list_losses()]
     True
+    >>> [item.name for item in lossary.list_losses(targets="real", tags=["smooth", "robust"])][:2]
+    ['log_cosh_loss', 'smooth_l1_loss']
     """
     families.load_all()
-    return LossList(sorted(REGISTRY.values(), key=lambda item: (item.family, item.name)))
+    every = REGISTRY.values()
+    tags = (tags,) if isinstance(tags, str) else tuple(tags)
+    _check_known("family", family, {item.family for item in every})
+    _check_known("targets", targets, {item.kind_of_targets for item in every})
+    for tag in tags:
+        _check_known("tags", tag, {tag for item in every for tag in item.tags})
+    chosen = [
+        item
+        for item in every
+        if family in {None, item.family}
+        and targets in {None, item.kind_of_targets}
+        and set(tags) <= set(item.tags)
+    ]
+    return LossList(sorted(chosen, key=lambda item: (item.family, item.name)))
+
+
+def _check_known(argument: str, given: str | None, known: Collection[str]) -> None:
+    """Raise if a filter names what no loss has."""
+    if given is not None and given not in known:
+        function = "list_losses"
+        requirement = f"must be {choices(sorted(known))}"
+        remedy = did_you_mean(given, known)
+        raise value_error(function, argument, requirement, shown(given), remedy)
 
 
 class LossList(tuple[Loss, ...]):

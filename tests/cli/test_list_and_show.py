@@ -13,18 +13,47 @@ def test_list_names_every_loss_once(run):
     outcome = run("list")
     lines = outcome.out.splitlines()
     assert outcome.status == 0
-    assert lines[0].split("\t") == [
-        "name",
-        "family",
-        "convex",
-        "smooth",
-        "Lipschitz",
-        "targets",
-        "summary",
-    ]
+    header = ["name", "family", "tags", "Lipschitz", "kind of targets", "targets", "summary"]
+    assert lines[0].split("\t") == header
     assert [line.split("\t")[0] for line in lines[1:]] == NAMES
     hinge = lines[1 + NAMES.index("hinge_loss")].split("\t")
-    assert hinge[1:6] == ["margin", "yes", "no", "1", "-1 or +1"]
+    tags = "elementwise, convex, robust"
+    assert hinge[1:6] == ["margin", tags, "1", "plus_minus_one", "-1 or +1"]
+
+
+def _listed(run, *options):
+    return [line.split("\t")[0] for line in run("list", *options).out.splitlines()[1:]]
+
+
+def test_list_is_filtered(run):
+    margin = _listed(run, "--family", "margin")
+    assert "hinge_loss" in margin
+    assert {lossary.get_loss(name).family for name in margin} == {"margin"}
+    labels = _listed(run, "--targets", "class_labels")
+    assert "nll_loss" in labels
+    assert "cross_entropy" not in labels  # which takes probabilities as well
+    robust = _listed(run, "--tag", "robust", "--tag", "smooth")
+    assert {"log_cosh_loss", "smooth_l1_loss"} <= set(robust)
+    assert not {"l1_loss", "mse_loss"} & set(robust)
+    assert _listed(run, "--family", "margin", "--targets", "class_labels", "--tag", "robust") == [
+        name for name in margin if name in labels and "robust" in lossary.get_loss(name).tags
+    ]
+    data = json.loads(run("list", "--json", "--family", "margin").out)
+    assert [item["name"] for item in data] == margin
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--family", "margins"), "family must be 'classification' or"),
+        (("--targets", "class_label"), "Did you mean class_labels"),
+        (("--tag", "fast"), "tags must be 'along-axis' or 'convex' or"),
+    ],
+)
+def test_filters_that_nothing_has(run, options, told):
+    outcome = run("list", *options)
+    assert outcome.status == 2
+    assert told in outcome.err
 
 
 def test_list_as_json_is_show_of_each(run):

@@ -16,12 +16,21 @@ _MIN_WIDTH = 60
 
 
 @click.command("list")
+@click.option("--family", help="Only the losses of this family, such as margin.")
+@click.option("--targets", help="Only losses of this kind of targets, such as real or none.")
+@click.option(
+    "--tag", "tags", multiple=True, metavar="TAG",
+    help="Only losses that have this tag: elementwise, along-axis, convex, smooth, robust or "
+    "evaluation; may be repeated.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def list_command(as_json: bool) -> None:
+def list_command(
+    family: str | None, targets: str | None, tags: tuple[str, ...], as_json: bool
+) -> None:
     """List the losses by family; in a pipe, as a table with their domains and properties."""
     from rich.console import Console
 
-    losses = list_losses()
+    losses = list_losses(family=family, targets=targets, tags=tags)
     console = Console()
     if as_json:
         print_json([as_data(item) for item in losses])
@@ -33,7 +42,7 @@ def list_command(as_json: bool) -> None:
 
 def _print_families(losses: Sequence[Loss], width: int) -> None:
     """Print a line for each loss: its name, and as much of its summary as fits."""
-    longest = max(len(item.name) for item in losses)
+    longest = max((len(item.name) for item in losses), default=0)
     available = width - longest - 4
     end = "…" if can_encode() else "..."
     for family, members in itertools.groupby(losses, key=lambda item: item.family):
@@ -46,22 +55,17 @@ def _print_families(losses: Sequence[Loss], width: int) -> None:
 
 
 def _print_facts(losses: Sequence[Loss]) -> None:
-    header = ["name", "family", "convex", "smooth", "Lipschitz", "targets", "summary"]
+    header = ["name", "family", "tags", "Lipschitz", "kind of targets", "targets", "summary"]
     rows = [
         [
             item.name,
             item.family,
-            _fact(item.convex),
-            _fact(item.smooth),
+            ", ".join(item.tags),
             item.lipschitz_text or None,
+            item.kind_of_targets,
             item.targets.text if "targets" in item.arguments else None,
             item.summary.replace("``", ""),
         ]
         for item in losses
     ]
     print_table(header, rows)
-
-
-def _fact(value: bool | None) -> str | None:
-    """Return a fact as text; None where it is not declared."""
-    return None if value is None else ("yes" if value else "no")

@@ -42,6 +42,8 @@ def as_data(loss: Loss, parameters: Mapping[str, Any] | None = None) -> dict[str
         "name": loss.name,
         "summary": loss.summary,
         "family": loss.family,
+        "tags": list(loss.tags),
+        "kind_of_targets": loss.kind_of_targets,
         "signature": f"{loss.name}{loss.signature}",
         "arguments": list(loss.arguments),
         "parameters": {
@@ -63,6 +65,7 @@ def as_data(loss: Loss, parameters: Mapping[str, Any] | None = None) -> dict[str
         ],
         "convex": loss.convex,
         "smooth": loss.smooth,
+        "evaluation": loss.evaluation,
         "lipschitz": loss.lipschitz_constant(),
         "lipschitz_text": loss.lipschitz_text,
         "source": loss.source,
@@ -94,6 +97,8 @@ def _print_text(data: dict[str, Any]) -> None:
     for name in ("convex", "smooth"):
         if data[name] is not None:
             _print_item(name, "yes" if data[name] else "no")
+    if data["evaluation"]:
+        _print_item("gradient use", "none: the loss is for evaluation")
     if data["lipschitz_text"]:
         _print_item("Lipschitz", data["lipschitz_text"])
     if data["source"]:

@@ -137,6 +137,27 @@ class Definition:
         return str(constant) if isinstance(constant, Expression) else f"{constant:g}"
 
     @property
+    def kind_of_targets(self) -> str:
+        """Name of the targets' domain; "none" for a loss without targets."""
+        return self.targets.name if "targets" in self.arguments else "none"
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What the declared facts say, in words that lists of losses are filtered by.
+
+        "robust" losses have a Lipschitz constant: no residual or score pulls harder than that.
+        """
+        facts = {
+            "elementwise": self.axis is None,
+            "along-axis": self.axis is not None,
+            "convex": self.convex,
+            "smooth": self.smooth,
+            "robust": self.lipschitz is not None,
+            "evaluation": self.evaluation,
+        }
+        return tuple(tag for tag, holds in facts.items() if holds)
+
+    @property
     def summary(self) -> str:
         """First line of the documentation."""
         return self.written_docstring.splitlines()[0]
