@@ -1,4 +1,4 @@
-"""The same three losses in every library, each in the way its users would write it."""
+"""The same four losses in every library, each in the way its users would write it."""
 
 from __future__ import annotations
 
@@ -54,6 +54,8 @@ def numpy_(data: Data, gradient: bool) -> Run | None:
         return None
     if data.loss == "hinge_loss":
         return lambda: np.maximum(0, 1 - t * x).mean()
+    if data.loss == "huber_loss":
+        return lambda: np.where(abs(x - t) <= 1, 0.5 * (x - t) ** 2, abs(x - t) - 0.5).mean()
     if data.loss == "binary_cross_entropy":
         return lambda: (np.logaddexp(0, x) - t * x).mean()
     from scipy.special import logsumexp
@@ -69,6 +71,7 @@ def torch_formula(data: Data) -> Callable[..., Any]:
 
     return {
         "hinge_loss": lambda x, t: torch.clamp(1 - t * x, min=0).mean(),
+        "huber_loss": functional.huber_loss,
         "binary_cross_entropy": functional.binary_cross_entropy_with_logits,
         "cross_entropy": functional.cross_entropy,
     }[data.loss]
@@ -118,6 +121,9 @@ def jax_jit(data: Data, gradient: bool) -> Run:
     x, t = jnp.asarray(data.x), jnp.asarray(data.t)
     functions: dict[str, Callable[..., Any]] = {
         "hinge_loss": lambda x, t: jnp.maximum(0, 1 - t * x).mean(),
+        "huber_loss": lambda x, t: jnp.where(
+            abs(x - t) <= 1, 0.5 * (x - t) ** 2, abs(x - t) - 0.5
+        ).mean(),
         "binary_cross_entropy": lambda x, t: (jnp.logaddexp(0, x) - t * x).mean(),
         "cross_entropy": lambda x, t: (
             jax.nn.logsumexp(x, axis=1) - jnp.take_along_axis(x, t[:, None], 1)[:, 0]
@@ -173,4 +179,4 @@ PEERS = {
     "jax.jit": jax_jit,
     "MLX": mlx_compiled,
 }
-LOSSES = ("hinge_loss", "binary_cross_entropy", "cross_entropy")
+LOSSES = ("hinge_loss", "huber_loss", "binary_cross_entropy", "cross_entropy")

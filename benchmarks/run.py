@@ -1,9 +1,10 @@
-"""Time three losses in every library, side by side in one run.
+"""Time four losses in every library, side by side in one run.
 
     python benchmarks/run.py                 every size from 10^2 to 10^7
     python benchmarks/run.py --quick         four sizes
     python benchmarks/run.py --skip-memory   without the table of extra memory
     python benchmarks/run.py --json FILE     the figures as JSON besides the tables
+    python benchmarks/run.py --before FOLDERS   beside an earlier version, found in these folders
 
 A cell is the median over rounds in which the libraries take turns, so that a slow moment of the
 machine falls on all of them. Tables give ratios: how many times longer the fastest peer takes.
@@ -26,6 +27,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import peers
+from earlier import Earlier
 
 # Processes that torch.compile starts to compile in would run beside the measurements.
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
@@ -44,13 +46,17 @@ def main() -> None:
     bandwidth = read_bandwidth()
     print(f"measured read bandwidth: {bandwidth / 1e9:.1f} GB/s\n")
     sizes = [10**2, 10**4, 10**6, 10**7] if options.quick else [10**k for k in range(2, 8)]
+    before = Earlier(options.before) if options.before else None
     rows = [
-        cell(loss, size, gradient)
+        cell(loss, size, gradient, before)
         for loss in peers.LOSSES
         for gradient in (False, True)
         for size in sizes
     ]
     print_times(rows)
+    if before is not None:
+        print_before(rows, before.version)
+        before.close()
     hinge = hinge_bandwidth(bandwidth)
     print(f"\nhinge mean over 2 x 10^7 float32: {hinge:.0%} of the measured read bandwidth")
     memory = [] if options.skip_memory else memory_table()
@@ -64,6 +70,8 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="four sizes")
     parser.add_argument("--skip-memory", action="store_true", help="leave out the memory table")
+    parser.add_argument("--before", metavar="FOLDERS",
+                        help="PYTHONPATH of an earlier version to compare with")  # fmt: skip
     parser.add_argument("--json", metavar="FILE", help="write the figures too")
     parser.add_argument("--memory", nargs=3, metavar=("LOSS", "LIBRARY", "GRADIENT"),
                         help=argparse.SUPPRESS)  # fmt: skip
@@ -126,7 +134,7 @@ def read_bandwidth() -> float:
     return x.nbytes / statistics.median(times)
 
 
-def cell(loss: str, size: int, gradient: bool) -> dict[str, Any]:
+def cell(loss: str, size: int, gradient: bool, before: Earlier | None) -> dict[str, Any]:
     """Time every library on one loss and size."""
     data = peers.make(loss, size)
     runs = {}
@@ -138,13 +146,49 @@ def cell(loss: str, size: int, gradient: bool) -> dict[str, Any]:
     samples: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(ROUNDS):
         for name, (run, number) in runs.items():
-            began = time.perf_counter()
-            for _ in range(number):
-                run()
-            samples[name].append((time.perf_counter() - began) / number)
-    print(".", end="", file=sys.stderr, flush=True)
+            samples[name].append(sample(run, number))
     times = {name: statistics.median(values) for name, values in samples.items()}
-    return {"loss": loss, "gradient": gradient, "size": size, "seconds": times}
+    found = {"loss": loss, "gradient": gradient, "size": size, "seconds": times}
+    if before is not None:
+        found["before"] = times_before(before, runs, (loss, size, gradient))
+    print(".", end="", file=sys.stderr, flush=True)
+    return found
+
+
+def sample(run: peers.Run, number: int) -> float:
+    """Return the seconds that a run takes, one of so many."""
+    began = time.perf_counter()
+    for _ in range(number):
+        run()
+    return (time.perf_counter() - began) / number
+
+
+def times_before(
+    before: Earlier, runs: dict[str, tuple[peers.Run, int]], which: tuple[str, int, bool]
+) -> dict[str, list[float]]:
+    """Return the times of an earlier version and of this one, which take turns, per library."""
+    found = {}
+    for name in peers.OURS:
+        earlier = before.sample(name, *which)
+        pairs = [(earlier(), sample(*runs[name])) for _ in range(ROUNDS)]
+        found[name] = [statistics.median(column) for column in zip(*pairs, strict=True)]
+    return found
+
+
+def print_before(rows: list[dict[str, Any]], version: str) -> None:
+    """Print how many times longer the earlier version takes, per library."""
+    print(f"\nbefore ({version}) / now")
+    print("| loss | size | " + " | ".join(peers.OURS) + " |")
+    print("|---" * (len(peers.OURS) + 2) + "|")
+    every: dict[str, list[float]] = {name: [] for name in peers.OURS}
+    for row in rows:
+        for name, (earlier, now) in row["before"].items():
+            every[name].append(earlier / now)
+        title = row["loss"] + (" + gradient" if row["gradient"] else "")
+        cells = " | ".join(f"{values[-1]:.2f}" for values in every.values())
+        print(f"| {title} | 10^{len(str(row['size'])) - 1} | {cells} |")
+    means = " | ".join(f"{statistics.geometric_mean(x):.2f}" for x in every.values())
+    print(f"| geometric mean | | {means} |")
 
 
 def repeats(run: peers.Run) -> int:
