@@ -55,6 +55,7 @@ ORDER = (
     "families",
     "registry",
     "decorator",
+    "links",
     "losses",
     "derivatives",
     "summary",

@@ -32,6 +32,7 @@ _HOME = {
     "summarize": "summary",
     "value_and_grad": "derivatives",
     "value_grad_hess": "derivatives",
+    "with_link": "links",
 }
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from lossary.errors import LossaryValueError as LossaryValueError
     from lossary.kernels.threads import get_num_threads as get_num_threads
     from lossary.kernels.threads import set_num_threads as set_num_threads
+    from lossary.links import with_link as with_link
     from lossary.losses import *  # noqa: F403 - the losses are the public names
     from lossary.plotting import plot as plot
     from lossary.registry import Loss as Loss

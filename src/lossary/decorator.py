@@ -19,7 +19,7 @@ from lossary.definition.declaration import Declaration
 from lossary.definition.definition import BY_IDENTITY, Reduction
 from lossary.definition.request import Request
 from lossary.domains import REAL, Domain, Range
-from lossary.errors import shown, type_error, value_error
+from lossary.errors import LossaryError, shown, type_error, value_error
 from lossary.formula.expression import Expression
 from lossary.generated import define
 from lossary.registry import REGISTRY, Loss
@@ -241,6 +241,7 @@ def _make_functions(record: Loss) -> None:
     function.__doc__ = record.formula.__doc__
     # A notebook shows a function by this attribute, as it shows the record.
     function._repr_latex_ = record._repr_latex_
+    function.links = _Links(function)
     object.__setattr__(record, "bare_function", function)
     object.__setattr__(record, "bind", namespace["_bind"])
     _attach_declaration(record)
@@ -257,6 +258,32 @@ def _check_name(record: Loss) -> None:
         given = "that of a loss of the package"
         remedy = "Choose another: adapters and the command line find losses by their names."
         raise value_error(record.name, "the formula", "must have a name of its own", given, remedy)
+
+
+class _Links:
+    """The losses of raw scores that are made from a loss, by the names of their links.
+
+    It is where pickle finds their functions: an attribute of the loss's public function.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.made: dict[str, Callable[..., Any]] = {}
+
+    def __getattr__(self, link: str) -> Any:
+        """Return the loss with a link. The package is asked, as it is made with the decorator."""
+        if link.startswith("_") or link in {"function", "made"}:  # of an object without a state
+            raise AttributeError(link)
+        try:
+            return sys.modules[_PUBLIC].with_link(self.function, link)
+        except LossaryError:
+            raise AttributeError(link) from None
+
+
+def links_of(record: Loss) -> dict[str, Callable[..., Any]]:
+    """Return the losses that were made from a loss, by the names of their links."""
+    links: _Links = record.bare_function.links  # type: ignore[attr-defined]
+    return links.made
 
 
 # --- pickling ---------------------------------------------------------------------------------

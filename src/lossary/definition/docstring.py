@@ -93,6 +93,11 @@ def complete_docstring(loss: Definition, written: str) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def sections_of(written: str) -> dict[str, str]:
+    """Return the sections of a numpydoc docstring by their titles."""
+    return _split(written)[1]
+
+
 def _section(title: str, body: str) -> str:
     return f"{title}\n{'-' * len(title)}\n{body.rstrip()}"
 

@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 
 from lossary.arrays import Array
-from lossary.domains import LOG_PROBABILITIES, PREDICTED_LOG_PROBABILITIES, PROBABILITIES
+from lossary.domains import (
+    LOG_PROBABILITIES,
+    PREDICTED_LOG_PROBABILITIES,
+    PROBABILITIES,
+    REAL,
+)
 from lossary.registry import Loss
 
 Bounds = tuple[float, float]
@@ -67,8 +72,8 @@ def variable_of(loss: Loss, parameters: dict[str, Any]) -> Variable:
 
 def _takes_probabilities(loss: Loss, parameters: dict[str, Any]) -> bool:
     """Return whether the first argument is a probability, with these parameters."""
-    domain = loss.domains.get(loss.arguments[0])
-    if domain != PROBABILITIES:
+    domain = loss.domains.get(loss.arguments[0], REAL)
+    if domain.name != PROBABILITIES.name:
         return False
     return not parameters.get(domain.unless, loss.parameters.get(domain.unless, False))
 
