@@ -7,13 +7,16 @@ as accurate as the composite: nothing in it cancels.
 ``exp(x - top)``, where top is the row's largest x, splits into what is computed once for a row
 and a shorter ``exp_below`` for each element. The value of ``exp_below`` is ``2^64 exp(x - top)``,
 so that subnormal values keep their digits; the factor 2^-64 is moved out of sums.
+
+A factor of a whole row, such as that of a mean, multiplies row values where it can, once for a row,
+and not every element of a gradient.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from lossary.formula.expression import Expression, is_number, literal, node
+from lossary.formula.expression import Expression, Kind, is_number, literal, node
 from lossary.formula.rewrite import expand_all, rewrite
 
 #: ``exp_below`` is 2^LIFT times its value, which leaves room for subnormal values.
@@ -93,6 +96,50 @@ def _sum(x: Expression) -> Expression:
     return _UNLIFT * node("sum", x.arguments[1]) if _is_lifted(x) else node("sum", x)
 
 
+# --- one choice for two terms ---------------------------------------------------------------
+def _safe_product(a: Expression, b: Expression) -> Expression:
+    if a.operation == "where" and is_number(a.arguments[1], 0.0):
+        condition, zero, value = a.arguments
+        return _where(condition, zero, node("safe_product", value, b))
+    return node("safe_product", a, b)
+
+
+def _add(a: Expression, b: Expression) -> Expression:
+    """Merge what is added where a condition holds with what is added where it does not."""
+    if a.operation == b.operation == "where" and a.arguments[0] is b.arguments[0]:
+        condition, inside, outside = a.arguments
+        if is_number(outside, 0.0) and is_number(b.arguments[1], 0.0):
+            return node("where", condition, inside, b.arguments[2])
+    return node("add", a, b)
+
+
+# --- factors of rows ------------------------------------------------------------------------
+def _scale(factor: Expression, x: Expression) -> Expression:
+    if factor.kind is not Kind.ELEMENT and x.kind is Kind.ELEMENT:
+        moved = _scaled_rows(factor, x)
+        if moved is not None:
+            return moved
+    return node("scale", factor, x)
+
+
+def _scaled_rows(factor: Expression, x: Expression) -> Expression | None:
+    """Return factor * x with the factor at row values; None if a term of x has none."""
+    if x.kind is not Kind.ELEMENT:
+        return node("scale", factor, x)
+    if x.operation in {"add", "subtract", "negative", "where"}:
+        chosen_by = x.arguments[:1] if x.operation == "where" else ()
+        terms = [_scaled_rows(factor, term) for term in x.arguments[len(chosen_by) :]]
+        has_none = any(term is None for term in terms)
+        return None if has_none else node(x.operation, *chosen_by, *terms)
+    if x.operation in {"multiply", "safe_product"}:
+        a, b = x.arguments
+        if (moved := _scaled_rows(factor, a)) is not None:
+            return node(x.operation, moved, b)
+        if (moved := _scaled_rows(factor, b)) is not None:
+            return node(x.operation, a, moved)
+    return None
+
+
 def _is_lifted(x: Expression) -> bool:
     """Return whether a node is a lifted value times 2^-LIFT."""
     return x.operation == "multiply" and is_number(x.arguments[0], _UNLIFT)
@@ -106,4 +153,7 @@ _RULES: dict[str, Callable[..., Expression]] = {
     "exp_difference_or_zero": _exp_difference_or_zero,
     "where": _where,
     "sum": _sum,
+    "safe_product": _safe_product,
+    "add": _add,
+    "scale": _scale,
 }
