@@ -41,3 +41,5 @@ DIFFERENCES: dict[str, Callable[..., Number]] = {
 }
 SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {"cosine_similarity_loss": _cosine_slopes}
 SLOPES: dict[str, Callable[..., Number]] = {"cosine_similarity_loss": _cosine_slope}
+# It is a sum of sums.
+SLOPE_LIMITS: dict[str, float] = {"cosine_similarity_loss": 6}
