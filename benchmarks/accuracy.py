@@ -2,7 +2,8 @@
 
     python benchmarks/accuracy.py                          the table
     python benchmarks/accuracy.py --loss cross_entropy     one loss
-    python benchmarks/accuracy.py --markdown FILE          the table as a page of the documentation
+    python benchmarks/accuracy.py --markdown FILE          the table as a page of the documentation;
+                                                           rows of other losses in it are kept
     python benchmarks/accuracy.py --json FILE              the figures as JSON besides the table
 
 Errors are in units in the last place of the exact result, computed from the definition in 400
@@ -66,7 +67,7 @@ def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--loss", help="only this loss")
-    parser.add_argument("--markdown", metavar="FILE", help="write the table as a page")
+    parser.add_argument("--markdown", metavar="FILE", help="write the rows into a page")
     parser.add_argument("--json", metavar="FILE", help="write the figures too")
     options = parser.parse_args()
     names = [loss.name for loss in lossary.list_losses()]
@@ -89,13 +90,29 @@ def main() -> None:
     text = table(found, list(runs))
     print(text)
     if options.markdown:
-        Path(options.markdown).write_text(OPENING + text + "\n", "utf-8")
+        write_page(Path(options.markdown), text, names)
     if options.json:
         Path(options.json).write_text(json.dumps(found, indent=2))
 
 
 def _name(title: str) -> str:
     return title.partition("-")[0].rstrip("*")
+
+
+def write_page(path: Path, text: str, names: list[str]) -> None:
+    """Write a table as a page; rows of losses that it lacks are taken over from the page."""
+    title, rule, *rows = text.splitlines()
+    known = path.read_text("utf-8").splitlines() if path.exists() else []
+    measured = {_loss_of(row) for row in rows}
+    if title in known:
+        old = known[known.index(rule) + 1 :]
+        rows += [row for row in old if _loss_of(row) in {*names} - measured]
+    rows.sort(key=lambda row: (names.index(_loss_of(row)), row.split("|")[1]))
+    path.write_text(OPENING + "\n".join([title, rule, *rows]) + "\n", "utf-8")
+
+
+def _loss_of(row: str) -> str:
+    return _name(row.split("|")[1].strip())
 
 
 def libraries() -> dict[str, Run]:

@@ -101,3 +101,10 @@ def test_public_names_alone_are_listed() -> None:
     listed = dir(lossary)
     assert listed == sorted({*lossary.__all__, "domains", "errors", "formula", "targets"})
     assert all(hasattr(lossary, name) for name in listed)
+
+
+def test_lipschitz_constants_are_shown_as_formulas() -> None:
+    shown = {loss.name: loss.lipschitz_text for loss in lossary.list_losses()}
+    assert shown["hinge_loss"] == "1"
+    assert shown["mse_loss"] == ""
+    assert shown["pinball_loss"] == "max(quantile, 1 - quantile)"

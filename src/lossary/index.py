@@ -4,6 +4,7 @@ INDEX = {
     "binary_cross_entropy": "classification",
     "cosine_similarity_loss": "similarity",
     "cross_entropy": "classification",
+    "expectile_loss": "quantile",
     "gaussian_nll_loss": "regression",
     "hinge_loss": "margin",
     "huber_loss": "regression",
@@ -13,6 +14,8 @@ INDEX = {
     "margin_ranking_loss": "ranking",
     "mse_loss": "regression",
     "nll_loss": "distribution",
+    "pinball_loss": "quantile",
+    "quantile_huber_loss": "quantile",
     "smooth_l1_loss": "regression",
     "triplet_loss": "ranking",
 }

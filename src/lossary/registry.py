@@ -90,6 +90,13 @@ class Loss(Definition):
 
         return gradient_latex(self, **structure)
 
+    @property
+    def lipschitz_text(self) -> str:
+        """The Lipschitz constant in words; "" where there is none."""
+        from lossary.definition.docstring import lipschitz_text
+
+        return lipschitz_text(self)
+
 
 def get_loss(name: str | Callable[..., Any]) -> Loss:
     """Return the record of a loss, given its name or its function.

@@ -14,7 +14,7 @@ from lossary.bounded_cache import BoundedCache
 from lossary.definition.declaration import RESERVED
 from lossary.domains import REAL, Domain, Range
 from lossary.errors import LossaryError, LossaryTypeError, type_error
-from lossary.formula.expression import Expression, parameter, walk
+from lossary.formula.expression import Expression, walk
 from lossary.formula.refusal import TracingError
 from lossary.formula.table import PRIMITIVES
 
@@ -127,14 +127,6 @@ class Definition:
         given = {**self.parameters, **parameters}
         names = inspect.signature(self.lipschitz).parameters
         return self.lipschitz(**{name: given[name] for name in names})
-
-    @property
-    def lipschitz_text(self) -> str:
-        """The Lipschitz constant in words; "" where there is none."""
-        constant = self.lipschitz_constant(**{n: parameter(n) for n in self.parameters})
-        if constant is None:
-            return ""
-        return str(constant) if isinstance(constant, Expression) else f"{constant:g}"
 
     @property
     def kind_of_targets(self) -> str:

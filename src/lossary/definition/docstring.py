@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from lossary.definition.common_arguments import COMMON_ARGUMENTS
 from lossary.definition.definition import Definition
 from lossary.definition.expressions import LossExpressions, Variant, expressions_of
-from lossary.formula.expression import Expression
+from lossary.formula.expression import Expression, parameter
 from lossary.formula.gradient import gradient
-from lossary.formula.printing import named_latex, named_text, tidy
+from lossary.formula.printing import named_latex, named_text, tidy, to_text
 
 _COMMON = {item.name: item.documentation for item in COMMON_ARGUMENTS}
 _REDUCTION = """\
@@ -63,6 +63,14 @@ def shown_gradient(
     """Return the derivative with respect to an argument, the first by default, as it is printed."""
     chosen = _variant(loss, structure)
     return tidy(gradient(chosen.formula, chosen.symbols[argument or loss.arguments[0]]))
+
+
+def lipschitz_text(loss: Definition) -> str:
+    """Return the Lipschitz constant in words; "" where there is none."""
+    constant = loss.lipschitz_constant(**{name: parameter(name) for name in loss.parameters})
+    if constant is None:
+        return ""
+    return to_text(constant) if isinstance(constant, Expression) else f"{constant:g}"
 
 
 def _variant(loss: Definition, structure: Mapping[str, object]) -> LossExpressions:

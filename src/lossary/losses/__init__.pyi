@@ -51,6 +51,17 @@ def cross_entropy(
     ignore_index: int | None = None,
     class_weights: Any = None,
 ) -> _Array: ...
+def expectile_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    expectile: float | _Shaped = 0.5,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def gaussian_nll_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -151,6 +162,29 @@ def nll_loss(
     ignore_index: int | None = None,
     class_weights: Any = None,
 ) -> _Array: ...
+def pinball_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    quantile: float | _Shaped = 0.5,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def quantile_huber_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    quantile: float | _Shaped = 0.5,
+    delta: float | _Shaped = 1.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def smooth_l1_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -182,6 +216,7 @@ __all__ = [
     "binary_cross_entropy",
     "cosine_similarity_loss",
     "cross_entropy",
+    "expectile_loss",
     "gaussian_nll_loss",
     "hinge_loss",
     "huber_loss",
@@ -191,6 +226,8 @@ __all__ = [
     "margin_ranking_loss",
     "mse_loss",
     "nll_loss",
+    "pinball_loss",
+    "quantile_huber_loss",
     "smooth_l1_loss",
     "triplet_loss",
 ]

@@ -113,7 +113,8 @@ def smooth_l1_loss(predictions: Expression, targets: Expression, beta: Any = 1.0
     error = predictions - targets
     size = abs(error)
     # Below beta the quotient is at most 1, so the product neither overflows nor underflows early.
-    inside = 0.5 * size * (size / where(beta > 0, beta, 1))
+    # Of the residual, not of its size: the second derivative of the latter is 0 at 0.
+    inside = 0.5 * error * (error / where(beta > 0, beta, 1))
     return where(size < beta, inside, size - 0.5 * beta)
 
 

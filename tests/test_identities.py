@@ -1,0 +1,101 @@
+"""Losses that are other losses for certain parameters, and limits of parameters.
+
+Each row of the tables is a statement about values and gradients. A row for another family needs no
+code: arguments are those of the first loss's case.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from assertions import assert_close
+from cases import PLAIN, Case
+
+import lossary
+from lossary.domains import FINITE
+
+
+class Identity(NamedTuple):
+    """A loss with parameters, and what it is equal to: another one, times a factor."""
+
+    loss: str
+    parameters: dict[str, Any]
+    other: str
+    others: dict[str, Any] = {}  # noqa: RUF012
+    factor: float = 1.0
+
+
+class Limit(NamedTuple):
+    """A value of a parameter at which a formula has a limit or changes its form."""
+
+    loss: str
+    parameter: str
+    value: float
+    rest: dict[str, Any] = {}  # noqa: RUF012
+
+
+IDENTITIES = [
+    Identity("expectile_loss", {"expectile": 0.5}, "mse_loss", factor=0.5),
+    Identity("huber_loss", {"delta": 0.7}, "smooth_l1_loss", {"beta": 0.7}, 0.7),
+    Identity("pinball_loss", {"quantile": 0.5}, "l1_loss", factor=0.5),
+    Identity("quantile_huber_loss", {"quantile": 0.3, "delta": 0.0}, "pinball_loss",
+             {"quantile": 0.3}),
+    Identity("quantile_huber_loss", {"delta": 0.7}, "smooth_l1_loss", {"beta": 0.7}, 0.5),
+    Identity("smooth_l1_loss", {"beta": 0.0}, "l1_loss"),
+]  # fmt: skip
+
+LIMITS = [
+    Limit("expectile_loss", "expectile", 0.0),
+    Limit("expectile_loss", "expectile", 1.0),
+    Limit("pinball_loss", "quantile", 0.0),
+    Limit("pinball_loss", "quantile", 1.0),
+    Limit("quantile_huber_loss", "delta", 0.0, {"quantile": 0.3}),
+    Limit("smooth_l1_loss", "beta", 0.0),
+]
+
+_NEAR = 1e-9
+_CASES = {case.loss.name: case for case in reversed(PLAIN)}
+
+
+def _arguments(case: Case) -> tuple[np.ndarray, ...]:
+    """Return a case's arguments; those of two elements once more where both are equal."""
+    if case.loss.axis is not None or len(case.arrays) != 2:
+        return case.arrays
+    first, second = case.arrays
+    return np.concatenate([first, second]), np.concatenate([second, second])
+
+
+def _value_and_gradient(loss: str, like: str, parameters: dict[str, Any]) -> tuple[Any, Any]:
+    """Return unreduced values, and the gradient of their sum, for the arguments of another loss."""
+    case, function = _CASES[like], getattr(lossary, loss)
+    arrays, options = _arguments(case), {**case.shape, **parameters}
+    values = function(*arrays, reduction="none", **options)
+    return values, lossary.grad(function)(*arrays, reduction="sum", **options)
+
+
+@pytest.mark.parametrize("identity", IDENTITIES, ids=lambda x: f"{x.loss}-{x.other}")
+def test_a_loss_is_another_one(identity: Identity) -> None:
+    found = _value_and_gradient(identity.loss, identity.loss, identity.parameters)
+    expected = _value_and_gradient(identity.other, identity.loss, identity.others)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert_close(ours, identity.factor * theirs, rtol=1e-13, atol=1e-300)
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda x: f"{x.loss}-{x.parameter}-{x.value}")
+def test_values_are_continuous_in_the_parameter(limit: Limit) -> None:
+    loss = lossary.get_loss(limit.loss)
+    value, gradient = _value_and_gradient(
+        limit.loss, limit.loss, {**limit.rest, limit.parameter: limit.value}
+    )
+    assert np.isfinite(value).all()
+    assert np.isfinite(gradient).all()
+    inside = loss.limits.get(limit.parameter, FINITE).contains
+    near = [limit.value + step for step in (-_NEAR, _NEAR) if inside(limit.value + step)]
+    assert near
+    for parameter in near:
+        moved = _value_and_gradient(
+            limit.loss, limit.loss, {**limit.rest, limit.parameter: parameter}
+        )
+        assert_close(moved[0], value, rtol=1e-7, atol=1e-7)
