@@ -30,7 +30,7 @@ TREES, FEATURES = 30, 20
 CASES = {
     # what is trained: loss, its choices, the built-in objectives of XGBoost and LightGBM
     "logistic": ("binary_cross_entropy", {}, "binary:logistic", "binary"),
-    "squared error": ("mse_loss", {"scale": 0.5}, "reg:squarederror", "l2"),
+    "squared error": ("mse_loss", {"factor": 0.5}, "reg:squarederror", "l2"),
 }
 Objective = str | Callable[..., Any]
 

@@ -24,7 +24,7 @@ def main() -> None:
     t_train[spoilt] += 30.0
     start = float(np.median(t_train))
     for name, choices in (
-        ("mse_loss", {"scale": 0.5}),
+        ("mse_loss", {"factor": 0.5}),
         ("huber_loss", {"delta": 1.0}),
         ("log_cosh_loss", {}),
     ):

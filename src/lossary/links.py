@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 import re
 import threading
 from collections.abc import Callable
@@ -28,8 +29,10 @@ class Link(NamedTuple):
     ----------
     inverse : callable
         From the symbol of a raw score to the prediction.
+    score : callable
+        From a prediction, a number, to the raw score.
     text : str
-        That as a formula of ``{0}``.
+        The inverse as a formula of ``{0}``.
     flag : str
         The parameter by which a loss takes such raw scores itself.
     slope : float, optional
@@ -37,16 +40,21 @@ class Link(NamedTuple):
     """
 
     inverse: Callable[[Expression], Expression]
+    score: Callable[[float], float]
     text: str
     flag: str = ""
     slope: float | None = None
 
 
 LINKS = {
-    "identity": Link(lambda score: score, "{0}", slope=1.0),
-    "log": Link(exp, "exp({0})", flag="log_input"),
-    "logit": Link(sigmoid, "sigmoid({0})", flag="with_logits", slope=0.25),
-    "softplus": Link(softplus, "softplus({0})", slope=1.0),
+    "identity": Link(lambda score: score, lambda mean: mean, "{0}", slope=1.0),
+    "log": Link(exp, math.log, "exp({0})", flag="log_input"),
+    "logit": Link(
+        sigmoid, lambda p: math.log(p / (1 - p)), "sigmoid({0})", flag="with_logits", slope=0.25
+    ),
+    "softplus": Link(
+        softplus, lambda mean: mean + math.log(-math.expm1(-mean)), "softplus({0})", slope=1.0
+    ),
 }
 #: The parameters that say what the first argument is; all but a link's own are off beside it.
 _FLAGS = tuple(link.flag for link in LINKS.values() if link.flag)

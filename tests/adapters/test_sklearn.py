@@ -149,7 +149,7 @@ def test_squared_error_is_scikit_learns(weighted: bool) -> None:
     x, t = load_diabetes(return_X_y=True)
     w = np.random.default_rng(0).uniform(0.2, 3, len(t)) if weighted else None
     given = {"max_iter": 20, "early_stopping": True, "random_state": 0}
-    loss = boosting_loss("mse_loss", scale=0.5)
+    loss = boosting_loss("mse_loss", factor=0.5)
     ours = HistGradientBoostingRegressor(loss=loss, **given).fit(x, t, w)
     theirs = HistGradientBoostingRegressor(**given).fit(x, t, w)
     np.testing.assert_allclose(ours.predict(x), theirs.predict(x), rtol=1e-9)
@@ -178,7 +178,9 @@ def test_robust_losses_train_and_are_pickled(name: str) -> None:
 
 def test_only_losses_of_real_targets_boost() -> None:
     for name in ("hinge_loss", "cross_entropy"):
-        with pytest.raises(LossaryError, match="must be an elementwise loss of real targets"):
+        with pytest.raises(
+            LossaryError, match="must be an elementwise loss of numbers, not of classes"
+        ):
             boosting_loss(name)
 
 
@@ -189,7 +191,7 @@ class _Boosted(HistGradientBoostingRegressor):
         super().__init__(loss="squared_error", max_iter=max_iter, min_samples_leaf=min_samples_leaf)
 
     def fit(self, x: Any, y: Any, sample_weight: Any = None) -> _Boosted:
-        self.loss = boosting_loss("mse_loss", scale=0.5)
+        self.loss = boosting_loss("mse_loss", factor=0.5)
         try:
             return super().fit(x, y, sample_weight)
         finally:

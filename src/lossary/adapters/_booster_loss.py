@@ -30,7 +30,7 @@ class BoosterLoss:
         The public function that made it; messages begin with its name.
     loss, parameters : Loss, dict
         The loss, and its parameters.
-    scale : float
+    factor : float
         Factor of the loss and of its derivatives.
     positive : label or None
         The label of the positive class; None if targets are the numbers that the loss takes.
@@ -41,7 +41,7 @@ class BoosterLoss:
     function: str
     loss: Loss
     parameters: dict[str, Any]
-    scale: float
+    factor: float
     positive: Any
     interface: Interface
 
@@ -56,17 +56,17 @@ class BoosterLoss:
         options: dict[str, Any] = {}
         if self.interface != "native":
             options["interface"] = self.interface
-        if self.scale != 1.0:
-            options["scale"] = self.scale
+        if self.factor != 1.0:
+            options["factor"] = self.factor
         if self.positive is not None:
             options["positive"] = self.positive
         return options
 
     def mean(self, predictions: Array, targets: Array, weights: Any) -> float:
-        """Return the weighted mean of the loss, times the scale."""
+        """Return the weighted mean of the loss, times the factor."""
         targets, weights = self.as_targets(targets, predictions), none_if_empty(weights)
         mean = weighted_mean(self.loss, predictions, targets, weights, **self.parameters)
-        return mean * self.scale
+        return mean * self.factor
 
     def named_mean(self, predictions: Array, targets: Array, weights: Any) -> tuple[str, float]:
         """Return the loss's name and its weighted mean."""
@@ -95,7 +95,7 @@ def make_booster_loss(
     loss: str | Callable[..., Any],
     parameters: dict[str, Any],
     *,
-    scale: float = 1.0,
+    factor: float = 1.0,
     positive: Any = None,
     interface: Interface = "native",
 ) -> BoosterLoss:
@@ -104,12 +104,12 @@ def make_booster_loss(
         requirement = f"must be {choices(_INTERFACES)}"
         raise value_error(function, "interface", requirement, repr(interface))
     record = get_loss(loss)
-    check_pair(function, record)
+    check_pair(function, record, parameters)
     check_positive(function, record, positive)
     check_parameters(function, record, parameters, ("ignore_index", "class_weights"))
     check_labels(function, record, "Boosters pass class labels.")
-    scale = number(function, "scale", scale, POSITIVE)
-    return BoosterLoss(function, record, parameters, scale, positive, interface)
+    factor = number(function, "factor", factor, POSITIVE)
+    return BoosterLoss(function, record, parameters, factor, positive, interface)
 
 
 def none_if_empty(weights: Any) -> Any:

@@ -36,7 +36,7 @@ class KerasLoss(keras.losses.Loss):
             raise value_error(_FUNCTION, "keras.config.backend()", requirement, repr(backend))
         record = get_loss(loss)
         check_trainable(_FUNCTION, record)
-        check_pair(_FUNCTION, record)
+        check_pair(_FUNCTION, record, parameters)
         check_positive(_FUNCTION, record, positive)
         check_parameters(_FUNCTION, record, parameters)
         super().__init__(name=name or record.name, reduction=reduction, dtype=dtype)
@@ -51,7 +51,7 @@ class KerasLoss(keras.losses.Loss):
             y_true = keras.ops.cast(y_true, y_pred.dtype)
         if self._loss.axis is None:
             y_true = _with_rank_of(y_pred, y_true)
-            value = self._loss.function(y_pred, y_true, **given)
+            value = self._loss.function(y_pred, targets=y_true, **given)
             return keras.ops.mean(value, axis=-1) if len(value.shape) > 1 else value
         return self._loss.function(y_pred, self._class_targets(y_true, y_pred), **given)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from lossary.arrays import Array
+from lossary.call.parameters import number
 from lossary.errors import did_you_mean, type_error, value_error
 from lossary.registry import Loss
 
@@ -16,7 +17,8 @@ def check_parameters(
     function: str, loss: Loss, parameters: dict[str, Any], common: Iterable[str] = ()
 ) -> None:
     """Raise if the loss has no such parameters; ``common`` are those of every loss to accept."""
-    known = [*loss.parameters, *(name for name in common if name in loss.signature.parameters)]
+    known = [*other_arguments(loss), *loss.parameters]
+    known += [name for name in common if name in loss.signature.parameters]
     for name in parameters:
         if name not in known:
             requirement = f"must be those of {loss.name} ({', '.join(known) or 'it has none'})"
@@ -32,16 +34,41 @@ def check_trainable(function: str, loss: Loss) -> None:
         raise value_error(function, "loss", requirement, given, "Use it as a metric.")
 
 
-def is_pair(loss: Loss) -> bool:
-    """Return whether predictions and targets are the only arguments of the loss."""
-    return len(loss.arguments) == 2 and "targets" in loss.arguments
+def check_hessian(function: str, loss: Loss) -> None:
+    """Raise if the loss has no diagonal Hessian: elements of a batch depend on one another."""
+    if not loss.has_hessian:
+        requirement = "must have a Hessian of each prediction's own"
+        remedy = "Leaves are fitted to gradients divided by it."
+        raise type_error(function, "loss", requirement, loss.name, remedy)
 
 
-def check_pair(function: str, loss: Loss) -> None:
-    """Raise if the loss has other arguments than predictions and targets."""
-    if not is_pair(loss):
+def other_arguments(loss: Loss) -> list[str]:
+    """Return the arguments beside predictions and targets: scales, variances and the like."""
+    return [name for name in loss.arguments[1:] if name != "targets"]
+
+
+def is_pair(loss: Loss, parameters: Container[str] = ()) -> bool:
+    """Return whether predictions and targets are the only arguments.
+
+    Others of an elementwise loss may be among the parameters: numbers, the same for every element.
+    """
+    others = other_arguments(loss)
+    given = all(name in parameters for name in others) and loss.axis is None
+    return "targets" in loss.arguments[1:] and (given or not others)
+
+
+def check_pair(function: str, loss: Loss, parameters: Mapping[str, Any]) -> None:
+    """Raise if the loss has other arguments than predictions and targets, unless as numbers."""
+    others = other_arguments(loss)
+    if not is_pair(loss, parameters):
         given = f"{loss.name}({', '.join(loss.arguments)})"
-        raise type_error(function, "loss", "must take predictions and targets alone", given)
+        numbers = ", ".join(f"{name}=1.0" for name in others)
+        can_be_given = "targets" in loss.arguments[1:] and loss.axis is None
+        remedy = f"Give the others as numbers: {numbers}." if can_be_given else ""
+        requirement = "must take predictions and targets alone"
+        raise type_error(function, "loss", requirement, given, remedy)
+    for name in others:
+        number(function, name, parameters[name], None)
 
 
 def check_labels(function: str, loss: Loss, remedy: str) -> None:
@@ -82,4 +109,5 @@ def weighted_mean(
     if weights is not None:
         weights = element_weights(loss, weights, np.shape(predictions))
         weighted = {"weights": weights, "denominator": "weights"}
-    return float(loss.function(predictions, targets, reduction="mean", **parameters, **weighted))
+    mean = loss.function(predictions, targets=targets, reduction="mean", **parameters, **weighted)
+    return float(mean)

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn._loss.link import IdentityLink
 from sklearn._loss.loss import BaseLoss
 
-from lossary.adapters._curvature import depends_on_residual
+from lossary.adapters._curvature import depends_on_residual, is_of_classes
 from lossary.adapters._initial_score import initial_score
 from lossary.adapters._objective import Hessian, Objective, make_objective
 from lossary.arrays import Array
@@ -21,12 +21,12 @@ def make_boosting_loss(
     loss: str | Callable[..., Any],
     parameters: dict[str, Any],
     hessian: Hessian,
-    scale: float,
+    factor: float,
 ) -> BoostingLoss:
     """Check the options and return the loss object."""
-    made = make_objective(function, loss, parameters, hessian=hessian, scale=scale)
-    if made.loss.axis is not None or not made.loss.targets.is_real:
-        requirement = "must be an elementwise loss of real targets"
+    made = make_objective(function, loss, parameters, hessian=hessian, factor=factor)
+    if is_of_classes(made.loss):
+        requirement = "must be an elementwise loss of numbers, not of classes"
         raise type_error(function, "loss", requirement, made.loss.name)
     return BoostingLoss(made)
 
@@ -57,12 +57,12 @@ class BoostingLoss(BaseLoss):
         objective = self._objective
         value = objective.loss.function(
             raw_prediction.reshape(y_true.shape),
-            y_true,
+            targets=y_true,
             reduction="none",
             weights=sample_weight,
             **objective.parameters,
         )
-        return _copied(value * objective.scale, loss_out)
+        return _copied(value * objective.factor, loss_out)
 
     def gradient_hessian(
         self,

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from lossary.adapters._loss import check_parameters
+from lossary.adapters._loss import check_parameters, check_trainable
 from lossary.adapters._named_arguments import new_object, subclass
 from lossary.errors import shown, value_error
 from lossary.registry import get_loss
@@ -33,6 +33,7 @@ class LossModule(torch.nn.Module):
     ) -> None:
         super().__init__()
         self._loss = get_loss(loss)
+        check_trainable(_FUNCTION, self._loss)
         self._function = self._loss.function
         check_parameters(_FUNCTION, self._loss, parameters, _COMMON)
         self.reduction = reduction

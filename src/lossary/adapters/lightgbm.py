@@ -34,7 +34,7 @@ def objective(
     interface: Interface = "native",
     hessian: Hessian = None,
     hessian_factor: float = 1.0,
-    scale: float = 1.0,
+    factor: float = 1.0,
     positive: Any = None,
     **parameters: Any,
 ) -> Callable[..., Any]:
@@ -47,17 +47,17 @@ def objective(
     interface : {"native", "sklearn"}
         For ``lightgbm.train({"objective": ...})``, or for ``LGBMRegressor(objective=...)`` and the
         other estimators.
-    hessian : {"exact", "gauss-newton", "expected"}, positive number or None
+    hessian : {"exact", "gauss-newton", "weight", "logistic", "expected"}, positive number or None
         <hessian>
     hessian_factor : positive number
         Multiplies the Hessian only. The factor of LightGBM's own softmax is K / (K - 1) for K
         classes.
-    scale : positive number
+    factor : positive number
         Multiplies gradient and Hessian: 0.5 makes ``mse_loss`` LightGBM's squared error.
     positive : label, optional
         <positive>
     **parameters
-        Parameters of the loss.
+        Parameters of the loss, and numbers for its further arguments.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def objective(
         parameters,
         hessian=hessian,
         hessian_factor=hessian_factor,
-        scale=scale,
+        factor=factor,
         positive=positive,
         interface=interface,
     )
@@ -91,7 +91,7 @@ def metric(
     loss: str | Callable[..., Any],
     *,
     interface: Interface = "native",
-    scale: float = 1.0,
+    factor: float = 1.0,
     positive: Any = None,
     **parameters: Any,
 ) -> Callable[..., Any]:
@@ -103,12 +103,12 @@ def metric(
         A loss of predictions and targets.
     interface : {"native", "sklearn"}
         For ``lightgbm.train``, or for the estimators.
-    scale : positive number
+    factor : positive number
         Multiplies the loss.
     positive : label, optional
         <positive>
     **parameters
-        Parameters of the loss.
+        Parameters of the loss, and numbers for its further arguments.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def metric(
         _METRIC,
         loss,
         parameters,
-        scale=scale,
+        factor=factor,
         positive=positive,
         interface=interface,
     )

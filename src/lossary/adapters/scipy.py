@@ -72,7 +72,7 @@ def linear_problem(
     positive : label, optional
         <positive>
     **parameters
-        Parameters of the loss.
+        Parameters of the loss, and numbers for its further arguments.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def linear_problem(
     sparse = require(_FUNCTION, "scipy.sparse")
     record = get_loss(loss)
     check_trainable(_FUNCTION, record)
-    check_pair(_FUNCTION, record)
+    check_pair(_FUNCTION, record, parameters)
     check_positive(_FUNCTION, record, positive)
     check_parameters(_FUNCTION, record, parameters, ("class_weights",))
     if not sparse.issparse(x):
@@ -160,7 +160,6 @@ class LinearProblem:
         self._given = {"reduction": "none", "weights": weights, **parameters}
         self._intercept = intercept
         self._value_and_grad = value_and_grad(loss.function)
-        self._value_grad_hess = value_grad_hess(loss.function)
         # Optimisers ask for products with many directions at one point.
         self._latest = np.zeros(0), np.zeros(0)
         self._classes = () if loss.axis is None else (_count_classes(targets),)
@@ -169,7 +168,7 @@ class LinearProblem:
     def fun(self, parameters: Array) -> tuple[float, Array]:
         """Return the penalised mean loss and its gradient, for ``minimize(..., jac=True)``."""
         scores = self._scores(parameters)
-        value, gradient = self._value_and_grad(scores, self._targets, **self._given)
+        value, gradient = self._value_and_grad(scores, targets=self._targets, **self._given)
         penalised = self._penalised(parameters)
         total = float(np.sum(value)) + self._l2 / 2 * float(penalised @ penalised)
         return total, self._parameter_gradient(gradient) + self._l2 * penalised
@@ -188,7 +187,8 @@ class LinearProblem:
         latest, hessian = self._latest
         if not np.array_equal(latest, parameters):
             scores = self._scores(parameters)
-            hessian = self._value_grad_hess(scores, self._targets, **self._given)[2]
+            derive = value_grad_hess(self._loss.function)
+            hessian = derive(scores, targets=self._targets, **self._given)[2]
             self._latest = np.array(parameters), hessian
         return hessian
 

@@ -57,7 +57,7 @@ def scorer(
         For losses along the class axis: the classes in the order of the model's columns
         (``model.classes_``). Needed where the scored targets do not have every class.
     **parameters
-        Parameters of the loss.
+        Parameters of the loss, and numbers for its further arguments.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def scorer(
     """
     metrics = require(_SCORER, "sklearn.metrics", install="scikit-learn")
     record = get_loss(loss)
-    check_pair(_SCORER, record)
+    check_pair(_SCORER, record, parameters)
     check_parameters(_SCORER, record, parameters, ("ignore_index", "class_weights"))
     check_labels(_SCORER, record, "scikit-learn passes class labels.")
     if response_method not in (None, *_METHODS):
@@ -179,7 +179,7 @@ def boosting_loss(
     loss: str | Callable[..., Any],
     *,
     hessian: str | float | None = None,
-    scale: float = 1.0,
+    factor: float = 1.0,
     **parameters: Any,
 ) -> BoostingLoss:
     """Return a loss for ``HistGradientBoostingRegressor(loss=...)``: experimental.
@@ -191,12 +191,12 @@ def boosting_loss(
     ----------
     loss : str or callable
         An elementwise loss of predictions and real targets, convex in the predictions.
-    hessian : {"exact", "gauss-newton", "expected"}, positive number or None
+    hessian : {"exact", "gauss-newton", "weight", "logistic", "expected"}, positive number or None
         <hessian>
-    scale : positive number
+    factor : positive number
         Multiplies gradient and Hessian: 0.5 makes ``mse_loss`` scikit-learn's squared error.
     **parameters
-        Parameters of the loss.
+        Parameters of the loss, and numbers for its further arguments.
 
     Returns
     -------
@@ -216,5 +216,7 @@ def boosting_loss(
         library="sklearn",
         install="scikit-learn",
     )
-    made: BoostingLoss = module.make_boosting_loss(_BOOSTING_LOSS, loss, parameters, hessian, scale)
+    made: BoostingLoss = module.make_boosting_loss(
+        _BOOSTING_LOSS, loss, parameters, hessian, factor
+    )
     return made

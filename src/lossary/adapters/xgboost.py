@@ -34,7 +34,7 @@ def objective(
     interface: Interface = "native",
     hessian: Hessian = None,
     hessian_factor: float = 1.0,
-    scale: float = 1.0,
+    factor: float = 1.0,
     positive: Any = None,
     **parameters: Any,
 ) -> Callable[..., Any]:
@@ -47,16 +47,16 @@ def objective(
     interface : {"native", "sklearn"}
         For ``xgboost.train(obj=...)``, or for ``XGBRegressor(objective=...)`` and the other
         estimators.
-    hessian : {"exact", "gauss-newton", "expected"}, positive number or None
+    hessian : {"exact", "gauss-newton", "weight", "logistic", "expected"}, positive number or None
         <hessian>
     hessian_factor : positive number
         Multiplies the Hessian only. The factor of XGBoost's own softmax is 2.
-    scale : positive number
+    factor : positive number
         Multiplies gradient and Hessian: 0.5 makes ``mse_loss`` XGBoost's squared error.
     positive : label, optional
         <positive>
     **parameters
-        Parameters of the loss.
+        Parameters of the loss, and numbers for its further arguments.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def objective(
         parameters,
         hessian=hessian,
         hessian_factor=hessian_factor,
-        scale=scale,
+        factor=factor,
         positive=positive,
         interface=interface,
     )
@@ -90,7 +90,7 @@ def metric(
     loss: str | Callable[..., Any],
     *,
     interface: Interface = "native",
-    scale: float = 1.0,
+    factor: float = 1.0,
     positive: Any = None,
     **parameters: Any,
 ) -> Callable[..., Any]:
@@ -102,12 +102,12 @@ def metric(
         A loss of predictions and targets.
     interface : {"native", "sklearn"}
         For ``xgboost.train``, or for the estimators.
-    scale : positive number
+    factor : positive number
         Multiplies the loss.
     positive : label, optional
         <positive>
     **parameters
-        Parameters of the loss.
+        Parameters of the loss, and numbers for its further arguments.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def metric(
         _METRIC,
         loss,
         parameters,
-        scale=scale,
+        factor=factor,
         positive=positive,
         interface=interface,
     )
