@@ -34,6 +34,7 @@ def _real(x: Any) -> mp.mpf:
 
 
 _EXACT = np.frompyfunc(_real, 1, 1)
+_KEPT = np.frompyfunc(lambda x: x if isinstance(x, mp.mpc) else _real(x), 1, 1)
 
 
 def evaluate(expression: Expression, values: Mapping[str, Any], classes: int = 1) -> Array:
@@ -88,7 +89,8 @@ class ExactOperations:
 
     @staticmethod
     def where(condition: Any, a: Any, b: Any) -> Any:
-        return np.where(condition, exact(a), exact(b))
+        # What is not chosen, here or further out, may be no real number.
+        return np.where(condition, _KEPT(np.asarray(a, object)), _KEPT(np.asarray(b, object)))
 
     @staticmethod
     def stop(x: Any) -> Any:

@@ -13,7 +13,7 @@ _TOKEN = re.compile(
     r"\s*(\\mathrm\{[^}]*\}|\\mathbf\{[^}]*\}|\\operatorname\{[^}]*\}|\\text\{[^}]*\}|\\begin\{cases\}|\\end\{cases\}"
     r"|\\left\\lVert|\\right\\rVert|\\left\W|\\right\W|\\[a-zA-Z]+|\\.|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\S)"
 )
-_GREEK = {"beta", "delta", "epsilon", "gamma", "pi", "tau"}
+_GREEK = {"alpha", "beta", "delta", "epsilon", "gamma", "pi", "tau"}
 _UNARY = {r"\tanh": "tanh", r"\sigma": "sigmoid", r"\log\cosh": "log_cosh", r"\log": "log",
           r"\sin": "sin", r"\cos": "cos", r"\arctan": "arctan"}  # fmt: skip
 

@@ -11,8 +11,9 @@ from cases import Case
 from oracles import DIFFERENCES, EDGES, ORACLES, SLOPE_DIFFERENCES, SLOPES
 
 _STEP = mp.mpf(10) ** -40
-# An infinity stands for the limit of a formula: a number beyond every other one.
-_BEYOND = mp.mpf(10) ** 1000
+# An infinity stands for the limit of a formula: a number beyond every other one, that times the
+# cube of the smallest too.
+_BEYOND = mp.mpf(10) ** 1300
 _PLACES = 8
 
 

@@ -7,6 +7,7 @@ wrongly in either direction fails: a loss that is said not to be convex has a ch
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any
 
 import numpy as np
@@ -40,11 +41,11 @@ def test_convexity(case: Case) -> None:
         pytest.skip("nothing is declared")
     rng = np.random.default_rng(1)
     above = 0.0
-    for scale in (0.1, 1.0, 5.0):
+    for chosen, scale in itertools.product(_with_other_targets(case), (0.1, 1.0, 5.0)):
         for _ in range(60):
             a, b = _points(case, rng, scale), _points(case, rng, scale)
             share = rng.uniform(0.05, 0.95)
-            low, high, middle = (_values(case, x) for x in (a, b, share * a + (1 - share) * b))
+            low, high, middle = (_values(chosen, x) for x in (a, b, share * a + (1 - share) * b))
             chord = share * low + (1 - share) * high
             above = max(above, float((middle - chord - 1e-12 * (1 + abs(chord))).max()))
     assert (above <= 0.0) == case.loss.convex, above
@@ -95,12 +96,22 @@ def _has_bounds(case: Case) -> bool:
     return not (domain.is_real or lifted)
 
 
+def _with_other_targets(case: Case) -> list[Case]:
+    """Return the case, and where there are such targets the one with extreme targets."""
+    extreme = _with_extreme_targets(case)
+    return [case] if extreme is case else [case, extreme]
+
+
 def _with_extreme_targets(case: Case) -> Case:
     """Return the case with targets at the ends of their interval, where slopes are largest."""
-    if case.loss.targets.name != "unit_interval":
+    shares = case.loss.targets.probabilities and "probabilities" in case.title
+    if not shares and case.loss.targets.name != "unit_interval":
         return case
     position = case.loss.arguments.index("targets")
-    arrays = [np.round(x) if i == position else x for i, x in enumerate(case.arrays)]
+    targets = case.arrays[position]
+    largest = targets == targets.max(axis=-1, keepdims=True)
+    extreme = np.where(largest, 1.0, 0.0) if shares else np.round(targets)
+    arrays = [extreme if i == position else x for i, x in enumerate(case.arrays)]
     return dataclasses.replace(case, arrays=tuple(arrays))
 
 

@@ -15,7 +15,7 @@ from printed import CLASSES, FOLDED, ROWS, assert_same_values, read
 
 import lossary
 from lossary import formula as f
-from lossary.domains import CLASS_LABELS
+from lossary.domains import CLASS_LABELS, REAL
 from lossary.formula.gradient import gradient
 
 EXTENSIONS = Path(__file__).resolve().parent.parent / "docs" / "extensions"
@@ -43,7 +43,11 @@ def _values(loss: lossary.Loss, structure: dict[str, Any], scale: float) -> dict
     rng = np.random.default_rng(7)
     values: dict[str, Any] = {name: exact(rng.uniform(0.1, 0.9)) for name in loss.numbers}
     shape = (ROWS, CLASSES)
-    values |= {name: exact(scale * rng.uniform(0.1, 0.9, shape)) for name in loss.arguments}
+    for name in loss.arguments:
+        shares = rng.uniform(0.1, 0.9, shape)
+        contains = loss.domains.get(name, REAL).contains
+        inside = contains is None or contains(scale * shares).all()
+        values[name] = exact(scale * shares if inside else shares)
     if structure.get("labels", loss.takes_labels):
         values["targets"] = exact(rng.integers(0, CLASSES, (ROWS, 1)))
     return values

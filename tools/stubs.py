@@ -73,7 +73,8 @@ def function(loss: lossary.Loss) -> str:
         first = item.name == loss.arguments[0]
         declared = "_Array | Sequence[Any] | complex" if first else kind(item)
         if item.name in loss.numbers:
-            declared = f"{declared} | _Shaped"
+            declared = f"{declared.removesuffix(' | None')} | _Shaped"
+            declared += " | None" * (item.default is None)
         lines.append(f"    {item.name}: {declared}{default},\n")
     return f"def {loss.name}(\n{''.join(lines)}) -> _Array: ...\n"
 

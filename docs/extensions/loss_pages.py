@@ -122,6 +122,11 @@ def variants(loss: Loss) -> dict[str, dict[str, object]]:
             _and(title, f"{name}={not default}"): {**kind, name: not default}
             for title, kind in kinds.items()
         }
+    for name in (name for name, default in loss.parameters.items() if default is None):
+        kinds |= {
+            _and(title, f"with {name}" if title else f"With {name}"): {**kind, name: True}
+            for title, kind in kinds.items()
+        }
     return kinds
 
 

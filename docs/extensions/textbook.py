@@ -77,8 +77,11 @@ def with_log_softmax(expression: Expression) -> Expression:
 
 def variant(loss: Loss, structure: Mapping[str, object]) -> LossExpressions:
     """Return the expressions of a variant of a loss, with its defaults where nothing is chosen."""
-    chosen = tuple((name, structure.get(name, default)) for name, default in loss.parameters.items()
-                   if name in loss.structure)  # fmt: skip
+    chosen = tuple(
+        (name, structure.get(name, default))
+        for name, default in loss.parameters.items()
+        if name in loss.structure or (default is None and structure.get(name) is None)
+    )
     labels = bool(structure.get("labels", loss.takes_labels))
     return expressions_of(loss, Variant(structure=chosen, labels=labels))
 

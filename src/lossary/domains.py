@@ -218,4 +218,7 @@ def _by_fields(item: Domain | Range) -> tuple[Any, ...]:
 POSITIVE = Range("must be a positive number", lambda value: value > 0)
 AT_LEAST_ZERO = Range("must be a number that is at least 0", lambda value: value >= 0)
 FROM_ZERO_TO_ONE = Range("must be a number from 0 to 1", lambda value: (value >= 0) & (value <= 1))
+FROM_ZERO_TO_BELOW_ONE = Range(
+    "must be a number from 0 to below 1", lambda value: (value >= 0) & (value < 1)
+)
 FINITE = Range("must be a finite number", lambda value: abs(value) < float("inf"))

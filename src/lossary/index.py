@@ -1,11 +1,15 @@
 """The module of ``lossary.losses`` that defines each loss. Written by tools/stubs.py."""
 
 INDEX = {
+    "asymmetric_loss": "focal",
     "binary_cross_entropy": "classification",
+    "binary_focal_loss": "focal",
     "cosine_similarity_loss": "similarity",
     "cross_entropy": "classification",
     "expectile_loss": "quantile",
+    "focal_loss": "focal",
     "gaussian_nll_loss": "regression",
+    "generalized_cross_entropy": "classification",
     "hinge_loss": "margin",
     "huber_loss": "regression",
     "kl_div_loss": "distribution",
@@ -15,7 +19,9 @@ INDEX = {
     "mse_loss": "regression",
     "nll_loss": "distribution",
     "pinball_loss": "quantile",
+    "poly1_cross_entropy": "classification",
     "quantile_huber_loss": "quantile",
     "smooth_l1_loss": "regression",
+    "symmetric_cross_entropy": "classification",
     "triplet_loss": "ranking",
 }

@@ -14,6 +14,7 @@ returns the exact loss. A module may define these tables, from the name of a los
 - ``EDGES``: the distance from a kink, where the side that a row is on is a matter of rounding.
 - ``LIMITS``: units in the last place that an error may have, where they are more than 4.
 - ``SLOPE_LIMITS``: the same for derivatives alone.
+- ``LENGTHS``: characters of the derivative as it is printed, where they are more than 250.
 - ``OTHER_PARAMETERS``: for cases with a value of a parameter other than its default.
 - ``ARGUMENTS``: a function from a random generator and the numbers of rows and classes to valid
   arguments, where values drawn from each argument's domain alone are not: corners of boxes.
@@ -38,7 +39,9 @@ SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {}
 SLOPES: dict[str, Callable[..., Number]] = {}
 EDGES: dict[str, Callable[..., Number]] = {}
 LIMITS: dict[str, float] = {}
+LENGTHS: dict[str, int] = {}
 SLOPE_LIMITS: dict[str, float] = {}
+LENGTHS: dict[str, int] = {}
 OTHER_PARAMETERS: dict[str, dict[str, Any]] = {}
 ARGUMENTS: dict[str, Callable[..., Any]] = {}
 HARD_ARGUMENTS: dict[str, Callable[..., Any]] = {}
@@ -51,6 +54,7 @@ _TABLES = {
     "SLOPES": SLOPES,
     "EDGES": EDGES,
     "LIMITS": LIMITS,
+    "LENGTHS": LENGTHS,
     "SLOPE_LIMITS": SLOPE_LIMITS,
     "OTHER_PARAMETERS": OTHER_PARAMETERS,
     "ARGUMENTS": ARGUMENTS,

@@ -8,6 +8,7 @@ from typing import Any
 import mpmath as mp
 
 from oracles.mathematics import Number, Row, exp, negative_log_softmax, softplus
+from oracles.softmax import of_targets, slope_of_targets, slope_size_of_targets
 
 
 def binary(z: Number, t: Number, with_logits: bool) -> Number:
@@ -24,6 +25,40 @@ def cross_entropy(z: Row, t: Any, label_smoothing: float) -> Number:
     share = mp.mpf(label_smoothing)
     value = terms[t] if isinstance(t, int) else sum(p * x for p, x in zip(t, terms, strict=True))
     return (1 - share) * value + share * sum(terms) / len(z)
+
+
+def _poly1(surprise: Number, p: Number, miss: Number, epsilon: float) -> Number:
+    return surprise + mp.mpf(epsilon) * miss
+
+
+def _poly1_slope(surprise: Number, p: Number, miss: Number, epsilon: float) -> Number:
+    return 1 + mp.mpf(epsilon) * p
+
+
+def _generalized(surprise: Number, p: Number, miss: Number, q: float) -> Number:
+    # 1 - p^q = 1 - (1 - miss)^q, which keeps its digits where p is next to 1.
+    return surprise if q == 0 else -mp.expm1(mp.mpf(q) * -surprise) / mp.mpf(q)
+
+
+def _generalized_slope(surprise: Number, p: Number, miss: Number, q: float) -> Number:
+    return p ** mp.mpf(q)
+
+
+def _generalized_slope_size(surprise: Number, p: Number, miss: Number, q: float) -> Number:
+    # An exponential of q times the surprise, whose rounding error counts as often as it is large.
+    return p ** mp.mpf(q) * (1 + q * surprise)
+
+
+def _symmetric(
+    surprise: Number, p: Number, miss: Number, alpha: float, beta: float, log_zero: float
+) -> Number:
+    return mp.mpf(alpha) * surprise - mp.mpf(beta) * mp.mpf(log_zero) * miss
+
+
+def _symmetric_slope(
+    surprise: Number, p: Number, miss: Number, alpha: float, beta: float, log_zero: float
+) -> Number:
+    return mp.mpf(alpha) - mp.mpf(beta) * mp.mpf(log_zero) * p
 
 
 def _binary_slopes(place: int, _: int, z: Number, t: Number, with_logits: bool) -> Number:
@@ -53,18 +88,46 @@ def _cross_entropy_slope(place: int, index: int, z: Row, t: Any, smoothing: floa
     return (1 - share) * (mp.fsum(t) * own / total - t[index]) + share * even
 
 
+_OF_TARGETS: dict[str, tuple[Callable[..., Number], Callable[..., Number]]] = {
+    "poly1_cross_entropy": (_poly1, _poly1_slope),
+    "generalized_cross_entropy": (_generalized, _generalized_slope),
+    "symmetric_cross_entropy": (_symmetric, _symmetric_slope),
+}
 ORACLES: dict[str, Callable[..., Number]] = {
     "binary_cross_entropy": binary,
     "cross_entropy": cross_entropy,
+    **{name: of_targets(term) for name, (term, _) in _OF_TARGETS.items()},
 }
 SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
     "binary_cross_entropy": _binary_slopes,
     "cross_entropy": _cross_entropy_slopes,
+    **{name: slope_size_of_targets(*both) for name, both in _OF_TARGETS.items()},
+    "generalized_cross_entropy": slope_size_of_targets(
+        _generalized, _generalized_slope_size, for_labels=True
+    ),
 }
 #: Differences of rows of thousands of exact numbers take minutes.
-SLOPES: dict[str, Callable[..., Number]] = {"cross_entropy": _cross_entropy_slope}
+SLOPES: dict[str, Callable[..., Number]] = {
+    "cross_entropy": _cross_entropy_slope,
+    **{name: slope_of_targets(*both) for name, both in _OF_TARGETS.items()},
+}
 
 VECTORS: dict[str, list[Any]] = {
     "binary_cross_entropy": [((20, 1), {}, 2.06115362031e-09), ((0, 1), {}, 0.693147180560)],
     "cross_entropy": [(([2, 1, 0], 0), {}, 0.407605964444)],
+    "poly1_cross_entropy": [
+        (([2, 1, 0], 0), {}, 1.07712405290),
+        (([30, 1, 0], 0), {}, 1.04382838328e-12),
+        (([2, 1, 0], 2), {"epsilon": -1}, 1.49763653762),
+    ],
+    "generalized_cross_entropy": [
+        (([2, 1, 0], 0), {}, 0.354613557821),
+        (([2, 1, 0], 2), {"q": 1e-9}, 2.40760596155),
+        (([30, 1, 0], 0), {"q": 1}, 3.47942794426e-13),
+    ],
+    "symmetric_cross_entropy": [
+        (([2, 1, 0], 0), {}, 1.37979677335),
+        (([30, 1, 0], 0), {}, 1.42656545715e-12),
+        (([2, 1, 0], 2), {"alpha": 6, "beta": 0.1}, 14.8096235574),
+    ],
 }

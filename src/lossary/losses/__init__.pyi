@@ -14,6 +14,19 @@ class _Shaped(Protocol):
 # The result is of the library of the first argument, of NumPy for numbers and sequences of them.
 _Array = TypeVar("_Array", bound=_Shaped, default=NDArray[Any])
 
+def asymmetric_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    gamma_positive: float | _Shaped = 1.0,
+    gamma_negative: float | _Shaped = 4.0,
+    margin: float | _Shaped = 0.05,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def binary_cross_entropy(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -21,6 +34,18 @@ def binary_cross_entropy(
     with_logits: bool = True,
     reduction: _Reduction = "mean",
     *,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def binary_focal_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    gamma: float | _Shaped = 2.0,
+    alpha: float | _Shaped | None = None,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
@@ -62,6 +87,20 @@ def expectile_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def focal_loss(
+    logits: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    gamma: float | _Shaped = 2.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+) -> _Array: ...
 def gaussian_nll_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -74,6 +113,20 @@ def gaussian_nll_loss(
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
+) -> _Array: ...
+def generalized_cross_entropy(
+    logits: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    q: float | _Shaped = 0.7,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
 ) -> _Array: ...
 def hinge_loss(
     inputs: _Array | Sequence[Any] | complex,
@@ -173,6 +226,20 @@ def pinball_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def poly1_cross_entropy(
+    logits: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    epsilon: float | _Shaped = 2.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+) -> _Array: ...
 def quantile_huber_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -196,6 +263,22 @@ def smooth_l1_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def symmetric_cross_entropy(
+    logits: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    alpha: float | _Shaped = 0.1,
+    beta: float | _Shaped = 1.0,
+    log_zero: float | _Shaped = -4.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+) -> _Array: ...
 def triplet_loss(
     anchors: _Array | Sequence[Any] | complex,
     positives: Any,
@@ -213,11 +296,15 @@ def triplet_loss(
 ) -> _Array: ...
 
 __all__ = [
+    "asymmetric_loss",
     "binary_cross_entropy",
+    "binary_focal_loss",
     "cosine_similarity_loss",
     "cross_entropy",
     "expectile_loss",
+    "focal_loss",
     "gaussian_nll_loss",
+    "generalized_cross_entropy",
     "hinge_loss",
     "huber_loss",
     "kl_div_loss",
@@ -227,7 +314,9 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "pinball_loss",
+    "poly1_cross_entropy",
     "quantile_huber_loss",
     "smooth_l1_loss",
+    "symmetric_cross_entropy",
     "triplet_loss",
 ]

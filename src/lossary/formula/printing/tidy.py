@@ -75,6 +75,13 @@ def _tidied(item: Expression, arguments: list[Expression], whole: set[int]) -> E
         return arguments[0]
     if item.operation == "where":
         return _choice(*arguments)
+    if item.operation == "is_finite" and arguments[0].operation != "max":
+        return literal(1)  # a maximum gets a name with its guard, in _choice
+    if item.operation == "log1p":
+        return _log1p(arguments[0])
+    if item.operation == "log1p_ratio":
+        surprise = _label_surprise(*arguments)
+        return node("log1p_ratio", *arguments) if surprise is None else surprise
     if item.operation == "sum" and arguments[0].operation == "exp_difference_or_zero":
         a, b = arguments[0].arguments
         ties = node("where", node("equal", a, b), 1, 0)
@@ -84,6 +91,12 @@ def _tidied(item: Expression, arguments: list[Expression], whole: set[int]) -> E
     if found.operation in _SUMS:
         return _sum(_terms(found, whole))
     return _built(_product(found)) if found.operation in _PRODUCTS else found
+
+
+def _log1p(x: Expression) -> Expression:
+    """Return log1p(y - 1) as the logarithm of y."""
+    less_one = x.operation == "add" and number(x.arguments[1]) == -1.0
+    return node("log", x.arguments[0]) if less_one else node("log1p", x)
 
 
 def _choice(condition: Expression, a: Expression, b: Expression) -> Expression:
@@ -183,6 +196,7 @@ def _into_choice(product: _Product) -> Expression | None:
 
 def _with_softmax(powers: Counter[Expression]) -> Counter[Expression]:
     """Replace exponentials over their sum by a softmax."""
+    powers = _with_label_softmax(powers)
     found: Counter[Expression] = Counter()
     for item, count in powers.items():
         total = node("sum", item) if _is_share(item) else None
@@ -192,6 +206,51 @@ def _with_softmax(powers: Counter[Expression]) -> Counter[Expression]:
                   and _is_share(item.arguments[0])):  # fmt: skip
             found[item] += count
     return found
+
+
+def _with_label_softmax(powers: Counter[Expression]) -> Counter[Expression]:
+    """Replace what is divided by the sum of the label's and the others' exponentials.
+
+    The others' sum over it is 1 minus the label's softmax, written without that difference.
+    """
+    for total, count in powers.items():
+        if count != -1 or total.operation != "add" or total.arguments[1].operation != "exp":
+            continue
+        others, difference = total.arguments[0], total.arguments[1].arguments[0]
+        surprise = _label_surprise(others, difference)
+        if surprise is None:
+            continue
+        share = others.arguments[0].arguments[2]
+        shorter = {
+            others: -node("expm1", -surprise),
+            share: node("softmax", surprise.arguments[0]),
+        }
+        for factor, ratio in shorter.items():
+            if powers.get(factor) == 1:
+                replaced = (id(total), id(factor))
+                rest = Counter({x: n for x, n in powers.items() if id(x) not in replaced})
+                rest[ratio] += 1
+                return rest
+    return powers
+
+
+def _label_surprise(others: Expression, difference: Expression) -> Expression | None:
+    """Return the negative logarithm of the softmax at a label whose parts these are, or None."""
+    if others.operation != "sum" or difference.operation != "subtract":
+        return None
+    own, top = difference.arguments
+    choice = others.arguments[0]
+    if own.operation != "at_label" or choice.operation != "where":
+        return None
+    values, labels = own.arguments
+    share = choice.arguments[2]
+    is_label = node("equal", node("index"), labels)
+    expected = node("where", is_label, 0, share)
+    if choice is not expected or not _is_share(share) or share.arguments[0] is not values:
+        return None
+    if share.arguments[1] is not top:
+        return None
+    return node("negative_log_softmax_at", values, labels)
 
 
 def _is_share(item: Expression) -> bool:
@@ -204,8 +263,9 @@ def _is_share(item: Expression) -> bool:
 
 # --- sums -------------------------------------------------------------------------------------
 def _terms(item: Expression, whole: set[int], sign: float = 1.0) -> list[_Product]:
-    """Return the terms of a sum; the sums in ``whole`` stay together."""
-    if item.operation not in _SUMS or id(item) in whole:
+    """Return the terms of a sum; the sums in ``whole`` stay together, unless they are x - 1."""
+    less_one = item.operation == "add" and number(item.arguments[1]) == -1.0
+    if item.operation not in _SUMS or (id(item) in whole and not less_one):
         product = _product(item)
         product.number *= sign
         return [product]
