@@ -37,18 +37,33 @@ class Limit(NamedTuple):
 
 
 IDENTITIES = [
+    Identity("asymmetric_loss", {"gamma_positive": 0.0, "gamma_negative": 0.0, "margin": 0.0},
+             "binary_cross_entropy"),
+    Identity("binary_focal_loss", {"gamma": 0.0}, "binary_cross_entropy"),
     Identity("expectile_loss", {"expectile": 0.5}, "mse_loss", factor=0.5),
+    Identity("focal_loss", {"gamma": 0.0}, "cross_entropy"),
+    Identity("generalized_cross_entropy", {"q": 0.0}, "cross_entropy"),
     Identity("huber_loss", {"delta": 0.7}, "smooth_l1_loss", {"beta": 0.7}, 0.7),
     Identity("pinball_loss", {"quantile": 0.5}, "l1_loss", factor=0.5),
+    Identity("poly1_cross_entropy", {"epsilon": 0.0}, "cross_entropy"),
     Identity("quantile_huber_loss", {"quantile": 0.3, "delta": 0.0}, "pinball_loss",
              {"quantile": 0.3}),
     Identity("quantile_huber_loss", {"delta": 0.7}, "smooth_l1_loss", {"beta": 0.7}, 0.5),
     Identity("smooth_l1_loss", {"beta": 0.0}, "l1_loss"),
+    Identity("symmetric_cross_entropy", {"alpha": 0.5, "beta": 0.25}, "poly1_cross_entropy",
+             {"epsilon": 2.0}, 0.5),
 ]  # fmt: skip
 
 LIMITS = [
+    Limit("asymmetric_loss", "gamma_negative", 0.0),
+    Limit("asymmetric_loss", "gamma_positive", 0.0),
+    Limit("asymmetric_loss", "margin", 0.0),
+    Limit("binary_focal_loss", "gamma", 0.0),
     Limit("expectile_loss", "expectile", 0.0),
     Limit("expectile_loss", "expectile", 1.0),
+    Limit("focal_loss", "gamma", 0.0),
+    Limit("generalized_cross_entropy", "q", 0.0),
+    Limit("generalized_cross_entropy", "q", 1.0),
     Limit("pinball_loss", "quantile", 0.0),
     Limit("pinball_loss", "quantile", 1.0),
     Limit("quantile_huber_loss", "delta", 0.0, {"quantile": 0.3}),

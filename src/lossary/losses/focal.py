@@ -209,8 +209,8 @@ def asymmetric_loss(
     -----
     Where a probability equals ``margin`` the subgradient is 0; with ``gamma_negative`` above 0 that
     is the derivative. Above it the shifted probability is a difference, whose rounding error
-    counts ``gamma_negative + 1`` times. With ``margin=0`` and equal exponents the loss is the
-    binary focal loss.
+    counts ``gamma_negative + 1`` times. For targets of 0 and 1, ``margin=0`` and equal exponents
+    the loss is the binary focal loss.
 
     See Also
     --------
