@@ -9,6 +9,7 @@ import mpmath as mp
 import numpy as np
 from cases import Case
 from oracles import DIFFERENCES, EDGES, ORACLES, SLOPE_DIFFERENCES, SLOPES
+from oracles.mathematics import with_constants_of
 
 _STEP = mp.mpf(10) ** -40
 # An infinity stands for the limit of a formula: a number beyond every other one, that times the
@@ -80,8 +81,11 @@ class Row:
         x = given[index] if isinstance(given, list) else given
         step = _STEP * max(abs(x), mp.mpf(10) ** -330)
         with mp.workdps(400 + int(mp.log10(self._largest() / self._smallest() / step))):
-            middle = self._moved(place, index, x)
-            low, high = (self._moved(place, index, x + d) for d in (-step, step))
+            moved = with_constants_of(ORACLES[self.name], *self.arguments, *self.parameters)
+            low, middle, high = (
+                moved(*self._moved(place, index, x + d), *self.parameters)
+                for d in (-step, mp.mpf(0), step)
+            )
             left, right = (middle - low) / step, (high - middle) / step
             kink = abs(left - right) > mp.mpf(10) ** -15 * max(abs(left), abs(right))
             return None if kink else (left + right) / 2
@@ -97,13 +101,13 @@ class Row:
         rows = (x if isinstance(x, list) else [x] for x in self.arguments)
         return [abs(x) for row in rows for x in row]
 
-    def _moved(self, place: int, index: int, x: Any) -> Any:
+    def _moved(self, place: int, index: int, x: Any) -> list[Any]:
         moved = list(self.arguments)
         if isinstance(moved[place], list):
             moved[place] = [x if i == index else v for i, v in enumerate(moved[place])]
         else:
             moved[place] = x
-        return ORACLES[self.name](*moved, *self.parameters)
+        return moved
 
     def is_flushed(self, dtype: str, truth: Any) -> bool:
         """Tell whether subnormal numbers take part, which JAX and MLX take for 0."""

@@ -35,6 +35,7 @@ def _differences(case: Case, place: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _row_loss(case: Case, place: int, moved: np.ndarray, row: int) -> Any:
     from oracles import ORACLES
+    from oracles.mathematics import with_constants_of
 
     values = {**case.loss.parameters, **case.parameters}
     parameters = [values[name] for name in case.loss.parameters]
@@ -43,6 +44,8 @@ def _row_loss(case: Case, place: int, moved: np.ndarray, row: int) -> Any:
     if case.loss.axis is None:
         pairs = zip(*(x[row] for x in arrays), strict=True)
         return sum(oracle(*(_exact(v) for v in pair), *parameters) for pair in pairs)
+    point = [_exact_row(x[row]) for x in case.arrays]
+    oracle = with_constants_of(oracle, *point, *parameters)
     return oracle(*(_exact_row(x[row]) for x in arrays), *parameters)
 
 
@@ -155,7 +158,8 @@ def _autodiff(name: str, function: Any, arrays: list[Any], places: tuple[int, ..
 def test_torch_double_backward(case: Case) -> None:
     torch = pytest.importorskip("torch")
     arrays = [torch.from_numpy(x.copy()) for x in case.arrays]
-    inputs = [x[:2, :3].clone() if x.ndim == 2 else x[:2] % 3 for x in arrays]
+    few = case.loss.length or 3
+    inputs = [x[:2, :few].clone() if x.ndim == 2 else x[:2] % few for x in arrays]
     places = [i for i in case.floats]
     variables = tuple(inputs[i].requires_grad_() for i in places)
 

@@ -61,6 +61,14 @@ def test_sign_of_numbers() -> None:
     assert str(signs) == "[-1.0, -1.0, -1.0, -0.0, 0.0, 1.0, 1.0, 1.0, 1.0, nan]"
 
 
+def test_a_choice_inside_a_choice_by_the_same_condition_is_decided() -> None:
+    x, y, z = argument("x"), argument("y"), argument("z")
+    inner = node("where", x < y, y, z)
+    assert node("where", x < y, x, inner) is node("where", x < y, x, z)
+    assert node("where", x < y, inner, x) is node("where", x < y, y, x)
+    assert node("where", x < y, inner, inner) is inner
+
+
 def test_a_choice_between_numbers_is_made_as_for_arrays() -> None:
     x, y = argument("x"), argument("y")
     for a, b in itertools.product(NUMBERS, repeat=2):

@@ -52,7 +52,7 @@ def test_mlx_compile_and_vmap(case: Case) -> None:
     tangent = _tangent(case, "mlx")
     _, moved = mx.jvp(lambda x: case(x, *arrays[1:], reduction="sum"), arrays[:1], [tangent])
     gradient = lossary.grad(case.loss.function)(*arrays, reduction="sum", **case.shape)
-    assert abs(moved[0].item()) > 0.01
+    assert abs(moved[0].item()) > 5e-4
     assert moved[0].item() == pytest.approx((gradient * tangent).sum().item(), abs=1e-4)
 
 
@@ -70,7 +70,7 @@ def test_torch_func(case: Case) -> None:
     assert_close(torch.func.grad(total)(arrays[0]), expected, rtol=1e-10, atol=1e-12)
     tangent = _tangent(case, "torch").double()
     _, moved = torch.func.jvp(total, (arrays[0],), (tangent,))
-    assert abs(float(moved)) > 0.01
+    assert abs(float(moved)) > 5e-4
     assert float(moved) == pytest.approx(float((expected * tangent).sum()), abs=1e-9)
     batched = torch.func.vmap(lambda *row: case(*row))(*arrays)
     assert_close(batched, case(*arrays), rtol=1e-12, atol=1e-13)

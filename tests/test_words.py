@@ -128,6 +128,12 @@ LARGEST = 1.7976931348623157e308
 
 # A word, its operands, and its value, derivative and second derivative, None where not stated.
 EDGES = [
+    (f.share, (0, 0), (0, 0, 0)),
+    (f.share, (0, 4), (0, 1 / 4, -1 / 8)),
+    (f.share, (4, 0), (1, 0, 0)),
+    (f.share, (1e-300, 2), (5e-301, 0.5, -0.5)),
+    (f.share, (NAN, 1), (NAN, NAN, NAN)),
+    (f.share, (1, NAN), (NAN, NAN, NAN)),
     (f.hypot, (0, 0), (0, 0, 0)),
     (f.hypot, (0, -3), (3, 0, 1 / 3)),
     (f.hypot, (TINY, TINY), (TINY, math.sqrt(0.5), None)),

@@ -178,7 +178,32 @@ def _robust_exponent(bound: float) -> Callable[[Any, Any], Any]:
     return allowed
 
 
+def _share_samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    part, rest = (abs(spread(rng, -12, 12, 3 * SOME)) for _ in range(2))
+    return part, np.where(rng.random(part.size) < 0.3, 0, rest)
+
+
 WORDS = {
+    "share": Word(
+        f.share,
+        _share_samples,
+        (
+            lambda part, rest: part / (part + rest),
+            lambda part, rest: rest / (part + rest) ** 2,
+            lambda part, rest: -2 * rest / (part + rest) ** 3,
+        ),
+        (2, 3, 4),
+    ),
+    "share, along the rest": Word(
+        lambda rest, part: f.share(part, rest),
+        lambda rng: _share_samples(rng)[::-1],
+        (
+            lambda rest, part: part / (part + rest),
+            lambda rest, part: -part / (part + rest) ** 2,
+            lambda rest, part: 2 * part / (part + rest) ** 3,
+        ),
+        (2, 3, 4),
+    ),
     "hypot": Word(
         f.hypot,
         _hypot_samples,

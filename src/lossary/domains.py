@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
+from lossary.formula import at_label, is_label
 from lossary.formula.expression import Expression
 
 
@@ -180,6 +181,20 @@ MEANS = Domain(
     "For logarithms of means pass log_input=True",
     unless="log_input",
     typical=(0.1, 6.0),
+)
+
+
+def _is_ordered_corner(boxes: Expression) -> Expression:
+    """Return, at each coordinate of a box's first corner, whether it is at most the second's."""
+    is_beyond = is_label(0) & (boxes > at_label(boxes, 2))
+    return ~(is_beyond | (is_label(1) & (boxes > at_label(boxes, 3))))
+
+
+BOXES = Domain(
+    "boxes",
+    "corners with x1 <= x2 and y1 <= y2",
+    _is_ordered_corner,
+    "For a centre and a size pass [x - w/2, y - h/2, x + w/2, y + h/2]",
 )
 
 

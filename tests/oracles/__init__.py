@@ -41,7 +41,6 @@ EDGES: dict[str, Callable[..., Number]] = {}
 LIMITS: dict[str, float] = {}
 LENGTHS: dict[str, int] = {}
 SLOPE_LIMITS: dict[str, float] = {}
-LENGTHS: dict[str, int] = {}
 OTHER_PARAMETERS: dict[str, dict[str, Any]] = {}
 ARGUMENTS: dict[str, Callable[..., Any]] = {}
 HARD_ARGUMENTS: dict[str, Callable[..., Any]] = {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import mpmath as mp
 
@@ -34,3 +36,39 @@ def negative_log_softmax(z: Row) -> list[Number]:
     others.remove(top)
     total = mp.log1p(mp.fsum(exp(x - top) for x in others))
     return [total - (x - top) for x in z]
+
+
+# --- constants of derivatives -----------------------------------------------------------------
+_Source = Callable[[Number], Number]
+_SOURCE: list[_Source] = []
+
+
+def constant(x: Number) -> Number:
+    """Return a value that derivatives take for a constant."""
+    return _SOURCE[-1](x) if _SOURCE else x
+
+
+def with_constants_of(oracle: Callable[..., Number], *point: Any) -> Callable[..., Number]:
+    """Return an oracle whose constants stay those of a point, wherever it is evaluated."""
+    found: list[Number] = []
+
+    def keep(x: Number) -> Number:
+        found.append(x)
+        return x
+
+    _evaluated(keep, oracle, *point)
+    if not found:
+        return oracle
+    return lambda *moved: _evaluated(partial(_next_of, iter(found)), oracle, *moved)
+
+
+def _next_of(found: Iterator[Number], _: Number) -> Number:
+    return next(found)
+
+
+def _evaluated(source: _Source, oracle: Callable[..., Number], *arguments: Any) -> Number:
+    _SOURCE.append(source)
+    try:
+        return oracle(*arguments)
+    finally:
+        _SOURCE.pop()

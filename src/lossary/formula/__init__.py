@@ -15,6 +15,7 @@ import each other in one direction; each may import those before it:
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.operations.arithmetic import (
     scale,
+    share,
     sqrt,
     square_over,
     stop_gradient,
@@ -129,6 +130,7 @@ __all__ = [
     "norm",
     "power_gap",
     "scale",
+    "share",
     "sigmoid",
     "sign",
     "sin_pi",

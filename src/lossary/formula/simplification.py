@@ -149,11 +149,20 @@ def is_bounded(item: Expression) -> bool:
 
 # --- choices --------------------------------------------------------------------------------
 def simpler_choice(condition: Expression, a: Expression, b: Expression) -> Expression | None:
-    """Choose where both branches are the same or the condition is decided."""
+    """Choose where both branches are the same or the condition is decided, here or outside."""
     if a is b:
         return a
     known = _decided(condition)
-    return None if known is None else a if known else b
+    if known is not None:
+        return a if known else b
+    first = a.arguments[1] if _chooses_by(condition, a) else a
+    second = b.arguments[2] if _chooses_by(condition, b) else b
+    unchanged = first is a and second is b
+    return None if unchanged else node("where", condition, first, second)
+
+
+def _chooses_by(condition: Expression, item: Expression) -> bool:
+    return item.operation == "where" and item.arguments[0] is condition
 
 
 def simpler_and(a: Expression, b: Expression) -> Expression | None:

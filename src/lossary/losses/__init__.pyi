@@ -76,6 +76,19 @@ def cross_entropy(
     ignore_index: int | None = None,
     class_weights: Any = None,
 ) -> _Array: ...
+def dice_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    smooth: float | _Shaped = 1.0,
+    with_logits: bool = False,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def expectile_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -100,6 +113,22 @@ def focal_loss(
     dtype: Any = None,
     ignore_index: int | None = None,
     class_weights: Any = None,
+) -> _Array: ...
+def focal_tversky_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    alpha: float | _Shaped = 0.3,
+    beta: float | _Shaped = 0.7,
+    gamma: float | _Shaped = 0.75,
+    smooth: float | _Shaped = 1.0,
+    with_logits: bool = False,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
 ) -> _Array: ...
 def gaussian_nll_loss(
     inputs: _Array | Sequence[Any] | complex,
@@ -142,6 +171,19 @@ def huber_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
     delta: float | _Shaped = 1.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def jaccard_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    smooth: float | _Shaped = 1.0,
+    with_logits: bool = False,
     reduction: _Reduction = "none",
     *,
     weights: Any = None,
@@ -294,6 +336,21 @@ def triplet_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def tversky_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    alpha: float | _Shaped = 0.5,
+    beta: float | _Shaped = 0.5,
+    smooth: float | _Shaped = 1.0,
+    with_logits: bool = False,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 
 __all__ = [
     "asymmetric_loss",
@@ -301,12 +358,15 @@ __all__ = [
     "binary_focal_loss",
     "cosine_similarity_loss",
     "cross_entropy",
+    "dice_loss",
     "expectile_loss",
     "focal_loss",
+    "focal_tversky_loss",
     "gaussian_nll_loss",
     "generalized_cross_entropy",
     "hinge_loss",
     "huber_loss",
+    "jaccard_loss",
     "kl_div_loss",
     "l1_loss",
     "log_cosh_loss",
@@ -319,4 +379,5 @@ __all__ = [
     "smooth_l1_loss",
     "symmetric_cross_entropy",
     "triplet_loss",
+    "tversky_loss",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 
 from lossary.arrays import Array
 from lossary.domains import (
+    BOXES,
     LOG_PROBABILITIES,
     PREDICTED_LOG_PROBABILITIES,
     PROBABILITIES,
@@ -52,7 +53,7 @@ class Variable:
 def variable_of(loss: Loss, parameters: dict[str, Any]) -> Variable:
     """Return the variable of a loss's curve."""
     if loss.axis is not None:
-        return _first_of_row(loss)
+        return _first_of_row(loss, parameters)
     others = loss.arguments[1:]
     if loss.targets.two_classes is None:
         name = "residual" if "targets" in others else loss.arguments[0]
@@ -83,7 +84,7 @@ def _first_of(others: Sequence[str], **values: float) -> ArgumentsOf:
     return lambda x: [x, *(np.full_like(x, values.get(name, 0.0)) for name in others)]
 
 
-def _first_of_row(loss: Loss) -> Variable:
+def _first_of_row(loss: Loss, parameters: dict[str, Any]) -> Variable:
     """Return the variable of a loss along an axis: the first element of rows of two."""
     if loss.takes_labels:
         if loss.domains.get(loss.arguments[0]) == PREDICTED_LOG_PROBABILITIES:
@@ -92,6 +93,14 @@ def _first_of_row(loss: Loss) -> Variable:
     if loss.targets == LOG_PROBABILITIES:
         axis = "log-probability of a class of probability 1/2"
         return Variable(axis, _halves, (-5.0, 0.0), _NEGATIVE)
+    if loss.domains.get(loss.arguments[0]) == BOXES:
+        axis = "left edge of a box that ends at 2, against one from 0 to 2"
+        return Variable(axis, _boxes, (-3.0, 1.9), (-math.inf, 2.0))
+    if loss.domains.get(loss.arguments[0]) == PROBABILITIES:
+        if _takes_probabilities(loss, parameters):
+            axis = "probability of one of two elements, the only one in the target"
+            return Variable(axis, _one_of_two, (0.01, 0.99), (0.0, 1.0))
+        return Variable("logit of one of two elements, the only one in the target", _one_of_two)
     if len(loss.arguments) == 3:
         return Variable("anchor on a line, positive at 0, negative at 2", _triplets)
     count = len(loss.arguments)
@@ -105,6 +114,15 @@ def _labelled(x: Array) -> Sequence[Any]:
 def _halves(x: Array) -> Sequence[Any]:
     half = math.log(0.5)
     return _rows(x, half, x), _rows(half, half, x)
+
+
+def _one_of_two(x: Array) -> Sequence[Any]:
+    return _rows(x, 0.25, x), _rows(1.0, 0.0, x)
+
+
+def _boxes(x: Array) -> Sequence[Any]:
+    box = np.broadcast_to([0.0, 0.0, 2.0, 2.0], (len(x), 4))
+    return np.concatenate([x[:, None], box[:, 1:]], axis=1), box
 
 
 def _triplets(x: Array) -> Sequence[Any]:

@@ -59,6 +59,35 @@ def square_over(a: Operand, b: Operand) -> Expression:
     return node("square_over", a, b)
 
 
+def share(part: Operand, rest: Operand) -> Expression:
+    """Share of a part in a whole: part / (part + rest), 0 where both are 0.
+
+    Neither it nor its derivative cancels, where ``1 - rest / (part + rest)`` does for a small part.
+
+    Parameters
+    ----------
+    part, rest : symbol or number
+        The two parts of the whole, at least 0 and finite.
+
+    Returns
+    -------
+    symbol
+        The share, from 0 to 1. Its derivative is 0 where both are 0.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import share, sum_over_classes
+    >>> @loss
+    ... def disagreement_loss(inputs, targets, axis=-1):
+    ...     wrong = sum_over_classes(abs(inputs - targets))
+    ...     return share(wrong, sum_over_classes(inputs * targets))
+    >>> disagreement_loss([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]], [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
+    array([0.66666667, 0.        ])
+    """
+    return node("share", part, rest)
+
+
 def scale(coefficient: Operand, x: Operand) -> Expression:
     """Product that is 0 where the coefficient is 0, even if the other factor is infinite or NaN.
 

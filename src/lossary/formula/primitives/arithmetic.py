@@ -17,7 +17,7 @@ from lossary.formula.simplification import (
     simpler_scale,
     simpler_sum,
 )
-from lossary.formula.table import POSITIVE, REAL, primitive
+from lossary.formula.table import POSITIVE, REAL, composite, primitive
 
 
 def _power_partials(a: Expression, b: Expression) -> tuple[Expression, Expression]:
@@ -41,6 +41,27 @@ def _scale(xp: Any, c: Any, x: Any) -> Any:
 def _safe_product(xp: Any, a: Any, b: Any) -> Any:
     undefined = ((a == 0) & ~xp.isfinite(b)) | ((b == 0) & ~xp.isfinite(a))
     return xp.where(undefined, 0.0, a) * xp.where(undefined, 0.0, b)
+
+
+def _share(part: Expression, rest: Expression) -> Expression:
+    return part / _divisor(part, rest)
+
+
+def _share_partials(part: Expression, rest: Expression) -> tuple[Expression, Expression]:
+    # Each share has its own part above the line: 1 - part / whole would cancel.
+    return node("share_slope", rest, part), -node("share_slope", part, rest)
+
+
+def _share_slope_partials(part: Expression, rest: Expression) -> tuple[Expression, Expression]:
+    divisor = _divisor(part, rest)
+    difference = node("share_slope", rest, part) - node("share_slope", part, rest)
+    return difference / divisor, -2 * (node("share_slope", part, rest) / divisor)
+
+
+def _divisor(part: Expression, rest: Expression) -> Expression:
+    """Return the whole, and 1 where nothing is there."""
+    whole = part + rest
+    return node("where", node("equal", whole, 0), 1, whole)
 
 
 TABLE = (
@@ -176,6 +197,25 @@ TABLE = (
         fold=folding.square_over,
         text="{0:9} ** 2 / {1:8}",
         latex=r"\frac{{{0:10}^{{2}}}}{{{1}}}",
+        precedence=7,
+    ),
+    composite(
+        "share",
+        (POSITIVE, POSITIVE),
+        _share,
+        partials=_share_partials,
+        text="{0:7} / ({0:5} + {1:5})",
+        latex=r"\frac{{{0}}}{{{0:5} + {1:5}}}",
+        precedence=7,
+    ),
+    composite(
+        # part / (part + rest)^2, whose square may be beyond the range of the dtype.
+        "share_slope",
+        (POSITIVE, POSITIVE),
+        lambda part, rest: _share(part, rest) / _divisor(part, rest),
+        partials=_share_slope_partials,
+        text="{0:7} / ({0:5} + {1:5}) ** 2",
+        latex=r"\frac{{{0}}}{{\left({0:5} + {1:5}\right)^{{2}}}}",
         precedence=7,
     ),
     primitive(
