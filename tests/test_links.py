@@ -205,6 +205,16 @@ assert function is lossary.with_link("mse_loss", "log")
 assert record is lossary.get_loss(lossary.l1_loss.links.logit)
 print(function([0.0], [3.0]))
 """
+NAMED = """
+import lossary
+print(lossary.get_loss("mse_loss_with_softplus_link_with_log_link").formula_text())
+print([item.name for item in lossary.list_losses() if "link" in item.name])
+for name in ("mse_loss_with_probit_link", "no_loss_with_log_link"):
+    try:
+        lossary.get_loss(name)
+    except ValueError as error:
+        print(error)
+"""
 SCRIPT = """
 import sys
 import cloudpickle
@@ -235,6 +245,16 @@ def _run(code: str, given: bytes = b"") -> bytes:
 
 def test_other_processes_find_or_get_them() -> None:
     assert _run(RECEIVER, _run(SENDER)).decode().strip() == "4.0"
+
+
+def test_they_are_found_by_their_names() -> None:
+    said = _run(NAMED).decode().splitlines()
+    assert said[0] == "(softplus(exp(predictions)) - targets) ** 2"
+    assert "mse_loss_with_softplus_link_with_log_link" in said[1]
+    assert said[2].startswith("get_loss: name must be a registered loss, got 'mse_loss_with_probit")
+    assert said[3].startswith(
+        "get_loss: name must be a registered loss, got 'no_loss_with_log_link'"
+    )
 
 
 def test_one_of_a_script_is_sent_with_its_formula() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 REGISTRY: dict[str, Loss] = {}
 #: The losses of the package are defined in modules of this package.
 _FAMILIES = "lossary.losses."
+#: The name of a loss of raw scores: that of a loss, and that of a link.
+_LINKED = re.compile(r"(\w+)_with_([a-z]+)_link$")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,7 +131,10 @@ def get_loss(name: str | Callable[..., Any]) -> Loss:
     if not isinstance(name, str) and not callable(name):
         requirement = "must be the name of a loss or its function"
         raise type_error(function, "name", requirement, shown(name))
-    found = _loss_named(name) if isinstance(name, str) else _loss_of(name)
+    if isinstance(name, str):
+        found = _loss_named(name) or _loss_with_link(name)
+    else:
+        found = _loss_of(name)
     if found is not None:
         return found
     spelled = name if isinstance(name, str) else getattr(name, "__name__", shown(name))
@@ -215,6 +221,16 @@ def _loss_named(name: str) -> Loss | None:
     if name not in REGISTRY:
         families.load(name)
     return REGISTRY.get(name)
+
+
+def _loss_with_link(name: str) -> Loss | None:
+    """Return the loss that ``with_link`` gives this name, which may come from another process."""
+    parts = _LINKED.match(name)
+    loss = parts and (_loss_named(parts[1]) or _loss_with_link(parts[1]))
+    if not parts or loss is None:
+        return None
+    made = getattr(loss.bare_function.links, parts[2], None)  # type: ignore[attr-defined]
+    return None if made is None else get_loss(made)
 
 
 def built_in(name: str) -> Loss | None:

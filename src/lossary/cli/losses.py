@@ -62,12 +62,13 @@ def _parse_loss(text: str, modules: Modules) -> LossSpec:
 
 def _known_loss(name: str) -> Loss:
     """Return a loss by its name."""
-    names = [item.name for item in list_losses()]
-    if name not in names:
+    try:
+        return get_loss(name)
+    except LossaryError:
+        names = [item.name for item in list_losses()]
         remedy = f"{did_you_mean(name, names)} Run 'lossary list' to see all.".lstrip()
         msg = f"there is no loss {name!r}. {remedy}"
-        raise click.UsageError(msg)
-    return get_loss(name)
+        raise click.UsageError(msg) from None
 
 
 def _own_loss(module: ModuleType, path: str, name: str) -> Loss:
