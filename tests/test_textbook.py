@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from exact import evaluate, exact
 from latex import to_python
+from oracles import ARGUMENTS
 from printed import CLASSES, FOLDED, ROWS, assert_same_values, read
 
 import lossary
 from lossary import formula as f
-from lossary.domains import CLASS_LABELS, REAL
+from lossary.domains import CLASS_LABELS, REAL, Domain
+from lossary.formula.expression import argument, parameter
 from lossary.formula.gradient import gradient
 
 EXTENSIONS = Path(__file__).resolve().parent.parent / "docs" / "extensions"
@@ -42,15 +44,25 @@ def _variants() -> list[Any]:
 def _values(loss: lossary.Loss, structure: dict[str, Any], scale: float) -> dict[str, Any]:
     rng = np.random.default_rng(7)
     values: dict[str, Any] = {name: exact(rng.uniform(0.1, 0.9)) for name in loss.numbers}
-    shape = (ROWS, CLASSES)
+    classes = loss.length or CLASSES
+    shape = (ROWS, classes)
+    if loss.name in ARGUMENTS:
+        given = ARGUMENTS[loss.name](rng, ROWS, classes)
+        return values | dict(zip(loss.arguments, map(exact, given), strict=True))
     for name in loss.arguments:
         shares = rng.uniform(0.1, 0.9, shape)
-        contains = loss.domains.get(name, REAL).contains
-        inside = contains is None or contains(scale * shares).all()
+        inside = _are_inside(loss.domains.get(name, REAL), scale * shares, values)
         values[name] = exact(scale * shares if inside else shares)
     if structure.get("labels", loss.takes_labels):
         values["targets"] = exact(rng.integers(0, CLASSES, (ROWS, 1)))
     return values
+
+
+def _are_inside(domain: Domain, values: np.ndarray, parameters: dict[str, Any]) -> bool:
+    if domain.contains is None:
+        return True
+    condition = domain.contains(argument("x"), *map(parameter, domain.parameters))
+    return bool(evaluate(condition, {**parameters, "x": exact(values)}, CLASSES).all())
 
 
 @pytest.mark.parametrize("scale", [1.0, 5.0])
@@ -115,12 +127,13 @@ def assert_shown_is_meant(loss: lossary.Loss, structure: dict[str, Any], scale: 
     chosen = importlib.import_module("textbook").variant(loss, structure)
     values = _values(loss, structure, scale)
     expected = [
-        evaluate(item, values, CLASSES)
+        evaluate(item, values, loss.length or CLASSES)
         for item in (chosen.formula, gradient(chosen.formula, chosen.symbols[loss.arguments[0]]))
     ]
     shown = lines.textbook_lines(loss, structure)
     known = _known(shown.symbols, values)
-    for text, found, meant in zip(*_read(shown, known), expected, strict=True):
+    texts, values_read = _read(shown, known)  # a derivative that is too long is not shown
+    for text, found, meant in zip(texts, values_read, expected[: len(texts)], strict=True):
         _assert_same(text, found, meant)
     for computed in lines.computed_lines(loss, structure):
         own = known if computed.symbols else _OPERANDS
@@ -154,8 +167,10 @@ def _known(symbols: tuple[tuple[str, str], ...], values: dict[str, Any]) -> dict
     for symbol, name in symbols:
         known[re.sub(r"[\\_{}]", "", symbol)] = values[name]
     for name, value in list(known.items()):
-        if np.shape(value) == (ROWS, CLASSES):
+        if np.ndim(value) == 2 and np.shape(value)[1] > 1:
             known |= {f"{name}_k": value, f"{name}_j": value}
+            places = range(np.shape(value)[1])
+            known |= {f"{name}{place}": value[:, [place]] for place in places}
             if "targets" in values and np.shape(values["targets"]) == (ROWS, 1):
                 picked = np.take_along_axis(value, values["targets"].astype(int), 1)
                 known[f"{name}_y"] = picked

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from textbook import HIT, in_order, textbook, variant, with_label, with_log_softmax
 
 from lossary import Loss
-from lossary.definition.docstring import shown_gradient
+from lossary.definition.docstring import is_readable, shown_gradient
 from lossary.formula.expression import (
     Expression,
     Kind,
@@ -56,9 +56,13 @@ class Lines(NamedTuple):
 
 
 def textbook_lines(loss: Loss, structure: Mapping[str, object]) -> Lines:
-    """Return a loss and its derivative as a textbook has them."""
+    """Return a loss and its derivative, if that is readable, as a textbook has them."""
     formula, gradient = textbook(loss, structure)
-    return _lines(loss, {VALUE: formula, SLOPE: gradient})
+    if is_readable(gradient):
+        return _lines(loss, {VALUE: formula, SLOPE: gradient})
+    found = _lines(loss, {VALUE: formula})
+    slope = SLOPE.replace("FIRST", spelled(_symbols(loss)[loss.arguments[0]]))
+    return found._replace(notes=(*found.notes, f":math:`{slope}` is too long to be printed"))
 
 
 def value_lines(loss: Loss, structure: Mapping[str, object]) -> Lines:
@@ -78,7 +82,9 @@ def computed_lines(loss: Loss, structure: Mapping[str, object]) -> list[Lines]:
     differing = {}
     if in_order(with_log_softmax(written)) is not plain.formula:
         differing[VALUE] = written
-    if in_order(slope) is not in_order(tidy(with_label(plain.gradient, labels))):
+    if is_readable(slope) and in_order(slope) is not in_order(
+        tidy(with_label(plain.gradient, labels))
+    ):
         differing[SLOPE] = slope
     found = [_lines(loss, differing)] if differing else []
     return found + [_identity(item) for item in _own_forms(written, slope)]
@@ -237,8 +243,10 @@ class _Printer:
             return item
         first = item.arguments[0]
         if item.operation == "at_label" and first.operation == "argument":
-            place = spelled(self.targets)
-            return self._named(f"{first.value}_y", Kind.ROW, spelled(str(first.value), place))
+            position = number(item.arguments[1])
+            place = spelled(self.targets) if position is None else f"{position:.0f}"
+            name = f"{first.value} at {place}"
+            return self._named(name, Kind.ROW, spelled(str(first.value), place))
         below = inner if _reduces(item) else index
         return node(item.operation, *(self._indexed(one, below, inner) for one in item.arguments))
 

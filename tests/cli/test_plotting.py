@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import lossary
+from lossary.definition.expressions import Variant, expressions_of
+from lossary.formula.expression import walk
 from lossary.plotting import curves, split_at_jumps
 
 NAMES = [loss.name for loss in lossary.list_losses()]
@@ -16,6 +18,11 @@ def curve(name, bounds=None, **parameters):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_slopes_are_those_of_the_values(name):
+    loss = lossary.get_loss(name)
+    structure = tuple((flag, loss.parameters[flag]) for flag in loss.structure)
+    formula = expressions_of(loss, Variant(structure, labels=loss.takes_labels)).unexpanded
+    if "stop" in {item.operation for item in walk(formula)}:
+        pytest.skip("a part of the formula is a constant of the derivative")
     for item in curve(name):
         assert np.isfinite(item.value).all()
         between = np.diff(item.value) / np.diff(item.x)

@@ -11,6 +11,9 @@ from lossary.formula.expression import Expression, parameter
 from lossary.formula.gradient import gradient
 from lossary.formula.printing import named_latex, named_text, tidy, to_text
 
+#: A derivative of more characters is no help to a reader, and is not printed.
+LONGEST_SHOWN = 2000
+
 _COMMON = {item.name: item.documentation for item in COMMON_ARGUMENTS}
 _REDUCTION = """\
 reduction : {{"none", "mean", "sum"}}
@@ -38,8 +41,9 @@ def formula_text(loss: Definition, **structure: object) -> str:
 
 
 def gradient_text(loss: Definition, **structure: object) -> str:
-    """Return the derivative with respect to the first argument as plain text."""
-    return named_text(shown_gradient(loss, structure=structure))
+    """Return the derivative with respect to the first argument as plain text, if not too long."""
+    gradient = shown_gradient(loss, structure=structure)
+    return named_text(gradient) if is_readable(gradient) else "too long to be printed"
 
 
 def formula_latex(loss: Definition, **structure: object) -> str:
@@ -48,8 +52,9 @@ def formula_latex(loss: Definition, **structure: object) -> str:
 
 
 def gradient_latex(loss: Definition, **structure: object) -> str:
-    """Return the derivative with respect to the first argument as LaTeX."""
-    return named_latex(shown_gradient(loss, structure=structure))
+    """Return the derivative with respect to the first argument as LaTeX, if not too long."""
+    gradient = shown_gradient(loss, structure=structure)
+    return named_latex(gradient) if is_readable(gradient) else r"\text{too long to be printed}"
 
 
 def shown_formula(loss: Definition, structure: Mapping[str, object]) -> Expression:
@@ -71,6 +76,11 @@ def lipschitz_text(loss: Definition) -> str:
     if constant is None:
         return ""
     return to_text(constant) if isinstance(constant, Expression) else f"{constant:g}"
+
+
+def is_readable(expression: Expression) -> bool:
+    """Return whether an expression is short enough to be printed."""
+    return len(named_text(expression)) <= LONGEST_SHOWN
 
 
 def _variant(loss: Definition, structure: Mapping[str, object]) -> LossExpressions:
