@@ -26,6 +26,7 @@ from lossary.registry import Loss, get_loss
 
 _FUNCTION = "adapters.initial_score"
 _UNDERFLOW = 1e-290
+_FIRST_STEP = 2.0**-10
 #: How many quantiles of the targets are tried where a loss may have several minima.
 _CANDIDATES = 65
 
@@ -189,8 +190,9 @@ def _bracket(total: _Total, start: float) -> tuple[float, float]:
     if slope == 0:
         return start, start
     away = -1.0 if slope > 0 else 1.0
-    near, step = start, max(1.0, abs(start))
-    size = step
+    size = max(1.0, abs(start))
+    # Short steps first, which find a crossing nearby, where a long one might leap over several.
+    near, step = start, _FIRST_STEP * size
     while True:
         far = near + away * step
         slope = total.slope(far)
