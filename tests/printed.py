@@ -33,7 +33,7 @@ class _Words(dict[str, Any]):
 
     def __init__(self, values: dict[str, Any]) -> None:
         xp = ExactOperations(CLASSES)
-        super().__init__(values)
+        super().__init__()
         self |= {"inf": exact(np.inf), "nan": exact(np.nan), "pi": +mp.pi, "__builtins__": {}}
         self |= {item.name: _function(item, xp) for item in PRIMITIVES.values() if _is_word(item)}
         self |= {
@@ -50,6 +50,7 @@ class _Words(dict[str, Any]):
         self["negative_log_softmax"] = lambda z: -xp.log(self["softmax"](z))
         self["norm"] = lambda z: xp.sqrt(xp.sum_classes(z * z))
         self["logsumexp"] = lambda z: xp.log(xp.sum_classes(xp.exp(z)))
+        self |= values  # a parameter may have the name of a function, which no formula then uses
 
 
 def _is_word(primitive: Primitive) -> bool:

@@ -6,6 +6,7 @@ code: arguments are those of the first loss's case.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from assertions import assert_close
 from cases import PLAIN, Case
 
 import lossary
-from lossary.domains import FINITE
+from lossary.domains import FINITE, REAL
 
 
 class Identity(NamedTuple):
@@ -41,19 +42,30 @@ IDENTITIES = [
              "binary_cross_entropy"),
     Identity("binary_focal_loss", {"gamma": 0.0}, "binary_cross_entropy"),
     Identity("dice_loss", {"smooth": 0.6}, "tversky_loss", {"smooth": 0.3}),
+    Identity("epsilon_insensitive_loss", {"epsilon": 0.0}, "l1_loss"),
     Identity("expectile_loss", {"expectile": 0.5}, "mse_loss", factor=0.5),
     Identity("focal_tversky_loss", {"gamma": 1.0, "alpha": 0.5, "beta": 0.5}, "tversky_loss"),
     Identity("focal_loss", {"gamma": 0.0}, "cross_entropy"),
+    Identity("general_robust_loss", {"alpha": 1.0}, "pseudo_huber_loss"),
+    Identity("general_robust_loss", {"alpha": 0.0}, "cauchy_loss", {"scale": math.sqrt(2)}),
+    Identity("general_robust_loss", {"alpha": -2.0}, "geman_mcclure_loss", {"scale": 2.0}),
+    Identity("general_robust_loss", {"alpha": -math.inf}, "welsch_loss", {"scale": math.sqrt(2)}),
+    Identity("general_robust_loss", {"alpha": 2.0}, "mse_loss", factor=0.5),
+    Identity("general_robust_loss", {"alpha": 1.0, "scale": 0.7}, "pseudo_huber_loss",
+             {"delta": 0.7}, 1 / 0.7**2),
     Identity("generalized_cross_entropy", {"q": 0.0}, "cross_entropy"),
     Identity("huber_loss", {"delta": 0.7}, "smooth_l1_loss", {"beta": 0.7}, 0.7),
     Identity("jaccard_loss", {"smooth": 0.3}, "tversky_loss",
              {"alpha": 1.0, "beta": 1.0, "smooth": 0.3}),
+    Identity("lp_loss", {"p": 1.0}, "l1_loss"),
+    Identity("lp_loss", {"p": 2.0}, "mse_loss"),
     Identity("pinball_loss", {"quantile": 0.5}, "l1_loss", factor=0.5),
     Identity("poly1_cross_entropy", {"epsilon": 0.0}, "cross_entropy"),
     Identity("quantile_huber_loss", {"quantile": 0.3, "delta": 0.0}, "pinball_loss",
              {"quantile": 0.3}),
     Identity("quantile_huber_loss", {"delta": 0.7}, "smooth_l1_loss", {"beta": 0.7}, 0.5),
     Identity("smooth_l1_loss", {"beta": 0.0}, "l1_loss"),
+    Identity("squared_epsilon_insensitive_loss", {"epsilon": 0.0}, "mse_loss"),
     Identity("symmetric_cross_entropy", {"alpha": 0.5, "beta": 0.25}, "poly1_cross_entropy",
              {"epsilon": 2.0}, 0.5),
 ]  # fmt: skip
@@ -63,15 +75,21 @@ LIMITS = [
     Limit("asymmetric_loss", "gamma_positive", 0.0),
     Limit("asymmetric_loss", "margin", 0.0),
     Limit("binary_focal_loss", "gamma", 0.0),
+    Limit("epsilon_insensitive_loss", "epsilon", 0.0),
     Limit("expectile_loss", "expectile", 0.0),
     Limit("expectile_loss", "expectile", 1.0),
     Limit("focal_loss", "gamma", 0.0),
+    Limit("general_robust_loss", "alpha", 0.0),
+    Limit("general_robust_loss", "alpha", 1.0),
+    Limit("general_robust_loss", "alpha", 2.0),
     Limit("generalized_cross_entropy", "q", 0.0),
     Limit("generalized_cross_entropy", "q", 1.0),
+    Limit("lp_loss", "p", 1.0),
     Limit("pinball_loss", "quantile", 0.0),
     Limit("pinball_loss", "quantile", 1.0),
     Limit("quantile_huber_loss", "delta", 0.0, {"quantile": 0.3}),
     Limit("smooth_l1_loss", "beta", 0.0),
+    Limit("squared_epsilon_insensitive_loss", "epsilon", 0.0),
 ]
 
 _NEAR = 1e-9
@@ -118,3 +136,20 @@ def test_values_are_continuous_in_the_parameter(limit: Limit) -> None:
             limit.loss, limit.loss, {**limit.rest, limit.parameter: parameter}
         )
         assert_close(moved[0], value, rtol=1e-7, atol=1e-7)
+
+
+#: The power counts as having no second derivative at 0, where it may be infinite.
+_WITHOUT_CURVATURE = {"lp_loss"}
+SMOOTH = [
+    pytest.param(loss, id=loss.name)
+    for loss in lossary.list_losses()
+    if loss.smooth and loss.axis is None and loss.arguments[1:] == ("targets",)
+    if loss.targets is REAL and loss.name not in _WITHOUT_CURVATURE
+]
+
+
+@pytest.mark.parametrize("loss", SMOOTH)
+def test_second_derivatives_at_the_target_are_those_beside_it(loss: lossary.Loss) -> None:
+    predictions = np.array([-1e-7, 0.0, 1e-7])
+    _, _, found = lossary.value_grad_hess(loss.function)(predictions, np.zeros(3))
+    assert found[1] in found[[0, 2]] or found[1] == pytest.approx(found[0], rel=1e-5)

@@ -21,7 +21,10 @@ ROWS, CLASSES = 5, 4
 NAMES = ("a", "b", "c")
 # Those for kernels alone are what lowering makes: tests of vector mathematics look at them.
 OPERATIONS = [item for item in PRIMITIVES.values() if not item.kernel_only]
-DIFFERENTIABLE = [item for item in OPERATIONS if item.partials]
+# The derivatives of one that takes them from another form are not those of its value.
+DIFFERENTIABLE = [
+    item for item in OPERATIONS if item.partials and item.name != "with_derivatives_of"
+]
 FUNCTIONS = [
     item
     for item in DIFFERENTIABLE
@@ -231,3 +234,11 @@ def test_a_zero_factor_wins() -> None:
     values = {"a": exact([[0, 0, 2]]), "b": exact([[math.inf, math.nan, math.inf]])}
     found = evaluate(node("scale", c, x), values, 3)
     assert found.astype(float).tolist() == [[0.0, 0.0, math.inf]]
+
+
+def test_derivatives_may_be_those_of_another_form() -> None:
+    a, b = argument("a"), argument("b")
+    values = {"a": exact([[3.0]]), "b": exact([[5.0]])}
+    formula = node("with_derivatives_of", a * b, a**3 + 7) * 2
+    found = [formula, gradient(formula, a), gradient(formula, b), diagonal(formula, a)]
+    assert [float(evaluate(item, values).item()) for item in found] == [30.0, 54.0, 0.0, 36.0]

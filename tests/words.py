@@ -51,6 +51,10 @@ def _hypot_samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return a, b
 
 
+def _hypot_excess(a: Any, b: Any) -> Any:
+    return a * a / (mp.sqrt(a * a + b * b) + abs(b))
+
+
 def _power_samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     d = above_minus_1(rng)
     special = [-1, -0.5, -1e-7, 0, 1e-9, 1e-3, 0.3, 0.5, 0.99, 1, 1 + 1e-6, 1.01, 1.5, 2, 3]
@@ -147,11 +151,30 @@ def _of_rounded_power(bound: float, meaning: Meaning, scale: Meaning) -> Callabl
 
 def _robust_samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     x = around_0(rng, -6, 10)
-    special = [-1e8, -100, -2, -1, -1e-9, 0, 1e-9, 0.5, 1, 1.5, 2 - 1e-14, 2, 2 + 1e-9, 2.5, 3]
+    special = [
+        -math.inf,
+        -1e8,
+        -100,
+        -2,
+        -1,
+        -1e-9,
+        0,
+        1e-9,
+        0.5,
+        1,
+        1.5,
+        2 - 1e-14,
+        2,
+        2 + 1e-9,
+        2.5,
+        3,
+    ]
     return x, rng.choice(special, x.size)
 
 
 def _robust(x: Any, alpha: Any) -> Any:
+    if mp.isinf(alpha):
+        return -mp.expm1(-x * x / 2)
     b = abs(alpha - 2)
     if b == 0:
         return x * x / 2
@@ -159,11 +182,15 @@ def _robust(x: Any, alpha: Any) -> Any:
 
 
 def _robust_slope(x: Any, alpha: Any) -> Any:
+    if mp.isinf(alpha):
+        return x * mp.exp(-x * x / 2)
     b = abs(alpha - 2)
     return x * (1 + x * x / b) ** ((alpha - 2) / 2) if b else x
 
 
 def _robust_curvature(x: Any, alpha: Any) -> Any:
+    if mp.isinf(alpha):
+        return (1 - x * x) * mp.exp(-x * x / 2)
     b = abs(alpha - 2)
     return (1 + (alpha - 1) * x * x / b) * (1 + x * x / b) ** ((alpha - 4) / 2) if b else mp.mpf(1)
 
@@ -172,8 +199,10 @@ def _robust_exponent(bound: float) -> Callable[[Any, Any], Any]:
     """Bound the error where those of a root or a logarithm count as often as the exponent says."""
 
     def allowed(x: Any, alpha: Any) -> Any:
-        y = np.abs(x) / np.sqrt(np.maximum(np.abs(alpha - 2), 1e-300))
-        return bound + np.abs(alpha - 2) * np.minimum(3, 2 * np.log1p(y * np.minimum(y, 1)))
+        times = np.where(np.isinf(alpha), 0, np.abs(alpha - 2))
+        y = np.abs(x) / np.sqrt(np.maximum(times, 1e-300))
+        exponent = times * np.minimum(3, 2 * np.log1p(y * np.minimum(y, 1)))
+        return bound + np.where(np.isinf(alpha), x * x, exponent)
 
     return allowed
 
@@ -213,6 +242,26 @@ WORDS = {
             lambda a, b: b * b / mp.sqrt(a * a + b * b) ** 3,
         ),
         (2, 2, 6),
+    ),
+    "hypot_excess": Word(
+        f.hypot_excess,
+        _hypot_samples,
+        (
+            _hypot_excess,
+            lambda a, b: a / mp.sqrt(a * a + b * b),
+            lambda a, b: b * b / mp.sqrt(a * a + b * b) ** 3,
+        ),
+        (4, 2, 6),
+    ),
+    "hypot_excess, along the second": Word(
+        lambda b, a: f.hypot_excess(a, b),
+        lambda rng: _hypot_samples(rng)[::-1],
+        (
+            lambda b, a: _hypot_excess(a, b),
+            lambda b, a: -mp.sign(b) * _hypot_excess(a, b) / mp.sqrt(a * a + b * b),
+            lambda b, a: a * a / mp.sqrt(a * a + b * b) ** 3,
+        ),
+        (4, 4, math.inf),
     ),
     "log1p_excess": Word(
         f.log1p_excess,

@@ -40,7 +40,8 @@ def textbook(loss: Loss, structure: Mapping[str, object]) -> Textbook:
     chosen = variant(loss, structure)
     plain = without_guards(chosen.unexpanded)
     formula = in_order(with_log_softmax(plain))
-    differentiated = expand(_apply(plain, _DIFFERENTIABLE))
+    form = without_guards(_apply(chosen.unexpanded, _FORM_OF_DERIVATIVES))
+    differentiated = expand(_apply(form, _DIFFERENTIABLE))
     slope = gradient(differentiated, chosen.symbols[loss.arguments[0]])
     shown = shortest(without_guards(tidy(slope)))
     if "targets" in chosen.symbols and chosen.symbols["targets"].operation == "label":
@@ -106,12 +107,14 @@ def _apply(expression: Expression, rules: Mapping[str, Callable[..., Expression]
 
 def _unguarded_choice(condition: Expression, a: Expression, b: Expression) -> Expression:
     """Return one branch where the other is only there to divide by something."""
-    if condition.operation == "equal" and number(condition.arguments[1]) == 0.0:
+    if condition.operation == "equal" and number(condition.arguments[1]) in {0.0, math.inf}:
         return b  # where(x == 0, a, b): the value at one point
     if condition.operation == "less":
         low, high = condition.arguments
         if number(low) == 0.0 and a is high and number(b) is not None:
             return a  # where(0 < x, x, 1)
+        if number(high) == 0.0 and b is low and a is -low:
+            return abs(low)  # where(x < 0, -x, x)
         # where(e < x, f(x), f(e)) is f of the larger of the two.
         if low.kind < Kind.ELEMENT and tidy(replace(a, {id(high): low})) is tidy(b):
             return replace(a, {id(high): node("maximum", high, low)})
@@ -119,13 +122,24 @@ def _unguarded_choice(condition: Expression, a: Expression, b: Expression) -> Ex
 
 
 def _power(base: Expression, exponent: Expression) -> Expression:
-    """Write a power of a product as one of powers, and an even one without a sign."""
+    """Write a power of a product as one of powers, and an even one without a sign or a root."""
     value = number(exponent)
+    if base.operation == "sqrt" and value == 2.0:
+        return base.arguments[0]
     if base.operation == "absolute" and value == 2.0:
         return node("power", base.arguments[0], exponent)
     if base.operation == "multiply" and value is not None and value.is_integer():
         return math.prod((_power(item, exponent) for item in base.arguments), start=literal(1))
     return node("power", base, exponent)
+
+
+def _hypot(a: Expression, b: Expression) -> Expression:
+    return node("sqrt", node("power", a, 2) + node("power", b, 2))
+
+
+def _general_robust(x: Expression, alpha: Expression) -> Expression:
+    b = abs(alpha - 2)
+    return b / alpha * (node("power", node("power", x, 2) / b + 1, alpha / 2) - 1)
 
 
 def _out_of_sum(term: Expression) -> Expression:
@@ -172,6 +186,13 @@ _GUARDS: dict[str, Callable[..., Expression]] = {
     "exp_difference_or_one": lambda a, b: node("exp", a - b),
     "exp_difference": lambda a, b: node("exp", a - b),
     "stop": lambda x: x,
+    "with_derivatives_of": lambda value, _: value,
+    "hypot": lambda a, b: _hypot(a, b),
+    "hypot_excess": lambda a, b: _hypot(a, b) - abs(b),
+    "hypot_share": lambda a, b: a / _hypot(a, b),
+    "log1p_square": lambda x: node("log", 1 + node("power", x, 2)),
+    "log1p_excess": lambda x: x - node("log", 1 + x),
+    "general_robust": lambda x, alpha: _general_robust(x, alpha),
     "log1p": lambda x: node("log", 1 + x),
     "log1p_unit": lambda x: node("log", 1 + x),
     "expm1": lambda x: node("exp", x) - 1,
@@ -180,6 +201,12 @@ _GUARDS: dict[str, Callable[..., Expression]] = {
     "sum": _out_of_sum,
     "power": _power,
     "softened_norm": lambda x, eps: node("sqrt", node("sum", node("power", x, 2)) + eps),
+}
+
+
+#: The form of a function that its derivatives are taken of, where there is one.
+_FORM_OF_DERIVATIVES: dict[str, Callable[..., Expression]] = {
+    "with_derivatives_of": lambda _, form: form,
 }
 
 

@@ -19,6 +19,14 @@ def exp(x: Number) -> Number:
     return mp.exp(x) if x > -100_000 else mp.mpf(0)
 
 
+def log1p(x: Number) -> Number:
+    # Infinities are given as numbers beyond every dtype. Their logarithms are within.
+    return mp.log1p(x) if x < _BEYOND else _BEYOND
+
+
+_BEYOND = mp.mpf(10) ** 900
+
+
 def softplus(z: Number) -> Number:
     return max(z, mp.mpf(0)) + mp.log1p(exp(-abs(z)))
 

@@ -19,6 +19,7 @@ from lossary.formula.operations.arithmetic import (
     sqrt,
     square_over,
     stop_gradient,
+    with_derivatives_of,
 )
 from lossary.formula.operations.choices import (
     clip,
@@ -64,6 +65,8 @@ from lossary.formula.operations.exponentials import (
 from lossary.formula.operations.powers import (
     box_cox,
     hypot,
+    hypot_excess,
+    hypot_share,
     power_gap,
 )
 from lossary.formula.operations.softmax import (
@@ -108,6 +111,8 @@ __all__ = [
     "finite_maximum",
     "general_robust",
     "hypot",
+    "hypot_excess",
+    "hypot_share",
     "is_finite",
     "is_label",
     "log",
@@ -147,6 +152,7 @@ __all__ = [
     "tweedie_deviance",
     "tweedie_deviance_of_log",
     "where",
+    "with_derivatives_of",
 ]
 
 PRIMITIVES.update({primitive.name: primitive for primitive in ALL})

@@ -62,6 +62,17 @@ def box_iou_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def cauchy_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    scale: float | _Shaped = 1.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def complete_box_iou_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -125,10 +136,32 @@ def distance_box_iou_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def epsilon_insensitive_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    epsilon: float | _Shaped = 0.1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def expectile_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
     expectile: float | _Shaped = 0.5,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def fair_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    scale: float | _Shaped = 1.0,
     reduction: _Reduction = "none",
     *,
     weights: Any = None,
@@ -173,6 +206,29 @@ def gaussian_nll_loss(
     full: bool = False,
     eps: float | _Shaped = 1e-06,
     reduction: _Reduction = "mean",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def geman_mcclure_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    scale: float | _Shaped = 1.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def general_robust_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    alpha: float | _Shaped = 1.0,
+    scale: float | _Shaped = 1.0,
+    reduction: _Reduction = "none",
     *,
     weights: Any = None,
     where: Any = None,
@@ -270,6 +326,27 @@ def log_cosh_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def logistic_distance_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def lp_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    p: float | _Shaped = 2.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def margin_ranking_loss(
     inputs1: _Array | Sequence[Any] | complex,
     inputs2: Any,
@@ -305,6 +382,17 @@ def nll_loss(
     ignore_index: int | None = None,
     class_weights: Any = None,
 ) -> _Array: ...
+def periodic_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    period: float | _Shaped = 1.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def pinball_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -330,6 +418,17 @@ def poly1_cross_entropy(
     ignore_index: int | None = None,
     class_weights: Any = None,
 ) -> _Array: ...
+def pseudo_huber_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    delta: float | _Shaped = 1.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def quantile_huber_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -347,6 +446,17 @@ def smooth_l1_loss(
     targets: Any,
     beta: float | _Shaped = 1.0,
     reduction: _Reduction = "mean",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def squared_epsilon_insensitive_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    epsilon: float | _Shaped = 0.1,
+    reduction: _Reduction = "none",
     *,
     weights: Any = None,
     where: Any = None,
@@ -384,6 +494,17 @@ def triplet_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def tukey_biweight_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    scale: float | _Shaped = 4.685,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def tversky_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -399,21 +520,49 @@ def tversky_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def welsch_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    scale: float | _Shaped = 2.9846,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def wing_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    width: float | _Shaped = 10.0,
+    curvature: float | _Shaped = 2.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 
 __all__ = [
     "asymmetric_loss",
     "binary_cross_entropy",
     "binary_focal_loss",
     "box_iou_loss",
+    "cauchy_loss",
     "complete_box_iou_loss",
     "cosine_similarity_loss",
     "cross_entropy",
     "dice_loss",
     "distance_box_iou_loss",
+    "epsilon_insensitive_loss",
     "expectile_loss",
+    "fair_loss",
     "focal_loss",
     "focal_tversky_loss",
     "gaussian_nll_loss",
+    "geman_mcclure_loss",
+    "general_robust_loss",
     "generalized_box_iou_loss",
     "generalized_cross_entropy",
     "hinge_loss",
@@ -422,14 +571,22 @@ __all__ = [
     "kl_div_loss",
     "l1_loss",
     "log_cosh_loss",
+    "logistic_distance_loss",
+    "lp_loss",
     "margin_ranking_loss",
     "mse_loss",
     "nll_loss",
+    "periodic_loss",
     "pinball_loss",
     "poly1_cross_entropy",
+    "pseudo_huber_loss",
     "quantile_huber_loss",
     "smooth_l1_loss",
+    "squared_epsilon_insensitive_loss",
     "symmetric_cross_entropy",
     "triplet_loss",
+    "tukey_biweight_loss",
     "tversky_loss",
+    "welsch_loss",
+    "wing_loss",
 ]

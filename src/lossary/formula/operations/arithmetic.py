@@ -142,3 +142,36 @@ def stop_gradient(x: Operand) -> Expression:
     (array([6.]), array([3.]))
     """
     return node("stop", x)
+
+
+def with_derivatives_of(value: Operand, form: Operand) -> Expression:
+    """Return a value, and take its derivatives from another form of the same function.
+
+    For functions of which one form keeps the digits of the value, and another those of the slope.
+
+    Parameters
+    ----------
+    value : symbol or number
+        The form that the value is computed in.
+    form : symbol or number
+        The form that is differentiated.
+
+    Returns
+    -------
+    symbol
+        The value, whose derivatives are those of ``form``.
+
+    Examples
+    --------
+    >>> from lossary import grad, loss
+    >>> from lossary.formula import log, log1p, with_derivatives_of
+    >>> @loss
+    ... def log_ratio_square_loss(inputs, targets):
+    ...     near = log1p((inputs - targets) / targets)
+    ...     return with_derivatives_of(near, log(inputs) - log(targets)) ** 2
+    >>> log_ratio_square_loss([1.0 + 2**-50, 2.0], 1.0)
+    array([7.88860905e-31, 4.80453014e-01])
+    >>> grad(log_ratio_square_loss)([1e-300], 1e-300)
+    array([0.])
+    """
+    return node("with_derivatives_of", value, form)

@@ -82,7 +82,7 @@ def general_robust(error: Operand, alpha: Operand) -> Expression:
         The error in units of the scale.
     alpha : symbol or number
         The shape: 2 for half the squared error, 1 for √(1 + x²) - 1, 0 for log(1 + x²/2), -2 for
-        2 x² / (x² + 4). Any finite number.
+        2 x² / (x² + 4), minus infinity for 1 - exp(-x²/2). Any number.
 
     Returns
     -------

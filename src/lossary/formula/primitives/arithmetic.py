@@ -227,4 +227,13 @@ TABLE = (
         text="{0}",
         latex="{0}",
     ),
+    composite(
+        # The value of a; its derivatives are those of b.
+        "with_derivatives_of",
+        (REAL, REAL),
+        lambda a, b: a,
+        partials=lambda a, b: (None, literal(1)),
+        text="{0}",
+        latex="{0}",
+    ),
 )

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from lossary.formula.expression import Expression, node
 from lossary.formula.special.derived import derivative_of
-from lossary.formula.special.hypotenuse import hypot, hypot_share
+from lossary.formula.special.hypotenuse import (
+    hypot,
+    hypot_excess,
+    hypot_excess_slope,
+    hypot_share,
+)
 from lossary.formula.special.powers import box_cox, power_gap
 from lossary.formula.table import REAL, OperandSpec, composite
 
@@ -27,6 +32,14 @@ TABLE = (
         partials=lambda a, b: (node("hypot_share", a, b), node("hypot_share", b, a)),
         text="sqrt({0:9} ** 2 + {1:9} ** 2)",
         latex=r"\sqrt{{{0:10}^{{2}} + {1:10}^{{2}}}}",
+    ),
+    composite(
+        "hypot_excess",
+        (REAL, REAL),
+        hypot_excess,
+        partials=lambda a, b: (node("hypot_share", a, b), hypot_excess_slope(a, b)),
+        text="(sqrt({0:9} ** 2 + {1:9} ** 2) - abs({1}))",
+        latex=r"\left(\sqrt{{{0:10}^{{2}} + {1:10}^{{2}}}} - \left|{1}\right|\right)",
     ),
     composite(
         # a / hypot(a, b)

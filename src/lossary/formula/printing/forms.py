@@ -14,6 +14,8 @@ from lossary.formula.expression import Expression, is_number, literal, node, num
 from lossary.formula.table import BINDING, PRIMITIVES
 
 PrintKind = Literal["text", "latex"]
+#: Operations that only derivatives treat differently from their first operand.
+VALUE_OF_FIRST = frozenset({"stop", "with_derivatives_of"})
 
 
 class Form(NamedTuple):

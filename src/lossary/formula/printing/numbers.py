@@ -17,6 +17,7 @@ _NAMED = {
         r"\frac{1}{2} \, \log\left(2 \, \pi\right)",
     ),
 }
+_NAMED |= {k * math.pi: (f"{k} * pi", rf"{k} \, \pi") for k in range(2, 17)}
 _LARGEST_DENOMINATOR = 16
 _SHORT_DECIMAL = 6  # characters
 

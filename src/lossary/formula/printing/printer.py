@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from lossary.formula.expression import SYMBOLS, Expression, number
-from lossary.formula.printing.forms import PrintKind, form_of
+from lossary.formula.printing.forms import VALUE_OF_FIRST, PrintKind, form_of
 from lossary.formula.printing.numbers import printed_number
 from lossary.formula.table import BINDING
 
@@ -68,8 +68,8 @@ class _Printer:
         self.names = names
 
     def printed(self, item: Expression) -> _Printed:
-        while item.operation == "stop":  # only derivatives treat it differently
-            (item,) = item.arguments
+        while item.operation in VALUE_OF_FIRST:
+            item = item.arguments[0]
         value = number(item)
         if value is not None:
             return _Printed(*printed_number(value, self.kind), self.kind)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 
 from lossary.formula.expression import Expression, Kind, literal, node, number, walk
-from lossary.formula.printing.forms import without_nan_branch
+from lossary.formula.printing.forms import VALUE_OF_FIRST, without_nan_branch
 from lossary.formula.rewrite import replace
 from lossary.formula.table import PRIMITIVES
 
@@ -71,7 +71,7 @@ def _tidied(item: Expression, arguments: list[Expression], whole: set[int]) -> E
     reduces = primitive.reduces or primitive.expand is not None
     if reduces and max(child.kind for child in arguments) < Kind.ELEMENT:
         return item  # tidied, its argument does not vary along the class axis
-    if item.operation == "stop":
+    if item.operation in VALUE_OF_FIRST:
         return arguments[0]
     if item.operation == "where":
         return _choice(*arguments)

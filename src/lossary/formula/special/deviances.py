@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 from lossary.formula.expression import Expression, literal, node
 from lossary.formula.special.coefficients import EXPM1_EXCESS
 from lossary.formula.special.excess import log1p_square
@@ -67,13 +70,35 @@ def _ratio(mu: Expression, t: Expression) -> tuple[Expression, Expression]:
 
 
 # --- the general robust loss ----------------------------------------------------------------
-# With b = |alpha - 2| and y = x / sqrt(b) it is b / alpha ((1 + y^2)^(alpha / 2) - 1).
+# With b = |alpha - 2| and y = x / sqrt(b) it is b / alpha ((1 + y^2)^(alpha / 2) - 1). For infinite
+# alpha it is exp(x^2 / 2) - 1 or 1 - exp(-x^2 / 2): the same with b = 1 and alpha = 1 or -1 where
+# x^2 takes the place of log(1 + y^2).
+class _Robust(NamedTuple):
+    """What the loss and its derivatives are made of."""
+
+    is_square: Expression
+    is_limit: Expression
+    alpha: Expression
+    b: Expression
+    y: Expression
+    logarithm: Expression
+
+
+def _robust_parts(x: Expression, alpha: Expression) -> _Robust:
+    b = abs(alpha - 2)
+    is_square, is_limit = node("equal", b, 0), node("equal", b, math.inf)
+    b = node("where", is_square | is_limit, 1, b)
+    y = x / node("sqrt", b)
+    logarithm = node("where", is_limit, x * x, log1p_square(y))
+    alpha = node("where", is_limit, node("sign", alpha), alpha)
+    return _Robust(is_square, is_limit, alpha, b, y, logarithm)
+
+
 def general_robust(x: Expression, alpha: Expression) -> Expression:
     """Return Barron's loss of an error x: x^2 / 2 for alpha = 2, log(1 + x^2 / 2) for 0."""
-    is_square, b, y = _scaled(x, alpha)
-    logarithm = log1p_square(y)
+    is_square, is_limit, alpha, b, y, logarithm = _robust_parts(x, alpha)
     w = node("scale", 0.5 * alpha, logarithm)
-    is_near, is_unit = abs(w) < 1, logarithm < 3
+    is_near, is_unit = abs(w) < 1, is_limit | (logarithm < 3)
     small = node("where", is_near, w, 0)
     near = 0.5 * b * logarithm * (1 + small * polynomial(EXPM1_EXCESS, small))
     # An error of the logarithm counts w times, that of the root as often as alpha says.
@@ -85,29 +110,28 @@ def general_robust(x: Expression, alpha: Expression) -> Expression:
 
 def general_robust_slope(x: Expression, alpha: Expression) -> Expression:
     """Return its derivative x (1 + y^2)^((alpha - 2) / 2)."""
-    is_square, _, y = _scaled(x, alpha)
-    return x * node("where", is_square, 1, _scaled_power(y, alpha - 2))
+    parts = _robust_parts(x, alpha)
+    slope = x * node("where", parts.is_square, 1, _robust_weight(parts))
+    # Of an infinite error, or NaN, there is the limit of |x|^(alpha - 1).
+    is_one = node("equal", alpha, 1)
+    limit = node("where", alpha < 1, 0 * node("sign", x), node("where", is_one, node("sign", x), x))
+    return node("where", node("is_finite", x), slope, limit)
 
 
-def _scaled_power(y: Expression, exponent: Expression) -> Expression:
-    """Return (1 + y^2)^(exponent / 2)."""
-    logarithm = log1p_square(y)
-    is_unit = logarithm < 3
-    near = node("exp", 0.5 * exponent * node("where", is_unit, logarithm, 0))
-    far = node("power", node("where", is_unit, 1, hypot(literal(1), y)), exponent)
+def _robust_weight(parts: _Robust) -> Expression:
+    """Return (1 + y^2)^((alpha - 2) / 2)."""
+    exponent = node("where", parts.is_limit, parts.alpha, parts.alpha - 2)
+    is_unit = parts.is_limit | (parts.logarithm < 3)
+    near = node("exp", 0.5 * exponent * node("where", is_unit, parts.logarithm, 0))
+    far = node("power", node("where", is_unit, 1, hypot(literal(1), parts.y)), exponent)
     return node("where", is_unit, near, far)
 
 
 def general_robust_curvature(x: Expression, alpha: Expression) -> Expression:
     """Return its second derivative (1 + y^2)^((alpha - 4) / 2) (1 + (alpha - 1) y^2)."""
-    is_square, _, y = _scaled(x, alpha)
-    first, second = hypot_share(literal(1), y), hypot_share(y, literal(1))
-    part = first * first + node("scale", alpha - 1, second * second)
-    return node("where", is_square, 1, part * _scaled_power(y, alpha - 2))
-
-
-def _scaled(x: Expression, alpha: Expression) -> tuple[Expression, Expression, Expression]:
-    """Return whether alpha is 2, b, and y."""
-    b = abs(alpha - 2)
-    is_square = node("equal", b, 0)
-    return is_square, b, x / node("sqrt", node("where", is_square, 1, b))
+    parts = _robust_parts(x, alpha)
+    first, second = hypot_share(literal(1), parts.y), hypot_share(parts.y, literal(1))
+    share = first * first + node("scale", alpha - 1, second * second)
+    share = node("where", parts.is_limit, 1 + parts.alpha * x * x, share)
+    weight = _robust_weight(parts)
+    return node("where", parts.is_square, 1, node("safe_product", share, weight))

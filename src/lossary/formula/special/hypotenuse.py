@@ -13,6 +13,21 @@ def hypot(a: Expression, b: Expression) -> Expression:
     return node("stop", largest) * _size(a, b, largest)
 
 
+def hypot_excess(a: Expression, b: Expression) -> Expression:
+    """Return hypot(a, b) - |b| as |a| |a| / (|b| + hypot(a, b)), which does not cancel."""
+    largest = _largest(a, b)
+    first, second = _part(abs(a), largest), _part(abs(b), largest)
+    return abs(a) * (first / (second + _root(first, second, largest)))
+
+
+def hypot_excess_slope(a: Expression, b: Expression) -> Expression:
+    """Return the derivative of hypot_excess along b: b / hypot(a, b) - sign(b)."""
+    largest = _largest(a, b)
+    first, second = _part(a, largest), _part(abs(b), largest)
+    root = _root(first, second, largest)
+    return -(node("sign", b) * (first * first / ((second + root) * root)))
+
+
 def hypot_share(a: Expression, b: Expression) -> Expression:
     """Return a / hypot(a, b): 0 where both are 0, and the limit where one is infinite."""
     largest = _largest(a, b)
@@ -25,7 +40,10 @@ def _largest(a: Expression, b: Expression) -> Expression:
 
 def _size(a: Expression, b: Expression, largest: Expression) -> Expression:
     """Return hypot(a, b) / largest, and 1 where both are 0."""
-    first, second = _part(a, largest), _part(b, largest)
+    return _root(_part(a, largest), _part(b, largest), largest)
+
+
+def _root(first: Expression, second: Expression, largest: Expression) -> Expression:
     is_zero = node("equal", largest, 0)
     return node("sqrt", node("where", is_zero, 1, first * first + second * second))
 
