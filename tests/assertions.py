@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 
-def assert_close(found: Any, expected: Any, rtol: float = 0.0, atol: float = 0.0) -> None:
-    """Check shapes and values; NaN equals NaN."""
+def assert_close(
+    found: Any, expected: Any, rtol: float = 0.0, atol: float = 0.0, of: str = ""
+) -> None:
+    """Check shapes and values; NaN equals NaN. ``of`` says what they are."""
     found, expected = np.asarray(found), np.asarray(expected)
     assert found.shape == expected.shape, (found.shape, expected.shape)
-    np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol)
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol, err_msg=of)
 
 
 def assert_same_bits(found: Any, expected: Any) -> None:

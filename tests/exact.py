@@ -115,5 +115,48 @@ class ExactOperations:
     def max_classes(self, x: Any) -> Any:
         return self._full(x).max(axis=1, keepdims=True)
 
+    def sorted_by(self, x: Any, key: Any) -> Any:
+        full, order = np.broadcast_arrays(self._full(x), self._order(key))
+        return np.take_along_axis(full, order, axis=1)
+
+    def unsorted_by(self, x: Any, key: Any) -> Any:
+        full, order = np.broadcast_arrays(self._full(x), self._order(key))
+        found = np.empty_like(full)
+        np.put_along_axis(found, order, full, axis=1)
+        return found
+
+    def _order(self, key: Any) -> Any:
+        rows = [[(mp.isnan(v), v) for v in row] for row in self._full(key)]
+        return np.array([sorted(range(self.classes), key=row.__getitem__) for row in rows])
+
+    def neighbour(self, x: Any, fill: float, reverse: bool) -> Any:
+        found = np.roll(self._full(x), -1 if reverse else 1, axis=1)
+        found[:, -1 if reverse else 0] = exact(fill)[()]
+        return found
+
+    def running_sum(self, x: Any, reverse: bool) -> Any:
+        return self._along(lambda y, v: y + v, reverse, mp.mpf(0), x)
+
+    def running_max(self, x: Any, reverse: bool) -> Any:
+        def larger(y: Any, v: Any) -> Any:
+            return mp.nan if mp.isnan(y) or mp.isnan(v) else max(y, v)
+
+        return self._along(larger, reverse, -mp.inf, x)
+
+    def recurrence(self, x: Any, a: Any, reverse: bool) -> Any:
+        return self._along(lambda y, v, a: v + (a * y if a else 0), reverse, mp.mpf(0), x, a)
+
+    def _along(self, step: Any, reverse: bool, start: Any, *arrays: Any) -> Any:
+        """Go along each row: from the last result and the elements to the next result."""
+        direction = -1 if reverse else 1
+        full = np.broadcast_arrays(*[self._full(exact(x))[:, ::direction] for x in arrays])
+        found = np.empty(full[0].shape, dtype=object)
+        for row, result in zip(np.stack(full, axis=-1), found, strict=True):
+            last = start
+            for place, elements in enumerate(row):
+                result[place] = last = step(last, *elements)
+        return found[:, ::direction]
+
     def _full(self, x: Any) -> Any:
-        return np.broadcast_to(x, (np.shape(x)[0], self.classes))
+        rows = np.atleast_2d(x)
+        return np.broadcast_to(rows, (len(rows), self.classes))

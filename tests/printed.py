@@ -50,7 +50,20 @@ class _Words(dict[str, Any]):
         self["negative_log_softmax"] = lambda z: -xp.log(self["softmax"](z))
         self["norm"] = lambda z: xp.sqrt(xp.sum_classes(z * z))
         self["logsumexp"] = lambda z: xp.log(xp.sum_classes(xp.exp(z)))
+        for prefix, reverse in (("", False), ("reverse_", True)):
+            self[f"{prefix}cumulative_average"] = partial(_average, xp, reverse)
+            self[f"{prefix}cumulative_share"] = partial(_share, xp, reverse)
         self |= values  # a parameter may have the name of a function, which no formula then uses
+
+
+def _average(xp: Any, reverse: bool, values: Any, x: Any) -> Any:
+    weights = xp.exp(x)
+    return xp.running_sum(weights * values, reverse) / xp.running_sum(weights, reverse)
+
+
+def _share(xp: Any, reverse: bool, values: Any, x: Any) -> Any:
+    weights = xp.exp(x)
+    return weights * xp.running_sum(values / xp.running_sum(weights, reverse), not reverse)
 
 
 def _is_word(primitive: Primitive) -> bool:
@@ -62,8 +75,12 @@ def _function(primitive: Primitive, xp: Any) -> Any:
     if primitive.expand is None:
         return partial(primitive.compute, xp)
     names = [f"operand{index}" for index in range(len(primitive.operands))]
-    steps = tape(node(primitive.name, *map(argument, names)))
-    return lambda *given: steps.run(dict(zip(names, given, strict=True)), xp)[0]
+
+    def function(*given: Any) -> Any:
+        steps = tape(node(primitive.name, *map(argument, names)))
+        return steps.run(dict(zip(names, given, strict=True)), xp)[0]
+
+    return function
 
 
 class _Arrays(ast.NodeTransformer):

@@ -11,7 +11,7 @@ import pytest
 from exact import evaluate, exact
 
 from lossary.backends.numpy import BACKEND
-from lossary.formula.expression import Expression, Kind, argument, label, node
+from lossary.formula.expression import Expression, Kind, argument, label, literal, node
 from lossary.formula.gradient import diagonal, gradient
 from lossary.formula.plan import Output
 from lossary.formula.primitives import ALL
@@ -28,7 +28,7 @@ DIFFERENTIABLE = [
 FUNCTIONS = [
     item
     for item in DIFFERENTIABLE
-    if len(item.operands) == 1 and not item.reduces and item.name != "stop"
+    if len(item.operands) == 1 and not (item.reduces or item.mixes) and item.name != "stop"
 ]
 
 
@@ -58,8 +58,13 @@ MEANINGS = {
 
 
 def _expression(primitive: Primitive) -> Expression:
-    """Return a primitive of symbols, whose values are those of :func:`_values`."""
-    return node(primitive.name, *map(_operand, primitive.operands, NAMES))
+    """Return a primitive of symbols, whose values are those of :func:`_values`.
+
+    Where it mixes the elements of rows: a sum of all of them, weighted differently.
+    """
+    found = node(primitive.name, *map(_operand, primitive.operands, NAMES))
+    weighted = primitive.mixes and found.kind is Kind.ELEMENT
+    return node("sum", argument("c") * found) if weighted else found
 
 
 def _operand(spec: OperandSpec, name: str) -> Expression:
@@ -67,6 +72,8 @@ def _operand(spec: OperandSpec, name: str) -> Expression:
         return argument(name) < argument("c")
     if spec.kind == "label":
         return label("labels")
+    if spec.kind == "number":
+        return literal(0.25)
     return node("sum", argument(name)) if spec.kind == "row" else argument(name)
 
 
@@ -136,7 +143,7 @@ def _elementwise() -> list[tuple[str, Expression]]:
     found = [
         (item.name, _expression(item))
         for item in OPERATIONS
-        if item.operands and not (item.reduces or item.expand)
+        if item.operands and not (item.reduces or item.mixes or item.expand)
     ]
     booleans = {item.name for item in OPERATIONS if item.boolean}
     return [(name, node("where", x, 1, 0) if name in booleans else x) for name, x in found]

@@ -203,6 +203,8 @@ def _operand(primitive: Primitive, spec: OperandSpec, x: Expression) -> Expressi
     """Return an operand that a primitive takes: a real number to any power is real, and so on."""
     if spec.kind == "label":
         return label("labels")
+    if spec.kind == "number":
+        return literal(0.25)
     if spec.kind == "row":
         x = _row(x)
     elif primitive.reduces or primitive.expands_first:

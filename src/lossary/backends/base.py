@@ -5,7 +5,9 @@ the standard; the file of a library overrides what that library does better or d
 ``xp`` must have: ``abs``, ``arange``, ``asarray``, ``astype``, ``broadcast_to``, ``exp``,
 ``expand_dims``, ``expm1``, ``floor``, ``isfinite``, ``log``, ``log1p``, ``logical_and``,
 ``logical_not``, ``logical_or``, ``max``, ``maximum``, ``min``, ``minimum``, ``reshape``,
-``result_type``, ``sign``, ``sqrt``, ``squeeze``, ``sum``, ``tanh``, ``where``, and the dtypes.
+``result_type``, ``sign``, ``sqrt``, ``squeeze``, ``sum``, ``tanh``, ``where``, and the dtypes; for
+formulas that mix the elements of a row ``argsort``, ``concat``, ``take_along_axis`` and
+``zeros_like`` too.
 """
 
 from __future__ import annotations

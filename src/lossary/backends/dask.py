@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import dask.array as da
@@ -10,10 +11,32 @@ import numpy as np
 from array_api_compat.dask import array as namespace
 from dask.delayed import Delayed
 
+from lossary.backends.axis_functions import AxisFunctions
 from lossary.backends.base import Backend
 from lossary.backends.numpy import BACKEND as NUMPY
-from lossary.backends.operations import sum_in_pairs
+from lossary.backends.operations import ArrayOperations, sum_in_pairs
 from lossary.errors import shown, type_error, value_error
+
+
+class DaskOperations(ArrayOperations):
+    """Functions of blocks, in which the class axis is whole where rows are mixed."""
+
+    def apply_along(self, name: str, *arrays: Any, **options: Any) -> Any:
+        """Apply a function of an axis block by block."""
+        blocks = [x.rechunk({options["axis"]: -1}) for x in arrays]
+        axes = tuple(range(arrays[0].ndim))
+        dtype = np.intp if name == "order" else arrays[0].dtype
+        given = [item for x in blocks for item in (x, axes)]
+        apply = partial(_apply, name, **options)
+        return da.blockwise(apply, axes, *given, dtype=dtype)  # type: ignore[no-untyped-call]
+
+
+def _apply(name: str, *arrays: Any, **options: Any) -> Any:
+    with np.errstate(all="ignore"):  # infinities are expected
+        return getattr(_FUNCTIONS, name)(*arrays, **options)
+
+
+_FUNCTIONS = AxisFunctions(np)
 
 
 class DaskBackend(Backend):
@@ -24,6 +47,7 @@ class DaskBackend(Backend):
     module = "dask.array"
     takes_numpy = True
     conversion = "dask.array.from_array({0})"
+    operations = DaskOperations
 
     def asarray(self, given: Any, function: str, name: str) -> Any:
         """Return the array; refuse masked ones, whose mask operations would half forget.

@@ -27,8 +27,13 @@ class HostBackend(Backend):
     host = True
 
     def has_kernels(self, computation: Computation) -> bool:
-        """Return whether compiled kernels can run: there must be elements to read."""
-        return has_compiler() and not computation.has_no_classes and self.readable(computation)
+        """Return whether compiled kernels can run: there must be elements to read.
+
+        There are none for formulas that sort rows or run along them.
+        """
+        if computation.has_no_classes or computation.expressions.mixes:
+            return False
+        return has_compiler() and self.readable(computation)
 
     def run(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Run a fused kernel where one can read the arrays, else the library's operations."""

@@ -11,6 +11,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
+from lossary.backends.axis_functions import AxisFunctions
 from lossary.backends.base import PYTHON, Backend, CachedCall
 from lossary.backends.compiled import CompiledCall
 from lossary.backends.descriptions import DESCRIBE
@@ -45,10 +46,42 @@ class _AnySizeError(Exception):
     """A compiled function is called in a trace for any size, where it cannot run."""
 
 
+class MlxFunctions(AxisFunctions):
+    """Functions of an axis; MLX's own sort is stable."""
+
+    def order(self, key: Any, *, axis: int) -> Any:
+        """Return the places of the elements in rising order."""
+        return mx.argsort(key, axis=axis)
+
+
+class AnySizeFunctions(MlxFunctions):
+    """The same in a trace for any number of rows, where nothing can be sliced."""
+
+    def neighbour(
+        self, x: Any, *, axis: int, fill: float, reverse: bool = False, step: int = 1
+    ) -> Any:
+        """Return the element some steps before each, or after; ``fill`` where there is none."""
+        length = x.shape[axis]
+        shape = [1] * x.ndim
+        shape[axis] = length
+        places = mx.arange(length).reshape(shape) + (step if reverse else -step)
+        inside = (places >= 0) & (places < length)
+        index = spread(mx.clip(places, 0, length - 1), x)
+        return mx.where(inside, mx.take_along_axis(x, index, axis), fill)
+
+
 class MlxOperations(ArrayOperations):
     """MLX's functions, with its own derivatives where they are right."""
 
     native = {"sigmoid": mx.sigmoid, "stop": mx.stop_gradient}  # noqa: RUF012
+
+    # On GPUs there is no float64.
+    _sums_wide = False
+
+    def apply_along(self, name: str, *arrays: Any, **options: Any) -> Any:
+        """Apply a function of an axis to full arrays."""
+        functions = AnySizeFunctions(mx) if is_shapeless() else MlxFunctions(mx)
+        return getattr(functions, name)(*arrays, **options)
 
     def at_label(self, x: Any, labels: Any) -> Any:
         """Return a row's element at its label, read there in ordinary calls."""

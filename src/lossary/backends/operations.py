@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
+from lossary.backends.axis_functions import AxisFunctions
 from lossary.definition.computation import Computation
 
 #: At or below this length, use the library's own sum.
@@ -22,6 +23,9 @@ class _Arrays(Protocol):
     def arange(self, count: int, dtype: Any, like: Any) -> Any: ...
     def sum_along(self, x: Any, axis: int) -> Any: ...
     def spread(self, x: Any, computation: Computation, element: bool) -> Any: ...
+    def dtype_name(self, x: Any) -> str: ...
+    def has_dtype(self, name: str) -> bool: ...
+    def cast(self, x: Any, name: str) -> Any: ...
 
 
 class ArrayOperations:
@@ -32,6 +36,8 @@ class ArrayOperations:
     """
 
     native: ClassVar[Mapping[str, Callable[..., Any]]] = {}
+    #: Whether running sums of float32 are in float64 where the library has it.
+    _sums_wide = True
 
     def __init__(self, backend: _Arrays, computation: Computation) -> None:
         self.backend = backend
@@ -41,6 +47,8 @@ class ArrayOperations:
         self.computation = computation
         self.dtype = backend.dtype(computation.compute)
         self.like = computation.example
+        # The keys are kept, as their ids stand for them.
+        self._orders: dict[int, tuple[Any, Any]] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.xp, name)
@@ -85,6 +93,63 @@ class ArrayOperations:
     def at_label(self, x: Any, labels: Any) -> Any:
         """Return a row's element at its label, 0 where the label is no class."""
         return self.sum_classes(self.where(self.index() == labels, x, 0.0))
+
+    # --- what mixes the elements of a row ---------------------------------------------------------
+    def sorted_by(self, x: Any, key: Any) -> Any:
+        """Return a row's elements in the order of their keys."""
+        return self._along("taken", x, self._order(key))
+
+    def unsorted_by(self, x: Any, key: Any) -> Any:
+        """Return elements that are in the order of keys at the places that they are from."""
+        return self._along("taken", x, self._order(self._order(key)))
+
+    def neighbour(self, x: Any, fill: float, reverse: bool) -> Any:
+        """Return the element before each, or after."""
+        return self._along("neighbour", x, fill=fill, reverse=reverse)
+
+    def running_sum(self, x: Any, reverse: bool) -> Any:
+        """Return the sums of the elements up to each."""
+        return self._summed("running_sum", x, reverse=reverse)
+
+    def running_max(self, x: Any, reverse: bool) -> Any:
+        """Return the largest of the elements up to each."""
+        return self._along("running_max", x, reverse=reverse)
+
+    def recurrence(self, x: Any, a: Any, reverse: bool) -> Any:
+        """Return y_k = x_k + a_k y_(k-1)."""
+        return self._summed("recurrence", x, a, reverse=reverse)
+
+    def _order(self, key: Any) -> Any:
+        """Return the order of a key, computed once."""
+        if id(key) not in self._orders:
+            self._orders[id(key)] = key, self._along("order", key)
+        return self._orders[id(key)][1]
+
+    def _summed(self, name: str, *arrays: Any, **options: Any) -> Any:
+        """Apply a function that adds up, float32 in float64 where the library has it."""
+        given = [self._filled(x) for x in arrays]
+        dtype = self.backend.dtype_name(given[0])
+        if not (self._sums_wide and dtype == "float32" and self.backend.has_dtype("float64")):
+            return self._along(name, *given, **options)
+        wide = [self.backend.cast(x, "float64") for x in given]
+        return self.backend.cast(self._along(name, *wide, **options), dtype)
+
+    def _along(self, name: str, *arrays: Any, **options: Any) -> Any:
+        """Apply a function of the class axis."""
+        given = [self._filled(x) for x in arrays]
+        return self.apply_along(name, *given, axis=self.axis or 0, **options)
+
+    def apply_along(self, name: str, *arrays: Any, **options: Any) -> Any:
+        """Apply a function of an axis to full arrays."""
+        return getattr(AxisFunctions(self.xp), name)(*arrays, **options)
+
+    def _filled(self, x: Any) -> Any:
+        """Repeat an array along the axes that it lacks; a number too."""
+        if isinstance(x, float):
+            x = self.number(x)
+        if tuple(x.shape) == tuple(self.shape):
+            return x
+        return self.backend.spread(x, self.computation, element=True)
 
     def _full(self, x: Any) -> Any:
         """Repeat a class vector or a row value along the axes that it lacks."""

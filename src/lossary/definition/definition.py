@@ -19,6 +19,8 @@ from lossary.formula.refusal import TracingError
 from lossary.formula.table import PRIMITIVES
 
 Reduction = Literal["none", "mean", "sum"]
+#: Operations of the class axis that have no operands.
+_COUNTS = {"index", "class_count"}
 
 
 def _new_identity() -> str:
@@ -226,7 +228,7 @@ class Definition:
         """
         for item in walk(formula):
             row = None if id(item) in given else PRIMITIVES.get(item.operation)
-            if row is not None and (row.reduces or row.name in {"index", "class_count"}):
+            if row is not None and (row.reduces or row.mixes or row.name in _COUNTS):
                 raise type_error(
                     self.name,
                     "the formula",

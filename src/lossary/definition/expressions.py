@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from lossary.definition.definition import Definition
 from lossary.domains import CLASS_LABELS, Domain
+from lossary.errors import type_error
 from lossary.formula import (
     at_label,
     class_count,
@@ -32,7 +33,8 @@ from lossary.formula.expression import (
 )
 from lossary.formula.expression import mask as mask_symbol
 from lossary.formula.gradient import diagonal, gradient
-from lossary.formula.rewrite import expand, masked_rows
+from lossary.formula.operators import NoDiagonalError
+from lossary.formula.rewrite import expand, masked_rows, mixes_rows
 
 
 class Variant(NamedTuple):
@@ -116,6 +118,11 @@ class LossExpressions:
         """The unreduced loss: weighted, 0 where an element takes no part."""
         return self.masked(self.guarded(scale(self.factor, self.formula)))
 
+    @cached_property
+    def mixes(self) -> bool:
+        """Whether the formula mixes the elements of a row: sorts them, or runs along them."""
+        return mixes_rows(self.formula)
+
     def gradient(self, name: str, cotangent: Expression) -> Expression:
         """Return the derivative with respect to an argument, times a cotangent.
 
@@ -134,10 +141,17 @@ class LossExpressions:
         """Diagonal second derivative with respect to an argument, times a cotangent."""
         symbol = self.symbols[name]
         if name in self.loss.rows:
-            return self._derivative(
-                name, gradient(gradient(self.formula, symbol), symbol), cotangent
-            )
-        return self._derivative(name, diagonal(self.formula, symbol), cotangent)
+            slope = expand(gradient(self.formula, symbol))
+            return self._derivative(name, gradient(slope, symbol), cotangent)
+        try:
+            curvature = diagonal(self.formula, symbol)
+        except NoDiagonalError as error:
+            requirement = "must have a diagonal Hessian"
+            remedy = "Use value_and_grad."
+            raise type_error(
+                self.loss.name, "the formula", requirement, str(error), remedy
+            ) from None
+        return self._derivative(name, curvature, cotangent)
 
     def weights_gradient(self, cotangent: Expression) -> Expression:
         """Return the derivative with respect to ``weights``, times a cotangent."""

@@ -5,7 +5,8 @@ import each other in one direction; each may import those before it:
 
 1. ``table`` (what a primitive is, and the empty table), ``folding`` (Python numbers);
 2. ``refusal`` (errors), ``expression`` (nodes), ``elements``;
-3. ``simplification``, ``rewrite``, ``gradient``;
+3. ``simplification``, ``rewrite``, ``running`` (running sums of exponentials), ``operators``
+   (matrices along the class axis), ``gradient``;
 4. ``special`` (polynomials of special functions), ``primitives`` (what the table is filled with);
 5. ``operations`` (the functions that are exported here);
 6. ``evaluate``, ``lower``, ``plan``;
@@ -40,6 +41,13 @@ from lossary.formula.operations.classes import (
     softened_norm,
     sum_over_classes,
 )
+from lossary.formula.operations.cumulative import (
+    cumulative_logsumexp,
+    cumulative_max,
+    cumulative_sum,
+    following,
+    preceding,
+)
 from lossary.formula.operations.deviances import (
     general_robust,
     tweedie_deviance,
@@ -61,6 +69,13 @@ from lossary.formula.operations.exponentials import (
     sigmoid,
     softplus,
     tanh,
+)
+from lossary.formula.operations.order import (
+    first_of_equals,
+    last_of_equals,
+    pair_disorder,
+    pair_hinge,
+    sorted_by,
 )
 from lossary.formula.operations.powers import (
     box_cox,
@@ -102,6 +117,9 @@ __all__ = [
     "class_index",
     "clip",
     "cos_pi",
+    "cumulative_logsumexp",
+    "cumulative_max",
+    "cumulative_sum",
     "digamma",
     "erf",
     "exp",
@@ -109,12 +127,15 @@ __all__ = [
     "expm1",
     "expm1_excess",
     "finite_maximum",
+    "first_of_equals",
+    "following",
     "general_robust",
     "hypot",
     "hypot_excess",
     "hypot_share",
     "is_finite",
     "is_label",
+    "last_of_equals",
     "log",
     "log1mexp",
     "log1p",
@@ -133,7 +154,10 @@ __all__ = [
     "negative_log_softmax",
     "negative_log_softmax_at",
     "norm",
+    "pair_disorder",
+    "pair_hinge",
     "power_gap",
+    "preceding",
     "scale",
     "share",
     "sigmoid",
@@ -142,6 +166,7 @@ __all__ = [
     "softened_norm",
     "softmax",
     "softplus",
+    "sorted_by",
     "sparsemax_threshold",
     "sqrt",
     "square_over",

@@ -298,7 +298,8 @@ def node(operation: str, *operands: object) -> Expression:
         simpler = primitive.simplify(*arguments)
     if simpler is not None:
         return simpler
-    own = Kind.ELEMENT if primitive.per_class else Kind.CONSTANT
+    varies = primitive.per_class or (primitive.mixes and not primitive.reduces)
+    own = Kind.ELEMENT if varies else Kind.CONSTANT
     kind = max((own, *(item.kind for item in arguments)))
     if primitive.reduces:
         if kind is not Kind.ELEMENT:

@@ -7,12 +7,14 @@ the gradient once more, forward, with respect to each element itself: the diagon
 from __future__ import annotations
 
 from lossary.formula.expression import Expression, Kind, literal, node, walk
+from lossary.formula.operators import Along, Chain, safe_product
+from lossary.formula.rewrite import expand
 from lossary.formula.table import PRIMITIVES
 
 _ZERO = literal(0)
 
 
-def partial_derivatives(item: Expression) -> tuple[Expression | None, ...]:
+def partial_derivatives(item: Expression) -> tuple[Expression | Along | None, ...]:
     """Return the partial derivative with respect to each argument of a node, None if none."""
     if not item.arguments:
         return ()
@@ -50,7 +52,10 @@ def gradient(output: Expression, target: Expression) -> Expression:
         for child, partial in zip(item.arguments, partial_derivatives(item), strict=True):
             if partial is None or id(child) not in depends:
                 continue
-            term = safe_product(adjoint, partial)
+            if isinstance(partial, Along):
+                term = partial.pulled_back(adjoint)
+            else:
+                term = safe_product(adjoint, partial)
             if child.kind < Kind.ELEMENT and item.kind is Kind.ELEMENT:
                 term = _sum_over_classes(term)
             earlier = adjoints.get(id(child))
@@ -66,7 +71,7 @@ def diagonal(output: Expression, target: Expression) -> Expression:
     f through the row values that depend on element i; the derivative of ``max(f)`` is that of f if
     i is the maximal element.
     """
-    return own_derivative(gradient(output, target), target)
+    return own_derivative(expand(gradient(output, target)), target)
 
 
 def own_derivative(output: Expression, target: Expression) -> Expression:
@@ -74,15 +79,17 @@ def own_derivative(output: Expression, target: Expression) -> Expression:
     sweep = _ForwardSweep(target)
     for item in walk(output):
         sweep.visit(item)
-    return sweep.totals[id(output)]
+    chains = (chain.diagonal() for chain in sweep.chains[id(output)])
+    return sum(chains, start=sweep.totals[id(output)])
 
 
 class _ForwardSweep:
     """Derivatives of nodes with respect to element i of the target, in the order of a walk.
 
     ``totals`` has the derivative of each node's element i. Another element j of a node depends on
-    element i only through row nodes: ``through`` has its derivative with respect to each of these
-    row nodes, ``direct`` has the part that passes through none of them.
+    element i through row nodes: ``through`` has its derivative with respect to each of these row
+    nodes, ``direct`` has the part that passes through none of them. Where primitives mix the
+    elements of a row, j depends on i also by matrices: these are in ``chains`` alone.
     """
 
     def __init__(self, target: Expression) -> None:
@@ -90,14 +97,18 @@ class _ForwardSweep:
         self.totals: dict[int, Expression] = {}
         self.direct: dict[int, Expression] = {}
         self.through: dict[int, dict[int, Expression]] = {}
+        self.chains: dict[int, list[Chain]] = {}
 
     def visit(self, item: Expression) -> None:
         """Differentiate a node whose arguments have been visited."""
         key = id(item)
         self.totals[key] = self.direct[key] = literal(1) if item is self.target else _ZERO
-        self.through[key] = {}
+        self.through[key], self.chains[key] = {}, []
         for child, partial in zip(item.arguments, partial_derivatives(item), strict=True):
             if partial is None:
+                continue
+            if isinstance(partial, Along):
+                self._add_along(key, child, partial)
                 continue
             self.totals[key] += self._total(item, child, partial)
             if item.kind is Kind.ELEMENT:
@@ -105,14 +116,16 @@ class _ForwardSweep:
 
     def _total(self, item: Expression, child: Expression, partial: Expression) -> Expression:
         """Return what one argument adds to the derivative of a node's element i."""
-        rows = self.through[id(child)]
-        if item.kind is Kind.ELEMENT or not rows:
+        rows, chains = self.through[id(child)], self.chains[id(child)]
+        if item.kind is Kind.ELEMENT or not (rows or chains):
             return safe_product(self.totals[id(child)], partial)
         # A reduction: the rows that its argument depends on reach it from every element.
         total = safe_product(self.direct[id(child)], partial)
         for row, derivative in rows.items():
             reaching = _sum_over_classes(safe_product(derivative, partial))
             total += safe_product(self.totals[row], reaching)
+        for chain in chains:
+            total += chain.pulled_back(partial)
         return total
 
     def _add_elsewhere(self, key: int, child: Expression, partial: Expression) -> None:
@@ -123,21 +136,34 @@ class _ForwardSweep:
                 row: safe_product(derivative, partial)
                 for row, derivative in self.through[id(child)].items()
             }
+            self.chains[key] += self._scaled_chains(child, partial)
         else:
             added = {id(child): partial} if self.totals[id(child)] is not _ZERO else {}
         for row, derivative in added.items():
             self.through[key][row] = self.through[key].get(row, _ZERO) + derivative
 
+    def _add_along(self, key: int, child: Expression, partial: Along) -> None:
+        """Add what an argument adds whose elements a node mixes."""
+        operator, factor = partial
+        if child.kind is Kind.ELEMENT:
+            direct = safe_product(self.direct[id(child)], factor)
+            if direct is not _ZERO:
+                self.chains[key].append(Chain((literal(1), direct), (operator,)))
+            scaled = self._scaled_chains(child, factor)
+            self.chains[key] += [chain.after(operator) for chain in scaled]
+            derivatives = dict(self.through[id(child)])
+        else:
+            derivatives = {id(child): literal(1)} if self.totals[id(child)] is not _ZERO else {}
+        for row, derivative in derivatives.items():
+            mixed = operator(safe_product(derivative, factor))
+            self.through[key][row] = self.through[key].get(row, _ZERO) + mixed
+            self.totals[key] += safe_product(self.totals[row], mixed)
 
-def safe_product(adjoint: Expression, partial: Expression) -> Expression:
-    """Multiply two derivatives, counting 0 times infinity as 0."""
-    if adjoint is _ZERO or partial is _ZERO:
-        return _ZERO
-    if partial is literal(1):
-        return adjoint
-    if adjoint is literal(1):
-        return partial
-    return node("safe_product", adjoint, partial)
+    def _scaled_chains(self, child: Expression, factor: Expression) -> list[Chain]:
+        """Return a factor times the chains of a node."""
+        if factor is _ZERO:
+            return []
+        return [chain.scaled(factor) for chain in self.chains[id(child)]]
 
 
 def _sum_over_classes(term: Expression) -> Expression:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from functools import reduce
 
-from lossary.formula.expression import Expression, node, walk
-from lossary.formula.table import PRIMITIVES
+from lossary.formula.expression import LEAVES, Expression, Kind, node, walk
+from lossary.formula.table import PRIMITIVES, Primitive
 
 #: From the names of operations to functions of their rewritten operands.
 Rules = Mapping[str, Callable[..., Expression]]
@@ -45,24 +47,72 @@ def expand(output: Expression) -> Expression:
 
 
 def expand_all(*outputs: Expression) -> tuple[Expression, ...]:
-    """Expand the composites that are differentiated as they are, once that is done."""
-    return rewrite(outputs, _expansions(first=False))
+    """Expand all composites, those in their expansions too, once derivatives are taken."""
+    rules = _expansions(first=False) | _expansions(first=True)
+    while any(item.operation in rules for item in walk(*outputs)):
+        outputs = rewrite(outputs, rules)
+    return outputs
+
+
+def mixes_rows(output: Expression) -> bool:
+    """Return whether elements of an expression depend on others of their row, not on sums alone."""
+    return any(PRIMITIVES[item.operation].mixes for item in walk(output) if item.arguments)
 
 
 def masked_rows(output: Expression, mask: Expression) -> Expression:
-    """Leave elements out of every sum, maximum and norm of their row, and of the class count."""
+    """Leave elements out of all that mixes or reduces their row, and of the class count.
+
+    In a row in another order the mask is in that order too: the elements left out come last.
+    """
     count = node("sum", node("where", mask, 1, 0))
     rewritten: dict[int, Expression] = {}
+    masks: dict[int, Expression | None] = {}  # of a node's elements, None if it has none of a leaf
     for item in walk(output):
         arguments = [rewritten[id(child)] for child in item.arguments]
-        neutral = PRIMITIVES[item.operation].neutral if arguments else None
-        if neutral is not None:
-            arguments[0] = node("where", mask, arguments[0], neutral)
+        given = [masks[id(child)] for child in item.arguments]
+        own = _joined(given)
+        if item.operation in LEAVES and item.kind is Kind.ELEMENT:
+            own = mask
+        elif item.operation == "sorted_by":
+            arguments[1] = node("where", _either(given[1], mask), arguments[1], math.nan)
+            taking_part = node("where", _either(given[0], mask), 1, 0)
+            own = 0 < node("sorted_by", taking_part, arguments[1])
+        elif arguments:
+            arguments = _masked(PRIMITIVES[item.operation], arguments, given, mask)
         rewritten[id(item)] = count if item.operation == "class_count" else _with(item, arguments)
+        masks[id(item)] = own if item.kind is Kind.ELEMENT else None
     return rewritten[id(output)]
 
 
-def _expansions(*, first: bool) -> Rules:
+def _masked(
+    primitive: Primitive,
+    arguments: list[Expression],
+    masks: list[Expression | None],
+    mask: Expression,
+) -> list[Expression]:
+    """Return the operands of a primitive without what the elements left out would add."""
+    found = list(arguments)
+    if primitive.neutral is not None:
+        found[0] = node("where", _either(masks[0], mask), arguments[0], primitive.neutral)
+    if primitive.reduces:
+        for place, spec in enumerate(primitive.operands):
+            if spec.kind == "condition":
+                found[place] = node("logical_and", arguments[place], _either(masks[place], mask))
+    return found
+
+
+def _either(found: Expression | None, otherwise: Expression) -> Expression:
+    return otherwise if found is None else found
+
+
+def _joined(masks: list[Expression | None]) -> Expression | None:
+    """Return the condition that every one of these holds."""
+    found = {id(mask): mask for mask in masks if mask is not None}
+    conditions = list(found.values())
+    return reduce(lambda a, b: a & b, conditions) if conditions else None
+
+
+def _expansions(*, first: bool) -> dict[str, Callable[..., Expression]]:
     return {
         name: primitive.expand
         for name, primitive in PRIMITIVES.items()

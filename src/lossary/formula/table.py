@@ -36,20 +36,21 @@ class OperandSpec(NamedTuple):
     ----------
     low, high : float
         The primitive is defined, and has derivatives, between these numbers.
-    kind : {"element", "row", "label", "condition"}
+    kind : {"element", "row", "label", "condition", "number"}
         "element": anything, elements included. "row": one value per row. "label": class labels.
-        "condition": what a comparison gives.
+        "condition": what a comparison gives. "number": a number that the formula names.
     """
 
     low: float = -math.inf
     high: float = math.inf
-    kind: Literal["element", "row", "label", "condition"] = "element"
+    kind: Literal["element", "row", "label", "condition", "number"] = "element"
 
 
 REAL = OperandSpec()
 POSITIVE = OperandSpec(low=0.0)
 LABEL = OperandSpec(kind="label")
 CONDITION = OperandSpec(kind="condition")
+NUMBER = OperandSpec(kind="number")
 
 
 class Primitive(NamedTuple):
@@ -71,6 +72,7 @@ class Primitive(NamedTuple):
         How tightly the printed forms bind.
     partials : callable, optional
         From the operands to the partial derivative with respect to each, None where there is none.
+        Where it mixes the elements of a row, these are :class:`~lossary.formula.operators.Along`.
     expand : callable, optional
         From the operands to the expression that the primitive stands for. With ``partials`` it is
         differentiated first and expanded then; without, it is expanded first.
@@ -82,6 +84,9 @@ class Primitive(NamedTuple):
         Whether it reduces elements to one value per row.
     per_class : bool
         Whether it varies along the class axis although no operand does.
+    mixes : bool
+        Whether an element of its value depends on other elements of its row, or of what it is
+        reduced from.
     boolean : bool
         Whether its value is a condition.
     bounded, bounded_by_operands : bool
@@ -109,6 +114,7 @@ class Primitive(NamedTuple):
     simplify: Rule | None = None
     reduces: bool = False
     per_class: bool = False
+    mixes: bool = False
     boolean: bool = False
     bounded: bool = False
     bounded_by_operands: bool = False

@@ -15,10 +15,12 @@ forms read back. The conventions at kinks are set here and nowhere else:
 from lossary.formula.primitives.arithmetic import TABLE as ARITHMETIC
 from lossary.formula.primitives.choices import TABLE as CHOICES
 from lossary.formula.primitives.classes import TABLE as CLASSES
+from lossary.formula.primitives.cumulative import TABLE as CUMULATIVE
 from lossary.formula.primitives.deviances import TABLE as DEVIANCES
 from lossary.formula.primitives.differences import TABLE as DIFFERENCES
 from lossary.formula.primitives.excesses import TABLE as EXCESSES
 from lossary.formula.primitives.exponentials import TABLE as EXPONENTIALS
+from lossary.formula.primitives.order import TABLE as ORDER
 from lossary.formula.primitives.powers import TABLE as POWERS
 from lossary.formula.primitives.softmax import TABLE as SOFTMAX
 from lossary.formula.primitives.special import TABLE as SPECIAL
@@ -33,6 +35,8 @@ ALL = (
     *POWERS,
     *DEVIANCES,
     *CLASSES,
+    *CUMULATIVE,
+    *ORDER,
     *SPECIAL,
     *SOFTMAX,
 )

@@ -1,0 +1,55 @@
+"""Rows in the order of their elements or of others, and sums over pairs of elements."""
+
+from __future__ import annotations
+
+from lossary.formula.expression import Expression, Kind, literal
+from lossary.formula.operators import Along, Operator
+from lossary.formula.special.pairs import pair_disorder, pair_hinge, pair_hinge_slope
+from lossary.formula.table import CONDITION, REAL, composite, primitive
+
+_ONE = literal(1)
+
+
+def _unmoved(x: Expression, key: Expression) -> Expression | None:
+    """Drop the order of equal keys, and that of a row whose elements are equal."""
+    return x if x.kind < Kind.ELEMENT or key.kind < Kind.ELEMENT else None
+
+
+TABLE = (
+    primitive(
+        # In rising order of the keys; elements of equal keys keep theirs, NaN comes last.
+        "sorted_by",
+        (REAL, REAL),
+        lambda xp, x, key: xp.sorted_by(x, key),
+        partials=lambda x, key: (Along(Operator("sorted_by", (key,)), _ONE), None),
+        simplify=_unmoved,
+        bounded_by_operands=True,
+        mixes=True,
+    ),
+    primitive(
+        # The row of which sorted_by with this key makes x.
+        "unsorted_by",
+        (REAL, REAL),
+        lambda xp, x, key: xp.unsorted_by(x, key),
+        partials=lambda x, key: (Along(Operator("unsorted_by", (key,)), _ONE), None),
+        simplify=_unmoved,
+        bounded_by_operands=True,
+        mixes=True,
+    ),
+    composite(
+        "pair_hinge",
+        (REAL, CONDITION, CONDITION),
+        pair_hinge,
+        partials=lambda x, first, second: (pair_hinge_slope(x, first, second), None, None),
+        reduces=True,
+        mixes=True,
+    ),
+    composite(
+        "pair_disorder",
+        (REAL, CONDITION, CONDITION),
+        pair_disorder,
+        partials=lambda x, first, second: (literal(0), None, None),
+        reduces=True,
+        mixes=True,
+    ),
+)
