@@ -159,7 +159,7 @@ def test_kernels_and_arrays_compute_the_same(dtype: str) -> None:
     expressions = _elementwise()
     outputs = tuple(Output(name, expression, "store") for name, expression in expressions)
     dtypes = {name: dtype for name, _ in expressions}
-    job = memory.Job(outputs, arrays, {}, None, (225,), (225,), dtype, dtypes)
+    job = memory.Job(outputs, arrays, {}, (), (225,), (225,), dtype, dtypes)
     found = host.run(job)
     a, b = arrays["a"], arrays["b"]
     promised = {

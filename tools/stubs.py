@@ -72,6 +72,8 @@ def function(loss: lossary.Loss) -> str:
         default = "" if item.default is inspect.Parameter.empty else f" = {literal(item.default)}"
         first = item.name == loss.arguments[0]
         declared = "_Array | Sequence[Any] | complex" if first else kind(item)
+        if item.name == "axis" and loss.several_axes:
+            declared += " | tuple[int, ...]"
         if item.name in loss.numbers:
             declared = f"{declared.removesuffix(' | None')} | _Shaped"
             declared += " | None" * (item.default is None)

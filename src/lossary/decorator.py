@@ -48,7 +48,7 @@ def loss(
     domains: Mapping[str, Domain] | None = ...,
     limits: Mapping[str, Range] | None = ...,
     structure: tuple[str, ...] = ...,
-    axis: bool | int = ...,
+    axis: bool | int | tuple[int, ...] = ...,
     reduction: Reduction = ...,
     arguments: tuple[str, ...] | None = ...,
     family: str = ...,
@@ -61,6 +61,7 @@ def loss(
     length: int | None = ...,
     has_hessian: bool = ...,
     evaluation: bool = ...,
+    several_axes: bool = ...,
 ) -> Callable[[Callable[P, Expression]], LossFunction[P]]: ...
 
 
@@ -72,7 +73,7 @@ def loss(
     domains: Mapping[str, Domain] | None = None,
     limits: Mapping[str, Range] | None = None,
     structure: tuple[str, ...] = (),
-    axis: bool | int = False,
+    axis: bool | int | tuple[int, ...] = False,
     reduction: Reduction = "none",
     arguments: tuple[str, ...] | None = None,
     family: str = "custom",
@@ -85,6 +86,7 @@ def loss(
     length: int | None = None,
     has_hessian: bool = True,
     evaluation: bool = False,
+    several_axes: bool = False,
 ) -> Any:
     """Turn a formula over symbols into a loss.
 
@@ -107,7 +109,7 @@ def loss(
         Ranges of the parameters.
     structure : tuple of str
         Parameters that change the formula's structure instead of being passed at run time.
-    axis : bool or int
+    axis : bool, int or tuple of int
         Default class axis of a loss along an axis (True means -1); False for elementwise losses.
         A formula with a parameter ``axis`` gives the default there.
     reduction : {"none", "mean", "sum"}
@@ -132,6 +134,9 @@ def loss(
         False where a diagonal Hessian would not help: ``value_grad_hess`` and boosters refuse.
     evaluation : bool
         True for losses whose gradient is 0 almost everywhere: metrics take them, trainers do not.
+    several_axes : bool
+        True for losses of sums over a row, to which calls may give several class axes as a tuple:
+        with ``axis=(2, 3)`` images of the shape (N, C, H, W) have a loss of the shape (N, C).
 
     Returns
     -------
@@ -164,7 +169,7 @@ def loss(
     """
 
     def decorate(formula: Callable[..., Expression]) -> Callable[..., Any]:
-        declared = Declaration(formula, arguments, structure, axis)
+        declared = Declaration(formula, arguments, structure, axis, several_axes)
         known = {"targets": targets} if "targets" in declared.arguments else {}
         known |= domains or {}
         declared.check(targets, known, limits or {}, reduction)
@@ -189,6 +194,7 @@ def loss(
             length=length,
             has_hessian=has_hessian,
             evaluation=evaluation,
+            several_axes=several_axes,
         )
         _check_name(record)
         _make_functions(record)

@@ -220,11 +220,12 @@ def _made(formula: LinkedFormula) -> Callable[..., Any]:
         length=record.length,
         has_hessian=record.has_hessian,
         evaluation=record.evaluation,
+        several_axes=record.several_axes,
     )(formula)
     return made
 
 
-def _axis(formula: LinkedFormula) -> bool | int:
+def _axis(formula: LinkedFormula) -> bool | int | tuple[int, ...]:
     """Return the class axis that the decorator is given: False where the formula has it."""
     axis = formula.loss.axis
     return False if axis is None or "axis" in formula.__signature__.parameters else axis

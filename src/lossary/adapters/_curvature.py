@@ -44,7 +44,9 @@ def is_of_classes(loss: Loss) -> bool:
 
 
 # --- the policies ---------------------------------------------------------------------------------
-def gauss_newton(value: Array, gradient: Array, hessian: Array, axis: int | None) -> Array:
+def gauss_newton(
+    value: Array, gradient: Array, hessian: Array, axis: int | tuple[int, ...] | None
+) -> Array:
     """Return gradient² / (2 value): the curvature of the loss seen as half a square.
 
     With e = √(2 loss) the loss is e²/2, and the Gauss-Newton method keeps the term e'² of its
@@ -66,7 +68,7 @@ def weight(gradient: Array, hessian: Array, predictions: Array, targets: Array) 
         return np.where(residual == 0, hessian, gradient / residual)
 
 
-def logistic(predictions: Array, axis: int | None) -> Array:
+def logistic(predictions: Array, axis: int | tuple[int, ...] | None) -> Array:
     """Return p (1 - p), the Hessian of the logistic loss (of the softmax loss, with classes)."""
     if axis is None:
         odds = np.exp(-np.abs(predictions))

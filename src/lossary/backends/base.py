@@ -210,23 +210,27 @@ class Backend:
 
     def shaped(self, computation: Computation, name: str, x: Any) -> Any:
         """Return an argument with the axes that it needs to broadcast against the others."""
-        axis = computation.axis
-        if axis is None or self.shape(x) == ():
+        axes = computation.axes
+        if not axes or self.shape(x) == ():
             return x
         if name == "class_weights":
             shape = [1] * len(computation.shape)
-            shape[axis] = -1
+            shape[axes[0]] = -1
             return self.xp.reshape(x, tuple(shape))
-        return x if computation.spans_classes(name) else self.xp.expand_dims(x, axis=axis)
+        if not computation.spans_classes(name):
+            for axis in axes:
+                x = self.xp.expand_dims(x, axis=axis)
+        return x
 
     def deliver(self, computation: Computation, output: Output, result: Any) -> Any:
         """Bring an output into its shape, or reduce it."""
-        element = output.expression.kind is Kind.ELEMENT or computation.axis is None
+        element = output.expression.kind is Kind.ELEMENT or not computation.axes
         shape = computation.shape if element else computation.unreduced_shape
         if not hasattr(result, "shape"):
             result = self.full(result, self.dtype(computation.compute), computation.example)
         if not element and self.shape(result) != ():
-            result = self.xp.squeeze(result, axis=computation.axis)
+            for axis in reversed(computation.axes):
+                result = self.xp.squeeze(result, axis=axis)
         if self.shape(result) != shape:
             result = self.spread(result, computation, element)
         return result if output.role == "store" else self.reduce(output.role, result)

@@ -58,7 +58,7 @@ class _Static:
     def _key(self) -> tuple[Any, ...]:
         p = self.computation
         outputs = tuple((o.name, id(o.expression), o.role) for o in self.outputs)
-        shapes = (p.axis, p.shape, p.unreduced_shape, p.compute, p.dtype)
+        shapes = (p.axes, p.shape, p.unreduced_shape, p.compute, p.dtype)
         reduction = (p.reduction, p.denominator, self.gradients)
         owners = (id(self.backend), id(p.expressions))
         return (outputs, self.names, self.numbers, shapes, owners, reduction)

@@ -36,4 +36,4 @@ def unreduced_tangent(
 def summed_over_classes(computation: Computation, name: str, product: Any) -> Any:
     """Sum what an array's elements contribute over the classes, if the array spans them."""
     spans = name == "class_weights" or computation.spans_classes(name)
-    return product.sum(computation.axis) if spans and computation.axis is not None else product
+    return product.sum(computation.axes) if spans and computation.axes else product

@@ -52,7 +52,7 @@ class HostBackend(Backend):
             outputs=outputs,
             arrays={name: _repeated(computation, name, x) for name, x in arrays.items()},
             numbers=_numbers(computation, arrays),
-            axis=computation.axis,
+            axes=computation.axes,
             shape=computation.shape,
             unreduced_shape=computation.unreduced_shape,
             compute=computation.compute,

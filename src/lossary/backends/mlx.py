@@ -286,7 +286,7 @@ class MlxBackend(Backend):
 
     def shaped(self, computation: Computation, name: str, x: Any) -> Any:
         """Return an argument with the axes that it needs to broadcast against the others."""
-        if name != "class_weights" or computation.axis is None:
+        if name != "class_weights" or not computation.axes:
             return super().shaped(computation, name, x)
         return mx.expand_dims(
             x, [i for i in range(len(computation.shape)) if i != computation.axis]
@@ -405,7 +405,7 @@ def _batched(computation: Computation, names: Sequence[str], given: Any, axes: A
     batched = dataclasses.replace(
         computation,
         arrays=arrays,
-        axis=None if computation.axis is None else computation.axis + 1,
+        axes=tuple(axis + 1 for axis in computation.axes),
         shape=(size, *computation.shape),
         unreduced_shape=(size, *computation.unreduced_shape),
     )

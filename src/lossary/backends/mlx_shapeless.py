@@ -45,19 +45,18 @@ def ones(computation: Computation, element: bool) -> Any:
     names = [name for name in computation.loss.arguments if computation.spans_classes(name)]
     full = next((arrays[name] for name in names if arrays[name].ndim), arrays[names[0]])
     found = spread(mx.array(1), full)
-    return (
-        found if element or computation.axis is None else _one_each(found, computation.axis, False)
-    )
+    whole = element or not computation.axes
+    return found if whole else _one_each(found, list(computation.axes), False)
 
 
 def class_ones(computation: Computation) -> Any:
-    """Return integer ones along the class axis; the other axes have length 1."""
+    """Return integer ones along the class axes; the other axes have length 1."""
     found = ones(computation, element=True)
-    others = [axis for axis in range(found.ndim) if axis != computation.axis]
+    others = [axis for axis in range(found.ndim) if axis not in computation.axes]
     return _one_each(found, others, True) if others else found
 
 
-def _one_each(x: Any, axes: int | list[int], keepdims: bool) -> Any:
+def _one_each(x: Any, axes: list[int], keepdims: bool) -> Any:
     """Return ones, one for all elements along some axes, be there none."""
     return x.sum(axes, keepdims=keepdims) * 0 + 1
 

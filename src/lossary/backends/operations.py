@@ -31,8 +31,8 @@ class _Arrays(Protocol):
 class ArrayOperations:
     """What the array spellings of the primitives call: a namespace that knows the class axis.
 
-    Row values keep their class axis with length 1, so that they broadcast against elements
-    whatever the axis is.
+    Row values keep their class axes with length 1, so that they broadcast against elements
+    whatever the axes are. ``axis`` is for operations that know one class axis alone.
     """
 
     native: ClassVar[Mapping[str, Callable[..., Any]]] = {}
@@ -42,7 +42,7 @@ class ArrayOperations:
     def __init__(self, backend: _Arrays, computation: Computation) -> None:
         self.backend = backend
         self.xp = backend.xp
-        self.axis = computation.axis
+        self.axis, self.axes = computation.axis, computation.axes
         self.shape = computation.shape
         self.computation = computation
         self.dtype = backend.dtype(computation.compute)
@@ -78,17 +78,23 @@ class ArrayOperations:
 
     def class_count(self) -> Any:
         """Return the number of classes."""
-        return self.number(self.shape[self.axis or 0])
+        return self.number(math.prod(self.shape[axis] for axis in self.axes))
 
     def sum_classes(self, x: Any) -> Any:
-        """Sum along the class axis."""
-        return self.backend.sum_along(self._full(x), self.axis or 0)
+        """Sum along the class axes, the last one first."""
+        x = self._full(x)
+        for axis in reversed(self.axes):
+            x = self.backend.sum_along(x, axis)
+        return x
 
     def max_classes(self, x: Any) -> Any:
-        """Maximum along the class axis; minus infinity over no classes."""
+        """Maximum along the class axes; minus infinity over no classes."""
         if 0 in self.shape:  # not every library has a maximum over nothing
             return self.sum_classes(x) - math.inf
-        return self.xp.max(self._full(x), axis=self.axis, keepdims=True)
+        x = self._full(x)
+        for axis in reversed(self.axes):
+            x = self.xp.max(x, axis=axis, keepdims=True)
+        return x
 
     def at_label(self, x: Any, labels: Any) -> Any:
         """Return a row's element at its label, 0 where the label is no class."""
@@ -153,8 +159,8 @@ class ArrayOperations:
 
     def _full(self, x: Any) -> Any:
         """Repeat a class vector or a row value along the axes that it lacks."""
-        axis = self.axis or 0
-        if tuple(x.shape)[axis] == self.shape[axis]:
+        shape = tuple(x.shape)
+        if all(shape[axis] == self.shape[axis] for axis in self.axes):
             return x
         return self.backend.spread(x, self.computation, element=True)
 

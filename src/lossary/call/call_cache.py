@@ -34,7 +34,7 @@ def call_key(request: Request, wanted: Wanted) -> tuple[Any, ...] | None:
     kinds = tuple(map(type, parameters)) if parameters else ()
     if not (
         type(denominator) in _PLAIN_DENOMINATORS
-        and type(axis) in _PLAIN_INTEGERS
+        and (type(axis) in _PLAIN_INTEGERS or _is_plain_tuple(axis))
         and type(ignored) in _PLAIN_INTEGERS
         and _PLAIN_PARAMETERS.issuperset(kinds)
     ):
@@ -57,6 +57,10 @@ def call_key(request: Request, wanted: Wanted) -> tuple[Any, ...] | None:
         return (*described, rest)
     except (KeyError, RuntimeError):  # of another type, or a nested tensor, which has no shape
         return None
+
+
+def _is_plain_tuple(axis: Any) -> bool:
+    return type(axis) is tuple and _PLAIN_INTEGERS.issuperset(map(type, axis))
 
 
 def settled(

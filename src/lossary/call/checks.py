@@ -36,7 +36,7 @@ def prepare(request: Request, backend: Backend) -> Computation:
     _check_reduction(request)
     denominator = _denominator(request)
     structure, values = parameters_of(request, backend, arrays, kinds)
-    axis, shape, unreduced_shape, labels = layout_of(request, shapes, kinds)
+    axes, shape, unreduced_shape, labels = layout_of(request, shapes, kinds)
     if request.ignore_index is not None:
         values["ignore_index"] = _ignore_index(request, labels)
     variant = Variant(
@@ -45,7 +45,7 @@ def prepare(request: Request, backend: Backend) -> Computation:
         labels=labels,
         weights="weights" in arrays,
         where="where" in arrays,
-        element_mask=axis is not None and "where" in arrays and shapes["where"] == shape,
+        element_mask=bool(axes) and "where" in arrays and shapes["where"] == shape,
         ignore_index=request.ignore_index is not None,
         class_weights="class_weights" in arrays,
         array_parameters=frozenset(request.array_parameters()),
@@ -63,7 +63,7 @@ def prepare(request: Request, backend: Backend) -> Computation:
         expressions=expressions_of(request.loss, variant),
         arrays=arrays,
         numbers=values,
-        axis=axis,
+        axes=axes,
         shape=shape,
         unreduced_shape=unreduced_shape,
         dtype=dtype,

@@ -125,8 +125,8 @@ def _first(
         # Another thread may have written to the array since its values were counted.
         return _position(computation, name, int(index) if index < math.inf else 0)
     found = _search(computation, name, domain, backend)
-    if computation.axis is not None and computation.spans_classes(name):
-        found = np.moveaxis(found, computation.axis, -1)
+    if computation.axes and computation.spans_classes(name):
+        found = np.moveaxis(found, computation.axes, range(-len(computation.axes), 0))
         return _position(computation, name, int(np.argmax(found)))
     return _position(computation, name, int(np.argmax(found)) * max(computation.classes, 1))
 
@@ -135,8 +135,10 @@ def _position(computation: Computation, name: str, element: int) -> tuple[int, .
     """Return the index of an element in an argument, given the number of its row and its class."""
     row, index = divmod(element, max(computation.classes, 1))
     position = [int(i) for i in np.unravel_index(row, computation.unreduced_shape)]
-    if computation.axis is not None and computation.spans_classes(name):
-        position.insert(computation.axis, index)
+    if computation.axes and computation.spans_classes(name):
+        lengths = [computation.shape[axis] for axis in computation.axes]
+        for axis, i in zip(computation.axes, np.unravel_index(index, lengths), strict=True):
+            position.insert(axis, int(i))
     return tuple(position)
 
 

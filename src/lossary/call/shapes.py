@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from typing import Any
 
 from lossary.definition.request import Request
 from lossary.errors import shown, type_error, value_error
@@ -13,18 +14,19 @@ Shape = tuple[int, ...]
 
 def layout_of(
     request: Request, shapes: dict[str, Shape], kinds: dict[str, str]
-) -> tuple[int | None, Shape, Shape, bool]:
-    """Return the class axis, the full and the unreduced shape, and whether targets are labels."""
+) -> tuple[Shape, Shape, Shape, bool]:
+    """Return the class axes, the full and the unreduced shape, and whether targets are labels."""
+    axes: Shape = ()
     if request.loss.axis is None:
-        shape = _elementwise_shape(request, shapes)
-        axis, unreduced_shape, labels = None, shape, False
+        shape = unreduced_shape = _elementwise_shape(request, shapes)
+        labels = False
     else:
-        axis, shape, labels = _axis_shape(request, shapes, kinds)
-        unreduced_shape = shape[:axis] + shape[axis + 1 :]
-        _check_class_weights(request, shapes, shape[axis], labels)
+        axes, shape, labels = _axis_shape(request, shapes, kinds)
+        unreduced_shape = _without(axes, shape)
+        _check_class_weights(request, shapes, shape[axes[0]], labels)
     for name in ("weights", "where", *request.array_parameters()):
         given = shapes.get(name, ())
-        if axis is not None and name == "where" and given == shape:
+        if axes and name == "where" and given == shape:
             continue
         if given != () and not _repeats_to(given, unreduced_shape):
             raise value_error(
@@ -35,7 +37,12 @@ def layout_of(
                 f"shape {given}",
                 _reshape_hint(name, given, unreduced_shape),
             )
-    return axis, shape, unreduced_shape, labels
+    return axes, shape, unreduced_shape, labels
+
+
+def _without(axes: Shape, shape: Shape) -> Shape:
+    """Return a shape without some axes."""
+    return tuple(length for axis, length in enumerate(shape) if axis not in axes)
 
 
 def _repeats_to(given: Shape, full: Shape) -> bool:
@@ -81,16 +88,16 @@ def _without_ones(shape: Shape) -> Shape:
 
 def _axis_shape(
     request: Request, shapes: dict[str, Shape], kinds: dict[str, str]
-) -> tuple[int, Shape, bool]:
+) -> tuple[Shape, Shape, bool]:
     loss = request.loss
     first = loss.arguments[0]
     shape = shapes[first]
-    axis = _axis(request, len(shape))
-    if loss.length is not None and shape[axis] != loss.length:
-        requirement = f"must have {loss.length} elements along axis {axis}"
+    axes = _axes(request, len(shape))
+    if loss.length is not None and shape[axes[0]] != loss.length:
+        requirement = f"must have {loss.length} elements along axis {axes[0]}"
         remedy = "Choose the axis with axis=."
         raise value_error(request.function, first, requirement, f"shape {shape}", remedy)
-    rows = shape[:axis] + shape[axis + 1 :]
+    rows = _without(axes, shape)
     labels = False
     for name in loss.arguments[1:]:
         given = shapes[name]
@@ -108,7 +115,7 @@ def _axis_shape(
         else:
             wanted = f"the shape of {first}, {shape}"
         raise value_error(
-            request.function, name, f"must have {wanted}", f"shape {given}", _axis_hint(axis, shape)
+            request.function, name, f"must have {wanted}", f"shape {given}", _axis_hint(axes, shape)
         )
     if labels and kinds["targets"] == "float":
         raise type_error(
@@ -118,17 +125,38 @@ def _axis_shape(
             "a floating-point dtype",
             f"Convert them to an integer dtype; probabilities have shape {shape}.",
         )
-    return axis, shape, labels
+    return axes, shape, labels
 
 
-def _axis_hint(axis: int, shape: Shape) -> str:
+def _axis_hint(axes: Shape, shape: Shape) -> str:
+    if len(axes) > 1:
+        return f"The loss is summed along the axes {axes}; choose others with axis=."
+    (axis,) = axes
     return f"The class axis is {axis}, with {shape[axis]} classes; choose another with axis=."
 
 
-def _axis(request: Request, ndim: int) -> int:
+def _axes(request: Request, ndim: int) -> Shape:
+    """Return the class axes, counted from the front, in ascending order."""
     given = request.axis
+    if not (request.loss.several_axes and isinstance(given, tuple)):
+        return (_axis(request, given, ndim),)
+    if not given:
+        requirement = "must name at least one axis"
+        raise value_error(request.function, "axis", requirement, shown(given))
+    axes = tuple(sorted(_axis(request, axis, ndim) for axis in given))
+    if len(set(axes)) < len(axes):
+        raise value_error(request.function, "axis", "must name each axis once", shown(given))
+    return axes
+
+
+def _axis(request: Request, given: Any, ndim: int) -> int:
     if isinstance(given, bool) or not isinstance(given, numbers.Integral):
-        raise type_error(request.function, "axis", "must be an integer", shown(given))
+        several = request.loss.several_axes
+        requirement = (
+            "must be an integer or a tuple of integers" if several else "must be an integer"
+        )
+        remedy = "" if several or not isinstance(given, tuple) else "This loss takes one axis."
+        raise type_error(request.function, "axis", requirement, shown(given), remedy)
     if ndim == 0:
         raise value_error(
             request.function,

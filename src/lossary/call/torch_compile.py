@@ -31,7 +31,7 @@ def call(
     identity: str,
     arrays: tuple[Any, ...],
     parameters: tuple[Any, ...],
-    axis: int | None,
+    axis: int | tuple[int, ...] | None,
     reduction: str,
     common: tuple[Any, ...],
 ) -> Any:
@@ -40,7 +40,7 @@ def call(
     request = given._replace(
         arrays=tuple(map(_now, arrays)),
         parameters=tuple(map(_now, _parameters(given))),
-        axis=_fixed(axis),
+        axis=tuple(map(_fixed, axis)) if isinstance(axis, tuple) else _fixed(axis),
         weights=_now(given.weights),
         denominator=_now(given.denominator),
         ignore_index=_fixed(given.ignore_index),

@@ -39,8 +39,8 @@ class Computation:
         mask is boolean.
     numbers : mapping
         Parameters passed at run time that are numbers; the others are among the arrays.
-    axis : int or None
-        Class axis, counted from the front; None for elementwise losses.
+    axes : tuple of int
+        Class axes, counted from the front, in ascending order; none for elementwise losses.
     shape, unreduced_shape : tuple of int
         Shape of the first full argument, and of the unreduced loss. A library that traces may
         put symbols in place of lengths.
@@ -60,7 +60,7 @@ class Computation:
     expressions: LossExpressions
     arrays: Mapping[str, Any]
     numbers: Mapping[str, Any]
-    axis: int | None
+    axes: tuple[int, ...]
     shape: tuple[int, ...]
     unreduced_shape: tuple[int, ...]
     dtype: str
@@ -91,14 +91,19 @@ class Computation:
         return next((x for x in arrays if hasattr(x, "shape")), next(iter(arrays)))
 
     @property
+    def axis(self) -> int | None:
+        """The class axis, where there is one; the first of several."""
+        return self.axes[0] if self.axes else None
+
+    @property
     def classes(self) -> int:
-        """Length of the class axis; 0 for elementwise losses."""
-        return 0 if self.axis is None else self.shape[self.axis]
+        """Length of the class axis, or product of those of several; 0 for elementwise losses."""
+        return math.prod(self.shape[axis] for axis in self.axes) if self.axes else 0
 
     @property
     def has_no_classes(self) -> bool:
         """Whether the class axis is empty, so that no row has an element to be read."""
-        return self.axis is not None and self.classes == 0
+        return bool(self.axes) and self.classes == 0
 
     def spans_classes(self, name: str) -> bool:
         """Return whether an array has the shape of the first argument, not of the loss itself."""

@@ -41,8 +41,8 @@ class Declaration:
         Names and defaults of the others; the empty default marks what must be given.
     structure : frozenset of str
         Those among them that choose a variant of the formula.
-    axis : int or None
-        Default class axis; None for elementwise losses.
+    axis : int, tuple of int or None
+        Default class axis, or axes; None for elementwise losses.
     """
 
     def __init__(
@@ -50,7 +50,8 @@ class Declaration:
         formula: Callable[..., Any],
         arguments: Iterable[str] | None,
         structure: Iterable[str],
-        axis: bool | int,
+        axis: bool | int | tuple[int, ...],
+        several_axes: bool = False,
     ) -> None:
         self.name = _name(formula)
         declared = _signature(self.name, formula)
@@ -75,6 +76,7 @@ class Declaration:
         self._check_known("structure", structure, self.parameters)
         flags = {name for name, default in self.parameters.items() if isinstance(default, bool)}
         self.structure = frozenset({*flags, *structure})
+        self._several_axes = several_axes
         self.axis = self._axis(declared, axis)
         public = [p.replace(default=self.parameters.get(p.name, p.default)) for p in own]
         bare = [p.replace(annotation=p.empty) for p in public]
@@ -97,6 +99,8 @@ class Declaration:
             remedy = "Declare the loss with axis=True, or give it a parameter axis=-1."
             requirement = "must not be classes where there is no class axis"
             raise value_error(self.name, "targets", requirement, shown(targets.name), remedy)
+        if self._several_axes:
+            self._check_several_axes(targets)
         self._check_known("domains", domains, self.arguments)
         for name, domain in domains.items():
             self._check_kind(f"domains[{name!r}]", domain, Domain)
@@ -108,6 +112,16 @@ class Declaration:
         if not isinstance(reduction, str) or reduction not in REDUCTIONS:
             requirement = f"must be {choices(REDUCTIONS)}"
             raise value_error(self.name, "reduction", requirement, shown(reduction))
+
+    def _check_several_axes(self, targets: Domain) -> None:
+        requirement = "must be left out"
+        if self.axis is None:
+            requirement += " where there is no class axis"
+            remedy = "Declare the loss with axis=True, or give it a parameter axis=-1."
+            raise value_error(self.name, "several_axes", requirement, "True", remedy)
+        if targets.labels:
+            requirement += " where targets are class labels"
+            raise value_error(self.name, "several_axes", requirement, "True")
 
     def checked_rows(self, rows: Iterable[str]) -> frozenset[str]:
         """Return the arguments with one value per row, or raise."""
@@ -167,12 +181,17 @@ class Declaration:
         if not FINITE.contains(default) or not limit.contains(default):
             raise value_error(self.name, f"the default of {name}", limit.text, shown(default))
 
-    def _axis(self, declared: Mapping[str, inspect.Parameter], axis: object) -> int | None:
+    def _axis(
+        self, declared: Mapping[str, inspect.Parameter], axis: object
+    ) -> int | tuple[int, ...] | None:
         given = declared["axis"].default if "axis" in declared else axis
         if given is False and "axis" not in declared:
             return None
         if given is True and "axis" not in declared:
             return -1
+        if self._several_axes and isinstance(given, tuple) and given:
+            if all(type(item) is int for item in given):
+                return given
         if isinstance(given, bool) or not isinstance(given, numbers.Integral):
             spelled = "no default" if given is inspect.Parameter.empty else shown(given)
             remedy = "Write axis=-1 for the last axis."

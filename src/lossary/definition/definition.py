@@ -43,8 +43,8 @@ class Definition:
         Names and defaults of the formula's other parameters.
     structure : frozenset of str
         Those of the parameters that choose a variant of the formula.
-    axis : int or None
-        Default class axis; None for elementwise losses.
+    axis : int, tuple of int or None
+        Default class axis, or axes; None for elementwise losses.
     reduction : str
         Default reduction.
     domains : dict
@@ -70,6 +70,8 @@ class Definition:
         Whether the diagonal Hessian may be asked for.
     evaluation : bool
         Whether the loss is for evaluation only: its gradient is 0 almost everywhere.
+    several_axes : bool
+        Whether a call may give several class axes, whose elements make up a row.
     identity : str
         Text that stands for this loss and no other, in every process that it is sent to.
     """
@@ -79,7 +81,7 @@ class Definition:
     arguments: tuple[str, ...]
     parameters: dict[str, Any]
     structure: frozenset[str]
-    axis: int | None
+    axis: int | tuple[int, ...] | None
     reduction: Reduction
     domains: dict[str, Domain]
     limits: dict[str, Range]
@@ -94,6 +96,7 @@ class Definition:
     length: int | None = None
     has_hessian: bool = True
     evaluation: bool = False
+    several_axes: bool = False
     identity: str = field(default_factory=_new_identity, repr=False)
 
     def __post_init__(self) -> None:
@@ -219,6 +222,8 @@ class Definition:
         if self.axis is None:
             known = [x for x in given.values() if isinstance(x, Expression)]
             self._refuse_classes(result, {id(item) for item in walk(*known)})
+        if self.several_axes:
+            self._refuse_order(result)
         return result
 
     def _refuse_classes(self, formula: Expression, given: set[int]) -> None:
@@ -235,6 +240,22 @@ class Definition:
                     "must have a class axis to speak of classes",
                     repr(item),
                     "Declare the loss with axis=True, or give it a parameter axis=-1.",
+                )
+
+    def _refuse_order(self, formula: Expression) -> None:
+        """Raise if the formula of a loss along several axes tells one class from another.
+
+        What the elements of a row along several axes have in common is that they are summed.
+        """
+        for item in walk(formula):
+            row = PRIMITIVES.get(item.operation)
+            if row is not None and row.name in {"index", "at_label"}:
+                raise type_error(
+                    self.name,
+                    "the formula",
+                    "must treat all elements of a row alike",
+                    repr(item),
+                    "Leave several_axes out: along several axes no element is the first.",
                 )
 
 

@@ -85,7 +85,7 @@ def violation_outputs(expressions: LossExpressions) -> tuple[Output, ...]:
 
 
 def _summed_for_a_number(computation: Computation, name: str, output: Output) -> Output:
-    row = output.expression.kind is not Kind.ELEMENT and computation.axis is not None
+    row = output.expression.kind is not Kind.ELEMENT and bool(computation.axes)
     full = computation.unreduced_shape if row else computation.shape
     repeated = computation.shape_of(name) == () and full != ()
     return total(output.name, output.expression) if repeated else output

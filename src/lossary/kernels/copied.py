@@ -72,19 +72,19 @@ class CopyingKernel(Kernel):
 
 
 class BlockKernel(Kernel):
-    """A kernel that runs on dense copies of blocks of arrays, with the class axis last."""
+    """A kernel that runs on dense copies of blocks of arrays, with the class axes last."""
 
     def __init__(self, plan: Plan, job: Job, bind: Bind) -> None:
         super().__init__(plan)
-        classes: Shape = () if job.axis is None else (job.shape[job.axis],)
+        classes = tuple(job.shape[axis] for axis in job.axes)
         length = math.prod(classes)
         self._blocks = list(_blocks(job.unreduced_shape, max(1, CHUNK // max(length, 1))))
         sizes = [_extent(block, job.unreduced_shape) for block in self._blocks]
         self._starts = [length * start for start in itertools.accumulate([0, *sizes])]
-        axis = None if job.axis is None else 1
+        axes = tuple(range(1, 1 + len(classes)))
         kernels = {}
         for size in set(sizes):
-            part = job._replace(axis=axis, shape=(size, *classes), unreduced_shape=(size,))
+            part = job._replace(axes=axes, shape=(size, *classes), unreduced_shape=(size,))
             kernels[size] = CopyingKernel(plan, part, bind)
         self._kernels = [kernels[size] for size in sizes]
         self._parallel = math.prod(job.shape) >= PARALLEL_FROM
@@ -154,7 +154,7 @@ def _copier(leaf: Expression, job: Job) -> View:
 
 
 def _view(leaf: Expression, job: Job) -> View | None:
-    """Return a function that broadcasts an array, class axis last; None if blocks share it."""
+    """Return a function that broadcasts an array, class axes last; None if blocks share it."""
     if _is_shared(leaf, job):
         return None
     shape, move = job.shape_of(leaf.kind), _class_last(leaf.kind, job)
@@ -162,11 +162,11 @@ def _view(leaf: Expression, job: Job) -> View | None:
 
 
 def _class_last(kind: Kind, job: Job) -> View:
-    """Return a function that moves the class axis of arrays of a kind to the end."""
-    if job.axis is None or kind is not Kind.ELEMENT:
+    """Return a function that moves the class axes of arrays of a kind to the end."""
+    if not job.axes or kind is not Kind.ELEMENT:
         return lambda x: x
     axes = range(len(job.shape))
-    order = (*(axis for axis in axes if axis != job.axis), job.axis)
+    order = (*(axis for axis in axes if axis not in job.axes), *job.axes)
     return lambda x: x.transpose(order)
 
 

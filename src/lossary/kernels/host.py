@@ -70,7 +70,7 @@ def kernel_of(plan: Plan, layout: str, form: Form) -> compiler.Compiled:
 def run(job: Job) -> dict[str, Any]:
     """Run a job; return stored outputs as arrays, reduced outputs as float64 numbers."""
     plan = plan_of(job.outputs)
-    if math.prod(job.shape) == 0 and (job.axis is None or math.prod(job.unreduced_shape) == 0):
+    if math.prod(job.shape) == 0 and (not job.axes or math.prod(job.unreduced_shape) == 0):
         return _empty(plan, job)
     bound = bind(plan, job)
     stored, reduced = bound([job.arrays[n] for n in bound.leaves])
@@ -178,7 +178,7 @@ def _maker(output: Output, job: Job, order: Sequence[int]) -> Callable[[], Array
         if job.alignment:
             return lambda: aligned(shape, dtype, job.alignment)
         return lambda: np.empty(shape, dtype)
-    bare = Job((), {}, {}, job.axis, job.shape, job.unreduced_shape, job.compute, dict(job.dtypes))
+    bare = Job((), {}, {}, job.axes, job.shape, job.unreduced_shape, job.compute, dict(job.dtypes))
     return lambda: empty(output, bare, order)
 
 

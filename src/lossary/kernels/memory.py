@@ -2,7 +2,8 @@
 
 Arrays of one job that are dense in the same order of axes are treated as flat memory: the kernel
 runs along them as along C order, and outputs are allocated in the same order. Whether the class
-axis is last is decided by its position in that order.
+axis is last is decided by its position in that order. Several class axes that are neighbours there
+are one to the kernel.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Job(NamedTuple):
     outputs: tuple[Output, ...]
     arrays: Mapping[str, Array]
     numbers: Mapping[str, float]
-    axis: int | None
+    axes: Shape
     shape: Shape
     unreduced_shape: Shape
     compute: str
@@ -60,7 +61,7 @@ class Job(NamedTuple):
 
     def shape_of(self, kind: Kind) -> Shape:
         """Return the shape of full arrays of a kind."""
-        return self.shape if self.axis is None or kind is Kind.ELEMENT else self.unreduced_shape
+        return self.shape if not self.axes or kind is Kind.ELEMENT else self.unreduced_shape
 
 
 class Geometry(NamedTuple):
@@ -82,7 +83,8 @@ def geometry_of(plan: Plan, job: Job) -> Geometry | None:
     order = _order(_full(plan, job), len(job.shape))
     if any(output.role == "first" for output in plan.outputs):
         rows = order_of(order, Kind.ROW, job)
-        if rows != tuple(sorted(rows)):  # indices are counted in C order
+        classes = tuple(axis for axis in order if axis in job.axes)
+        if (rows, classes) != (tuple(sorted(rows)), job.axes):  # indices are counted in C order
             return None
     for leaf in plan.leaves:
         x = job.arrays[str(leaf.value)]
@@ -95,12 +97,26 @@ def geometry_of(plan: Plan, job: Job) -> Geometry | None:
                 return None
         elif not x.transpose(order_of(order, leaf.kind, job)).flags.c_contiguous:
             return None
-    if job.axis is None:
+    if not job.axes:
         return Geometry("flat", (math.prod(job.shape),), CHUNK, order)
-    position = order.index(job.axis)
+    lengths = class_lengths(job, order)
+    return None if lengths is None else _class_geometry(*lengths, order)
+
+
+def class_lengths(job: Job, order: Sequence[int]) -> tuple[int, int, int] | None:
+    """Return the lengths before, along and after the class axes in an order of axes.
+
+    None if other axes lie between them.
+    """
+    order = [axis for axis in order if job.shape[axis] != 1]
     lengths = [job.shape[axis] for axis in order]
-    outer, inner = math.prod(lengths[:position]), math.prod(lengths[position + 1 :])
-    return _class_geometry(outer, lengths[position], inner, order)
+    places = [place for place, axis in enumerate(order) if axis in job.axes]
+    if not places:
+        return math.prod(lengths), 1, 1
+    first, end = places[0], places[-1] + 1
+    if end - first > len(places):
+        return None
+    return math.prod(lengths[:first]), math.prod(lengths[first:end]), math.prod(lengths[end:])
 
 
 def _class_geometry(
@@ -143,10 +159,12 @@ def _order(arrays: Iterable[Array], ndim: int) -> tuple[int, ...]:
 
 def order_of(order: Sequence[int], kind: Kind, job: Job) -> tuple[int, ...]:
     """Return the order of axes of full arrays of a kind."""
-    if job.axis is None or kind is Kind.ELEMENT:
+    if not job.axes or kind is Kind.ELEMENT:
         return tuple(order) or tuple(range(len(job.shape)))
-    rest = [axis for axis in order if axis != job.axis] or range(len(job.unreduced_shape))
-    return tuple(axis - (axis > job.axis) if order else axis for axis in rest)
+    if not order:
+        return tuple(range(len(job.unreduced_shape)))
+    rest = [axis for axis in order if axis not in job.axes]
+    return tuple(axis - sum(one < axis for one in job.axes) for axis in rest)
 
 
 def empty(output: Output, job: Job, order: Sequence[int]) -> Array:

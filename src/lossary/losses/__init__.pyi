@@ -114,7 +114,7 @@ def cross_entropy(
 def dice_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
-    axis: int = -1,
+    axis: int | tuple[int, ...] = -1,
     smooth: float | _Shaped = 1.0,
     with_logits: bool = False,
     reduction: _Reduction = "none",
@@ -186,7 +186,7 @@ def focal_loss(
 def focal_tversky_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
-    axis: int = -1,
+    axis: int | tuple[int, ...] = -1,
     alpha: float | _Shaped = 0.3,
     beta: float | _Shaped = 0.7,
     gamma: float | _Shaped = 0.75,
@@ -285,7 +285,7 @@ def huber_loss(
 def jaccard_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
-    axis: int = -1,
+    axis: int | tuple[int, ...] = -1,
     smooth: float | _Shaped = 1.0,
     with_logits: bool = False,
     reduction: _Reduction = "none",
@@ -508,7 +508,7 @@ def tukey_biweight_loss(
 def tversky_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
-    axis: int = -1,
+    axis: int | tuple[int, ...] = -1,
     alpha: float | _Shaped = 0.5,
     beta: float | _Shaped = 0.5,
     smooth: float | _Shaped = 1.0,

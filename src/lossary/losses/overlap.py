@@ -26,6 +26,7 @@ def _overlap(
     domains={"inputs": PROBABILITIES},
     limits={"smooth": AT_LEAST_ZERO},
     family="overlap",
+    several_axes=True,
     source="Milletari, Navab & Ahmadi (2016), V-Net: fully convolutional neural networks for "
     "volumetric medical image segmentation, arXiv:1606.04797",
     convex=False,
@@ -43,7 +44,7 @@ def _overlap(
 def dice_loss(
     inputs: Expression,
     targets: Expression,
-    axis: int = -1,
+    axis: int | tuple[int, ...] = -1,
     smooth: float = 1.0,
     with_logits: bool = False,
 ) -> Expression:
@@ -60,8 +61,9 @@ def dice_loss(
         classes that exclude each other, pass their softmax.
     targets : array, shape of inputs
         1 inside the region and 0 outside, or probabilities.
-    axis : int
-        The axis that holds the elements of a region.
+    axis : int or tuple of int
+        The axis that holds the elements of a region, or several: (2, 3) for images of the shape
+        (N, C, H, W), which gives (N, C).
     smooth : float
         Added to numerator and denominator of the overlap; at least 0. With 0, two empty regions
         cost 0.
@@ -100,6 +102,7 @@ _TVERSKY_SOURCE = (
     domains={"inputs": PROBABILITIES},
     limits={"alpha": AT_LEAST_ZERO, "beta": AT_LEAST_ZERO, "smooth": AT_LEAST_ZERO},
     family="overlap",
+    several_axes=True,
     source=_TVERSKY_SOURCE,
     convex=False,
     smooth=True,
@@ -114,7 +117,7 @@ _TVERSKY_SOURCE = (
 def tversky_loss(
     inputs: Expression,
     targets: Expression,
-    axis: int = -1,
+    axis: int | tuple[int, ...] = -1,
     alpha: float = 0.5,
     beta: float = 0.5,
     smooth: float = 1.0,
@@ -131,8 +134,9 @@ def tversky_loss(
         Probabilities that an element is in the region, from 0 to 1; logits if ``with_logits``.
     targets : array, shape of inputs
         1 inside the region and 0 outside, or probabilities.
-    axis : int
-        The axis that holds the elements of a region.
+    axis : int or tuple of int
+        The axis that holds the elements of a region, or several: (2, 3) for images of the shape
+        (N, C, H, W), which gives (N, C).
     alpha : float
         Weight of what only the prediction has; at least 0.
     beta : float
@@ -173,6 +177,7 @@ def tversky_loss(
         "smooth": AT_LEAST_ZERO,
     },
     family="overlap",
+    several_axes=True,
     source="Abraham & Khan (2019), A novel focal Tversky loss function with improved attention "
     "U-Net for lesion segmentation, arXiv:1810.07842",
     convex=False,
@@ -184,7 +189,7 @@ def tversky_loss(
 def focal_tversky_loss(
     inputs: Expression,
     targets: Expression,
-    axis: int = -1,
+    axis: int | tuple[int, ...] = -1,
     alpha: float = 0.3,
     beta: float = 0.7,
     gamma: float = 0.75,
@@ -203,8 +208,9 @@ def focal_tversky_loss(
         Probabilities that an element is in the region, from 0 to 1; logits if ``with_logits``.
     targets : array, shape of inputs
         1 inside the region and 0 outside, or probabilities.
-    axis : int
-        The axis that holds the elements of a region.
+    axis : int or tuple of int
+        The axis that holds the elements of a region, or several: (2, 3) for images of the shape
+        (N, C, H, W), which gives (N, C).
     alpha : float
         Weight of what only the prediction has; at least 0.
     beta : float
@@ -242,6 +248,7 @@ def focal_tversky_loss(
     domains={"inputs": PROBABILITIES},
     limits={"smooth": AT_LEAST_ZERO},
     family="overlap",
+    several_axes=True,
     source="Rahman & Wang (2016), Optimizing intersection-over-union in deep neural networks for "
     "image segmentation, doi:10.1007/978-3-319-50835-1_22",
     convex=False,
@@ -255,7 +262,7 @@ def focal_tversky_loss(
 def jaccard_loss(
     inputs: Expression,
     targets: Expression,
-    axis: int = -1,
+    axis: int | tuple[int, ...] = -1,
     smooth: float = 1.0,
     with_logits: bool = False,
 ) -> Expression:
@@ -270,8 +277,9 @@ def jaccard_loss(
         Probabilities that an element is in the region, from 0 to 1; logits if ``with_logits``.
     targets : array, shape of inputs
         1 inside the region and 0 outside, or probabilities.
-    axis : int
-        The axis that holds the elements of a region.
+    axis : int or tuple of int
+        The axis that holds the elements of a region, or several: (2, 3) for images of the shape
+        (N, C, H, W), which gives (N, C).
     smooth : float
         Added to numerator and denominator of the overlap; at least 0. With 0, two empty regions
         cost 0.
