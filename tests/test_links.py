@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from assertions import assert_close
-from cases import PLAIN, Case, every
+from cases import PLAIN, Case, every, every_kind
 from libraries import BY_NAME
 
 import lossary
@@ -46,7 +46,7 @@ del REGISTRY["linked_loss"]  # other tests look at the package's losses alone
 
 
 @EVERY_LINK
-@every(PLAIN)
+@every_kind(PLAIN)
 def test_it_is_the_loss_of_the_links_inverse(case: Case, link: str) -> None:
     """The array API's operations compute every loss here: nothing is compiled for this."""
     made = get_loss(with_link(case.loss.function, link))

@@ -166,6 +166,41 @@ def test_defaults_by_the_shape_of_the_loss() -> None:
     assert _default(heavy_tailed_loss) == "weight"  # negative: half a square it cannot be
 
 
+REDESCENDING: list[tuple[str, dict[str, float]]] = [
+    ("cauchy_loss", {}),
+    ("geman_mcclure_loss", {"scale": 3.0}),
+    ("welsch_loss", {}),
+    ("tukey_biweight_loss", {}),
+    ("general_robust_loss", {"alpha": -2.0, "scale": 2.0}),
+    ("general_robust_loss", {"alpha": 0.5}),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters"), REDESCENDING)
+def test_robust_losses_get_weights_above_0(name: str, parameters: dict[str, float]) -> None:
+    assert _default(name, **parameters) == "weight"
+    residuals = np.concatenate([-np.geomspace(1e-9, 1e9, 60), [0.0], np.geomspace(1e-9, 1e9, 60)])
+    gradient, hessian = derive(name, residuals, np.zeros(residuals.size), **parameters)
+    assert np.isfinite(hessian).all()
+    assert (hessian > 0).all()
+    # No step leads beyond the target.
+    assert (abs(gradient / hessian) <= abs(residuals) * (1 + 1e-12)).all()
+    # Where the exact one is below 0, a leaf would step away from the target.
+    assert (value_grad_hess(getattr(lossary, name))(residuals, 0.0, **parameters)[2] < 0).any()
+
+
+@pytest.mark.parametrize("name", ["binary_focal_loss", "asymmetric_loss"])
+def test_losses_of_two_classes_get_a_logistic_floor(name: str) -> None:
+    assert _default(name) == "logistic"
+    scores = np.linspace(-9, 9, 41)
+    for positive in (True, False):
+        targets = np.full(41, float(positive))
+        gradient, hessian = derive(name, scores, targets)
+        # Those of the logistic loss are 1 + exp(-score); the exact Hessian gives steps of any size.
+        steps = 1 + np.exp(-scores if positive else scores)
+        assert (abs(gradient / hessian) <= 4 * steps).all()
+
+
 def test_outliers_do_not_move_a_redescending_loss() -> None:
     x, t = load_diabetes(return_X_y=True)
     t = (t - np.median(t)) / t.std()
