@@ -136,6 +136,17 @@ def distance_box_iou_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def distance_weighted_discrimination_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    q: float | _Shaped = 1.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def epsilon_insensitive_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -151,6 +162,16 @@ def expectile_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
     expectile: float | _Shaped = 0.5,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def exponential_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
     reduction: _Reduction = "none",
     *,
     weights: Any = None,
@@ -336,6 +357,16 @@ def logistic_distance_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def logistic_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def lp_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -359,6 +390,16 @@ def margin_ranking_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def modified_huber_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def mse_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -368,6 +409,85 @@ def mse_loss(
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
+) -> _Array: ...
+def multi_margin_loss(
+    logits: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    p: float = 1,
+    margin: float | _Shaped = 1.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+) -> _Array: ...
+def multiclass_hinge_loss(
+    logits: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+) -> _Array: ...
+def multiclass_perceptron_loss(
+    logits: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+) -> _Array: ...
+def multiclass_sparsemax_loss(
+    logits: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+) -> _Array: ...
+def multiclass_zero_one_loss(
+    logits: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+) -> _Array: ...
+def multilabel_soft_margin_loss(
+    logits: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    class_weights: Any = None,
 ) -> _Array: ...
 def nll_loss(
     inputs: _Array | Sequence[Any] | complex,
@@ -381,6 +501,16 @@ def nll_loss(
     dtype: Any = None,
     ignore_index: int | None = None,
     class_weights: Any = None,
+) -> _Array: ...
+def perceptron_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
 ) -> _Array: ...
 def periodic_loss(
     predictions: _Array | Sequence[Any] | complex,
@@ -441,6 +571,27 @@ def quantile_huber_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def ramp_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    cap: float | _Shaped = 1.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def sigmoid_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def smooth_l1_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -452,10 +603,31 @@ def smooth_l1_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def smoothed_hinge_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    gamma: float | _Shaped = 1.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def squared_epsilon_insensitive_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
     epsilon: float | _Shaped = 0.1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def squared_hinge_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
     reduction: _Reduction = "none",
     *,
     weights: Any = None,
@@ -543,6 +715,16 @@ def wing_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def zero_one_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 
 __all__ = [
     "asymmetric_loss",
@@ -555,8 +737,10 @@ __all__ = [
     "cross_entropy",
     "dice_loss",
     "distance_box_iou_loss",
+    "distance_weighted_discrimination_loss",
     "epsilon_insensitive_loss",
     "expectile_loss",
+    "exponential_loss",
     "fair_loss",
     "focal_loss",
     "focal_tversky_loss",
@@ -572,21 +756,35 @@ __all__ = [
     "l1_loss",
     "log_cosh_loss",
     "logistic_distance_loss",
+    "logistic_loss",
     "lp_loss",
     "margin_ranking_loss",
+    "modified_huber_loss",
     "mse_loss",
+    "multi_margin_loss",
+    "multiclass_hinge_loss",
+    "multiclass_perceptron_loss",
+    "multiclass_sparsemax_loss",
+    "multiclass_zero_one_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
+    "perceptron_loss",
     "periodic_loss",
     "pinball_loss",
     "poly1_cross_entropy",
     "pseudo_huber_loss",
     "quantile_huber_loss",
+    "ramp_loss",
+    "sigmoid_loss",
     "smooth_l1_loss",
+    "smoothed_hinge_loss",
     "squared_epsilon_insensitive_loss",
+    "squared_hinge_loss",
     "symmetric_cross_entropy",
     "triplet_loss",
     "tukey_biweight_loss",
     "tversky_loss",
     "welsch_loss",
     "wing_loss",
+    "zero_one_loss",
 ]
