@@ -185,6 +185,9 @@ def _read(lines: Any, values: dict[str, Any]) -> tuple[list[str], list[Any]]:
         name = re.sub(r"[_{}]|k$", "", name.replace("_{k}", ""))
         value = read(to_python(meaning), known)
         known |= {end: value for end in (name, f"{name}_k", f"{name}_j")}
+        labels = known.get("targets", known.get("y"))
+        if np.shape(value) == (ROWS, CLASSES) and np.shape(labels) == (ROWS, 1):
+            known[f"{name}_y"] = np.take_along_axis(value, labels.astype(int), 1)
     found = [read(to_python(_sides(formula)[1]), known) for formula in lines.formulas]
     return list(lines.formulas), found
 

@@ -110,6 +110,9 @@ def _notes(loss: Loss, *outputs: Expression) -> Iterator[str]:
         yield ":math:`k` counts along ``axis``"
     if "class_count" in used:
         yield ":math:`C` is the length of ``axis``"
+    if used & {"sparsemax_threshold", "multiclass_sparsemax"}:
+        threshold = r"\operatorname{sparsemax threshold}\left(x_{j}\right)"
+        yield rf":math:`\tau = {threshold}` solves :math:`\sum_k \max(0, x_{{k}} - \tau) = 1`"
     if "sigmoid" in used:
         yield r":math:`\sigma` is the logistic function"
     if any(item.value == HIT for item in walk(*outputs)):
@@ -136,8 +139,12 @@ _ZEROS: dict[str, Callable[..., Expression]] = {
 def _own_forms(*outputs: Expression) -> list[str]:
     """Return the functions in formulas that have a form of their own, those of classes first."""
     used = {item.operation for item in walk(*outputs)}
-    return [name for name, row in PRIMITIVES.items() if name in used
+    return [name for name, row in PRIMITIVES.items() if name in used - _SOLVED
             and (row.expand is not None or name in _ELEMENTWISE_FORMS)]  # fmt: skip
+
+
+#: What solves an equation step by step: the notes give the equation.
+_SOLVED = {"sparsemax_threshold"}
 
 
 class _SymbolicOperations:

@@ -23,14 +23,15 @@ def sparsemax_threshold(x: Expression) -> Expression:
     for _ in range(_STEPS):
         is_above = threshold < y
         total = node("sum", node("where", is_above, y, 0)) - 1
-        threshold = total / node("sum", node("where", is_above, 1, 0))
+        # Only in a row with NaN there is no class above.
+        threshold = total / node("maximum", 1, node("sum", node("where", is_above, 1, 0)))
     return top + threshold
 
 
 def share_above_threshold(x: Expression) -> Expression:
     """Return the derivative of the threshold: equal shares of the classes above it."""
     is_above = node("where", node("sparsemax_threshold", x) < x, 1, 0)
-    return is_above / node("sum", is_above)
+    return is_above / node("maximum", 1, node("sum", is_above))
 
 
 def multiclass_sparsemax(x: Expression, labels: Expression) -> Expression:
