@@ -9,7 +9,7 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 import pytest
-from oracles import ARGUMENTS, ORACLES, OTHER_PARAMETERS
+from oracles import ARGUMENTS, CONSTANTS, ORACLES, OTHER_PARAMETERS
 
 import lossary
 from lossary.domains import REAL, UNIT_INTERVAL
@@ -48,8 +48,9 @@ class Case:
 
     @property
     def floats(self) -> list[int]:
-        """Positions of the floating-point arguments."""
-        return [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f"]
+        """Positions of the floating-point arguments that derivatives are with respect to."""
+        constants = CONSTANTS.get(self.loss.name, ())
+        return [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f" and i not in constants]
 
     def cast(self, dtype: str) -> tuple[np.ndarray, ...]:
         """The arguments with floats in another dtype."""

@@ -122,7 +122,7 @@ def _notes(loss: Loss, *outputs: Expression) -> Iterator[str]:
 def _identity(operation: str) -> Lines:
     """Return how the package computes a function: of x, of the label y, of the number c."""
     row = PRIMITIVES[operation]
-    last = label("y") if operation.endswith("_at") else parameter("c")
+    last = label("y") if row.operands[-1].kind == "label" else parameter("c")
     operands = (argument("x"), last)[: len(row.operands)]
     form = row.expand(*operands) if row.expand else row.compute(_SymbolicOperations(), *operands)
     (form,) = rewrite((form,), _ZEROS)

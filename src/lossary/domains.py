@@ -134,6 +134,13 @@ PREDICTED_LOG_PROBABILITIES = Domain(
     at_label=True,
     typical=(-6.0, 0.0),
 )
+MEAN_LOG_PROBABILITIES = Domain(
+    "mean_log_probabilities",
+    "at most 0",
+    lambda x: ~(x > 0),
+    "Pass the mean over the response's tokens of their log-probabilities",
+    typical=(-6.0, 0.0),
+)
 CLASS_LABELS = Domain(
     "class_labels",
     "an integer from 0 to C-1",

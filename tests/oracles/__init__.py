@@ -16,6 +16,7 @@ returns the exact loss. A module may define these tables, from the name of a los
 - ``SLOPE_LIMITS``: the same for derivatives alone.
 - ``LENGTHS``: characters of the derivative as it is printed, where they are more than 250.
 - ``OTHER_PARAMETERS``: for cases with a value of a parameter other than its default.
+- ``CONSTANTS``: positions of arguments that are constants for derivatives, by definition.
 - ``ARGUMENTS``: a function from a random generator and the numbers of rows and classes to valid
   arguments, where values drawn from each argument's domain alone are not: corners of boxes.
 - ``HARD_ARGUMENTS``: the same with hard arguments, given the dtype as well.
@@ -42,6 +43,7 @@ LIMITS: dict[str, float] = {}
 LENGTHS: dict[str, int] = {}
 SLOPE_LIMITS: dict[str, float] = {}
 OTHER_PARAMETERS: dict[str, dict[str, Any]] = {}
+CONSTANTS: dict[str, tuple[int, ...]] = {}
 ARGUMENTS: dict[str, Callable[..., Any]] = {}
 HARD_ARGUMENTS: dict[str, Callable[..., Any]] = {}
 
@@ -56,6 +58,7 @@ _TABLES = {
     "LENGTHS": LENGTHS,
     "SLOPE_LIMITS": SLOPE_LIMITS,
     "OTHER_PARAMETERS": OTHER_PARAMETERS,
+    "CONSTANTS": CONSTANTS,
     "ARGUMENTS": ARGUMENTS,
     "HARD_ARGUMENTS": HARD_ARGUMENTS,
 }

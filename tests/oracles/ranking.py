@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import mpmath as mp
 
-from oracles.mathematics import Number, Row
+from oracles.mathematics import Number, Row, exp, negative_log_softmax, softplus
 
 
 def margin_ranking(a: Number, b: Number, y: Number, margin: float) -> Number:
@@ -49,16 +50,77 @@ def _triplet_slope(
     return (to_near - to_far, -to_near, to_far)[place]
 
 
+def _sizes(a: Number, b: Number, margin: float) -> Number:
+    return 1 + abs(a) + abs(b) + abs(mp.mpf(margin))
+
+
+def pairwise_logistic(a: Number, b: Number, y: Number, margin: float) -> Number:
+    return softplus(mp.mpf(margin) - y * (a - b))
+
+
+def _pairwise_logistic_terms(a: Number, b: Number, y: Number, margin: float) -> Number:
+    # One rounding of the difference of the scores changes a tail by as many units as it is large.
+    return pairwise_logistic(a, b, y, margin) * _sizes(a, b, margin)
+
+
+def _pairwise_logistic_slopes(
+    place: int, _: int, a: Number, b: Number, y: Number, margin: float
+) -> Number:
+    z = mp.mpf(margin) - y * (a - b)
+    share = exp(z) / (1 + exp(z)) if z < 0 else 1 / (1 + exp(-z))
+    return share * _sizes(a, b, margin) * (1 if place < 2 else abs(a - b))
+
+
+def _softmax(z: Row) -> list[Number]:
+    return [exp(-x) for x in negative_log_softmax(z)]
+
+
+def listnet(x: Row, t: Row) -> Number:
+    terms = zip(_softmax(t), negative_log_softmax(x), strict=True)
+    return mp.fsum(p * v for p, v in terms if p)
+
+
+def _listnet_slopes(place: int, index: int, x: Row, t: Row) -> Number:
+    p, surprises = _softmax(t)[index], negative_log_softmax(x)
+    if place == 0:
+        return max(p, exp(-surprises[index]))
+    return p * max(surprises)
+
+
 ORACLES: dict[str, Callable[..., Number]] = {
     "margin_ranking_loss": margin_ranking,
     "triplet_loss": triplet,
+    "pairwise_logistic_loss": pairwise_logistic,
+    "listnet_loss": listnet,
 }
-DIFFERENCES: dict[str, Callable[..., Number]] = {"triplet_loss": _triplet_terms}
-SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {"triplet_loss": _triplet_slopes}
+DIFFERENCES: dict[str, Callable[..., Number]] = {
+    "triplet_loss": _triplet_terms,
+    "pairwise_logistic_loss": _pairwise_logistic_terms,
+}
+SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
+    "triplet_loss": _triplet_slopes,
+    "pairwise_logistic_loss": _pairwise_logistic_slopes,
+    "listnet_loss": _listnet_slopes,
+}
 SLOPES: dict[str, Callable[..., Number]] = {"triplet_loss": _triplet_slope}
 # Distances that differ by the margin: which side of the kink a row is on is a matter of rounding.
 EDGES: dict[str, Callable[..., Number]] = {
     "triplet_loss": lambda a, p, n, degree, margin, eps: (
         _distance(a, p, degree, eps) - _distance(a, n, degree, eps) + margin
     ),
+}
+
+OTHER_PARAMETERS: dict[str, dict[str, Any]] = {"pairwise_logistic_loss": {"margin": 0.5}}
+
+VECTORS: dict[str, list[Any]] = {
+    "pairwise_logistic_loss": [
+        ((2, 1, 1), {}, 0.313261687518),
+        ((2, 1, -1), {}, 1.31326168752),
+        ((2, 1, 1), {"margin": 0.5}, 0.474076984180),
+    ],
+    "listnet_loss": [
+        (([2, 1, 0], [3, 1, 0]), {}, 0.605821296097),
+        (([0, 1, 2], [3, 1, 0]), {}, 2.20939063279),
+        (([40, 1, 0], [40, 0, 0]), {}, 3.51416564596e-16),
+    ],
 }

@@ -9,7 +9,11 @@ from lossary.formula import (
     is_finite,
     max_over_classes,
     maximum,
+    negative_log_softmax,
+    scale,
     softened_norm,
+    softmax,
+    softplus,
     stop_gradient,
     sum_over_classes,
     where,
@@ -67,6 +71,104 @@ def margin_ranking_loss(
     array([0. , 1.5])
     """
     return maximum(0, margin - targets * (inputs1 - inputs2))
+
+
+@loss(
+    targets=PLUS_MINUS_ONE,
+    limits={"margin": FINITE},
+    arguments=("inputs1", "inputs2", "targets"),
+    family="ranking",
+    source="Burges et al. (2005), Learning to rank using gradient descent, "
+    "doi:10.1145/1102351.1102363; Bradley & Terry (1952), doi:10.2307/2334029",
+    convex=True,
+    smooth=True,
+    lipschitz=1.0,
+    differences={
+        "rax": "pairwise_logistic_loss takes all pairs of a list",
+        "TRL": "the loss of its reward models: targets=1 here, with the chosen response first",
+    },
+)
+def pairwise_logistic_loss(
+    inputs1: Expression, inputs2: Expression, targets: Expression, margin: float = 0.0
+) -> Expression:
+    """Pairwise logistic loss: the negative log-probability of the order of two scores.
+
+    For learning to rank from pairs, and for reward models: the Bradley-Terry model, in which the
+    difference of two scores is the log-odds of the first being preferred. Unlike the margin
+    ranking loss it never stops asking for a larger difference.
+
+    Parameters
+    ----------
+    inputs1, inputs2 : array, shape (...)
+        Scores of the two items.
+    targets : array, shape (...)
+        +1 if the first is to rank higher, -1 if the second.
+    margin : float
+        What the difference of the scores is to exceed.
+
+    Notes
+    -----
+    Computed as a softplus, so that the loss of a clear order keeps its digits as far as the
+    difference of the scores has them: an error of one unit in a difference of d changes a small
+    loss by d units.
+
+    See Also
+    --------
+    margin_ranking_loss : Zero beyond the margin.
+    logistic_loss : The same of one score.
+
+    Examples
+    --------
+    >>> from lossary import pairwise_logistic_loss
+    >>> pairwise_logistic_loss([2.0, 0.0], [1.0, 1.0], [1.0, 1.0])
+    array([0.31326169, 1.31326169])
+    """
+    return softplus(margin - targets * (inputs1 - inputs2))
+
+
+@loss(
+    family="ranking",
+    source="Cao, Qin, Liu, Tsai & Li (2007), Learning to rank: from pairwise approach to listwise "
+    "approach, doi:10.1145/1273496.1273513",
+    convex=True,
+    smooth=True,
+    differences={
+        "optax": "ranking_softmax_loss uses the relevances as they are: cross_entropy with "
+        "probability targets here",
+        "rax": "softmax_loss as optax's",
+    },
+)
+def listnet_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Expression:
+    """ListNet loss: the cross entropy between the top-one probabilities of relevances and scores.
+
+    For ranking lists of items with graded relevances: both are turned into probabilities of being
+    first by a softmax. It is not ``cross_entropy`` with the relevances as targets, which does not
+    normalise them.
+
+    Parameters
+    ----------
+    inputs : array, shape (..., N, ...)
+        Scores of the N items of a list along ``axis``.
+    targets : array, shape (..., N, ...)
+        Relevances of the items, any real numbers: larger is better.
+    axis : int
+        The axis of the items.
+
+    Notes
+    -----
+    Lists of different lengths are padded, and ``where`` of the scores' shape masks the padding.
+
+    See Also
+    --------
+    cross_entropy : For targets that are probabilities.
+
+    Examples
+    --------
+    >>> from lossary import listnet_loss
+    >>> listnet_loss([[2.0, 1.0, 0.0]], [[3.0, 1.0, 0.0]])
+    array([0.6058213])
+    """
+    return sum_over_classes(scale(softmax(targets), negative_log_softmax(inputs)))
 
 
 def _distance(difference: Expression, p: float, eps: float) -> Expression:

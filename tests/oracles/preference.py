@@ -1,0 +1,170 @@
+"""Losses of preferences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import mpmath as mp
+
+from oracles.mathematics import Number, exp, softplus
+
+
+def _ratio(c: Number, r: Number, rc: Number, rr: Number) -> Number:
+    return (c - rc) - (r - rr)
+
+
+def _size(*terms: Number) -> Number:
+    return mp.fsum(abs(x) for x in terms)
+
+
+def dpo(c: Number, r: Number, rc: Number, rr: Number, beta: float, smoothing: float) -> Number:
+    margin, share = mp.mpf(beta) * _ratio(c, r, rc, rr), mp.mpf(smoothing)
+    return (1 - share) * softplus(-margin) + share * softplus(margin)
+
+
+def _dpo_terms(c: Number, r: Number, rc: Number, rr: Number, beta: float, smoothing: float) -> Any:
+    # A rounding of the margin by units of its terms changes a tail by that many units.
+    value = dpo(c, r, rc, rr, beta, smoothing)
+    return value * (1 + mp.mpf(beta) * _size(c, r, rc, rr))
+
+
+def _dpo_slopes(
+    place: int, _: int, c: Number, r: Number, rc: Number, rr: Number, beta: float, smoothing: float
+) -> Any:
+    margin, share = mp.mpf(beta) * _ratio(c, r, rc, rr), mp.mpf(smoothing)
+    slope = mp.mpf(beta) * max((1 - share) * _sigmoid(-margin), share * _sigmoid(margin))
+    return slope * (1 + mp.mpf(beta) * _size(c, r, rc, rr))
+
+
+def _sigmoid(z: Number) -> Number:
+    return exp(z) / (1 + exp(z)) if z < 0 else 1 / (1 + exp(-z))
+
+
+def ipo(c: Number, r: Number, rc: Number, rr: Number, beta: float) -> Number:
+    return (_ratio(c, r, rc, rr) - 1 / (2 * mp.mpf(beta))) ** 2
+
+
+def _ipo_scale(c: Number, r: Number, rc: Number, rr: Number, beta: float) -> Any:
+    short = abs(_ratio(c, r, rc, rr) - 1 / (2 * mp.mpf(beta)))
+    largest = _size(c, r, rc, rr, 1 / (2 * mp.mpf(beta)))
+    return short * largest + largest * mp.mpf(2) ** -50 * largest
+
+
+def _ipo_slopes(
+    place: int, _: int, c: Number, r: Number, rc: Number, rr: Number, beta: float
+) -> Any:
+    return 2 * _size(c, r, rc, rr, 1 / (2 * mp.mpf(beta)))
+
+
+def kto(
+    x: Number, ref: Number, y: Number, base: Number, beta: float, positive: float, negative: float
+) -> Number:
+    weight = mp.mpf(positive if y > 0 else negative)
+    return weight * _sigmoid(-mp.mpf(beta) * y * (x - ref - base))
+
+
+def _kto_terms(
+    x: Number, ref: Number, y: Number, base: Number, beta: float, positive: float, negative: float
+) -> Any:
+    value = kto(x, ref, y, base, beta, positive, negative)
+    return value * (1 + mp.mpf(beta) * _size(x, ref, base))
+
+
+def _kto_slopes(
+    place: int, _: int, x: Number, ref: Number, y: Number, base: Number,
+    beta: float, positive: float, negative: float,
+) -> Any:  # fmt: skip
+    weight = mp.mpf(positive if y > 0 else negative)
+    margin = mp.mpf(beta) * y * (x - ref - base)
+    slope = weight * _sigmoid(-margin) * _sigmoid(margin)
+    factor = mp.mpf(beta) if place in {0, 1} else mp.mpf(beta) * abs(x - ref - base)
+    return slope * factor * (1 + mp.mpf(beta) * _size(x, ref, base))
+
+
+def _log_odds(x: Number) -> Number:
+    return x - mp.log(-mp.expm1(x)) if x < 0 else mp.mpf(10) ** 1000
+
+
+def orpo(chosen: Number, rejected: Number, beta: float) -> Number:
+    margin = _log_odds(chosen) - _log_odds(rejected)
+    return -chosen + mp.mpf(beta) * softplus(-margin)
+
+
+def _orpo_terms(chosen: Number, rejected: Number, beta: float) -> Any:
+    margin = _log_odds(chosen) - _log_odds(rejected)
+    tail = mp.mpf(beta) * softplus(-margin)
+    return -chosen + tail * (1 + _size(_log_odds(chosen), _log_odds(rejected)))
+
+
+def ppo_clip(x: Number, ref: Number, advantage: Number, clip: float) -> Number:
+    ratio = exp(x - ref)
+    low, high = 1 - mp.mpf(clip), 1 + mp.mpf(clip)
+    return max(-ratio * advantage, -min(max(ratio, low), high) * advantage)
+
+
+def _ppo_terms(x: Number, ref: Number, advantage: Number, clip: float) -> Any:
+    return abs(ppo_clip(x, ref, advantage, clip)) * (1 + _size(x, ref))
+
+
+def _ppo_slopes(place: int, _: int, x: Number, ref: Number, advantage: Number, clip: float) -> Any:
+    ratio = exp(x - ref)
+    return ratio * (1 + _size(x, ref)) * (abs(advantage) if place < 2 else 1)
+
+
+ORACLES: dict[str, Callable[..., Number]] = {
+    "dpo_loss": dpo,
+    "ipo_loss": ipo,
+    "kto_loss": kto,
+    "orpo_loss": orpo,
+    "ppo_clip_loss": ppo_clip,
+}
+DIFFERENCES: dict[str, Callable[..., Any]] = {
+    "dpo_loss": _dpo_terms,
+    "ipo_loss": _ipo_scale,
+    "kto_loss": _kto_terms,
+    "orpo_loss": _orpo_terms,
+    "ppo_clip_loss": _ppo_terms,
+}
+SLOPE_DIFFERENCES: dict[str, Callable[..., Any]] = {
+    "dpo_loss": _dpo_slopes,
+    "ipo_loss": _ipo_slopes,
+    "kto_loss": _kto_slopes,
+    "ppo_clip_loss": _ppo_slopes,
+}
+CONSTANTS: dict[str, tuple[int, ...]] = {"kto_loss": (3,)}
+OTHER_PARAMETERS: dict[str, dict[str, Any]] = {
+    "dpo_loss": {"beta": 0.5, "label_smoothing": 0.1},
+    "ipo_loss": {"beta": 0.5},
+    "kto_loss": {"beta": 0.5, "positive_weight": 1.33, "negative_weight": 0.5},
+    "orpo_loss": {"beta": 1.0},
+    "ppo_clip_loss": {"clip": 0.1},
+}
+
+VECTORS: dict[str, list[Any]] = {
+    "dpo_loss": [
+        ((-10, -12, -11, -11.5), {}, 0.620957047790),
+        ((-10, -12, -11, -11.5), {"label_smoothing": 0.1}, 0.635957047790),
+        ((-10, -900, -11, -11.5), {}, 2.34156293364e-39),
+    ],
+    "ipo_loss": [
+        ((-10, -12, -11, -11.5), {}, 12.25),
+        ((-1, -1.2, -1.1, -1.15), {"beta": 0.5}, 0.7225),
+        ((-1, -2, -1, -1), {"beta": 0.5}, 0),
+    ],
+    "kto_loss": [
+        ((-10, -11, 1, 0.5), {}, 0.487502603516),
+        ((-10, -11, -1, 0.5), {}, 0.512497396484),
+        ((-10, -900, 1, 0.5), {"positive_weight": 1.33}, 3.11427870174e-39),
+    ],
+    "orpo_loss": [
+        ((-0.5, -1), {}, 0.532029978524),
+        ((-1e-5, -2), {}, 1.01565183029e-05),
+        ((-3, -0.01), {"beta": 1}, 10.5496232853),
+    ],
+    "ppo_clip_loss": [
+        ((-1, -1.5, 2), {}, -2.4),
+        ((-1, -1.5, -2), {}, 3.29744254140),
+        ((-1.05, -1, 1), {}, -0.951229424501),
+    ],
+}
