@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -120,6 +121,11 @@ class Row:
             sizes.append(abs(self.arguments[0] - self.arguments[1]))
         return any(0 < size < tiny for size in sizes)
 
+    def underflows(self, dtype: str, truth: Any) -> bool:
+        """Tell whether a number is a product of which a factor may be subnormal."""
+        largest = max([mp.mpf(1), *(size for size in self._sizes if size < _BEYOND)])
+        return not self.along and bool(abs(truth) < float(np.finfo(dtype).tiny) * largest)
+
     def slope_scale(self, place: int, index: int) -> float:
         """Size of what a derivative is a difference of; 0 if it is none."""
         size = SLOPE_DIFFERENCES.get(self.name)
@@ -140,16 +146,19 @@ def _exact(x: Any) -> Any:
 
 
 def _float(x: Any) -> float:
-    return float(min(mp.mpf(x), mp.mpf(10) ** 308))
+    return float(x) if x < mp.mpf(10) ** 308 else math.inf
 
 
 def units(found: Any, truth: Any, scale: float) -> float | None:
     """Error in units in the last place of the truth, or of a larger scale.
 
-    None where that is beyond the dtype.
+    None where the truth is beyond the dtype.
     """
     with np.errstate(over="ignore"):
-        size = max(abs(found.dtype.type(float(truth))), found.dtype.type(scale))
+        size, scale = abs(found.dtype.type(float(truth))), found.dtype.type(scale)
     if np.isinf(size):
         return None
+    if np.isinf(scale):  # what it is a difference of is beyond the dtype
+        return 0.0
+    size = max(size, scale)
     return float(abs(mp.mpf(float(found)) - truth) / float(np.spacing(size)))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import mpmath as mp
+import numpy as np
 
 from oracles.mathematics import Number, exp, softplus
 
@@ -24,9 +25,10 @@ def dpo(c: Number, r: Number, rc: Number, rr: Number, beta: float, smoothing: fl
 
 
 def _dpo_terms(c: Number, r: Number, rc: Number, rr: Number, beta: float, smoothing: float) -> Any:
-    # A rounding of the margin by units of its terms changes a tail by that many units.
-    value = dpo(c, r, rc, rr, beta, smoothing)
-    return value * (1 + mp.mpf(beta) * _size(c, r, rc, rr))
+    # The margin is rounded in units of its terms, and the loss follows with its slope.
+    margin, share = mp.mpf(beta) * _ratio(c, r, rc, rr), mp.mpf(smoothing)
+    slope = max((1 - share) * _sigmoid(-margin), share * _sigmoid(margin))
+    return dpo(c, r, rc, rr, beta, smoothing) + slope * mp.mpf(beta) * _size(c, r, rc, rr)
 
 
 def _dpo_slopes(
@@ -46,9 +48,10 @@ def ipo(c: Number, r: Number, rc: Number, rr: Number, beta: float) -> Number:
 
 
 def _ipo_scale(c: Number, r: Number, rc: Number, rr: Number, beta: float) -> Any:
+    # The square of a difference: its rounding counts twice, and by its own square in float32.
     short = abs(_ratio(c, r, rc, rr) - 1 / (2 * mp.mpf(beta)))
     largest = _size(c, r, rc, rr, 1 / (2 * mp.mpf(beta)))
-    return short * largest + largest * mp.mpf(2) ** -50 * largest
+    return max(short, mp.mpf(2) ** -22 * largest) * largest
 
 
 def _ipo_slopes(
@@ -78,7 +81,7 @@ def _kto_slopes(
     weight = mp.mpf(positive if y > 0 else negative)
     margin = mp.mpf(beta) * y * (x - ref - base)
     slope = weight * _sigmoid(-margin) * _sigmoid(margin)
-    factor = mp.mpf(beta) if place in {0, 1} else mp.mpf(beta) * abs(x - ref - base)
+    factor = mp.mpf(beta) * (1 if place in {0, 1} else _size(x, ref, base))
     return slope * factor * (1 + mp.mpf(beta) * _size(x, ref, base))
 
 
@@ -95,6 +98,12 @@ def _orpo_terms(chosen: Number, rejected: Number, beta: float) -> Any:
     margin = _log_odds(chosen) - _log_odds(rejected)
     tail = mp.mpf(beta) * softplus(-margin)
     return -chosen + tail * (1 + _size(_log_odds(chosen), _log_odds(rejected)))
+
+
+def _orpo_slopes(place: int, _: int, chosen: Number, rejected: Number, beta: float) -> Any:
+    odds = _log_odds(chosen), _log_odds(rejected)
+    tail = mp.mpf(beta) * _sigmoid(odds[1] - odds[0]) * (1 + _size(*odds))
+    return (1 if place == 0 else 0) + tail / -mp.expm1((chosen, rejected)[place])
 
 
 def ppo_clip(x: Number, ref: Number, advantage: Number, clip: float) -> Number:
@@ -127,10 +136,41 @@ DIFFERENCES: dict[str, Callable[..., Any]] = {
     "ppo_clip_loss": _ppo_terms,
 }
 SLOPE_DIFFERENCES: dict[str, Callable[..., Any]] = {
+    "orpo_loss": _orpo_slopes,
     "dpo_loss": _dpo_slopes,
     "ipo_loss": _ipo_slopes,
     "kto_loss": _kto_slopes,
     "ppo_clip_loss": _ppo_slopes,
+}
+
+
+def _log_probabilities(rng: np.random.Generator, size: int) -> np.ndarray:
+    return -(10.0 ** rng.uniform(-12, 4, size))
+
+
+def _hard_orpo(rng: np.random.Generator, dtype: str, size: int, _: int) -> tuple[np.ndarray, ...]:
+    # Closer to 0 the odds are beyond float32.
+    return tuple(_log_probabilities(rng, size) for _ in range(2))
+
+
+def _hard_ppo(rng: np.random.Generator, dtype: str, size: int, _: int) -> tuple[np.ndarray, ...]:
+    # No infinite advantages: times a ratio of 0 they have no limit.
+    advantages = rng.normal(size=size) * 10.0 ** rng.uniform(-20, 20, size)
+    inputs = _log_probabilities(rng, size)
+    near = inputs + np.where(rng.random(size) < 0.5, 0.5 * rng.normal(size=size), 0)
+    references = np.where(rng.random(size) < 0.7, near, _log_probabilities(rng, size))
+    return inputs, references, advantages
+
+
+HARD_ARGUMENTS: dict[str, Callable[..., Any]] = {
+    "orpo_loss": _hard_orpo,
+    "ppo_clip_loss": _hard_ppo,
+}
+# The ratio at the ends of the range, where rounding decides whether it is clipped.
+EDGES: dict[str, Callable[..., Any]] = {
+    "ppo_clip_loss": lambda x, ref, advantage, clip: min(
+        abs(exp(x - ref) - 1 - mp.mpf(clip)), abs(exp(x - ref) - 1 + mp.mpf(clip))
+    ),
 }
 CONSTANTS: dict[str, tuple[int, ...]] = {"kto_loss": (3,)}
 OTHER_PARAMETERS: dict[str, dict[str, Any]] = {
