@@ -147,10 +147,6 @@ def distance_weighted_discrimination_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
-def epsilon_insensitive_loss(
-    predictions: _Array | Sequence[Any] | complex,
-    targets: Any,
-    epsilon: float | _Shaped = 0.1,
 def dpo_loss(
     chosen: _Array | Sequence[Any] | complex,
     rejected: Any,
@@ -158,6 +154,17 @@ def dpo_loss(
     reference_rejected: Any,
     beta: float | _Shaped = 0.1,
     label_smoothing: float | _Shaped = 0.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def epsilon_insensitive_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    epsilon: float | _Shaped = 0.1,
     reduction: _Reduction = "none",
     *,
     weights: Any = None,
@@ -617,15 +624,22 @@ def poly1_cross_entropy(
     ignore_index: int | None = None,
     class_weights: Any = None,
 ) -> _Array: ...
-def pseudo_huber_loss(
-    predictions: _Array | Sequence[Any] | complex,
-    targets: Any,
-    delta: float | _Shaped = 1.0,
 def ppo_clip_loss(
     inputs: _Array | Sequence[Any] | complex,
     references: Any,
     advantages: Any,
     clip: float | _Shaped = 0.2,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def pseudo_huber_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    delta: float | _Shaped = 1.0,
     reduction: _Reduction = "none",
     *,
     weights: Any = None,
@@ -812,8 +826,8 @@ __all__ = [
     "dice_loss",
     "distance_box_iou_loss",
     "distance_weighted_discrimination_loss",
-    "epsilon_insensitive_loss",
     "dpo_loss",
+    "epsilon_insensitive_loss",
     "expectile_loss",
     "exponential_loss",
     "fair_loss",
@@ -852,8 +866,8 @@ __all__ = [
     "periodic_loss",
     "pinball_loss",
     "poly1_cross_entropy",
-    "pseudo_huber_loss",
     "ppo_clip_loss",
+    "pseudo_huber_loss",
     "quantile_huber_loss",
     "ramp_loss",
     "sigmoid_loss",
