@@ -66,18 +66,19 @@ float32 in float64 too; JAX's hyperbolic tangent is exact to 7 units in float64.
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--loss", help="only this loss")
+    parser.add_argument("--loss", action="append", help="only this one; may be repeated")
     parser.add_argument("--markdown", metavar="FILE", help="write the rows into a page")
     parser.add_argument("--json", metavar="FILE", help="write the figures too")
     options = parser.parse_args()
     names = [loss.name for loss in lossary.list_losses()]
-    if options.loss not in {None, *names}:
-        parser.error(f"no such loss: {options.loss}")
+    chosen = set(options.loss or names)
+    if unknown := chosen - {*names}:
+        parser.error(f"no such loss: {', '.join(sorted(unknown))}")
     runs = libraries()
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     for dtype, classes in itertools.product(DTYPES, CLASS_COUNTS):
         for case in stress_cases(dtype, classes=classes):
-            if options.loss not in {None, case.loss.name}:
+            if case.loss.name not in chosen:
                 continue
             if case.loss.axis is None and classes != CLASS_COUNTS[0]:
                 continue

@@ -104,7 +104,7 @@ def _assert_drawn(panel: str, drawn: str, values: np.ndarray, x: np.ndarray) -> 
     down = _scale(panel, r'd="M[\d.]+ ([\d.]+)H.*?<text[^>]*>([-\d.e]+)<')
     points = np.array(re.findall(r"([\d.]+) ([\d.]+)", drawn), float)
     read = across(points[:, 0]), down(points[:, 1])
-    span = max(np.ptp(values), 0.1 * abs(values).max())  # ticks of a constant are rounded
+    span = max(np.ptp(values), 0.1 * abs(values).max(), 1e-6)  # ticks of a constant are rounded
     step = 2 * (x[1] - x[0])
     for a, b in zip(*read, strict=True):
         near = values[np.abs(x - a) <= step]

@@ -85,6 +85,8 @@ class _Frame:
         y = y[np.isfinite(y)]
         self.x = float(x.min()), float(x.max())
         low, high = min(float(y.min()), 0.0), max(float(y.max()), 0.0)
+        if low == high:  # a slope that is 0 everywhere
+            low, high = -1.0, 1.0
         margin = 0.05 * (high - low)
         self.y = low - margin * (low < 0), high + margin * (high > 0)
 
