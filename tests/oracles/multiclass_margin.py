@@ -26,16 +26,26 @@ def multi_margin(z: Row, y: int, p: int, margin: float) -> Number:
 
 
 def multiclass_sparsemax(z: Row, y: int) -> Number:
-    top = max(z)
-    x = [v - top for v in z]
+    x = [v - max(z) for v in z]
+    threshold, support = _threshold(x)
+    squares = mp.fsum(v**2 - threshold**2 for v in support)
+    return squares / 2 + mp.mpf(1) / 2 - x[y]
+
+
+def _threshold(x: Row) -> tuple[Number, Row]:
+    """Return the threshold of sparsemax, and the elements above it."""
     threshold, support = ZERO, x
     for size in range(len(x), 0, -1):
         support = sorted(x)[-size:]
         threshold = (mp.fsum(support) - 1) / size
         if support[0] > threshold:
             break
-    squares = mp.fsum(v**2 - threshold**2 for v in support)
-    return squares / 2 + mp.mpf(1) / 2 - x[y]
+    return threshold, support
+
+
+def _sparsemax_slopes(place: int, index: int, z: Row, y: int) -> Number:
+    # A share is the difference of a score and the threshold.
+    return -_threshold([v - max(z) for v in z])[0]
 
 
 def multilabel_soft_margin(z: Row, t: Row) -> Number:
@@ -58,6 +68,7 @@ ORACLES: dict[str, Callable[..., Number]] = {
     "multilabel_soft_margin_loss": multilabel_soft_margin,
 }
 SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
+    "multiclass_sparsemax_loss": _sparsemax_slopes,
     "multilabel_soft_margin_loss": _multilabel_soft_margin_slopes,
 }
 OTHER_PARAMETERS: dict[str, dict[str, Any]] = {"multi_margin_loss": {"p": 2, "margin": 0.5}}

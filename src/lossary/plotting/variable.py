@@ -13,6 +13,7 @@ from lossary.arrays import Array
 from lossary.domains import (
     BOXES,
     LOG_PROBABILITIES,
+    MEAN_LOG_PROBABILITIES,
     PREDICTED_LOG_PROBABILITIES,
     PROBABILITIES,
     REAL,
@@ -55,6 +56,10 @@ def variable_of(loss: Loss, parameters: dict[str, Any]) -> Variable:
     if loss.axis is not None:
         return _first_of_row(loss, parameters)
     others = loss.arguments[1:]
+    if loss.domains.get(loss.arguments[0]) == MEAN_LOG_PROBABILITIES:
+        arguments = _first_of(others, rejected=-1.0)
+        axis = f"log-probability {loss.arguments[0]}, the other -1"
+        return Variable(axis, arguments, (-5.0, -0.01), _NEGATIVE)
     if loss.targets.two_classes is None:
         name = "residual" if "targets" in others else loss.arguments[0]
         fixed = ", vars 1" if "vars" in others else ""
