@@ -144,7 +144,7 @@ def _own_forms(*outputs: Expression) -> list[str]:
 
 
 #: What solves an equation step by step: the notes give the equation.
-_SOLVED = {"sparsemax_threshold"}
+_SOLVED = {"sparsemax_threshold", "multiclass_sparsemax"}
 
 
 class _SymbolicOperations:

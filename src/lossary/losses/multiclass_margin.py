@@ -206,8 +206,9 @@ def multiclass_sparsemax_loss(
 
     Notes
     -----
-    The gradient is the sparsemax of the logits minus the one-hot label. The loss is a sum of terms
-    that are never negative, so that small losses keep their digits.
+    With p the sparsemax of the logits z, tau their threshold and q the shares of the other classes,
+    the loss is ``(sum(q**2) + sum(q)**2) / 2 + max(0, tau - z[label])``: no term is negative, so
+    that small losses keep their digits. The gradient is p minus the one-hot label.
 
     See Also
     --------
