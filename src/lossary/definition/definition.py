@@ -249,7 +249,7 @@ class Definition:
         """
         for item in walk(formula):
             row = PRIMITIVES.get(item.operation)
-            if row is not None and row.name in {"index", "at_label"}:
+            if row is not None and (row.mixes or row.name in {"index", "at_label"}):
                 raise type_error(
                     self.name,
                     "the formula",

@@ -9,7 +9,7 @@ import each other in one direction; each may import those before it:
    (matrices along the class axis), ``gradient``;
 4. ``special`` (polynomials of special functions), ``primitives`` (what the table is filled with);
 5. ``operations`` (the functions that are exported here);
-6. ``evaluate``, ``lower``, ``plan``;
+6. ``evaluate``, ``lower``, ``plan``, ``cut``;
 7. ``printing``.
 """
 

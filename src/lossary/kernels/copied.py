@@ -41,8 +41,10 @@ class Kernel:
         self.stored = [output.name for output in plan.stored]
         self.reduced = [output.name for output in plan.reduced]
 
-    def __call__(self, arrays: Sequence[Any]) -> tuple[list[Array], list[float]]:
-        """Run; return stored arrays and reduced numbers."""
+    def __call__(
+        self, arrays: Sequence[Any], made: Sequence[Array] | None = None
+    ) -> tuple[Sequence[Array], list[float]]:
+        """Run; return stored arrays (``made``, where that is given) and reduced numbers."""
         raise NotImplementedError
 
     def direct(
@@ -66,9 +68,11 @@ class CopyingKernel(Kernel):
         self._bound = bind(plan, dense_job(plan, job))
         self._copies = [_copier(leaf, job) for leaf in plan.leaves]
 
-    def __call__(self, arrays: Sequence[Array]) -> tuple[list[Array], list[float]]:
-        """Run; return stored arrays and reduced numbers."""
-        return self._bound([copy(x) for copy, x in zip(self._copies, arrays, strict=True)])
+    def __call__(
+        self, arrays: Sequence[Array], made: Sequence[Array] | None = None
+    ) -> tuple[Sequence[Array], list[float]]:
+        """Run; return stored arrays (``made``, where that is given) and reduced numbers."""
+        return self._bound([copy(x) for copy, x in zip(self._copies, arrays, strict=True)], made)
 
 
 class BlockKernel(Kernel):
@@ -78,7 +82,7 @@ class BlockKernel(Kernel):
         super().__init__(plan)
         classes = tuple(job.shape[axis] for axis in job.axes)
         length = math.prod(classes)
-        self._blocks = list(_blocks(job.unreduced_shape, max(1, CHUNK // max(length, 1))))
+        self._blocks = list(blocks_of(job.unreduced_shape, max(1, CHUNK // max(length, 1))))
         sizes = [_extent(block, job.unreduced_shape) for block in self._blocks]
         self._starts = [length * start for start in itertools.accumulate([0, *sizes])]
         axes = tuple(range(1, 1 + len(classes)))
@@ -92,12 +96,14 @@ class BlockKernel(Kernel):
         # Drop the arrays, or this kernel would keep those of the first call alive.
         bare = job._replace(outputs=(), arrays={}, numbers={})
         self.makers = [partial(empty, output, bare, ()) for output in plan.stored]
-        self._moved = [_class_last(output.expression.kind, job) for output in plan.stored]
+        self._moved = [class_last(output.expression.kind, job) for output in plan.stored]
         self._reduced = plan.reduced
 
-    def __call__(self, arrays: Sequence[Array]) -> tuple[list[Array], list[float]]:
-        """Run; return stored arrays and reduced numbers."""
-        made = [make() for make in self.makers]
+    def __call__(
+        self, arrays: Sequence[Array], made: Sequence[Array] | None = None
+    ) -> tuple[Sequence[Array], list[float]]:
+        """Run; return stored arrays (``made``, where that is given) and reduced numbers."""
+        made = [make() for make in self.makers] if made is None else made
         targets = [move(x) for move, x in zip(self._moved, made, strict=True)]
         views = [view(x) if view else x for view, x in zip(self._views, arrays, strict=True)]
         partials = np.empty((len(self._blocks), len(self._reduced)))
@@ -157,11 +163,11 @@ def _view(leaf: Expression, job: Job) -> View | None:
     """Return a function that broadcasts an array, class axes last; None if blocks share it."""
     if _is_shared(leaf, job):
         return None
-    shape, move = job.shape_of(leaf.kind), _class_last(leaf.kind, job)
+    shape, move = job.shape_of(leaf.kind), class_last(leaf.kind, job)
     return lambda x: move(x if x.shape == shape else np.broadcast_to(x, shape))
 
 
-def _class_last(kind: Kind, job: Job) -> View:
+def class_last(kind: Kind, job: Job) -> View:
     """Return a function that moves the class axes of arrays of a kind to the end."""
     if not job.axes or kind is not Kind.ELEMENT:
         return lambda x: x
@@ -170,7 +176,7 @@ def _class_last(kind: Kind, job: Job) -> View:
     return lambda x: x.transpose(order)
 
 
-def _blocks(shape: Shape, limit: int) -> Iterator[Block]:
+def blocks_of(shape: Shape, limit: int) -> Iterator[Block]:
     """Split a shape into blocks of at most ``limit`` elements, in C order; yield their indices."""
     split = len(shape)
     size = 1

@@ -17,6 +17,7 @@ from lossary.kernels import direct, threads
 from lossary.kernels.copied import BlockKernel, CopyingKernel, Kernel, dense_job
 from lossary.kernels.direct import Call, Direct, ItemIndex
 from lossary.kernels.form import STARTS, Form
+from lossary.kernels.long_rows import long_kernel
 from lossary.kernels.memory import (
     CHUNK,
     PARALLEL_FROM,
@@ -85,6 +86,9 @@ def _empty(plan: Plan, job: Job) -> dict[str, Any]:
 
 def bind(plan: Plan, job: Job, address_getter: AddressGetter | None = None) -> Kernel:
     """Return the kernel of a job, which takes arrays of the same dtypes, shapes and layouts."""
+    long = long_kernel(plan, job, bind)
+    if long is not None:
+        return long
     geometry = geometry_of(plan, job)
     if geometry is not None:
         return BoundKernel(plan, job, geometry, address_getter)
@@ -129,9 +133,11 @@ class BoundKernel(Kernel):
         layout = f"={len(self._sizes) + addresses}q{len(self._numbers)}dq"
         self._pack = struct.Struct(layout).pack
 
-    def __call__(self, arrays: Sequence[Any]) -> tuple[list[Array], list[float]]:
-        """Run; return stored arrays and reduced numbers."""
-        made = [make() for make in self.makers]
+    def __call__(
+        self, arrays: Sequence[Any], made: Sequence[Array] | None = None
+    ) -> tuple[Sequence[Array], list[float]]:
+        """Run; return stored arrays (``made``, where that is given) and reduced numbers."""
+        made = [make() for make in self.makers] if made is None else made
         addresses = [*map(self.address_getter, arrays), *map(address, made)]
         partials = np.empty((self._chunks, len(self._reduced)))
         words = self._pack(*self._sizes, *addresses, *self._numbers, address(partials))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lossary.formula.expression import Kind
+from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Plan
 from lossary.kernels.form import LANES, SHORT, is_class_vector
 
@@ -86,21 +86,28 @@ def geometry_of(plan: Plan, job: Job) -> Geometry | None:
         classes = tuple(axis for axis in order if axis in job.axes)
         if (rows, classes) != (tuple(sorted(rows)), job.axes):  # indices are counted in C order
             return None
-    for leaf in plan.leaves:
-        x = job.arrays[str(leaf.value)]
-        if x.ndim == 0:
-            continue
-        if not x.dtype.isnative:
-            return None
-        if is_class_vector(leaf):
-            if not x.flags.c_contiguous:
-                return None
-        elif not x.transpose(order_of(order, leaf.kind, job)).flags.c_contiguous:
-            return None
+    if not all(_is_dense(leaf, job, order) for leaf in plan.leaves):
+        return None
     if not job.axes:
         return Geometry("flat", (math.prod(job.shape),), CHUNK, order)
     lengths = class_lengths(job, order)
     return None if lengths is None else _class_geometry(*lengths, order)
+
+
+def dense_order(plan: Plan, job: Job) -> tuple[int, ...] | None:
+    """Return the order of axes in which all arrays of elements are dense; None if there is none."""
+    order = _order(_full(plan, job), len(job.shape))
+    elements = (leaf for leaf in plan.leaves if leaf.kind is Kind.ELEMENT)
+    return order if all(_is_dense(leaf, job, order) for leaf in elements) else None
+
+
+def _is_dense(leaf: Expression, job: Job, order: Sequence[int]) -> bool:
+    """Return whether a kernel can read a leaf's array as it is, in an order of axes."""
+    x = job.arrays[str(leaf.value)]
+    if x.ndim == 0:
+        return True
+    axes = range(x.ndim) if is_class_vector(leaf) else order_of(order, leaf.kind, job)
+    return bool(x.dtype.isnative and x.transpose(tuple(axes)).flags.c_contiguous)
 
 
 def class_lengths(job: Job, order: Sequence[int]) -> tuple[int, int, int] | None:
