@@ -40,8 +40,7 @@ def textbook(loss: Loss, structure: Mapping[str, object]) -> Textbook:
     chosen = variant(loss, structure)
     plain = without_guards(chosen.unexpanded)
     formula = in_order(with_log_softmax(plain))
-    form = without_guards(_apply(chosen.unexpanded, _FORM_OF_DERIVATIVES))
-    differentiated = expand(_apply(form, _DIFFERENTIABLE))
+    differentiated = expand(_apply(plain, _DIFFERENTIABLE))
     slope = gradient(differentiated, chosen.symbols[loss.arguments[0]])
     shown = shortest(without_guards(tidy(slope)))
     if "targets" in chosen.symbols and chosen.symbols["targets"].operation == "label":
@@ -186,7 +185,7 @@ _GUARDS: dict[str, Callable[..., Expression]] = {
     "exp_difference_or_one": lambda a, b: node("exp", a - b),
     "exp_difference": lambda a, b: node("exp", a - b),
     "stop": lambda x: x,
-    "with_derivatives_of": lambda value, _: value,
+    "with_derivatives_of": lambda *forms: min(forms, key=lambda form: len(named_text(form))),
     "hypot": lambda a, b: _hypot(a, b),
     "hypot_excess": lambda a, b: _hypot(a, b) - abs(b),
     "hypot_share": lambda a, b: a / _hypot(a, b),
@@ -201,12 +200,6 @@ _GUARDS: dict[str, Callable[..., Expression]] = {
     "sum": _out_of_sum,
     "power": _power,
     "softened_norm": lambda x, eps: node("sqrt", node("sum", node("power", x, 2)) + eps),
-}
-
-
-#: The form of a function that its derivatives are taken of, where there is one.
-_FORM_OF_DERIVATIVES: dict[str, Callable[..., Expression]] = {
-    "with_derivatives_of": lambda _, form: form,
 }
 
 

@@ -181,6 +181,13 @@ ZERO_OR_ONE = Domain(
 )
 COUNTS = Domain("counts", "at least 0", lambda t: t >= 0, typical=(0.0, 6.0))
 POSITIVE_TARGETS = Domain("positive", "above 0", lambda t: t > 0, typical=(0.1, 6.0))
+ABOVE_MINUS_ONE = Domain(
+    "above_minus_one",
+    "above -1",
+    lambda x: x > -1,
+    "The logarithm of 1 plus the value is taken: clip it, or choose another loss",
+    typical=(-0.9, 6.0),
+)
 MEANS = Domain(
     "means",
     "above 0",

@@ -431,6 +431,17 @@ def lp_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def mape_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    eps: float | _Shaped = 1e-08,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def margin_ranking_loss(
     inputs1: _Array | Sequence[Any] | complex,
     inputs2: Any,
@@ -457,6 +468,16 @@ def mse_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
     reduction: _Reduction = "mean",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def msle_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    reduction: _Reduction = "none",
     *,
     weights: Any = None,
     where: Any = None,
@@ -680,6 +701,16 @@ def sigmoid_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def smape_loss(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def smooth_l1_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -850,9 +881,11 @@ __all__ = [
     "logistic_distance_loss",
     "logistic_loss",
     "lp_loss",
+    "mape_loss",
     "margin_ranking_loss",
     "modified_huber_loss",
     "mse_loss",
+    "msle_loss",
     "multi_margin_loss",
     "multiclass_hinge_loss",
     "multiclass_perceptron_loss",
@@ -871,6 +904,7 @@ __all__ = [
     "quantile_huber_loss",
     "ramp_loss",
     "sigmoid_loss",
+    "smape_loss",
     "smooth_l1_loss",
     "smoothed_hinge_loss",
     "squared_epsilon_insensitive_loss",

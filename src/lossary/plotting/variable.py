@@ -18,6 +18,7 @@ from lossary.domains import (
     PROBABILITIES,
     REAL,
 )
+from lossary.options import options
 from lossary.registry import Loss
 
 Bounds = tuple[float, float]
@@ -61,9 +62,7 @@ def variable_of(loss: Loss, parameters: dict[str, Any]) -> Variable:
         axis = f"log-probability {loss.arguments[0]}, the other -1"
         return Variable(axis, arguments, (-5.0, -0.01), _NEGATIVE)
     if loss.targets.two_classes is None:
-        name = "residual" if "targets" in others else loss.arguments[0]
-        fixed = ", vars 1" if "vars" in others else ""
-        return Variable(f"{name}{fixed}", _first_of(others, vars=1.0))
+        return _number(loss, parameters)
     negative, positive = loss.targets.two_classes
     arguments = _first_of(others, targets=positive)
     if negative != 0:
@@ -74,6 +73,34 @@ def variable_of(loss: Loss, parameters: dict[str, Any]) -> Variable:
         return Variable("logit, target 1", arguments, counterpart=counterpart)
     bounds, domain = (0.01, 0.99), (0.0, 1.0)
     return Variable("probability, target 1", arguments, bounds, domain, counterpart)
+
+
+def _number(loss: Loss, parameters: dict[str, Any]) -> Variable:
+    """Return the variable of an elementwise loss of numbers: their residual, if that is enough."""
+    first, *others = loss.arguments
+    fixed = ", vars 1" if "vars" in others else ""
+    if "targets" not in others:
+        return Variable(f"{first}{fixed}", _first_of(others, vars=1.0))
+    arguments = _first_of(others, vars=1.0)
+    if _is_of_residual(loss, arguments, parameters):
+        return Variable(f"residual{fixed}", arguments)
+    domain = loss.domains.get(first, REAL)
+    is_lifted = parameters.get(domain.unless, loss.parameters.get(domain.unless, False))
+    is_real = domain.is_real or is_lifted
+    least = -math.inf if is_real else domain.typical[0]
+    bounds = REAL.typical if is_real else domain.typical
+    arguments = _first_of(others, targets=1.0, vars=1.0)
+    return Variable(f"prediction, target 1{fixed}", arguments, bounds, (least, math.inf))
+
+
+def _is_of_residual(loss: Loss, arguments: ArgumentsOf, parameters: dict[str, Any]) -> bool:
+    """Return whether moving prediction and target together changes nothing."""
+    with options(domain="ignore"):
+        given = arguments(np.array([0.5, 2.5]))
+        position = loss.arguments.index("targets")
+        moved = [x + 1 if i in {0, position} else x for i, x in enumerate(given)]
+        values = [loss.function(*x, reduction="none", **parameters) for x in (given, moved)]
+    return bool(np.allclose(*values))
 
 
 def _takes_probabilities(loss: Loss, parameters: dict[str, Any]) -> bool:

@@ -212,7 +212,8 @@ TABLE = (
         # part / (part + rest)^2, whose square may be beyond the range of the dtype.
         "share_slope",
         (POSITIVE, POSITIVE),
-        lambda part, rest: _share(part, rest) / _divisor(part, rest),
+        # XLA makes a / (b b) of (a / b) / b.
+        lambda part, rest: _share(part, rest) * (1 / _divisor(part, rest)),
         partials=_share_slope_partials,
         text="{0:7} / ({0:5} + {1:5}) ** 2",
         latex=r"\frac{{{0}}}{{\left({0:5} + {1:5}\right)^{{2}}}}",
