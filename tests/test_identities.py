@@ -65,6 +65,8 @@ IDENTITIES = [
              {"quantile": 0.3}),
     Identity("quantile_huber_loss", {"delta": 0.7}, "smooth_l1_loss", {"beta": 0.7}, 0.5),
     Identity("smooth_l1_loss", {"beta": 0.0}, "l1_loss"),
+    Identity("smoothed_hinge_loss", {"gamma": 0.0}, "hinge_loss"),
+    Identity("smoothed_hinge_loss", {"gamma": 2.0}, "modified_huber_loss", factor=0.25),
     Identity("squared_epsilon_insensitive_loss", {"epsilon": 0.0}, "mse_loss"),
     Identity("symmetric_cross_entropy", {"alpha": 0.5, "beta": 0.25}, "poly1_cross_entropy",
              {"epsilon": 2.0}, 0.5),
@@ -89,6 +91,7 @@ LIMITS = [
     Limit("pinball_loss", "quantile", 1.0),
     Limit("quantile_huber_loss", "delta", 0.0, {"quantile": 0.3}),
     Limit("smooth_l1_loss", "beta", 0.0),
+    Limit("smoothed_hinge_loss", "gamma", 0.0),
     Limit("squared_epsilon_insensitive_loss", "epsilon", 0.0),
 ]
 
@@ -118,6 +121,32 @@ def test_a_loss_is_another_one(identity: Identity) -> None:
     expected = _value_and_gradient(identity.other, identity.loss, identity.others)
     for ours, theirs in zip(found, expected, strict=True):
         assert_close(ours, identity.factor * theirs, rtol=1e-13, atol=1e-300)
+
+
+#: Losses of several classes, the loss of two classes that they are, and the factor of that.
+TWO_CLASSES = [
+    ("multiclass_hinge_loss", lossary.hinge_loss, {}, 1.0),
+    ("multiclass_perceptron_loss", lossary.perceptron_loss, {}, 1.0),
+    ("multiclass_sparsemax_loss", lossary.smoothed_hinge_loss, {"gamma": 2.0}, 1.0),
+    ("multiclass_zero_one_loss", lossary.zero_one_loss, {}, 1.0),
+    ("multi_margin_loss", lossary.hinge_loss, {}, 0.5),
+    ("cross_entropy", lossary.logistic_loss, {}, 1.0),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "binary", "parameters", "factor"), TWO_CLASSES, ids=[x[0] for x in TWO_CLASSES]
+)
+def test_two_classes_are_one_score(
+    name: str, binary: Any, parameters: dict[str, Any], factor: float
+) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 20)
+    logits = 2 * rng.normal(size=(40, 2))
+    scores = logits[:, 1] - logits[:, 0]
+    found = getattr(lossary, name)(logits, labels, reduction="none")
+    expected = factor * binary(scores, 2.0 * labels - 1, reduction="none", **parameters)
+    assert_close(found, expected, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda x: f"{x.loss}-{x.parameter}-{x.value}")
