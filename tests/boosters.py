@@ -50,6 +50,15 @@ def own_loss() -> Callable[..., Any]:
     return quadratic_hinge_loss
 
 
+def elementwise() -> list[tuple[Loss, dict[str, Any]]]:
+    """Return every elementwise loss that can be trained, with numbers for further arguments."""
+    return [
+        (record, {name: 1.5 for name in record.arguments[1:] if name != "targets"})
+        for record in lossary.list_losses()
+        if record.axis is None and not record.evaluation and "targets" in record.arguments
+    ]
+
+
 def sample_weights(size: int, weighted: bool) -> np.ndarray | None:
     return np.random.default_rng(1).uniform(0.2, 3, size) if weighted else None
 

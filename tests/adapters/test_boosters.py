@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from boosters import BOOSTERS, derive, objective, own_loss, sample_weights, train
+from boosters import (
+    BOOSTERS,
+    data_for,
+    derive,
+    elementwise,
+    objective,
+    own_loss,
+    sample_weights,
+    train,
+)
+from cases import REPRESENTATIVES
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
@@ -35,6 +45,39 @@ def test_log_cosh_trains(library: str) -> None:
         fitted = train(library, x, t / unit, None, chosen) * unit
         assert np.isfinite(fitted).all()
         assert np.mean((fitted - t) ** 2) < 0.7 * t.var()
+
+
+@pytest.mark.parametrize(
+    ("record", "others"),
+    [
+        pytest.param(
+            *item,
+            id=item[0].name,
+            marks=() if item[0].name in REPRESENTATIVES else pytest.mark.exhaustive,
+        )
+        for item in elementwise()
+    ],
+)
+def test_every_elementwise_loss_is_an_objective_in_one_line(
+    record: lossary.Loss, others: dict[str, float]
+) -> None:
+    x, t = data_for(record)
+    margin = record.targets.two_classes == (-1.0, 1.0)
+    given = {**others, "positive": 1} if margin else others
+    means = "log_input" in record.parameters  # the raw predictions are real numbers
+    given = {**given, "log_input": True} if means else given
+    parameters = {name: value for name, value in given.items() if name != "positive"}
+
+    targets = 2.0 * t - 1 if margin else t
+
+    def mean(scores: Any) -> float:
+        return float(record.function(scores, targets=targets, reduction="mean", **parameters))
+
+    if not lossary.grad(record.function)(np.zeros(t.shape), targets=targets, **parameters).any():
+        pytest.skip("all scores start from a kink, where the slope is 0")
+    for library in BOOSTERS:
+        scores = train(library, x, t, None, objective(library, record.function, **given), rounds=3)
+        assert mean(scores) < mean(np.zeros(t.shape)), library
 
 
 @pytest.mark.filterwarnings("ignore:The argument .eval_set.")

@@ -189,12 +189,13 @@ def test_robust_losses_get_weights_above_0(name: str, parameters: dict[str, floa
     assert (value_grad_hess(getattr(lossary, name))(residuals, 0.0, **parameters)[2] < 0).any()
 
 
-@pytest.mark.parametrize("name", ["binary_focal_loss", "asymmetric_loss"])
+@pytest.mark.parametrize("name", ["binary_focal_loss", "asymmetric_loss", "sigmoid_loss"])
 def test_losses_of_two_classes_get_a_logistic_floor(name: str) -> None:
     assert _default(name) == "logistic"
     scores = np.linspace(-9, 9, 41)
     for positive in (True, False):
-        targets = np.full(41, float(positive))
+        negative = get_loss(name).targets.two_classes[0]
+        targets = np.full(41, 1.0 if positive else negative)
         gradient, hessian = derive(name, scores, targets)
         # Those of the logistic loss are 1 + exp(-score); the exact Hessian gives steps of any size.
         steps = 1 + np.exp(-scores if positive else scores)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import table
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -111,6 +111,21 @@ def test_what_trains_refuses_them(
     message = "loss must have a gradient to train with, got wrong_side_loss, which is for evaluat"
     with pytest.raises(ValueError, match=message):
         make(wrong_side())
+
+
+def test_errors_are_counted_by_those_of_the_package() -> None:
+    x, t = load_wine(return_X_y=True)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01)).fit(x, t)
+    score = adapters.sklearn.scorer("multiclass_zero_one_loss")(model, x, t)
+    assert score == pytest.approx(model.score(x, t) - 1, abs=1e-12)
+    assert score < 0
+    xgboost = pytest.importorskip("xgboost")
+    metric = adapters.xgboost.metric("zero_one_loss", positive=1)
+    assert metric(SCORES, xgboost.DMatrix(np.zeros((4, 1)), LABELS)) == ("zero_one_loss", 0.5)
+    for record in lossary.list_losses():
+        if record.evaluation:
+            with pytest.raises(ValueError, match="which is for evaluation"):
+                adapters.xgboost.objective(record.function)
 
 
 @pytest.mark.filterwarnings("ignore")  # of CatBoost: numba, and methods that it compiles

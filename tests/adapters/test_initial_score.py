@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from boosters import elementwise
 
 import lossary
 from lossary import LossaryError, adapters, loss, with_link
@@ -111,16 +112,9 @@ def test_numbers_stand_for_further_arguments() -> None:
         initial_score("gaussian_nll_loss", T)
 
 
-def _elementwise() -> list[Any]:
-    found = []
-    for record in lossary.list_losses():
-        others = {name: 1.5 for name in record.arguments[1:] if name != "targets"}
-        if record.axis is None and not record.evaluation and "targets" in record.arguments:
-            found.append(pytest.param(record, others, id=record.name))
-    return found
-
-
-@pytest.mark.parametrize(("record", "others"), _elementwise())
+@pytest.mark.parametrize(
+    ("record", "others"), [pytest.param(*item, id=item[0].name) for item in elementwise()]
+)
 def test_no_constant_beside_it_has_less_loss(record: lossary.Loss, others: dict[str, Any]) -> None:
     values = record.targets.two_classes or (0.5, 1.0, 2.0, 4.0)
     t = np.repeat(values, np.arange(3, 3 + len(values)))
