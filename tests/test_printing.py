@@ -97,6 +97,8 @@ def test_tidy_collects_what_a_reader_would() -> None:
     for long, short in (
         (difference + difference, "2 * (x - y)"),
         (chosen * x + chosen * y + where(x < y, 0, 1) * x, "where(x < y, x + y, x)"),
+        (where(x < y, 2 + where(x < y, x, 1), y), "where(x < y, 2 + x, y)"),
+        (where(x < y, x, 3 + where(x < y, 1, y)), "where(x < y, x, 3 + y)"),
         (0.5 * x * x / (x * y * 2), "0.25 * x / y"),
         (-x + y, "y - x"),
         (x - x, "0"),

@@ -20,6 +20,9 @@ from lossary.formula.table import PRIMITIVES
 _SUMS = {"add", "subtract", "difference_or_zero", "negative"}
 _PRODUCTS = {"multiply", "safe_product", "scale", "divide", "negative", "square_over"}
 
+_ACROSS_CLASSES = {name for name, p in PRIMITIVES.items() if p.reduces or p.mixes}
+_ACROSS_CLASSES |= {"softmax", "negative_log_softmax"}
+
 
 @dataclass(slots=True)
 class _Product:
@@ -106,7 +109,22 @@ def _choice(condition: Expression, a: Expression, b: Expression) -> Expression:
     if condition.operation in {"less", "less_equal"}:
         low, high = condition.arguments
         a, b = _decided(a, low, high), _decided(b, high, low)
-    return node("where", condition, a, b)
+    return node("where", condition, _chosen(a, condition, 1), _chosen(b, condition, 2))
+
+
+def _chosen(branch: Expression, condition: Expression, position: int) -> Expression:
+    """Replace choices inside a branch that have its own condition by what they choose there.
+
+    Inside what looks at other elements of the row the condition is that of another class.
+    """
+    if any(item.operation in _ACROSS_CLASSES for item in walk(branch)):
+        return branch
+    known = {
+        id(item): item.arguments[position]
+        for item in walk(branch)
+        if item.operation == "where" and item.arguments[0] is condition
+    }
+    return tidy(replace(branch, known)) if known else branch
 
 
 def _decided(branch: Expression, low: Expression, high: Expression) -> Expression:
