@@ -355,13 +355,13 @@ def test_a_vanishing_base_with_exponent_0_or_1(shift: float) -> None:
     """The weight of a focal loss at a logit so large that it is 0."""
 
     @lossary.loss
-    def focal_loss(inputs: Any, targets: Any, gamma: float = 2.0) -> Any:
+    def vanishing_loss(inputs: Any, targets: Any, gamma: float = 2.0) -> Any:
         return f.sigmoid(-inputs) ** gamma * f.softplus(-inputs + targets)
 
     x = np.array([-745.0 - shift, 745.0 + shift])
     zeros = np.zeros(2)
     for gamma in (0.0, 1.0):
-        value, slope, curvature = lossary.value_grad_hess(focal_loss)(x, zeros, gamma=gamma)
+        value, slope, curvature = lossary.value_grad_hess(vanishing_loss)(x, zeros, gamma=gamma)
         assert_close(value, [-x[0], 0], atol=1e-300)
         assert_close(slope, [-1, 0], atol=1e-300)
         assert_close(curvature, [0, 0], atol=1e-300)
