@@ -58,8 +58,8 @@ class Row:
     def slope(self, place: int, index: int) -> Any:
         """Return the derivative; None at a kink."""
         if (place, index) not in self._slopes:
-            is_long = self.along and len(self.arguments[0]) > _PLACES
-            closed = is_long and self.name in SLOPES
+            is_short = self.along and len(self.arguments[0]) <= _PLACES
+            closed = self.name in SLOPES and not is_short
             find = self.closed_slope if closed else self.difference
             self._slopes[place, index] = None if self._on_edge else find(place, index)
         return self._slopes[place, index]

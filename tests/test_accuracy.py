@@ -109,10 +109,14 @@ def test_other_libraries(name: str, case: Case, dtype: str) -> None:
 @every({title: found for title, found in SMALL.items() if found[0].loss.name in oracles.SLOPES})
 def test_closed_forms_of_derivatives(case: Case, dtype: str) -> None:
     least = mp.mpf(10) ** -330  # below the numbers of every dtype
-    for row in _rows(case, dtype):
+    # Those of elementwise losses are here because differences take long, or swamp small slopes.
+    rows = _rows(case, dtype)[:: 1 if case.loss.axis is not None else 7]
+    for row in rows:
+        if abs(row.value) > mp.mpf(10) ** 400:
+            continue
         for argument in case.floats:
             for index in row.places(argument):
-                expected = row.slope(argument, index)
+                expected = row.difference(argument, index)
                 if expected is not None:
                     scale = max(abs(expected), mp.mpf(row.slope_scale(argument, index)), least)
                     error = abs(row.closed_slope(argument, index) - expected)

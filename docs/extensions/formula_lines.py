@@ -137,10 +137,15 @@ _ZEROS: dict[str, Callable[..., Expression]] = {
 
 
 def _own_forms(*outputs: Expression) -> list[str]:
-    """Return the functions in formulas that have a form of their own, those of classes first."""
-    used = {item.operation for item in walk(*outputs)}
-    return [name for name, row in PRIMITIVES.items() if name in used - _SOLVED
-            and (row.expand is not None or name in _ELEMENTWISE_FORMS)]  # fmt: skip
+    """Return the functions in formulas that have a form of their own, those of classes first.
+
+    Not those of long series, whose meaning the textbook's form shows, nor those of three operands,
+    which have none here.
+    """
+    used = {item.operation for item in walk(*outputs)} - _SOLVED
+    return [name for name, row in PRIMITIVES.items() if name in used and not row.approximate
+            and (row.expand is not None or name in _ELEMENTWISE_FORMS)
+            and len(row.operands) <= 2]  # fmt: skip
 
 
 #: What solves an equation step by step: the notes give the equation.

@@ -14,6 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from agreement import agree
+from series import SERIES
+
 from lossary import Loss
 from lossary.definition.expressions import LossExpressions, Variant, expressions_of
 from lossary.formula.expression import Expression, Kind, argument, literal, node, number
@@ -23,6 +26,8 @@ from lossary.formula.rewrite import expand, replace, rewrite
 
 #: Stands for "1 at the label's class, 0 elsewhere" while a formula is differentiated.
 HIT = "indicator of the label"
+#: A choice at a smaller size than this is about rounding.
+_TINY = 1e-6
 
 
 class Textbook(NamedTuple):
@@ -110,13 +115,19 @@ def _unguarded_choice(condition: Expression, a: Expression, b: Expression) -> Ex
         return b  # where(x == 0, a, b): the value at one point
     if condition.operation == "less":
         low, high = condition.arguments
+        if number(high) == math.inf:
+            return a  # where(x < inf, a, b): real numbers are finite
         if number(low) == 0.0 and a is high and number(b) is not None:
             return a  # where(0 < x, x, 1)
         if number(high) == 0.0 and b is low and a is -low:
             return abs(low)  # where(x < 0, -x, x)
+        if 0.0 < (number(high) or 0.0) < _TINY:
+            return b  # what is done with numbers that are too small for the dtype
         # where(e < x, f(x), f(e)) is f of the larger of the two.
         if low.kind < Kind.ELEMENT and tidy(replace(a, {id(high): low})) is tidy(b):
             return replace(a, {id(high): node("maximum", high, low)})
+    if number(a) is None and number(b) is None and agree(a, b):
+        return min(b, a, key=lambda item: len(named_text(item)))
     return node("where", condition, a, b)
 
 
@@ -199,6 +210,7 @@ _GUARDS: dict[str, Callable[..., Expression]] = {
     "where": _unguarded_choice,
     "sum": _out_of_sum,
     "power": _power,
+    **SERIES,
     "softened_norm": lambda x, eps: node("sqrt", node("sum", node("power", x, 2)) + eps),
 }
 

@@ -196,6 +196,45 @@ MEANS = Domain(
     unless="log_input",
     typical=(0.1, 6.0),
 )
+MEANS_FROM_ZERO = Domain(
+    "means_from_zero",
+    "at least 0",
+    lambda m: m >= 0,
+    "For logarithms of means pass log_input=True",
+    unless="log_input",
+    typical=(0.0, 6.0),
+)
+TWEEDIE_TARGETS = Domain(
+    "tweedie_targets",
+    "at least 0, above 0 for a power of at least 2, and any number for a power of at most 0",
+    lambda t, power: (power <= 0) | ((power < 2) & (t >= 0)) | (t > 0),
+    parameters=("power",),
+    typical=(0.0, 6.0),
+)
+TWEEDIE_MEANS = Domain(
+    "tweedie_means",
+    "above 0, and any number for a power of 0",
+    lambda m, power: (power == 0) | (m > 0),
+    "For logarithms of means pass log_input=True",
+    unless="log_input",
+    parameters=("power",),
+    typical=(0.1, 6.0),
+)
+SCALES = Domain(
+    "scales",
+    "at least 0",
+    lambda s: s >= 0,
+    "Pass scales, not their logarithms",
+    typical=(0.0, 3.0),
+)
+CONCENTRATIONS = Domain(
+    "concentrations",
+    "above 0",
+    lambda r: r > 0,
+    "Pass concentrations, not their logarithms",
+    typical=(0.1, 6.0),
+)
+DEGREES_OF_FREEDOM = Domain("degrees_of_freedom", "above 0", lambda n: n > 0, typical=(0.5, 10.0))
 
 
 def _is_ordered_corner(boxes: Expression) -> Expression:

@@ -10,7 +10,8 @@ returns the exact loss. A module may define these tables, from the name of a los
   can only be small beside those: how large they are.
 - ``SLOPE_DIFFERENCES``: the same for derivatives, given the argument's position and the index in
   its row as well.
-- ``SLOPES``: derivatives in closed form, where differences of exact numbers take too long.
+- ``SLOPES``: derivatives in closed form, where differences of exact numbers take too long, or are
+  swamped by a value such as exp(1e30); None at a kink.
 - ``EDGES``: the distance from a kink, where the side that a row is on is a matter of rounding.
 - ``LIMITS``: units in the last place that an error may have, where they are more than 4.
 - ``SLOPE_LIMITS``: the same for derivatives alone.

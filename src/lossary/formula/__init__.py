@@ -49,7 +49,11 @@ from lossary.formula.operations.cumulative import (
     preceding,
 )
 from lossary.formula.operations.deviances import (
+    gamma_deviance,
+    gaussian_crps,
     general_robust,
+    poisson_deviance,
+    poisson_deviance_of_log,
     tweedie_deviance,
     tweedie_deviance_of_log,
 )
@@ -58,6 +62,7 @@ from lossary.formula.operations.excesses import (
     log1mexp,
     log1p_excess,
     log1p_square,
+    log_quotient,
 )
 from lossary.formula.operations.exponentials import (
     exp,
@@ -129,6 +134,8 @@ __all__ = [
     "finite_maximum",
     "first_of_equals",
     "following",
+    "gamma_deviance",
+    "gaussian_crps",
     "general_robust",
     "hypot",
     "hypot_excess",
@@ -144,6 +151,7 @@ __all__ = [
     "log_cosh",
     "log_gamma",
     "log_gamma_half_step",
+    "log_quotient",
     "log_rising_excess",
     "logsumexp",
     "max_over_classes",
@@ -156,6 +164,8 @@ __all__ = [
     "norm",
     "pair_disorder",
     "pair_hinge",
+    "poisson_deviance",
+    "poisson_deviance_of_log",
     "power_gap",
     "preceding",
     "scale",

@@ -78,10 +78,12 @@ def variable_of(loss: Loss, parameters: dict[str, Any]) -> Variable:
 def _number(loss: Loss, parameters: dict[str, Any]) -> Variable:
     """Return the variable of an elementwise loss of numbers: their residual, if that is enough."""
     first, *others = loss.arguments
-    fixed = ", vars 1" if "vars" in others else ""
+    bounded = [name for name in others if not loss.domains.get(name, REAL).is_real]
+    ones = dict.fromkeys(bounded, 1.0)
+    fixed = "".join(f", {name} 1" for name in bounded if name != "targets")
     if "targets" not in others:
-        return Variable(f"{first}{fixed}", _first_of(others, vars=1.0))
-    arguments = _first_of(others, vars=1.0)
+        return Variable(f"{first}{fixed}", _first_of(others, **ones))
+    arguments = _first_of(others, **ones)
     if _is_of_residual(loss, arguments, parameters):
         return Variable(f"residual{fixed}", arguments)
     domain = loss.domains.get(first, REAL)
@@ -89,7 +91,7 @@ def _number(loss: Loss, parameters: dict[str, Any]) -> Variable:
     is_real = domain.is_real or is_lifted
     least = -math.inf if is_real else domain.typical[0]
     bounds = REAL.typical if is_real else domain.typical
-    arguments = _first_of(others, targets=1.0, vars=1.0)
+    arguments = _first_of(others, **ones | {"targets": 1.0})
     return Variable(f"prediction, target 1{fixed}", arguments, bounds, (least, math.inf))
 
 

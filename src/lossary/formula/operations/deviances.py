@@ -5,6 +5,89 @@ from __future__ import annotations
 from lossary.formula.expression import Expression, Operand, node
 
 
+def poisson_deviance(mean: Operand, target: Operand) -> Expression:
+    """Return the unit deviance of Poisson's distribution, accurate where mean and target are near.
+
+    Parameters
+    ----------
+    mean, target : symbol or number
+        Values of at least 0.
+
+    Returns
+    -------
+    symbol
+        2 (target log(target / mean) - target + mean), within 6 units in the last place. Its
+        derivative along the mean is 2 (mean - target) / mean.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import poisson_deviance
+    >>> @loss
+    ... def visits_loss(predictions, targets):
+    ...     return poisson_deviance(predictions, targets)
+    >>> visits_loss([2.0, 2.0, 1e6], [3.0, 0.0, 1e6 + 1])
+    array([4.32790649e-01, 4.00000000e+00, 9.99999667e-07])
+    """
+    return node("poisson_deviance", mean, target)
+
+
+def poisson_deviance_of_log(log_mean: Operand, target: Operand) -> Expression:
+    """Return the unit deviance of Poisson's distribution whose mean is an exponential.
+
+    Parameters
+    ----------
+    log_mean : symbol or number
+        The logarithm of the mean.
+    target : symbol or number
+        A value of at least 0.
+
+    Returns
+    -------
+    symbol
+        ``poisson_deviance(exp(log_mean), target)``. Its derivative along the logarithm of the mean
+        is 2 (mean - target), the second one 2 mean.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import poisson_deviance_of_log
+    >>> @loss
+    ... def log_visits_loss(inputs, targets):
+    ...     return poisson_deviance_of_log(inputs, targets)
+    >>> log_visits_loss([0.0, -1000.0], [1.0, 1.0])
+    array([   0., 1998.])
+    """
+    return node("poisson_deviance_of_log", log_mean, target)
+
+
+def gamma_deviance(mean: Operand, target: Operand) -> Expression:
+    """Return the unit deviance of the gamma distribution, accurate where mean and target are near.
+
+    Parameters
+    ----------
+    mean, target : symbol or number
+        Positive values.
+
+    Returns
+    -------
+    symbol
+        2 (log(mean / target) + target / mean - 1), within 6 units in the last place. Its derivative
+        along the mean is 2 (mean - target) / mean².
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import gamma_deviance
+    >>> @loss
+    ... def duration_loss(predictions, targets):
+    ...     return gamma_deviance(predictions, targets)
+    >>> duration_loss([2.0, 3.0], [3.0, 3.0000003])
+    array([1.89069784e-01, 9.99999933e-15])
+    """
+    return node("gamma_deviance", mean, target)
+
+
 def tweedie_deviance(mean: Operand, target: Operand, power: Operand) -> Expression:
     """Return the unit deviance of a Tweedie distribution, accurate where mean and target are near.
 
@@ -104,3 +187,32 @@ def general_robust(error: Operand, alpha: Operand) -> Expression:
     array([  1.09861229, 920.34089002])
     """
     return node("general_robust", error, alpha)
+
+
+def gaussian_crps(error: Operand, scale: Operand) -> Expression:
+    """Return the continuous ranked probability score of a Gaussian distribution.
+
+    Parameters
+    ----------
+    error : symbol or number
+        The distance of what was observed from the mean, of either sign.
+    scale : symbol or number
+        The standard deviation; positive.
+
+    Returns
+    -------
+    symbol
+        With u = error / scale: scale (u (2 Φ(u) - 1) + 2 φ(u) - 1 / √π), within 4 units in the last
+        place. Its derivative along the error is ``erf(u / sqrt(2))``.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import gaussian_crps
+    >>> @loss
+    ... def forecast_loss(inputs, targets, scale=1.0):
+    ...     return gaussian_crps(targets - inputs, scale)
+    >>> forecast_loss([1.0, 1.0], [3.0, 1.0], scale=0.5)
+    array([1.71791235, 0.11684749])
+    """
+    return node("gaussian_crps", error, scale)

@@ -1,4 +1,4 @@
-"""What exponentials and logarithms exceed their tangents by, and logarithms of 1 plus or minus."""
+"""What exponentials and logarithms exceed their tangents by, and logarithms of quotients."""
 
 from __future__ import annotations
 
@@ -109,3 +109,29 @@ def log1p_square(x: Operand) -> Expression:
     array([6.93147181e-01, 9.21034037e+02])
     """
     return node("log1p_square", x)
+
+
+def log_quotient(a: Operand, b: Operand) -> Expression:
+    """Logarithm of a quotient, accurate near 1 and where the quotient is beyond the dtype's range.
+
+    Parameters
+    ----------
+    a, b : symbol or number
+        Values of at least 0.
+
+    Returns
+    -------
+    symbol
+        log(a / b), within 4 units in the last place; 0 where both are 0, or both infinite.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import log_quotient
+    >>> @loss
+    ... def log_accuracy_loss(inputs, targets):
+    ...     return abs(log_quotient(inputs, targets))
+    >>> log_accuracy_loss([1 + 2**-50, 1e200], [1.0, 1e-200])
+    array([8.88178420e-16, 9.21034037e+02])
+    """
+    return node("log_quotient", a, b)

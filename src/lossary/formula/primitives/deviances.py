@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 from lossary.formula.expression import Expression, node
 from lossary.formula.special.derived import derivative_of
 from lossary.formula.special.deviances import (
+    gamma_deviance,
+    gamma_slope,
+    gamma_slope_along_target,
+    gaussian_crps,
+    gaussian_crps_scale_slope,
     general_robust,
     general_robust_curvature,
     general_robust_slope,
+    poisson_deviance,
+    poisson_deviance_of_log,
+    poisson_slope,
     tweedie_curvature,
     tweedie_deviance,
     tweedie_log_curvature,
@@ -23,6 +33,46 @@ def _of_log(x: Expression, t: Expression, p: Expression) -> Expression:
 
 
 TABLE = (
+    composite(
+        "poisson_deviance",
+        (POSITIVE, POSITIVE),
+        poisson_deviance,
+        partials=lambda mu, t: (node("poisson_slope", mu, t), 2 * node("log_quotient", t, mu)),
+        approximate=True,
+    ),
+    composite(
+        "poisson_slope",
+        (POSITIVE, POSITIVE),
+        poisson_slope,
+        partials=lambda mu, t: (2 * (t / mu / mu), -2 / mu),
+    ),
+    composite(
+        "poisson_deviance_of_log",
+        (REAL, POSITIVE),
+        poisson_deviance_of_log,
+        partials=lambda x, t: (
+            2 * (node("exp", x) - t),
+            2 * node("difference_or_zero", node("log", t), x),
+        ),
+        approximate=True,
+    ),
+    composite(
+        "gamma_deviance",
+        (POSITIVE, POSITIVE),
+        gamma_deviance,
+        partials=lambda mu, t: (gamma_slope(mu, t), gamma_slope_along_target(mu, t)),
+        approximate=True,
+    ),
+    composite(
+        "gaussian_crps",
+        (REAL, POSITIVE),
+        gaussian_crps,
+        partials=lambda error, scale: (
+            node("erf", math.sqrt(0.5) * (error / scale)),
+            gaussian_crps_scale_slope(error / scale),
+        ),
+        approximate=True,
+    ),
     composite(
         "tweedie_deviance",
         (POSITIVE, POSITIVE, REAL),

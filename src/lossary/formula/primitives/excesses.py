@@ -1,4 +1,4 @@
-"""What exponentials and logarithms exceed their tangents by, and logarithms of 1 plus or minus."""
+"""What exponentials and logarithms exceed their tangents by, and logarithms of quotients."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from lossary.formula.special.excess import (
     log1p_excess_slope,
     log1p_square,
     log1p_square_slope,
+    log_quotient,
 )
-from lossary.formula.table import REAL, OperandSpec, composite
+from lossary.formula.table import POSITIVE, REAL, OperandSpec, composite
 
 _ABOVE_MINUS_1 = OperandSpec(low=-1.0)
 _BELOW_0 = OperandSpec(high=0.0)
@@ -48,6 +49,15 @@ TABLE = (
         partials=lambda x: (log1p_square_slope(x),),
         text="log1p({0:9} ** 2)",
         latex=r"\log\left(1 + {0:10}^{{2}}\right)",
+        latex_precedence=9,
+    ),
+    composite(
+        "log_quotient",
+        (POSITIVE, POSITIVE),
+        log_quotient,
+        partials=lambda a, b: (1 / a, -1 / b),
+        text="log({0:7} / {1:8})",
+        latex=r"\log\left(\frac{{{0}}}{{{1}}}\right)",
         latex_precedence=9,
     ),
 )

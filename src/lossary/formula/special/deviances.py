@@ -1,4 +1,4 @@
-"""Deviances of Tweedie's distributions, and Barron's general robust loss."""
+"""Deviances of Tweedie's distributions, scores of others, and Barron's general robust loss."""
 
 from __future__ import annotations
 
@@ -7,10 +7,79 @@ from typing import NamedTuple
 
 from lossary.formula.expression import Expression, literal, node
 from lossary.formula.special.coefficients import EXPM1_EXCESS
-from lossary.formula.special.excess import log1p_square
+from lossary.formula.special.error_function import erf
+from lossary.formula.special.excess import log1p_excess, log1p_square, log_quotient
 from lossary.formula.special.hypotenuse import hypot, hypot_share
 from lossary.formula.special.polynomial import polynomial
 from lossary.formula.special.powers import box_cox_of_ratio, log_ratio, power_gap_of
+
+
+# --- Poisson --------------------------------------------------------------------------------
+def poisson_deviance(mu: Expression, t: Expression) -> Expression:
+    """Return 2 (t log(t / mu) - t + mu): 2 mu for a target t of 0."""
+    return _poisson_deviance(mu, t, mu - t, log_quotient(t, mu))
+
+
+def poisson_deviance_of_log(x: Expression, t: Expression) -> Expression:
+    """Return the deviance from a mean exp(x), which may be beyond the dtype's range."""
+    mu = node("exp", x)
+    error = node("where", abs(x) < 0.5, node("expm1", x) - (t - 1), mu - t)
+    return _poisson_deviance(mu, t, error, node("difference_or_zero", node("log", t), x))
+
+
+def _poisson_deviance(
+    mu: Expression, t: Expression, error: Expression, logarithm: Expression
+) -> Expression:
+    """Return the deviance, given mu - t and log(t / mu): infinite for infinite means."""
+    is_near = (t <= 4 * mu) & (mu <= 4 * t) & (0 < t)
+    d = node("where", is_near, error, 0) / node("where", is_near, t, 1)
+    near = t * log1p_excess(d)
+    far = node("scale", node("where", mu < math.inf, t, 0), logarithm) + error
+    return 2 * node("where", is_near, near, far)
+
+
+def poisson_slope(mu: Expression, t: Expression) -> Expression:
+    """Return its derivative along the mean: 2 where the target is 0."""
+    return 2 * node("where", node("equal", t, 0), 1, _relative_error(mu, t))
+
+
+def _relative_error(mu: Expression, t: Expression) -> Expression:
+    """Return (mu - t) / mu, and its limit for infinite means."""
+    return node("where", node("equal", mu, math.inf), 1, (mu - t) / mu)
+
+
+# --- gamma ----------------------------------------------------------------------------------
+def gamma_deviance(mu: Expression, t: Expression) -> Expression:
+    """Return 2 (log(mu / t) + t / mu - 1)."""
+    is_near = mu <= 4 * t
+    d = -_relative_error(mu, t)
+    near = log1p_excess(node("where", is_near, d, 0))
+    return 2 * node("where", is_near, near, d - log_quotient(t, mu))
+
+
+def gamma_slope(mu: Expression, t: Expression) -> Expression:
+    """Return its derivative along the mean."""
+    return 2 * (_relative_error(mu, t) / mu)
+
+
+def gamma_slope_along_target(mu: Expression, t: Expression) -> Expression:
+    """Return its derivative along the target: 2 (1 / mu - 1 / t)."""
+    is_low = mu < t
+    larger, smaller = node("where", is_low, t, mu), node("where", is_low, mu, t)
+    return 2 * ((t - mu) / larger / smaller)
+
+
+# --- the continuous ranked probability score of a Gaussian ----------------------------------
+def gaussian_crps(error: Expression, scale: Expression) -> Expression:
+    """Return the score of an error, given the standard deviation: a sum without cancellation."""
+    u = error / scale
+    return error * erf(math.sqrt(0.5) * u) + scale * gaussian_crps_scale_slope(u)
+
+
+def gaussian_crps_scale_slope(u: Expression) -> Expression:
+    """Return its derivative along the scale, (sqrt(2) exp(-u^2 / 2) - 1) / sqrt(pi)."""
+    bell = math.sqrt(2) * node("expm1", -0.5 * (u * u))
+    return (bell + (math.sqrt(2) - 1)) / math.sqrt(math.pi)
 
 
 # --- Tweedie --------------------------------------------------------------------------------

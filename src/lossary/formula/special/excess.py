@@ -1,4 +1,4 @@
-"""What exponentials and logarithms exceed their tangents by, and logarithms of 1 plus or minus.
+"""What exponentials and logarithms exceed their tangents by, and logarithms of quotients.
 
 Near 0 the parts of the plain formulas cancel, so there they are polynomials. The limits between
 the two forms are where the plain formula loses less than two bits.
@@ -45,6 +45,20 @@ def log1mexp(x: Expression) -> Expression:
     is_near = -math.log(2) < x
     near = node("log", -node("expm1", node("where", is_near, x, -1)))
     return node("where", is_near, near, node("log1p", -node("exp", node("where", is_near, -1, x))))
+
+
+def log_quotient(a: Expression, b: Expression) -> Expression:
+    """Return log(a / b), also where a / b is beyond the range of the dtype; 0 where a is b."""
+    is_near = (0.5 * b < a) & (a < 2 * b)
+    near = node("log1p", node("where", is_near, (a - b) / b, 0))
+    # On different sides of 1 their logarithms do not cancel. On one side the quotient is in range;
+    # below 1 only once both are in units of 2^-64.
+    unit = node("where", (a < 1) & (b < 1), 2.0**64, 1)
+    a_scaled, b_scaled = a * unit, b * unit
+    is_apart = ((a_scaled < 1) & (1 <= b_scaled)) | ((b_scaled < 1) & (1 <= a_scaled))
+    first = node("log", node("where", is_apart, a_scaled, a / b))
+    far = first - node("log", node("where", is_apart, b_scaled, 1))
+    return node("where", is_near, near, node("where", node("equal", a, b), 0, far))
 
 
 def log1p_square(x: Expression) -> Expression:

@@ -1,0 +1,103 @@
+"""Deviances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import mpmath as mp
+
+from oracles.mathematics import Number, exp
+
+
+def _mean(z: Number, log_input: bool) -> tuple[Number, Number]:
+    """Return the mean and its logarithm."""
+    if log_input:
+        return exp(z), z
+    return z, mp.log(z) if z > 0 else -mp.inf
+
+
+def poisson(z: Number, t: Number, log_input: bool) -> Number:
+    mean, logarithm = _mean(z, log_input)
+    return 2 * (mean - t + (t * (mp.log(t) - logarithm) if t > 0 else 0))
+
+
+def gamma(z: Number, t: Number, log_input: bool) -> Number:
+    u = mp.log(t) - _mean(z, log_input)[1]
+    return 2 * (exp(u) - 1 - u)
+
+
+# --- what is subtracted where predictions are logarithms ------------------------------------
+def _poisson_difference(z: Number, t: Number, log_input: bool) -> Number:
+    if not log_input:
+        return mp.mpf(0)
+    far = t * max(abs(mp.log(t)), abs(z)) if t > 0 and not t / 4 <= exp(z) <= 4 * t else 0
+    error = mp.expm1(z) - (t - 1) if abs(z) < 1 else exp(z) - t
+    return 2 * max(abs(error), far)
+
+
+def _poisson_slopes(place: int, _: int, z: Number, t: Number, log_input: bool) -> Number:
+    if not log_input:
+        return mp.mpf(0)
+    logarithm = abs(mp.log(t)) if t > 0 else mp.mpf(0)
+    return 2 * (max(abs(z), logarithm) if place else max(exp(z), t))
+
+
+def _gamma_difference(z: Number, t: Number, log_input: bool) -> Number:
+    # An exponential of a difference: it is as exact as the logarithms that are subtracted.
+    size = max(abs(mp.log(t)), abs(z))
+    return 2 * abs(mp.expm1(mp.log(t) - z)) * size if log_input else mp.mpf(0)
+
+
+def _gamma_slopes(place: int, _: int, z: Number, t: Number, log_input: bool) -> Number:
+    if not log_input:
+        return mp.mpf(0)
+    size = 2 * exp(mp.log(t) - z) * max(abs(mp.log(t)), abs(z))
+    return size / t if place else size
+
+
+# --- derivatives in closed form -------------------------------------------------------------
+def _poisson_slope(place: int, _: int, z: Number, t: Number, log_input: bool) -> Number | None:
+    mean, logarithm = _mean(z, log_input)
+    if place == 0:
+        return 2 * (mean - t) / (1 if log_input else mean)
+    return 2 * (mp.log(t) - logarithm) if t > 0 else None
+
+
+def _gamma_slope(place: int, _: int, z: Number, t: Number, log_input: bool) -> Number:
+    mean, logarithm = _mean(z, log_input)
+    if place:
+        return 2 * mp.expm1(mp.log(t) - logarithm) / t
+    return -2 * mp.expm1(mp.log(t) - z) if log_input else 2 * (mean - t) / mean**2
+
+
+ORACLES: dict[str, Callable[..., Number]] = {
+    "poisson_deviance": poisson,
+    "gamma_deviance": gamma,
+}
+DIFFERENCES: dict[str, Callable[..., Number]] = {
+    "poisson_deviance": _poisson_difference,
+    "gamma_deviance": _gamma_difference,
+}
+SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
+    "poisson_deviance": _poisson_slopes,
+    "gamma_deviance": _gamma_slopes,
+}
+#: Values such as exp(1e30) swamp small slopes.
+SLOPES: dict[str, Callable[..., Number | None]] = {
+    "poisson_deviance": _poisson_slope,
+    "gamma_deviance": _gamma_slope,
+}
+
+VECTORS: dict[str, list[Any]] = {
+    "poisson_deviance": [
+        ((2, 3), {}, 0.432790648649),
+        ((2, 0), {}, 4),
+        ((1e6, 1000001), {}, 9.99999666667e-07),
+    ],
+    "gamma_deviance": [
+        ((2, 3), {}, 0.189069783784),
+        ((2, 1e-6), {}, 27.0173164771),
+        ((3, 3.0000003), {}, 9.99999933021e-15),
+    ],
+}

@@ -1,0 +1,118 @@
+"""Likelihoods and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import mpmath as mp
+
+from oracles.mathematics import Number, exp
+
+
+def _clamped(x: Number, eps: float) -> Number:
+    return max(x, mp.mpf(eps))
+
+
+def _log_factorial(t: Number, full: bool) -> Number:
+    return mp.loggamma(t + 1) if full else mp.mpf(0)
+
+
+# --- Poisson --------------------------------------------------------------------------------
+def _poisson_terms(x: Number, t: Number, log_input: bool, full: bool, eps: float) -> list[Number]:
+    mean, logarithm = (exp(x), x) if log_input else (x, mp.log(x + mp.mpf(eps)))
+    return [mean, -t * logarithm, _log_factorial(t, full)]
+
+
+def _poisson_slopes(
+    place: int, _: int, x: Number, t: Number, log_input: bool, full: bool, eps: float
+) -> Number:
+    if place == 0:
+        return max(exp(x), t) if log_input else max(mp.mpf(1), t / (x + mp.mpf(eps)))
+    logarithm = x if log_input else mp.log(x + mp.mpf(eps))
+    return max(abs(logarithm), abs(mp.digamma(t + 1))) if full else mp.mpf(0)
+
+
+def _poisson_slope(
+    place: int, _: int, x: Number, t: Number, log_input: bool, full: bool, eps: float
+) -> Number:
+    if place == 0:
+        return exp(x) - t if log_input else 1 - t / (x + mp.mpf(eps))
+    logarithm = x if log_input else mp.log(x + mp.mpf(eps))
+    return (mp.digamma(t + 1) if full else 0) - logarithm
+
+
+# --- Laplace, Gauss -------------------------------------------------------------------------
+def _laplace_terms(z: Number, t: Number, scale: Number, full: bool, eps: float) -> list[Number]:
+    b = _clamped(scale, eps)
+    return [mp.log(b), abs(z - t) / b, mp.log(2) if full else mp.mpf(0)]
+
+
+def _laplace_slopes(
+    place: int, _: int, z: Number, t: Number, scale: Number, full: bool, eps: float
+) -> Number:
+    b = _clamped(scale, eps)
+    return max(1 / b, abs(z - t) / b**2) if place == 2 and scale > mp.mpf(eps) else mp.mpf(0)
+
+
+def gaussian_crps(z: Number, t: Number, scale: Number, eps: float) -> Number:
+    s = _clamped(scale, eps)
+    u = (t - z) / s
+    if abs(u) > 100:  # what is left of the tails is below exp(-5000)
+        return abs(t - z) - s / mp.sqrt(mp.pi)
+    density = mp.exp(-u * u / 2) / mp.sqrt(2 * mp.pi)
+    return s * (u * mp.erf(u / mp.sqrt(2)) + 2 * density - 1 / mp.sqrt(mp.pi))
+
+
+def _crps_slopes(place: int, _: int, z: Number, t: Number, scale: Number, eps: float) -> Number:
+    is_free = place == 2 and scale > mp.mpf(eps)
+    return 1 / mp.sqrt(mp.pi) if is_free else mp.mpf(0)
+
+
+def _sum(terms: Callable[..., list[Number]]) -> Callable[..., Number]:
+    return lambda *given: mp.fsum(terms(*given))
+
+
+def _largest(terms: Callable[..., list[Number]]) -> Callable[..., Number]:
+    return lambda *given: max(map(abs, terms(*given)))
+
+
+_TERMS = {
+    "poisson_nll_loss": _poisson_terms,
+    "laplace_nll_loss": _laplace_terms,
+}
+
+ORACLES: dict[str, Callable[..., Number]] = {
+    **{name: _sum(terms) for name, terms in _TERMS.items()},
+    "gaussian_crps_loss": gaussian_crps,
+}
+DIFFERENCES: dict[str, Callable[..., Number]] = {
+    name: _largest(terms) for name, terms in _TERMS.items()
+}
+SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
+    "poisson_nll_loss": _poisson_slopes,
+    "laplace_nll_loss": _laplace_slopes,
+    "gaussian_crps_loss": _crps_slopes,
+}
+#: Differences of logarithms of the gamma function take long; exp(1e30) swamps small slopes.
+SLOPES: dict[str, Callable[..., Number | None]] = {
+    "poisson_nll_loss": _poisson_slope,
+}
+
+VECTORS: dict[str, list[Any]] = {
+    "poisson_nll_loss": [
+        ((0.5, 3), {}, 0.148721270700),
+        ((2, 3), {"log_input": False}, -0.0794415566798),
+        ((0.5, 2), {"full": True}, 1.34186845126),
+    ],
+    "laplace_nll_loss": [
+        ((1, 3, 0.5), {}, 3.30685281944),
+        ((1, 3, 0.5), {"full": True}, 4),
+        ((1, 1, 0), {}, -13.8155105580),
+    ],
+    "gaussian_crps_loss": [
+        ((1, 3, 0.5), {}, 1.71791235348),
+        ((1, 1, 2), {}, 0.467389954510),
+        ((0, 100, 1), {}, 99.4358104165),
+    ],
+}
