@@ -45,7 +45,7 @@ def test_list_is_filtered(run):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--family", "margins"), "family must be 'classification' or"),
+        (("--family", "margins"), "Did you mean margin?"),
         (("--targets", "class_label"), "Did you mean class_labels"),
         (("--tag", "fast"), "tags must be 'along-axis' or 'convex' or"),
     ],
@@ -112,7 +112,7 @@ def test_a_terminal_shows_a_line_for_each_loss(run, monkeypatch, width):
     lines = run("list").out.splitlines()
     assert all(len(line) <= max(width, 60) for line in lines[:-1])
     assert [line.split()[0] for line in lines if line.startswith("  ")] == NAMES
-    (hinge,) = [line for line in lines if "hinge_loss" in line]
+    (hinge,) = [line for line in lines if line.startswith("  hinge_loss ")]
     assert hinge.partition("hinge_loss")[2].strip().startswith("Hinge loss: zero")
     families = [line for line in lines[:-1] if line and not line.startswith(" ")]
     assert families == list(dict.fromkeys(loss.family for loss in lossary.list_losses()))
