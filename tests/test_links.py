@@ -137,6 +137,21 @@ def test_a_link_that_a_loss_has_is_its_own() -> None:
         made([40.0], [1.0], with_logits=True)
 
 
+def test_a_deviance_of_logarithms_is_no_difference_of_large_numbers() -> None:
+    """Near its target the composed form would have lost half of its digits."""
+    made = with_link("poisson_deviance", "log")
+    assert "log_input" not in inspect.signature(made).parameters
+    scores, targets = np.log(np.array([1e6 + 1, 3.0])), np.array([1e6, 3.0 + 1e-7])
+    own = lossary.poisson_deviance(scores, targets, log_input=True, reduction="none")
+    assert_close(made(scores, targets, reduction="none"), own)
+    twice = lossary.poisson_deviance(np.exp(scores), targets, reduction="none")
+    softened = with_link("poisson_deviance", "softplus")
+    inverse = np.log(np.expm1(np.array([0.5, 3.0])))
+    plain = lossary.poisson_deviance([0.5, 3.0], [1.0, 2.0], reduction="none")
+    assert_close(softened(inverse, [1.0, 2.0], reduction="none"), plain, rtol=1e-13)
+    assert_close(own, twice, rtol=1e-2)
+
+
 def test_links_are_composed_again() -> None:
     outer = with_link(with_link("mse_loss", "softplus"), "log")
     assert get_loss(outer).formula_text() == "(softplus(exp(predictions)) - targets) ** 2"

@@ -62,6 +62,26 @@ def test_losses_of_logarithms_start_from_that_of_the_mean(size: float) -> None:
         initial_score(count_loss, np.zeros(3))
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("poisson_nll_loss", {}),
+        ("poisson_deviance", {"log_input": True}),
+        ("gamma_deviance", {"log_input": True}),
+    ],
+)
+def test_deviances_start_from_the_logarithm_of_the_mean(
+    name: str, parameters: dict[str, Any]
+) -> None:
+    for t, w in ((T, None), (T, W), (1e5 * T, W)):
+        mean = np.average(t, weights=w)
+        assert initial_score(name, t, w, **parameters) == pytest.approx(np.log(mean), rel=1e-12)
+        assert initial_score(with_link(name, "log"), t, w) == pytest.approx(np.log(mean), rel=1e-12)
+        softened = initial_score(with_link(name, "softplus"), t, w)
+        # The likelihood adds 1e-8 to a mean before it takes the logarithm.
+        assert np.logaddexp(0, softened) == pytest.approx(mean, rel=1e-7)
+
+
 @pytest.mark.parametrize("link", ["log", "softplus", "logit"])
 @pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "binary_cross_entropy"])
 def test_a_link_is_inverted(name: str, link: str) -> None:
