@@ -41,6 +41,10 @@ def _logsumexp(x: Row) -> float:
     return top if math.isinf(top) else top + _log(math.fsum(math.exp(v - top) for v in x))
 
 
+def _surprise(x: Row, place: int) -> float:
+    return math.log1p(math.fsum(math.exp(v - x[place]) for k, v in enumerate(x) if k != place))
+
+
 SUMS, MAXIMA, LOGS = map(_running, (math.fsum, max, _logsumexp))
 
 
@@ -65,6 +69,14 @@ WORDS: dict[str, tuple[Callable[..., Any], Callable[..., Row]]] = {
     "reversed exclusive logsumexp": (
         lambda x, _: f.cumulative_logsumexp(x, True, relative_to=1.5, exclusive=True),
         lambda x, _: [y - 1.5 for y in [*LOGS[1](x)[1:], -INF]],
+    ),
+    "cumulative_negative_log_softmax": (
+        lambda x, _: f.cumulative_negative_log_softmax(x),
+        lambda x, _: [_surprise(x[: k + 1], k) for k in range(len(x))],
+    ),
+    "reversed logarithm of a softmax": (
+        lambda x, _: f.cumulative_negative_log_softmax(x, True),
+        lambda x, _: [_surprise(x[k:], 0) for k in range(len(x))],
     ),
     "sorted_by": (lambda x, key: f.sorted_by(x, key), _rising),
     "sorted_by, falling": (
@@ -250,6 +262,10 @@ FORMULAS: dict[str, Callable[[Any, Any], Any]] = {
         f.softplus(
             f.cumulative_logsumexp(y := f.sorted_by(x, t), True, relative_to=y, exclusive=True)
         )
+    ),
+    "an order by softmaxes": lambda x, t: f.sum_over_classes(
+        f.cumulative_negative_log_softmax(f.sorted_by(x, t), True)
+        + t * f.cumulative_negative_log_softmax(x)
     ),
     "an average of shares": lambda x, t: f.sum_over_classes(
         f.cumulative_sum(f.softmax(x) - t) ** 2

@@ -31,6 +31,7 @@ def _rows(case: Case, rows: int) -> list[np.ndarray]:
 
 def _mean(case: Case, denominator: Any = "count") -> Any:
     """Return a function of the arguments, weights and a mask: a mean."""
+    _ = case.loss.function  # made on its first use, which PyTorch cannot trace
 
     def mean(*given: Any) -> Any:
         *arrays, weights, where = given

@@ -122,8 +122,9 @@ def _notes(loss: Loss, *outputs: Expression) -> Iterator[str]:
 def _identity(operation: str) -> Lines:
     """Return how the package computes a function: of x, of the label y, of the number c."""
     row = PRIMITIVES[operation]
-    last = label("y") if row.operands[-1].kind == "label" else parameter("c")
-    operands = (argument("x"), last)[: len(row.operands)]
+    x, c = argument("x"), parameter("c")
+    others = {"label": [label("y")], "condition": [c < x, x <= c]}.get(row.operands[-1].kind, [c])
+    operands = (x, *others)[: len(row.operands)]
     form = row.expand(*operands) if row.expand else row.compute(_SymbolicOperations(), *operands)
     (form,) = rewrite((form,), _ZEROS)
     printer = _Printer("y", rows=row.expand is not None)

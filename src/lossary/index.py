@@ -34,6 +34,8 @@ INDEX = {
     "kto_loss": "preference",
     "l1_loss": "regression",
     "laplace_nll_loss": "likelihood",
+    "label_ranking_loss": "lists",
+    "listmle_loss": "lists",
     "listnet_loss": "ranking",
     "log_cosh_loss": "regression",
     "logistic_distance_loss": "distance",

@@ -24,6 +24,8 @@ from lossary.errors import value_error
 from lossary.formula.plan import Output
 
 Arrays = dict[str, Any]
+#: Tells along which axes an array is sharded; older versions have no such arrays.
+_TYPE_OF: Callable[[Any], Any] | None = getattr(jax, "typeof", None)
 
 
 class JaxOperations(ArrayOperations):
@@ -34,6 +36,18 @@ class JaxOperations(ArrayOperations):
     def stop(self, x: Any) -> Any:
         """Return the same value, a constant for JAX's derivative."""
         return jax.lax.stop_gradient(x)
+
+    def apply_along(self, name: str, *arrays: Any, **options: Any) -> Any:
+        """Apply a function of an axis, which is whole on every device while it is applied."""
+        axis = options["axis"]
+        specs = [_TYPE_OF(x).sharding.spec for x in arrays] if _TYPE_OF else []
+        parts = next((s for s in specs if len(s) > axis and s[axis] is not None), None)
+        if parts is None:
+            return super().apply_along(name, *arrays, **options)
+        whole = jax.sharding.PartitionSpec(*parts[:axis], None, *parts[axis + 1 :])
+        arrays = tuple(jax.sharding.reshard(x, whole) for x in arrays)
+        found = super().apply_along(name, *arrays, **options)
+        return jax.sharding.reshard(found, parts)
 
 
 class JaxBackend(Backend):

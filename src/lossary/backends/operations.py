@@ -153,7 +153,9 @@ class ArrayOperations:
         """Repeat an array along the axes that it lacks; a number too."""
         if isinstance(x, float):
             x = self.number(x)
-        if tuple(x.shape) == tuple(self.shape):
+        # Symbols that stand for lengths are not compared: a trace would then hold for equal ones.
+        lengths = tuple(x.shape), tuple(self.shape)
+        if lengths[0] == lengths[1] if all(type(n) is int for n in sum(lengths, ())) else False:
             return x
         return self.backend.spread(x, self.computation, element=True)
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from array_api_compat import torch as namespace
 
+from lossary.backends.axis_functions import AxisFunctions
 from lossary.backends.base import PYTHON
 from lossary.backends.descriptions import DESCRIBE
 from lossary.backends.direct_call import Guard
@@ -45,6 +46,14 @@ from lossary.formula.plan import Output
 _SYMBOLS = (torch.SymInt, torch.SymFloat)
 
 
+class TorchFunctions(AxisFunctions):
+    """Functions of an axis of tensors of equal shapes."""
+
+    def taken(self, x: Any, places: Any, *, axis: int) -> Any:
+        """Return the elements at these places; torch.take_along_dim fixes lengths in a trace."""
+        return torch.gather(x, axis, places)
+
+
 class TorchOperations(ArrayOperations):
     """Torch's functions, with its own derivatives where they are right."""
 
@@ -59,6 +68,10 @@ class TorchOperations(ArrayOperations):
     def sign(self, x: Any) -> Any:
         """Return the sign, NaN of NaN, without the indexing by a mask that vmap refuses."""
         return torch.where(torch.isnan(x), x, torch.sign(x))
+
+    def apply_along(self, name: str, *arrays: Any, **options: Any) -> Any:
+        """Apply a function of an axis to full tensors."""
+        return getattr(TorchFunctions(self.xp), name)(*arrays, **options)
 
     def index(self) -> Any:
         """Return the positions along the class axis; distributed tensors do not take them."""

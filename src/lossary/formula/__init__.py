@@ -44,6 +44,7 @@ from lossary.formula.operations.classes import (
 from lossary.formula.operations.cumulative import (
     cumulative_logsumexp,
     cumulative_max,
+    cumulative_negative_log_softmax,
     cumulative_sum,
     following,
     preceding,
@@ -124,6 +125,7 @@ __all__ = [
     "cos_pi",
     "cumulative_logsumexp",
     "cumulative_max",
+    "cumulative_negative_log_softmax",
     "cumulative_sum",
     "digamma",
     "erf",

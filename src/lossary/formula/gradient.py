@@ -7,14 +7,14 @@ the gradient once more, forward, with respect to each element itself: the diagon
 from __future__ import annotations
 
 from lossary.formula.expression import Expression, Kind, literal, node, walk
-from lossary.formula.operators import Along, Chain, safe_product
+from lossary.formula.operators import Chain, Mixing, diagonal_chain, safe_product
 from lossary.formula.rewrite import expand
 from lossary.formula.table import PRIMITIVES
 
 _ZERO = literal(0)
 
 
-def partial_derivatives(item: Expression) -> tuple[Expression | Along | None, ...]:
+def partial_derivatives(item: Expression) -> tuple[Expression | Mixing | None, ...]:
     """Return the partial derivative with respect to each argument of a node, None if none."""
     if not item.arguments:
         return ()
@@ -52,7 +52,7 @@ def gradient(output: Expression, target: Expression) -> Expression:
         for child, partial in zip(item.arguments, partial_derivatives(item), strict=True):
             if partial is None or id(child) not in depends:
                 continue
-            if isinstance(partial, Along):
+            if isinstance(partial, Mixing):
                 term = partial.pulled_back(adjoint)
             else:
                 term = safe_product(adjoint, partial)
@@ -105,14 +105,17 @@ class _ForwardSweep:
         self.totals[key] = self.direct[key] = literal(1) if item is self.target else _ZERO
         self.through[key], self.chains[key] = {}, []
         for child, partial in zip(item.arguments, partial_derivatives(item), strict=True):
-            if partial is None:
-                continue
-            if isinstance(partial, Along):
-                self._add_along(key, child, partial)
-                continue
-            self.totals[key] += self._total(item, child, partial)
-            if item.kind is Kind.ELEMENT:
-                self._add_elsewhere(key, child, partial)
+            if isinstance(partial, Mixing):
+                for chain in partial.chains:
+                    self._add_mixed(item, child, chain)
+            elif partial is not None:
+                self._add_partial(item, child, partial)
+
+    def _add_partial(self, item: Expression, child: Expression, partial: Expression) -> None:
+        """Add what an argument adds to a derivative by a partial derivative."""
+        self.totals[id(item)] += self._total(item, child, partial)
+        if item.kind is Kind.ELEMENT:
+            self._add_elsewhere(id(item), child, partial)
 
     def _total(self, item: Expression, child: Expression, partial: Expression) -> Expression:
         """Return what one argument adds to the derivative of a node's element i."""
@@ -142,20 +145,21 @@ class _ForwardSweep:
         for row, derivative in added.items():
             self.through[key][row] = self.through[key].get(row, _ZERO) + derivative
 
-    def _add_along(self, key: int, child: Expression, partial: Along) -> None:
-        """Add what an argument adds whose elements a node mixes."""
-        operator, factor = partial
+    def _add_mixed(self, item: Expression, child: Expression, chain: Chain) -> None:
+        """Add what a chain adds to the derivative of elements that a node mixes."""
+        key = id(item)
+        if not chain.operators:
+            self._add_partial(item, child, chain.diagonals[0])
+            return
         if child.kind is Kind.ELEMENT:
-            direct = safe_product(self.direct[id(child)], factor)
-            if direct is not _ZERO:
-                self.chains[key].append(Chain((literal(1), direct), (operator,)))
-            scaled = self._scaled_chains(child, factor)
-            self.chains[key] += [chain.after(operator) for chain in scaled]
+            if self.direct[id(child)] is not _ZERO:
+                self.chains[key].append(chain.times(diagonal_chain(self.direct[id(child)])))
+            self.chains[key] += [chain.times(inner) for inner in self.chains[id(child)]]
             derivatives = dict(self.through[id(child)])
         else:
             derivatives = {id(child): literal(1)} if self.totals[id(child)] is not _ZERO else {}
         for row, derivative in derivatives.items():
-            mixed = operator(safe_product(derivative, factor))
+            mixed = chain.applied(derivative)
             self.through[key][row] = self.through[key].get(row, _ZERO) + mixed
             self.totals[key] += safe_product(self.totals[row], mixed)
 

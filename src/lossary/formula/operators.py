@@ -2,8 +2,8 @@
 
 A running sum or a row in another order has no partial derivative of its own for each element: its
 derivative is a matrix. An :class:`Operator` is such a matrix, named after the primitive that
-multiplies by it. A :class:`Chain` is a product of operators and of diagonal matrices, which the
-diagonal of a Hessian is read from.
+multiplies by it. A :class:`Chain` is a product of operators and of diagonal matrices, a derivative
+a sum of chains. The diagonal of a Hessian is read from chains.
 """
 
 from __future__ import annotations
@@ -53,17 +53,6 @@ class Operator(NamedTuple):
         """Return whether two operators are one; comparing expressions would build nodes."""
         pairs = zip(self.rest, other.rest, strict=False)
         return self.name == other.name and all(a is b for a, b in pairs)
-
-
-class Along(NamedTuple):
-    """A derivative of elements with respect to others: a diagonal matrix, then an operator."""
-
-    operator: Operator
-    factor: Expression
-
-    def pulled_back(self, adjoint: Expression) -> Expression:
-        """Return the derivative with respect to the operand, given that of the result."""
-        return safe_product(self.operator.transposed(adjoint), self.factor)
 
 
 def safe_product(adjoint: Expression, partial: Expression) -> Expression:
@@ -119,9 +108,18 @@ class Chain(NamedTuple):
         first, *rest = self.diagonals
         return Chain((safe_product(first, factor), *rest), self.operators)
 
-    def after(self, operator: Operator) -> Chain:
-        """Return an operator times the chain."""
-        return Chain((_ONE, *self.diagonals), (operator, *self.operators))
+    def times(self, other: Chain) -> Chain:
+        """Return the chain times another."""
+        joined = safe_product(self.diagonals[-1], other.diagonals[0])
+        diagonals = (*self.diagonals[:-1], joined, *other.diagonals[1:])
+        return Chain(diagonals, (*self.operators, *other.operators))
+
+    def applied(self, column: Expression) -> Expression:
+        """Return the chain times a column vector."""
+        found = safe_product(column, self.diagonals[-1])
+        for operator, diagonal in zip(self.operators[::-1], self.diagonals[-2::-1], strict=True):
+            found = safe_product(operator(found), diagonal)
+        return found
 
     def pulled_back(self, row: Expression) -> Expression:
         """Return a row vector times the chain."""
@@ -153,6 +151,27 @@ class Chain(NamedTuple):
             return safe_product(ends, _diagonal_of_pair(left, inner[0], right))
         message = "one of more than two operations along the class axis, one after another"
         raise NoDiagonalError(message)
+
+
+class Mixing(NamedTuple):
+    """The derivative of elements with respect to others: a sum of chains."""
+
+    chains: tuple[Chain, ...]
+
+    def pulled_back(self, adjoint: Expression) -> Expression:
+        """Return the derivative with respect to the operand, given that of the result."""
+        first, *others = (chain.pulled_back(adjoint) for chain in self.chains)
+        return sum(others, start=first)
+
+
+def mixing(name: str, *rest: Expression, factor: Expression = _ONE) -> Mixing:
+    """Return the derivative that is an operator times a diagonal matrix."""
+    return Mixing((Chain((_ONE, factor), (Operator(name, rest),)),))
+
+
+def diagonal_chain(factor: Expression) -> Chain:
+    """Return a diagonal matrix."""
+    return Chain((factor,), ())
 
 
 def _shortened(chain: Chain) -> Chain:

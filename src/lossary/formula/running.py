@@ -50,6 +50,16 @@ def cumulative_logsumexp(x: Expression, relative_to: Expression, reverse: bool) 
     return node("difference_or_zero", top, relative_to) + node("log", total)
 
 
+def cumulative_negative_log_softmax(x: Expression, reverse: bool) -> Expression:
+    """Return -log of the share of each element in the sum up to it.
+
+    Its own term is left out of the sum, not subtracted, as in ``negative_log_softmax_at``.
+    """
+    top, _, decay, total = running_shares(x, reverse)
+    others = decay * node("following" if reverse else "preceding", total, 0)
+    return node("log1p_ratio", others, node("difference_or_zero", x, top))
+
+
 def cumulative_average(values: Expression, x: Expression, reverse: bool) -> Expression:
     """Return the average of the values up to each, weighted with exp(x)."""
     _, share, decay, total = running_shares(x, reverse)

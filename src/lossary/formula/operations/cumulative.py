@@ -175,6 +175,39 @@ def cumulative_logsumexp(
     return node("following" if reverse else "preceding", included, -math.inf)
 
 
+def cumulative_negative_log_softmax(x: Expression, reverse: bool = False) -> Expression:
+    """Negative logarithm of each element's softmax among the elements up to it.
+
+    It is accurate where the element dominates those before it. The sum over a row is the negative
+    log-likelihood of an order, each place drawn by a softmax of what is left (Plackett & Luce).
+
+    Parameters
+    ----------
+    x : symbol
+        A value for each class.
+    reverse : bool
+        Whether to start from the last element.
+
+    Returns
+    -------
+    symbol
+        A value for each class, that of the first element 0.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import cumulative_negative_log_softmax, sum_over_classes
+    >>> @loss
+    ... def order_loss(scores, targets, axis=-1):
+    ...     surprise = cumulative_negative_log_softmax(scores, reverse=True)
+    ...     return sum_over_classes(targets * surprise)
+    >>> order_loss([[1002.0, 1001.0, 1000.0]], [[1.0, 1.0, 1.0]])
+    array([0.72086765])
+    """
+    name = _named("cumulative_negative_log_softmax", reverse)
+    return node(name, _element(x, "cumulative_negative_log_softmax"))
+
+
 def _named(name: str, reverse: bool) -> str:
     return f"reverse_{name}" if reverse else name
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from lossary.formula import running
 from lossary.formula.expression import Expression, literal, node, number
-from lossary.formula.operators import Along, Operator
+from lossary.formula.operators import Chain, Mixing, Operator, diagonal_chain, mixing
 from lossary.formula.table import CONDITION, NUMBER, REAL, Primitive, composite, primitive
 
 _ZERO, _ONE = literal(0), literal(1)
@@ -26,7 +26,7 @@ def _neighbour(name: str, reverse: bool) -> Primitive:
         name,
         (REAL, NUMBER),
         lambda xp, x, fill: xp.neighbour(x, fill, reverse),
-        partials=lambda x, fill: (Along(Operator(name, (_ZERO,)), _ONE), None),
+        partials=lambda x, fill: (mixing(name, _ZERO), None),
         simplify=_simpler_neighbour,
         bounded_by_operands=True,
         mixes=True,
@@ -44,7 +44,7 @@ def _cumulative_sum(prefix: str, reverse: bool) -> Primitive:
         name,
         (REAL,),
         lambda xp, x: xp.running_sum(x, reverse),
-        partials=lambda x: (Along(Operator(name), _ONE),),
+        partials=lambda x: (mixing(name),),
         mixes=True,
         neutral=0.0,
     )
@@ -53,10 +53,10 @@ def _cumulative_sum(prefix: str, reverse: bool) -> Primitive:
 def _cumulative_max(prefix: str, reverse: bool) -> Primitive:
     name, before = f"{prefix}cumulative_max", _before(reverse)
 
-    def partials(x: Expression) -> tuple[Along]:
+    def partials(x: Expression) -> tuple[Mixing]:
         # The largest so far is the latest element that was above all before it.
         is_record = node(before, node(name, x), -math.inf) < x
-        return (Along(Operator(f"{prefix}held", (is_record,)), _ONE),)
+        return (mixing(f"{prefix}held", is_record),)
 
     return primitive(
         name,
@@ -73,9 +73,9 @@ def _recurrence(prefix: str, reverse: bool) -> Primitive:
     """Return the row of y_k = x_k + a_k y_(k-1); an a of 0 wins against an infinite y."""
     name, before = f"{prefix}recurrence", _before(reverse)
 
-    def partials(x: Expression, a: Expression) -> tuple[Along, Along]:
-        matrix, earlier = Operator(name, (a,)), node(before, node(name, x, a), 0)
-        return Along(matrix, _ONE), Along(matrix, earlier)
+    def partials(x: Expression, a: Expression) -> tuple[Mixing, Mixing]:
+        earlier = node(before, node(name, x, a), 0)
+        return mixing(name, a), mixing(name, a, factor=earlier)
 
     def simplify(x: Expression, a: Expression) -> Expression | None:
         if a is _ONE:
@@ -102,7 +102,7 @@ def _held(prefix: str, reverse: bool) -> Primitive:
         lambda x, start: node(
             f"{prefix}recurrence", node("where", start, x, 0), node("where", start, 0, 1)
         ),
-        partials=lambda x, start: (Along(Operator(name, (start,)), _ONE), None),
+        partials=lambda x, start: (mixing(name, start), None),
         mixes=True,
     )
 
@@ -121,7 +121,7 @@ def _collected(prefix: str, reverse: bool) -> Primitive:
         name,
         (REAL, CONDITION),
         expand,
-        partials=lambda x, start: (Along(Operator(name, (start,)), _ONE), None),
+        partials=lambda x, start: (mixing(name, start), None),
         mixes=True,
     )
 
@@ -132,7 +132,27 @@ def _cumulative_logsumexp(prefix: str, reverse: bool) -> Primitive:
         f"{prefix}cumulative_logsumexp",
         (REAL, REAL),
         lambda x, relative_to: running.cumulative_logsumexp(x, relative_to, reverse),
-        partials=lambda x, relative_to: (Along(Operator(average, (x,)), _ONE), literal(-1)),
+        partials=lambda x, relative_to: (mixing(average, x), literal(-1)),
+        mixes=True,
+        neutral=-math.inf,
+    )
+
+
+def _cumulative_negative_log_softmax(prefix: str, reverse: bool) -> Primitive:
+    """Return the row of -log(softmax(x)) of each element, the softmax of those up to it."""
+    name, before = f"{prefix}cumulative_negative_log_softmax", _before(reverse)
+
+    def partials(x: Expression) -> tuple[Mixing]:
+        # The average with the element itself is that before it, to this share, and the element.
+        others = -node("expm1", -node(name, x))
+        operators = Operator(before, (_ZERO,)), Operator(f"{prefix}cumulative_average", (x,))
+        return (Mixing((Chain((others, _ONE, _ONE), operators), diagonal_chain(-others))),)
+
+    return composite(
+        name,
+        (REAL,),
+        lambda x: running.cumulative_negative_log_softmax(x, reverse),
+        partials=partials,
         mixes=True,
         neutral=-math.inf,
     )
@@ -169,6 +189,7 @@ TABLE = (
     *_directions(_held),
     *_directions(_collected),
     *_directions(_cumulative_logsumexp),
+    *_directions(_cumulative_negative_log_softmax),
     *_directions(_cumulative_average),
     *_directions(_cumulative_share),
 )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from lossary.formula.expression import Expression, Kind, literal
-from lossary.formula.operators import Along, Operator
+from lossary.formula.operators import mixing
 from lossary.formula.special.pairs import pair_disorder, pair_hinge, pair_hinge_slope
 from lossary.formula.table import CONDITION, REAL, composite, primitive
-
-_ONE = literal(1)
 
 
 def _unmoved(x: Expression, key: Expression) -> Expression | None:
@@ -21,7 +19,7 @@ TABLE = (
         "sorted_by",
         (REAL, REAL),
         lambda xp, x, key: xp.sorted_by(x, key),
-        partials=lambda x, key: (Along(Operator("sorted_by", (key,)), _ONE), None),
+        partials=lambda x, key: (mixing("sorted_by", key), None),
         simplify=_unmoved,
         bounded_by_operands=True,
         mixes=True,
@@ -31,7 +29,7 @@ TABLE = (
         "unsorted_by",
         (REAL, REAL),
         lambda xp, x, key: xp.unsorted_by(x, key),
-        partials=lambda x, key: (Along(Operator("unsorted_by", (key,)), _ONE), None),
+        partials=lambda x, key: (mixing("unsorted_by", key), None),
         simplify=_unmoved,
         bounded_by_operands=True,
         mixes=True,
