@@ -402,16 +402,23 @@ def l1_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def label_ranking_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def laplace_nll_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
     scales: Any,
     full: bool = False,
     eps: float | _Shaped = 1e-06,
-def label_ranking_loss(
-    inputs: _Array | Sequence[Any] | complex,
-    targets: Any,
-    axis: int = -1,
     reduction: _Reduction = "none",
     *,
     weights: Any = None,
@@ -953,8 +960,8 @@ __all__ = [
     "kl_div_loss",
     "kto_loss",
     "l1_loss",
-    "laplace_nll_loss",
     "label_ranking_loss",
+    "laplace_nll_loss",
     "listmle_loss",
     "listnet_loss",
     "log_cosh_loss",
