@@ -178,3 +178,5 @@ VECTORS: dict[str, list[Vector]] = {
         ((_A, _D), {}, 0.749028903696),
     ],
 }
+# It adds the slopes of three quotients and of an angle.
+SLOPE_LIMITS: dict[str, float] = {"complete_box_iou_loss": 6}
