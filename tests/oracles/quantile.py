@@ -36,8 +36,8 @@ ORACLES: dict[str, Callable[..., Number]] = {
 }
 
 OTHER_PARAMETERS: dict[str, dict[str, Any]] = {
-    "pinball_loss": {"quantile": 0.9},
-    "expectile_loss": {"expectile": 0.9},
+    "pinball_loss": {"quantile": 0.6},
+    "expectile_loss": {"expectile": 0.6},
     "quantile_huber_loss": {"quantile": 0.1, "delta": 0.5},
 }
 
