@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lossary.backends.axis_functions import AxisFunctions
 from lossary.formula.evaluate import tape
 from lossary.formula.expression import Expression, walk
 from lossary.formula.rewrite import expand, expand_all
@@ -89,3 +90,27 @@ class _Arrays:
 
     def at_label(self, x: Any, labels: Any) -> Any:
         return self.sum_classes(np.where(self.index() == labels, x, 0.0))
+
+    def sorted_by(self, x: Any, key: Any) -> Any:
+        return _along("taken", x, _along("order", key))
+
+    def unsorted_by(self, x: Any, key: Any) -> Any:
+        return _along("taken", x, _along("order", _along("order", key)))
+
+    def neighbour(self, x: Any, fill: float, reverse: bool) -> Any:
+        return _along("neighbour", x, fill=fill, reverse=reverse)
+
+    def running_sum(self, x: Any, reverse: bool) -> Any:
+        return _along("running_sum", x, reverse=reverse)
+
+    def running_max(self, x: Any, reverse: bool) -> Any:
+        return _along("running_max", x, reverse=reverse)
+
+    def recurrence(self, x: Any, a: Any, reverse: bool) -> Any:
+        return _along("recurrence", x, a, reverse=reverse)
+
+
+def _along(name: str, *arrays: Any, **options: Any) -> Any:
+    """Apply a function along the last axis of full arrays."""
+    full = [np.broadcast_to(x, (_ROWS, _CLASSES)) for x in arrays]
+    return getattr(AxisFunctions(np), name)(*full, axis=1, **options)

@@ -51,6 +51,7 @@ INDEX = {
     "multiclass_perceptron_loss": "multiclass_margin",
     "multiclass_sparsemax_loss": "multiclass_margin",
     "multiclass_zero_one_loss": "multiclass_margin",
+    "multilabel_margin_loss": "multilabel",
     "multilabel_soft_margin_loss": "multiclass_margin",
     "nll_loss": "distribution",
     "orpo_loss": "preference",

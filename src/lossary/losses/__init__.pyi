@@ -609,6 +609,17 @@ def multiclass_zero_one_loss(
     ignore_index: int | None = None,
     class_weights: Any = None,
 ) -> _Array: ...
+def multilabel_margin_loss(
+    logits: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def multilabel_soft_margin_loss(
     logits: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -978,6 +989,7 @@ __all__ = [
     "multiclass_perceptron_loss",
     "multiclass_sparsemax_loss",
     "multiclass_zero_one_loss",
+    "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "nll_loss",
     "orpo_loss",
