@@ -70,6 +70,9 @@ IDENTITIES = [
     Identity("squared_epsilon_insensitive_loss", {"epsilon": 0.0}, "mse_loss"),
     Identity("symmetric_cross_entropy", {"alpha": 0.5, "beta": 0.25}, "poly1_cross_entropy",
              {"epsilon": 2.0}, 0.5),
+    Identity("tweedie_deviance", {"power": 0}, "mse_loss"),
+    Identity("tweedie_deviance", {"power": 1}, "poisson_deviance"),
+    Identity("tweedie_deviance", {"power": 2}, "gamma_deviance"),
 ]  # fmt: skip
 
 LIMITS = [
@@ -93,6 +96,10 @@ LIMITS = [
     Limit("smooth_l1_loss", "beta", 0.0),
     Limit("smoothed_hinge_loss", "gamma", 0.0),
     Limit("squared_epsilon_insensitive_loss", "epsilon", 0.0),
+    Limit("tweedie_deviance", "power", 0.0),
+    Limit("tweedie_deviance", "power", 1.0),
+    Limit("tweedie_deviance", "power", 2.0),
+    Limit("tweedie_deviance", "power", 3.0),
 ]
 
 _NEAR = 1e-9

@@ -76,6 +76,7 @@ INDEX = {
     "triplet_loss": "ranking",
     "tukey_biweight_loss": "robust",
     "tversky_loss": "overlap",
+    "tweedie_deviance": "deviance",
     "welsch_loss": "robust",
     "wing_loss": "robust",
     "zero_one_loss": "margin",

@@ -904,6 +904,18 @@ def tversky_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def tweedie_deviance(
+    predictions: _Array | Sequence[Any] | complex,
+    targets: Any,
+    power: float | _Shaped = 1.5,
+    log_input: bool = False,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def welsch_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -1014,6 +1026,7 @@ __all__ = [
     "triplet_loss",
     "tukey_biweight_loss",
     "tversky_loss",
+    "tweedie_deviance",
     "welsch_loss",
     "wing_loss",
     "zero_one_loss",

@@ -7,9 +7,17 @@ from lossary.domains import (
     COUNTS,
     MEANS,
     POSITIVE_TARGETS,
+    TWEEDIE_MEANS,
+    TWEEDIE_TARGETS,
+    Range,
 )
 from lossary.formula import Expression, expm1_excess, log
 from lossary.formula.operations import deviances
+
+_TWEEDIE_POWERS = Range(
+    "must be a number that is at most 0 or at least 1",
+    lambda value: (value <= 0) | (value >= 1),
+)
 
 
 @loss(
@@ -55,7 +63,7 @@ def poisson_deviance(
     See Also
     --------
     poisson_nll_loss : The likelihood itself.
-    gamma_deviance : For positive targets that are no counts.
+    tweedie_deviance : This with ``power=1``.
 
     Examples
     --------
@@ -112,6 +120,7 @@ def gamma_deviance(
     See Also
     --------
     poisson_deviance : For counts.
+    tweedie_deviance : This with ``power=2``.
 
     Examples
     --------
@@ -124,3 +133,69 @@ def gamma_deviance(
     if log_input:
         return 2 * expm1_excess(log(targets) - predictions)
     return deviances.gamma_deviance(predictions, targets)
+
+
+@loss(
+    targets=TWEEDIE_TARGETS,
+    domains={"predictions": TWEEDIE_MEANS},
+    limits={"power": _TWEEDIE_POWERS},
+    family="likelihood",
+    source="Jorgensen (1987), Exponential dispersion models, "
+    "doi:10.1111/j.2517-6161.1987.tb01685.x",
+    convex=False,
+    smooth=True,
+    differences={
+        "scikit-learn": "mean_tweedie_deviance: targets first; power is 0 by default; near powers "
+        "of 1 and 2 digits cancel; HalfTweedieLoss is half of it for log_input, without what no "
+        "prediction changes",
+        "torchmetrics": "tweedie_deviance_score: targets second; power is 0 by default",
+        "LightGBM": "objective tweedie (tweedie_variance_power): half of it for log_input, without "
+        "what no prediction changes",
+        "XGBoost": "objective reg:tweedie (tweedie_variance_power): half of it for log_input, "
+        "without what no prediction changes",
+    },
+)
+def tweedie_deviance(
+    predictions: Expression, targets: Expression, power: float = 1.5, log_input: bool = False
+) -> Expression:
+    """Tweedie deviance of a target from a predicted mean, for a variance of mean to a power.
+
+    For targets that are often exactly 0 and else positive, such as the cost of claims of a policy:
+    powers between 1 and 2. A power of 0 is the squared error, 1 the Poisson deviance, 2 the gamma
+    deviance, 3 that of the inverse Gaussian distribution.
+
+    Parameters
+    ----------
+    predictions : array, shape (...)
+        Predicted means, above 0 (any number for a power of 0); their logarithms, any real number,
+        with ``log_input=True``.
+    targets : array, shape (...)
+        Targets: at least 0 for powers from 1 to 2, above 0 from 2 on, any number for powers of at
+        most 0.
+    power : float
+        The power of the mean that the variance is proportional to; at most 0 or at least 1.
+    log_input : bool
+        Whether predictions are logarithms of means.
+
+    Notes
+    -----
+    The factor of 2 is that of generalized linear models; boosters' own objectives are half of it.
+    The powers 1 and 2 are limits, and values near them are as accurate as others. With
+    ``log_input`` and powers from 1 to 2 the loss is convex.
+
+    See Also
+    --------
+    poisson_deviance, gamma_deviance : Powers of 1 and 2.
+    mse_loss : A power of 0.
+
+    Examples
+    --------
+    >>> from lossary import tweedie_deviance
+    >>> tweedie_deviance([2.0, 2.0], [3.0, 0.0])
+    array([0.28572916, 5.65685425])
+    >>> tweedie_deviance([2.0], [3.0], power=3)
+    array([0.08333333])
+    """
+    if log_input:
+        return deviances.tweedie_deviance_of_log(predictions, targets, power)
+    return deviances.tweedie_deviance(predictions, targets, power)

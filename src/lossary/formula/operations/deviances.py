@@ -107,7 +107,7 @@ def tweedie_deviance(mean: Operand, target: Operand, power: Operand) -> Expressi
     Returns
     -------
     symbol
-        The deviance, within 8 units in the last place. A rounding error of 2 - power counts as
+        The deviance, within 12 units in the last place. A rounding error of 2 - power counts as
         often as the logarithm of the mean says.
 
     Examples

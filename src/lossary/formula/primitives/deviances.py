@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lossary.formula.expression import Expression, node
+from lossary.formula.expression import node
 from lossary.formula.special.derived import derivative_of
 from lossary.formula.special.deviances import (
     gamma_deviance,
@@ -18,19 +18,18 @@ from lossary.formula.special.deviances import (
     poisson_deviance,
     poisson_deviance_of_log,
     poisson_slope,
+)
+from lossary.formula.special.tweedie import (
     tweedie_curvature,
     tweedie_deviance,
+    tweedie_deviance_of_log,
     tweedie_log_curvature,
     tweedie_log_slope,
+    tweedie_log_slope_along_target,
     tweedie_slope,
     tweedie_slope_along_target,
 )
 from lossary.formula.table import POSITIVE, REAL, composite
-
-
-def _of_log(x: Expression, t: Expression, p: Expression) -> Expression:
-    return tweedie_deviance(node("exp", x), t, p)
-
 
 TABLE = (
     composite(
@@ -93,15 +92,18 @@ TABLE = (
             -2 * node("power", mu, -p),
             -(node("log", mu) * node("tweedie_slope", mu, t, p)),
         ),
+        text="2 * ({0:5} - {1:6}) / {0:9} ** {2:9}",
+        latex=r"2 \, \frac{{{0:5} - {1:6}}}{{{0:10}^{{{2}}}}}",
+        precedence=7,
     ),
     composite(
         "tweedie_deviance_of_log",
         (REAL, POSITIVE, REAL),
-        _of_log,
+        tweedie_deviance_of_log,
         partials=lambda x, t, p: (
             node("tweedie_log_slope", x, t, p),
-            tweedie_slope_along_target(node("exp", x), t, p),
-            derivative_of(_of_log, (x, t, p), 2),
+            tweedie_log_slope_along_target(x, t, p),
+            derivative_of(tweedie_deviance_of_log, (x, t, p), 2),
         ),
         approximate=True,
     ),
@@ -111,9 +113,12 @@ TABLE = (
         tweedie_log_slope,
         partials=lambda x, t, p: (
             tweedie_log_curvature(x, t, p),
-            -2 * node("power", node("exp", x), 1 - p),
+            -2 * node("exp", node("scale", 1 - p, x)),
             -(x * node("tweedie_log_slope", x, t, p)),
         ),
+        text="2 * (exp({0}) - {1:6}) * exp((1 - {2:6}) * {0:7})",
+        latex=r"2 \, \left(e^{{{0}}} - {1:6}\right) \, e^{{\left(1 - {2:6}\right) \, {0:7}}}",
+        precedence=7,
     ),
     composite(
         "general_robust",

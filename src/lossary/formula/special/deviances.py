@@ -1,4 +1,4 @@
-"""Deviances of Tweedie's distributions, scores of others, and Barron's general robust loss."""
+"""Deviances and scores of distributions, and Barron's general robust loss."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from lossary.formula.special.error_function import erf
 from lossary.formula.special.excess import log1p_excess, log1p_square, log_quotient
 from lossary.formula.special.hypotenuse import hypot, hypot_share
 from lossary.formula.special.polynomial import polynomial
-from lossary.formula.special.powers import box_cox_of_ratio, log_ratio, power_gap_of
 
 
 # --- Poisson --------------------------------------------------------------------------------
@@ -80,62 +79,6 @@ def gaussian_crps_scale_slope(u: Expression) -> Expression:
     """Return its derivative along the scale, (sqrt(2) exp(-u^2 / 2) - 1) / sqrt(pi)."""
     bell = math.sqrt(2) * node("expm1", -0.5 * (u * u))
     return (bell + (math.sqrt(2) - 1)) / math.sqrt(math.pi)
-
-
-# --- Tweedie --------------------------------------------------------------------------------
-# With p the power, q = 2 - p and d = (t - mu) / mu the deviance is 2 mu^q power_gap(d, q).
-def tweedie_deviance(mu: Expression, t: Expression, p: Expression) -> Expression:
-    """Return the deviance of a target t from a mean mu. A negative t counts as 0 in t^q.
-
-    For p = 0 it is the squared error, of any t.
-    """
-    q = 2 - p
-    is_negative = t < 0
-    ratio, d = _ratio(mu, node("where", is_negative, mu, t))
-    gap = power_gap_of(ratio, log_ratio(ratio, d), d, q)
-    # Without t^q there remain two terms, neither of which is negative for p < 0.
-    safe = node("where", is_negative, q, 2)
-    rest = 1 / safe - (t / mu) / (safe - 1)
-    value = 2 * node("power", mu, q) * node("where", is_negative, rest, gap)
-    return node("where", node("equal", p, 0), (mu - t) * (mu - t), value)
-
-
-def tweedie_slope(mu: Expression, t: Expression, p: Expression) -> Expression:
-    """Return the derivative along the mean."""
-    return 2 * (mu - t) * node("power", mu, -p)
-
-
-def tweedie_curvature(mu: Expression, t: Expression, p: Expression) -> Expression:
-    """Return the second derivative along the mean, whose two terms are added for p from 0 to 1."""
-    return 2 * (node("scale", 1 - p, mu) + p * t) * node("power", mu, -p - 1)
-
-
-def tweedie_slope_along_target(mu: Expression, t: Expression, p: Expression) -> Expression:
-    """Return the derivative along the target: 2 (max(t, 0)^(1-p) - mu^(1-p)) / (1 - p)."""
-    exponent = 1 - p
-    is_negative = t < 0
-    ratio, d = _ratio(mu, node("where", is_negative, mu, t))
-    transform = box_cox_of_ratio(ratio, d, exponent)
-    rest = -1 / node("where", is_negative, exponent, 1)
-    value = 2 * node("power", mu, exponent) * node("where", is_negative, rest, transform)
-    return node("where", node("equal", p, 0), 2 * (t - mu), value)
-
-
-def tweedie_log_slope(x: Expression, t: Expression, p: Expression) -> Expression:
-    """Return the derivative of the deviance from a mean exp(x) along x."""
-    mu = node("exp", x)
-    return 2 * (mu - t) * node("power", mu, 1 - p)
-
-
-def tweedie_log_curvature(x: Expression, t: Expression, p: Expression) -> Expression:
-    """Return its second derivative: terms that are not negative for p from 1 to 2."""
-    mu = node("exp", x)
-    factor = node("power", mu, 1 - p)
-    return 2 * (node("scale", 2 - p, mu * factor) + node("scale", p - 1, t * factor))
-
-
-def _ratio(mu: Expression, t: Expression) -> tuple[Expression, Expression]:
-    return t / mu, (t - mu) / mu
 
 
 # --- the general robust loss ----------------------------------------------------------------

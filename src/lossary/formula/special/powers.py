@@ -24,19 +24,16 @@ def box_cox(d: Expression, exponent: Expression) -> Expression:
 
 def power_gap(d: Expression, q: Expression) -> Expression:
     """Return ((1 + d)^q - 1 - q d) / (q (q - 1)), and its limits for q = 0 and q = 1."""
-    return power_gap_of(1 + d, node("log1p", d), d, q)
-
-
-def box_cox_of_ratio(ratio: Expression, d: Expression, exponent: Expression) -> Expression:
-    """Return box_cox(d) where 1 + d is a ratio that is given."""
-    return _box_cox(ratio, log_ratio(ratio, d), exponent)
-
-
-def log_ratio(ratio: Expression, d: Expression) -> Expression:
-    """Return the logarithm of a ratio, accurate near 1, where d is the ratio less 1, and near 0."""
-    is_small = ratio < 0.5
-    far = node("log", node("where", is_small, ratio, 1))
-    return node("where", is_small, far, node("log1p", node("where", is_small, 0, d)))
+    ratio, a = 1 + d, node("log1p", d)
+    b = node("scale", q, a)
+    is_near = (abs(a) <= 1) & (abs(b) <= 1)
+    near = a * a * second_difference(node("where", is_near, a, 0), node("where", is_near, b, 0))
+    is_low = q <= 0.5
+    low = (d - _box_cox(ratio, a, q)) / node("where", is_low, 1 - q, 1)
+    high = node("scale", ratio, _box_cox(ratio, a, q - 1)) - d
+    high = high / node("where", is_low, 1, q)
+    far = node("where", d < math.inf, node("where", is_low, low, high), d)
+    return node("where", is_near, near, far)
 
 
 def _box_cox(ratio: Expression, logarithm: Expression, exponent: Expression) -> Expression:
@@ -51,23 +48,7 @@ def _box_cox(ratio: Expression, logarithm: Expression, exponent: Expression) -> 
     return node("where", is_near, near, far / node("where", is_near, 1, exponent))
 
 
-def power_gap_of(
-    ratio: Expression, logarithm: Expression, d: Expression, q: Expression
-) -> Expression:
-    """Return power_gap(d, q) of what 1 + d and its logarithm are."""
-    a = logarithm
-    b = node("scale", q, a)
-    is_near = (abs(a) <= 1) & (abs(b) <= 1)
-    near = a * a * _second_difference(node("where", is_near, a, 0), node("where", is_near, b, 0))
-    is_low = q <= 0.5
-    low = (d - _box_cox(ratio, a, q)) / node("where", is_low, 1 - q, 1)
-    high = node("scale", ratio, _box_cox(ratio, a, q - 1)) - d
-    high = high / node("where", is_low, 1, q)
-    far = node("where", d < math.inf, node("where", is_low, low, high), d)
-    return node("where", is_near, near, far)
-
-
-def _second_difference(a: Expression, b: Expression) -> Expression:
+def second_difference(a: Expression, b: Expression) -> Expression:
     """Return exp[0, a, b], the sum of h_k / (k + 2)! with h_k = a^k + a^(k-1) b + ... + b^k."""
     power, homogeneous = literal(1), literal(1)
     rest = literal(0)
