@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from assertions import assert_close
+from cases import PLAIN, Case, every
 from libraries import LIBRARIES, Library
 
 import lossary
@@ -49,6 +50,20 @@ def test_rows_are_as_without_the_masked_elements(library: Library, axis: int) ->
     assert_close(gradient, slopes, rtol=1e-5, atol=1e-7)
     mean = lossary.cross_entropy(x, p, axis=axis, where=mask, reduction="mean")
     assert_close(library.numpy(mean), expected.sum() / 2, rtol=1e-6)
+
+
+@every([case for case in PLAIN if case.loss.axis is not None and case.loss.length is None])
+def test_a_masked_element_changes_nothing(case: Case) -> None:
+    """One more element per row, which is masked and NaN, leaves every loss as it is."""
+    wider = [np.pad(x, ((0, 0), (0, 1)), constant_values=np.nan) if x.ndim == 2 else x
+             for x in case.arrays]  # fmt: skip
+    mask = np.pad(np.ones(case.arrays[0].shape, bool), ((0, 0), (0, 1)))
+    assert_close(case(*wider, where=mask), case(), rtol=1e-12)
+    derive = lossary.grad(case.loss.function)
+    expected = derive(*case.arrays, reduction="sum", **case.shape)
+    found = derive(*wider, where=mask, reduction="sum", **case.shape)
+    assert_close(found[:, :-1], expected, rtol=1e-12, atol=1e-14)
+    assert (found[:, -1] == 0).all()
 
 
 def test_labels_choose_among_the_elements_that_take_part() -> None:

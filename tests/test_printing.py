@@ -11,7 +11,7 @@ import pytest
 from exact import evaluate, exact
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import LENGTHS
+from oracles import ARGUMENTS, LENGTHS
 from printed import (
     CLASSES,
     FOLDED,
@@ -65,7 +65,10 @@ def test_formulas_and_gradients_read_back(
     rng = np.random.default_rng(0)
     values: dict[str, Any] = {name: exact(rng.uniform(0.1, 0.9)) for name in loss.numbers}
     values |= {n: exact(rng.uniform(0.1, 0.9, (ROWS, CLASSES))) for n in loss.arguments}
-    if labels:
+    if loss.name in ARGUMENTS:
+        drawn = (x.reshape(ROWS, -1) for x in ARGUMENTS[loss.name](rng, ROWS, CLASSES))
+        values |= dict(zip(loss.arguments, map(exact, drawn), strict=True))
+    elif labels:
         values["targets"] = VALUES["labels"]
     assert_reads_back(
         chosen.unexpanded, values, FOLDED

@@ -47,8 +47,8 @@ def _values(loss: lossary.Loss, structure: dict[str, Any], scale: float) -> dict
     classes = loss.length or CLASSES
     shape = (ROWS, classes)
     if loss.name in ARGUMENTS:
-        given = ARGUMENTS[loss.name](rng, ROWS, classes)
-        return values | dict(zip(loss.arguments, map(exact, given), strict=True))
+        drawn = (x.reshape(ROWS, -1) for x in ARGUMENTS[loss.name](rng, ROWS, classes))
+        return values | dict(zip(loss.arguments, map(exact, drawn), strict=True))
     for name in loss.arguments:
         shares = rng.uniform(0.1, 0.9, shape)
         inside = _are_inside(loss.domains.get(name, REAL), scale * shares, values)
@@ -154,10 +154,11 @@ def _assert_same(text: str, found: Any, meant: Any) -> None:
 # What the functions are computed for.
 _OPERANDS: dict[str, Any] = {
     "x": exact(np.random.default_rng(1).normal(size=(ROWS, CLASSES))),
+    "t": exact(np.random.default_rng(2).normal(size=(ROWS, CLASSES))),
     "c": exact(0.25),
     "y": exact(np.array([[0], [2], [1]])),
 }
-_OPERANDS |= {f"x_{index}": _OPERANDS["x"] for index in "kj"}
+_OPERANDS |= {f"{name}_{index}": _OPERANDS[name] for name in "xt" for index in "kj"}
 _OPERANDS["x_y"] = np.take_along_axis(_OPERANDS["x"], _OPERANDS["y"].astype(int), 1)
 
 
@@ -172,7 +173,9 @@ def _known(symbols: tuple[tuple[str, str], ...], values: dict[str, Any]) -> dict
             places = range(np.shape(value)[1])
             known |= {f"{name}{place}": value[:, [place]] for place in places}
             if "targets" in values and np.shape(values["targets"]) == (ROWS, 1):
-                picked = np.take_along_axis(value, values["targets"].astype(int), 1)
+                # A rank beyond the last threshold has no value, and none is read.
+                places = np.minimum(values["targets"].astype(int), CLASSES - 1)
+                picked = np.take_along_axis(value, places, 1)
                 known[f"{name}_y"] = picked
     return known
 

@@ -35,6 +35,7 @@ SYMBOLS = {
     "inputs": "z", "logits": "z", "predictions": "z", "targets": "y", "vars": "v",
     "inputs1": "z1", "inputs2": "z2", "anchors": "a", "positives": "p", "negatives": "n",
     "eps": "epsilon", "margin": "m", "label_smoothing": "s", "class_weights": "c",
+    "temperature": "T",
 }  # fmt: skip
 _WHOLE_ROWS = {"softmax", "negative_log_softmax", "negative_log_softmax_at", "norm"}
 _WITH_INDEX = {"index", "negative_log_softmax"}
@@ -255,7 +256,7 @@ class _Printer:
         if not item.arguments or item.operation in _WHOLE_ROWS:
             return item
         first = item.arguments[0]
-        if item.operation == "at_label" and first.operation == "argument":
+        if item.operation == "at_label" and first.operation == "argument" and _is_place(item):
             position = number(item.arguments[1])
             place = spelled(self.targets) if position is None else f"{position:.0f}"
             name = f"{first.value} at {place}"
@@ -281,6 +282,12 @@ def _runs_over_j(expression: Expression) -> bool:
     """Return whether nothing inside a sum has an index of its own."""
     reduced = [item.arguments[0] for item in walk(expression) if _reduces(item)]
     return not any(item.operation in _WITH_INDEX for item in walk(*reduced))
+
+
+def _is_place(item: Expression) -> bool:
+    """Return whether a value is taken at the label or at the number of a class."""
+    place = item.arguments[1]
+    return place.operation == "label" or number(place) is not None
 
 
 def _reduces(item: Expression) -> bool:

@@ -127,6 +127,16 @@ def variants(loss: Loss) -> dict[str, dict[str, object]]:
             _and(title, f"with {name}" if title else f"With {name}"): {**kind, name: True}
             for title, kind in kinds.items()
         }
+    extensions = [name for name in loss.parameters if name in loss.extensions]
+    if extensions:
+        words = f"with {' and '.join(extensions)}"
+        kinds |= {
+            _and(title, words if title else words.capitalize()): {
+                **kind,
+                **dict.fromkeys(extensions, True),
+            }
+            for title, kind in kinds.items()
+        }
     return kinds
 
 

@@ -88,7 +88,8 @@ def variant(loss: Loss, structure: Mapping[str, object]) -> LossExpressions:
         if name in loss.structure or (default is None and structure.get(name) is None)
     )
     labels = bool(structure.get("labels", loss.takes_labels))
-    return expressions_of(loss, Variant(structure=chosen, labels=labels))
+    left_out = loss.extensions.difference(structure)
+    return expressions_of(loss, Variant(structure=chosen, defaults=left_out, labels=labels))
 
 
 # --- guards -----------------------------------------------------------------------------------
@@ -215,18 +216,32 @@ _GUARDS: dict[str, Callable[..., Expression]] = {
 }
 
 
-def _at_label(x: Expression, _: Expression) -> Expression:
-    return node("sum", argument(HIT) * x)
+def _at_label(x: Expression, labels: Expression) -> Expression:
+    if labels.operation == "label":
+        return node("sum", argument(HIT) * x)
+    return node("at_label", x, labels)  # the place of a number, or next to the label
 
 
 def _log_softmax_at(x: Expression, labels: Expression) -> Expression:
     return node("log", node("at_label", node("softmax", x), labels))
 
 
+def _entropy(x: Expression) -> Expression:
+    share = node("softmax", x)
+    return -node("sum", share * node("log", share))
+
+
+def _divergence(x: Expression, y: Expression, temperature: Expression) -> Expression:
+    p, q = node("softmax", x / temperature), node("softmax", y / temperature)
+    return node("sum", q * (node("log", q) - node("log", p)))
+
+
 # What a textbook prints: the logarithm of a softmax, with its sign before the sum.
 _NAMED: dict[str, Callable[..., Expression]] = {
     "negative_log_softmax": lambda x: -node("log", node("softmax", x)),
     "negative_log_softmax_at": lambda x, y: -_log_softmax_at(x, y),
+    "entropy_of_softmax": _entropy,
+    "divergence_of_softmaxes": _divergence,
     "sum": _out_of_sum,
     "divide": lambda a, b: -(a.arguments[0] / b) if a.operation == "negative" else a / b,
 }

@@ -119,6 +119,13 @@ NONNEGATIVE = Domain(
     "Pass variances, not their logarithms",
     typical=(0.0, 3.0),
 )
+DISTANCES = Domain(
+    "distances",
+    "at least 0",
+    lambda d: d >= 0,
+    "Pass distances, not similarities",
+    typical=(0.0, 3.0),
+)
 LOG_PROBABILITIES = Domain(
     "log_probabilities",
     "at most 0",

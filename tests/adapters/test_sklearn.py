@@ -57,6 +57,18 @@ def test_class_losses_score_two_classes(method: str) -> None:
     assert part(model, x[benign], names[benign]) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer])
+def test_brier_scores_are_scikit_learns(load: Any) -> None:
+    x, t = load(return_X_y=True)
+    model = _classifier().fit(x, t)
+    shares = model.predict_proba(x)
+    squares = ((shares - np.eye(shares.shape[1])[t]) ** 2).sum(axis=1)
+    found = scorer("multiclass_brier_loss")(model, x, t)
+    assert found == pytest.approx(-squares.mean(), rel=1e-10)
+    if shares.shape[1] == 2:
+        assert scorer("brier_loss")(model, x, t) == pytest.approx(found / 2, rel=1e-10)
+
+
 def test_rows_of_several_targets_are_weighted() -> None:
     """Weights of rows beside a loss that has a value for every target."""
     x, t = load_wine(return_X_y=True)
@@ -76,6 +88,11 @@ def test_choices_that_do_not_fit_a_scorer() -> None:
         scorer("kl_div_loss")
     with pytest.raises(LossaryError, match="response_method must be None or 'predict' or"):
         scorer("cross_entropy", response_method=["decision_function", "predict_proba"])
+
+
+def test_losses_of_thresholds_are_no_scores_of_classifiers() -> None:
+    with pytest.raises(LossaryError, match=r"a column per class, got ordinal_cross_entropy"):
+        scorer("ordinal_cross_entropy")
 
 
 def test_regression_losses_are_given_predictions() -> None:

@@ -14,12 +14,24 @@ def margin_ranking(a: Number, b: Number, y: Number, margin: float) -> Number:
     return max(mp.mpf(0), -y * (a - b) + margin)
 
 
-def triplet(a: Row, p: Row, n: Row, degree: float, margin: float, eps: float) -> Number:
-    near, far = _distance(a, p, degree, eps), _distance(a, n, degree, eps)
+def triplet(a: Row, p: Row, n: Row, degree: float, margin: float, eps: float, swap: bool) -> Number:
+    near, far, _ = _distances(a, p, n, degree, eps, swap)
     return max(mp.mpf(0), near - far + margin)
 
 
-def _triplet_terms(a: Row, p: Row, n: Row, degree: float, margin: float, eps: float) -> Number:
+def _distances(
+    a: Row, p: Row, n: Row, degree: float, eps: float, swap: bool
+) -> tuple[Number, Number, bool]:
+    """Return the two distances, and whether the second one is that of the positive."""
+    near, far = _distance(a, p, degree, eps), _distance(a, n, degree, eps)
+    other = _distance(p, n, degree, eps)
+    swapped = swap and other < far
+    return near, other if swapped else far, swapped
+
+
+def _triplet_terms(
+    a: Row, p: Row, n: Row, degree: float, margin: float, eps: float, swap: bool
+) -> Number:
     return _distance(a, p, degree, eps) + _distance(a, n, degree, eps) + abs(margin)
 
 
@@ -28,11 +40,27 @@ def _distance(u: Row, v: Row, degree: float, eps: float) -> Number:
     return (total + mp.mpf(eps)) ** (mp.mpf(1) / degree)
 
 
+def _triplet_parts(
+    place: int, index: int, a: Row, p: Row, n: Row, degree: float, eps: float, swap: bool
+) -> list[Number]:
+    """Return what the derivative is a sum of, where the loss is not 0."""
+    swapped = _distances(a, p, n, degree, eps, swap)[2]
+    parts = []
+    for sign, (first, u), (second, v) in ((1, (0, a), (1, p)),
+                                          (-1, (1, p) if swapped else (0, a), (2, n))):  # fmt: skip
+        if place in {first, second}:
+            step = u[index] - v[index]
+            pull = _pull(step, _distance(u, v, degree, eps), degree)
+            parts.append((sign if place == first else -sign) * mp.sign(step) * pull)
+    return parts
+
+
 def _triplet_slopes(
-    place: int, index: int, a: Row, p: Row, n: Row, degree: float, margin: float, eps: float
-) -> Number:
-    moved = {0: (p, n), 1: (p,), 2: (n,)}[place]
-    return sum(_pull(a[index] - x[index], _distance(a, x, degree, eps), degree) for x in moved)
+    place: int, index: int, a: Row, p: Row, n: Row, degree: float, margin: float, eps: float,
+    swap: bool,
+) -> Number:  # fmt: skip
+    parts = _triplet_parts(place, index, a, p, n, degree, eps, swap)
+    return mp.fsum(map(abs, parts))
 
 
 def _pull(step: Number, distance: Number, degree: float) -> Number:
@@ -40,14 +68,20 @@ def _pull(step: Number, distance: Number, degree: float) -> Number:
 
 
 def _triplet_slope(
-    place: int, index: int, a: Row, p: Row, n: Row, degree: float, margin: float, eps: float
-) -> Number:
-    near, far = _distance(a, p, degree, eps), _distance(a, n, degree, eps)
-    if near - far + margin <= 0:
+    place: int, index: int, a: Row, p: Row, n: Row, degree: float, margin: float, eps: float,
+    swap: bool,
+) -> Number:  # fmt: skip
+    if triplet(a, p, n, degree, margin, eps, swap) <= 0:
         return mp.mpf(0)
-    steps = (a[index] - p[index], near), (a[index] - n[index], far)
-    to_near, to_far = (mp.sign(step) * _pull(step, size, degree) for step, size in steps)
-    return (to_near - to_far, -to_near, to_far)[place]
+    return mp.fsum(_triplet_parts(place, index, a, p, n, degree, eps, swap))
+
+
+def _triplet_edge(
+    a: Row, p: Row, n: Row, degree: float, margin: float, eps: float, swap: bool
+) -> Number:
+    near, far, _ = _distances(a, p, n, degree, eps, swap)
+    tie = abs(_distance(a, n, degree, eps) - _distance(p, n, degree, eps))
+    return min(abs(near - far + margin), tie) if swap else near - far + margin
 
 
 def _sizes(a: Number, b: Number, margin: float) -> Number:
@@ -103,11 +137,16 @@ SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
     "listnet_loss": _listnet_slopes,
 }
 SLOPES: dict[str, Callable[..., Number]] = {"triplet_loss": _triplet_slope}
-# Distances that differ by the margin: which side of the kink a row is on is a matter of rounding.
-EDGES: dict[str, Callable[..., Number]] = {
-    "triplet_loss": lambda a, p, n, degree, margin, eps: (
-        _distance(a, p, degree, eps) - _distance(a, n, degree, eps) + margin
-    ),
+# Distances that differ by the margin, or that tie: which side of the kink a row is on is a matter
+# of rounding.
+EDGES: dict[str, Callable[..., Number]] = {"triplet_loss": _triplet_edge}
+
+VECTORS: dict[str, list[Any]] = {
+    "triplet_loss": [
+        (([0, 0], [3, 4], [6, 8]), {"margin": 6, "eps": 0}, 1),
+        (([0, 0], [3, 4], [6, 0]), {"margin": 2, "eps": 0, "swap": True}, 2),
+        (([0, 0], [3, 4], [6, 1]), {"margin": 2, "eps": 0, "swap": True}, 2.75735931288),
+    ],
 }
 
 OTHER_PARAMETERS: dict[str, dict[str, Any]] = {"pairwise_logistic_loss": {"margin": 0.5}}

@@ -197,6 +197,33 @@ def test_arguments_beside_inputs_and_targets(tmp_path):
     vectors = Job([file], [spec("cosine_similarity_loss")], "z_[0-4]", None, {"x2": "z_[5-9]"})
     expected = lossary.cosine_similarity_loss(LOGITS[:, :5], LOGITS[:, 5:10], reduction="mean")
     assert figures(score(vectors))["mean"] == pytest.approx(float(expected), rel=1e-12)
+    losses = [spec("cosine_embedding_loss")]
+    pairs = Job([file], losses, "z_[0-4]", "label", {"x2": "z_[5-9]"}, positive="1")
+    expected = lossary.cosine_embedding_loss(LOGITS[:, :5], LOGITS[:, 5:10], LABEL)
+    assert figures(score(pairs))["mean"] == pytest.approx(float(expected.mean()), rel=1e-12)
+    several = Job([file], losses, "z_[0-4]", "z_[0-4]", {"x2": "z_[5-9]"})
+    with pytest.raises(lossary.LossaryError, match="takes one column of numbers for targets"):
+        score(several)
+
+
+def test_a_loss_without_targets(tmp_path):
+    file = write(tmp_path / "data.parquet", table())
+    result = score(Job([file], [spec("z_loss")], "z_*"))
+    expected = lossary.z_loss(LOGITS, reduction="mean")
+    assert figures(result)["mean"] == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_thresholds_are_one_less_than_classes(tmp_path):
+    names = np.array(["a", "b", "c", "d"])[CLASS % 4]
+    file = write(tmp_path / "data.parquet", table().append_column("name", pa.array(names)))
+    losses = [spec("ordinal_cross_entropy")]
+    result = score(Job([file], losses, "z_[0-2]", "name", classes="abcd"))
+    expected = lossary.ordinal_cross_entropy(LOGITS[:, :3], CLASS % 4, reduction="mean")
+    assert figures(result)["mean"] == pytest.approx(float(expected), rel=1e-12)
+    with pytest.raises(lossary.LossaryError, match="a column per threshold between classes"):
+        score(Job([file], losses, "z_[0-3]", "name", classes="abcd"))
+    with pytest.raises(ValueError, match="--class-weights needs a loss of class labels"):
+        Job([file], losses, "z_[0-2]", "name", class_weights=[1.0, 2.0, 3.0, 4.0])
 
 
 def test_the_files_together_are_the_whole(tmp_path):

@@ -91,7 +91,7 @@ class LossMetric(Metric):
     @property
     def higher_is_better(self) -> bool:
         """Whether a higher value is better: for similarities only."""
-        return self._loss.family == "similarity"
+        return self._loss.is_similarity
 
     def _update(self, arrays: tuple[Any, ...], weights: Any, where: Any) -> None:
         """Add the losses of a batch."""

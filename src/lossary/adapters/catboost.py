@@ -151,7 +151,7 @@ class MeanMetric:
 
     def is_max_optimal(self) -> bool:
         """Return whether a higher value is better."""
-        return self._booster_loss.loss.family == "similarity"
+        return self._booster_loss.loss.is_similarity
 
     def evaluate(self, approxes: Sequence[Any], target: Any, weight: Any) -> tuple[float, float]:
         """Return the weighted sum of the loss, and the sum of the weights."""

@@ -19,7 +19,7 @@ import numpy as np
 from lossary.adapters._documentation import describe_parameters
 from lossary.adapters._loss import check_labels, check_pair, check_parameters, weighted_mean
 from lossary.adapters._two_classes import encoded, has_two_classes
-from lossary.errors import choices, shown, value_error
+from lossary.errors import choices, shown, type_error, value_error
 from lossary.optional import require
 from lossary.registry import Loss, get_loss
 
@@ -86,12 +86,16 @@ def scorer(
     check_pair(_SCORER, record, parameters)
     check_parameters(_SCORER, record, parameters, ("ignore_index", "class_weights"))
     check_labels(_SCORER, record, "scikit-learn passes class labels.")
+    if record.targets.extra_labels:
+        requirement = "must take a column per class"
+        remedy = "Call it with the model's thresholds."
+        raise type_error(_SCORER, "loss", requirement, f"{record.name}, of thresholds", remedy)
     if response_method not in (None, *_METHODS):
         requirement = f"must be {choices((None, *_METHODS))}"
         raise value_error(_SCORER, "response_method", requirement, shown(response_method))
     method = response_method or _default_method(record)
     options: dict[str, Any] = {
-        "greater_is_better": record.family == "similarity",
+        "greater_is_better": record.is_similarity,
         "response_method": method,
     }
     if record.axis is None and has_two_classes(record):
@@ -112,6 +116,8 @@ class _WeightedMean:
     def __init__(self, loss: Loss, parameters: dict[str, Any], method: str) -> None:
         self._loss, self._method = loss, method
         self._parameters = parameters
+        if "with_logits" in loss.parameters:
+            self._parameters = {"with_logits": method != "predict_proba", **parameters}
         self.__name__ = loss.name
 
     def _mean(self, predictions: Any, targets: Any, weights: Any) -> float:
@@ -120,11 +126,6 @@ class _WeightedMean:
 
 class _TwoClassMean(_WeightedMean):
     """For losses of two classes; scikit-learn passes the prediction for the positive one."""
-
-    def __init__(self, loss: Loss, parameters: dict[str, Any], method: str) -> None:
-        super().__init__(loss, parameters, method)
-        if "with_logits" in loss.parameters:
-            self._parameters = {"with_logits": method != "predict_proba", **parameters}
 
     def __call__(
         self, y_true: Any, y_pred: Any, *, pos_label: Any = 1, sample_weight: Any = None
@@ -148,17 +149,18 @@ class _Mean(_WeightedMean):
         return self._mean(y_pred, y_true, sample_weight)
 
     def _class_scores(self, y_pred: Any) -> Any:
-        """Return a column of scores for each class; of probabilities, their logarithms.
+        """Return a column for each class; logarithms of probabilities for a loss of logits.
 
         Where there are two classes, scikit-learn passes the column of the second one only.
         """
         probabilities = self._method == "predict_proba"
+        logarithms = probabilities and self._parameters.get("with_logits", True)
         with np.errstate(divide="ignore"):
-            scores = np.log(y_pred) if probabilities else y_pred
+            scores = np.log(y_pred) if logarithms else y_pred
             if y_pred.ndim != 1 or self._method == "predict":
                 return scores
-            first = np.log1p(-y_pred) if probabilities else np.zeros_like(y_pred)
-        return np.stack([first, scores], axis=1)
+            rest = np.log1p(-y_pred) if logarithms else 1 - y_pred
+        return np.stack([rest if probabilities else np.zeros_like(y_pred), scores], axis=1)
 
     def _class_indices(self, y_true: Any, y_pred: Any) -> Any:
         """Return the column of each label."""

@@ -42,6 +42,11 @@ def prepare(request: Request, backend: Backend) -> Computation:
     variant = Variant(
         structure=structure,
         zeros=frozenset(name for name, value in values.items() if value == 0.0) - {"ignore_index"},
+        defaults=frozenset(
+            name
+            for name in request.loss.extensions
+            if values.get(name) == request.loss.parameters[name]
+        ),
         labels=labels,
         weights="weights" in arrays,
         where="where" in arrays,

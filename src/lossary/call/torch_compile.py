@@ -6,8 +6,8 @@ tensors of the next stage runs the ordinary code, which leaves torch operations 
 
 A number that has changed between calls arrives as a symbol. Where a loss only computes with it,
 it goes into the graph as a 0-d tensor, so that the next value needs no new compilation; what is
-checked (its limits, whether it is 0) becomes a guard. Where it chooses the expression, the graph
-is specialised to its value.
+checked (its limits, whether it is 0 or a default) becomes a guard. Where it chooses the expression,
+the graph is specialised to its value.
 """
 
 from __future__ import annotations
@@ -89,6 +89,8 @@ def _parameters(given: Request) -> list[Any]:
         if limit is not None:
             bool(limit.contains(x))
         bool(x == 0)
+        if name in loss.extensions:
+            bool(x == loss.parameters[name])
         found.append(x)
     return found
 

@@ -155,6 +155,11 @@ class Definition:
         return tuple(tag for tag, holds in facts.items() if holds)
 
     @property
+    def is_similarity(self) -> bool:
+        """Whether larger values are better, which the name says."""
+        return self.name.removesuffix("_loss").endswith("_similarity")
+
+    @property
     def summary(self) -> str:
         """First line of the documentation."""
         return self.written_docstring.splitlines()[0]
@@ -183,6 +188,17 @@ class Definition:
     def numbers(self) -> tuple[str, ...]:
         """Names of the parameters that are numbers passed at run time."""
         return tuple(name for name in self.parameters if name not in self.structure)
+
+    @cached_property
+    def extensions(self) -> frozenset[str]:
+        """Names of the numbers that are passed by name only: their defaults change nothing."""
+        given = self.signature.parameters
+        return frozenset(
+            name
+            for name in self.numbers
+            if given[name].kind is inspect.Parameter.KEYWORD_ONLY
+            and given[name].default is not None
+        )
 
     def trace(
         self,

@@ -90,7 +90,9 @@ def _variant(loss: Definition, structure: Mapping[str, object]) -> LossExpressio
         for name, default in loss.parameters.items()
         if name in loss.structure or (default is None and structure.get(name) is None)
     }
-    return expressions_of(loss, Variant(structure=tuple(flags.items()), labels=labels))
+    left_out = loss.extensions.difference(structure)
+    chosen = Variant(structure=tuple(flags.items()), defaults=left_out, labels=labels)
+    return expressions_of(loss, chosen)
 
 
 def complete_docstring(loss: Definition, written: str) -> str:

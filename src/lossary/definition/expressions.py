@@ -42,6 +42,7 @@ class Variant(NamedTuple):
 
     structure: tuple[tuple[str, object], ...] = ()
     zeros: frozenset[str] = frozenset()
+    defaults: frozenset[str] = frozenset()
     labels: bool = False
     weights: bool = False
     where: bool = False
@@ -229,9 +230,11 @@ class LossExpressions:
         return derivative
 
     def _parameter(self, name: str) -> Expression:
-        """Return the symbol of a parameter passed at run time; 0 itself where that is known."""
+        """Return the symbol of a parameter passed at run time; a number that is known itself."""
         if name in self.variant.array_parameters:
             return argument(name, self.kind)
+        if name in self.variant.defaults:
+            return literal(self.loss.parameters[name])
         return literal(0) if name in self.variant.zeros else parameter(name)
 
     @cached_property

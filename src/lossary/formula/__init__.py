@@ -91,6 +91,8 @@ from lossary.formula.operations.powers import (
     power_gap,
 )
 from lossary.formula.operations.softmax import (
+    divergence_of_softmaxes,
+    entropy_of_softmax,
     finite_maximum,
     logsumexp,
     multiclass_sparsemax,
@@ -128,6 +130,8 @@ __all__ = [
     "cumulative_negative_log_softmax",
     "cumulative_sum",
     "digamma",
+    "divergence_of_softmaxes",
+    "entropy_of_softmax",
     "erf",
     "exp",
     "exp_difference",

@@ -93,7 +93,12 @@ def _masked(
     """Return the operands of a primitive without what the elements left out would add."""
     found = list(arguments)
     if primitive.neutral is not None:
-        found[0] = node("where", _either(masks[0], mask), arguments[0], primitive.neutral)
+        for place, x in enumerate(arguments):
+            if place == 0 or (
+                x.kind is Kind.ELEMENT and primitive.operands[place].kind == "element"
+            ):
+                taken = _either(masks[place], mask)
+                found[place] = node("where", taken, x, primitive.neutral)
     if primitive.reduces:
         for place, spec in enumerate(primitive.operands):
             if spec.kind == "condition":

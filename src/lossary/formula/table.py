@@ -96,7 +96,8 @@ class Primitive(NamedTuple):
     costly : bool
         Whether computing it costs more than reading its value from memory.
     neutral : float, optional
-        Where the value depends on all elements of a row: the element that changes nothing.
+        Where the value depends on all elements of a row: what changes nothing in the place of an
+        element.
     kernel_only : bool
         Whether only compiled kernels have it. Then it has no derivative, and ``compute`` raises.
     """

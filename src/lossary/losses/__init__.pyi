@@ -34,6 +34,8 @@ def binary_cross_entropy(
     with_logits: bool = True,
     reduction: _Reduction = "mean",
     *,
+    positive_weight: float | _Shaped = 1.0,
+    label_smoothing: float | _Shaped = 0.0,
     where: Any = None,
     denominator: Any = "count",
     dtype: Any = None,
@@ -62,6 +64,17 @@ def box_iou_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def brier_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    with_logits: bool = False,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def cauchy_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -78,6 +91,43 @@ def complete_box_iou_loss(
     targets: Any,
     axis: int = -1,
     eps: float | _Shaped = 1e-07,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def contrastive_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    margin: float | _Shaped = 1.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def cosine_distance(
+    x1: _Array | Sequence[Any] | complex,
+    x2: Any,
+    axis: int = -1,
+    eps: float | _Shaped = 1e-08,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def cosine_embedding_loss(
+    x1: _Array | Sequence[Any] | complex,
+    x2: Any,
+    targets: Any,
+    axis: int = -1,
+    margin: float | _Shaped = 0.0,
+    eps: float | _Shaped = 1e-08,
     reduction: _Reduction = "none",
     *,
     weights: Any = None,
@@ -111,6 +161,18 @@ def cross_entropy(
     ignore_index: int | None = None,
     class_weights: Any = None,
 ) -> _Array: ...
+def cumulative_logit_loss(
+    logits: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+) -> _Array: ...
 def dice_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -140,6 +202,18 @@ def distance_weighted_discrimination_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
     q: float | _Shaped = 1.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def distillation_loss(
+    logits: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    temperature: float | _Shaped = 1.0,
     reduction: _Reduction = "none",
     *,
     weights: Any = None,
@@ -318,6 +392,17 @@ def generalized_cross_entropy(
     dtype: Any = None,
     ignore_index: int | None = None,
     class_weights: Any = None,
+) -> _Array: ...
+def hinge_embedding_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    margin: float | _Shaped = 1.0,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
 ) -> _Array: ...
 def hinge_loss(
     inputs: _Array | Sequence[Any] | complex,
@@ -557,6 +642,20 @@ def multi_margin_loss(
     ignore_index: int | None = None,
     class_weights: Any = None,
 ) -> _Array: ...
+def multiclass_brier_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    with_logits: bool = False,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+) -> _Array: ...
 def multiclass_hinge_loss(
     logits: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -644,6 +743,18 @@ def nll_loss(
     dtype: Any = None,
     ignore_index: int | None = None,
     class_weights: Any = None,
+) -> _Array: ...
+def ordinal_cross_entropy(
+    logits: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
 ) -> _Array: ...
 def orpo_loss(
     chosen: _Array | Sequence[Any] | complex,
@@ -826,6 +937,16 @@ def smoothed_hinge_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def softmax_entropy(
+    logits: _Array | Sequence[Any] | complex,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def squared_epsilon_insensitive_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -873,6 +994,7 @@ def triplet_loss(
     eps: float | _Shaped = 1e-06,
     reduction: _Reduction = "none",
     *,
+    swap: bool = False,
     weights: Any = None,
     where: Any = None,
     denominator: Any = "count",
@@ -939,6 +1061,16 @@ def wing_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def z_loss(
+    logits: _Array | Sequence[Any] | complex,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def zero_one_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -955,13 +1087,19 @@ __all__ = [
     "binary_cross_entropy",
     "binary_focal_loss",
     "box_iou_loss",
+    "brier_loss",
     "cauchy_loss",
     "complete_box_iou_loss",
+    "contrastive_loss",
+    "cosine_distance",
+    "cosine_embedding_loss",
     "cosine_similarity_loss",
     "cross_entropy",
+    "cumulative_logit_loss",
     "dice_loss",
     "distance_box_iou_loss",
     "distance_weighted_discrimination_loss",
+    "distillation_loss",
     "dpo_loss",
     "epsilon_insensitive_loss",
     "expectile_loss",
@@ -976,6 +1114,7 @@ __all__ = [
     "general_robust_loss",
     "generalized_box_iou_loss",
     "generalized_cross_entropy",
+    "hinge_embedding_loss",
     "hinge_loss",
     "huber_loss",
     "ipo_loss",
@@ -997,6 +1136,7 @@ __all__ = [
     "mse_loss",
     "msle_loss",
     "multi_margin_loss",
+    "multiclass_brier_loss",
     "multiclass_hinge_loss",
     "multiclass_perceptron_loss",
     "multiclass_sparsemax_loss",
@@ -1004,6 +1144,7 @@ __all__ = [
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "nll_loss",
+    "ordinal_cross_entropy",
     "orpo_loss",
     "pairwise_logistic_loss",
     "perceptron_loss",
@@ -1020,6 +1161,7 @@ __all__ = [
     "smape_loss",
     "smooth_l1_loss",
     "smoothed_hinge_loss",
+    "softmax_entropy",
     "squared_epsilon_insensitive_loss",
     "squared_hinge_loss",
     "symmetric_cross_entropy",
@@ -1029,5 +1171,6 @@ __all__ = [
     "tweedie_deviance",
     "welsch_loss",
     "wing_loss",
+    "z_loss",
     "zero_one_loss",
 ]

@@ -10,12 +10,14 @@ from lossary.domains import (
     CLASS_LABELS,
     CLASSES_OR_PROBABILITIES,
     FROM_ZERO_TO_ONE,
+    POSITIVE,
     PROBABILITIES,
     UNIT_INTERVAL,
 )
 from lossary.formula import (
     Expression,
     at_label,
+    divergence_of_softmaxes,
     expm1,
     log,
     log1p,
@@ -56,6 +58,7 @@ def over_targets(
 @loss(
     targets=UNIT_INTERVAL,
     domains={"inputs": PROBABILITIES},
+    limits={"positive_weight": AT_LEAST_ZERO, "label_smoothing": FROM_ZERO_TO_ONE},
     arguments=("inputs", "targets"),
     family="classification",
     reduction="mean",
@@ -66,7 +69,8 @@ def over_targets(
     differences={
         "MLX": "cancels where the loss is small, NaN at infinite logits; the gradient at "
         "probabilities 0 and 1 is NaN",
-        "PyTorch": "binary_cross_entropy takes probabilities; logits have a function of their own",
+        "PyTorch": "binary_cross_entropy takes probabilities; logits have a function of their own, "
+        "with pos_weight",
         "optax": "logits only; never reduced",
         "Keras": "targets first; probabilities by default, clipped to 1e-7",
         "scikit-learn": "log_loss takes targets first and probabilities",
@@ -77,6 +81,9 @@ def binary_cross_entropy(
     targets: Expression,
     weights: None = None,
     with_logits: bool = True,
+    *,
+    positive_weight: float = 1.0,
+    label_smoothing: float = 0.0,
 ) -> Expression:
     """Binary cross entropy: the surprise at a yes or no, given its predicted probability.
 
@@ -92,6 +99,12 @@ def binary_cross_entropy(
         Probability of the positive class, from 0 to 1; 0 and 1 for labels.
     with_logits : bool
         Whether ``inputs`` are logits.
+    positive_weight : float or array
+        Weight of the positive class's term, at least 0: above 1 a missed positive costs more than a
+        false alarm. PyTorch's ``pos_weight``.
+    label_smoothing : float
+        Share of the target that is spread over both classes, from 0 to 1: targets become
+        ``(1 - label_smoothing) t + label_smoothing / 2``.
 
     Notes
     -----
@@ -112,12 +125,16 @@ def binary_cross_entropy(
     array([6.93147181e-01, 2.06115362e-09])
     >>> float(binary_cross_entropy([0.5, 1.0], [1.0, 1.0], with_logits=False))
     0.34657359027997264
+    >>> binary_cross_entropy([0.0, 0.0], [1.0, 0.0], reduction="none", positive_weight=3.0)
+    array([2.07944154, 0.69314718])
     """
+    targets = (1 - label_smoothing) * targets + 0.5 * label_smoothing
+    positives, negatives = positive_weight * targets, 1 - targets
     if with_logits:
-        return scale(targets, softplus(-inputs)) + scale(1 - targets, softplus(inputs))
+        return scale(positives, softplus(-inputs)) + scale(negatives, softplus(inputs))
     hit = maximum(log(inputs), _LOWEST_LOG)
     miss = maximum(log1p(-inputs), _LOWEST_LOG)
-    return -(targets * hit + (1 - targets) * miss)
+    return -(positives * hit + negatives * miss)
 
 
 @loss(
@@ -317,7 +334,7 @@ def generalized_cross_entropy(
     --------
     >>> from lossary import generalized_cross_entropy
     >>> generalized_cross_entropy([[2.0, 1.0, 0.0], [30.0, 1.0, 0.0]], [0, 0])
-    array([3.54613558e-01, 3.47942943e-13])
+    array([3.54613558e-01, 3.47942794e-13])
     >>> generalized_cross_entropy([[2.0, 1.0, 0.0]], [2], q=0.0)
     array([2.40760596])
     """
@@ -385,7 +402,65 @@ def symmetric_cross_entropy(
     --------
     >>> from lossary import symmetric_cross_entropy
     >>> symmetric_cross_entropy([[2.0, 1.0, 0.0], [30.0, 1.0, 0.0]], [0, 0])
-    array([1.37979677e+00, 1.42656545e-12])
+    array([1.37979677e+00, 1.42656546e-12])
     """
     surprise = negative_log_softmax_at(logits, targets)
     return scale(alpha, surprise) + beta * log_zero * expm1(-surprise)
+
+
+@loss(
+    limits={"temperature": POSITIVE},
+    arguments=("logits", "targets"),
+    family="classification",
+    source="Hinton, Vinyals & Dean (2015), Distilling the knowledge in a neural network, "
+    "arXiv:1503.02531",
+    convex=True,
+    smooth=True,
+    differences={
+        "PyTorch": "none; kl_div(log_softmax(z / T, -1), softmax(t / T, -1)) * T**2, summed over "
+        "the classes",
+        "optax": "none",
+    },
+)
+def distillation_loss(
+    logits: Expression, targets: Expression, axis: int = -1, temperature: float = 1.0
+) -> Expression:
+    """Distillation loss: how far a student's softmax is from its teacher's.
+
+    For training a model on the predictions of another one: both arguments are logits. A temperature
+    above 1 brings out how the teacher ranks the classes that it thinks unlikely.
+
+    Parameters
+    ----------
+    logits : array, shape (..., C, ...)
+        The student's scores before the softmax; any real number.
+    targets : array, shape of logits
+        The teacher's scores before the softmax.
+    axis : int
+        The class axis.
+    temperature : float
+        What both logits are divided by; positive. The divergence is multiplied by its square, so
+        that gradients keep their size.
+
+    Notes
+    -----
+    The Kullback-Leibler divergence of the student's probabilities p from the teacher's q, as a sum
+    of terms that are not negative: a student that nearly agrees has a loss with all its digits. A
+    number that is added to all logits changes nothing. The derivative is ``temperature * (p - q)``.
+
+    See Also
+    --------
+    kl_div_loss : From log-probabilities.
+    cross_entropy : With the teacher's probabilities as targets: the same gradient with temperature
+        1, and a value that is larger by the teacher's entropy.
+
+    Examples
+    --------
+    >>> from lossary import distillation_loss
+    >>> distillation_loss([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0]], [[1.0, 1.0, 1.0], [2.0, 1.0, 1e-6]])
+    array([3.08993676e-01, 4.09625569e-14])
+    >>> distillation_loss([[2.0, 1.0, 0.0]], [[0.0, 3.0, 0.0]], temperature=4.0)
+    array([1.43792593])
+    """
+    divergence = divergence_of_softmaxes(logits, targets, temperature)
+    return temperature * temperature * divergence

@@ -9,6 +9,7 @@ from lossary.formula import (
     is_finite,
     max_over_classes,
     maximum,
+    minimum,
     negative_log_softmax,
     scale,
     softened_norm,
@@ -189,7 +190,9 @@ def _distance(difference: Expression, p: float, eps: float) -> Expression:
     structure=("p",),
     arguments=("anchors", "positives", "negatives"),
     family="ranking",
-    source="Schroff, Kalenichenko & Philbin (2015), FaceNet, doi:10.1109/CVPR.2015.7298682",
+    source="Schroff, Kalenichenko & Philbin (2015), FaceNet, doi:10.1109/CVPR.2015.7298682; swap: "
+    "Balntas, Riba, Ponsa & Mikolajczyk (2016), Learning local feature descriptors with triplets "
+    "and shallow convolutional neural networks, doi:10.5244/C.30.119",
     convex=False,
     smooth=False,
     differences={
@@ -208,6 +211,8 @@ def triplet_loss(
     p: float = 2,
     margin: float = 1.0,
     eps: float = 1e-6,
+    *,
+    swap: bool = False,
 ) -> Expression:
     """Triplet loss: the anchor is to lie nearer to the positive than to the negative.
 
@@ -226,12 +231,16 @@ def triplet_loss(
         How much nearer the positive has to be.
     eps : float
         Added to the sum of powers, so that the distance is differentiable at 0.
+    swap : bool
+        Whether the distance of the positive from the negative counts instead of the anchor's where
+        it is smaller, so that a negative next to the positive is pushed away too.
 
     Notes
     -----
     The distance of identical vectors is ``eps ** (1 / p)`` (1e-3 with the defaults, about 1e-6 in
     PyTorch), and its derivative there is 0, with ``eps=0`` too. At the kink, where the negative
-    is farther by exactly the margin, the subgradient is 0. In code from PyTorch name the arguments:
+    is farther by exactly the margin, the subgradient is 0; at a tie of the two distances with
+    ``swap`` it is that of the anchor's. In code from PyTorch name the arguments:
     its third number is ``p``, here it is ``margin`` that comes after ``axis`` and ``p``.
 
     See Also
@@ -247,4 +256,6 @@ def triplet_loss(
     """
     near = _distance(anchors - positives, p, eps)
     far = _distance(anchors - negatives, p, eps)
+    if swap:
+        far = minimum(far, _distance(positives - negatives, p, eps))
     return maximum(0, near - far + margin)

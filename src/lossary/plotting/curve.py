@@ -57,8 +57,8 @@ def curves(
     Returns
     -------
     list of Curve
-        One for each loss. Losses of targets between 0 and 1 are followed by the curve for a
-        target of 0, unless losses over another variable are among the curves.
+        One for each loss. Losses of targets between 0 and 1, or of distances, are followed by the
+        curve for the other target, unless losses over another variable are among the curves.
 
     Raises
     ------
@@ -85,9 +85,10 @@ def curves(
             found.append(curve)
             continue
         other = replace(variable, arguments=variable.counterpart)
-        dashed = _curve(loss, parameters, other, bounds, f"{title}, target 0")
-        axis = variable.axis.removesuffix(", target 1")
-        found.append(replace(curve, title=f"{title}, target 1", axis=axis))
+        one, zero = variable.targets
+        dashed = _curve(loss, parameters, other, bounds, f"{title}, {zero}")
+        axis = variable.axis.removesuffix(f", {one}")
+        found.append(replace(curve, title=f"{title}, {one}", axis=axis))
         found.append(replace(dashed, axis=axis, dashed=True))
     return found
 

@@ -12,10 +12,12 @@ import numpy as np
 from lossary.arrays import Array
 from lossary.domains import (
     BOXES,
+    DISTANCES,
     LOG_PROBABILITIES,
     MEAN_LOG_PROBABILITIES,
     PREDICTED_LOG_PROBABILITIES,
     PROBABILITIES,
+    RANK_LABELS,
     REAL,
 )
 from lossary.options import options
@@ -43,6 +45,8 @@ class Variable:
         The range that is drawn by default, and the largest one.
     counterpart : callable, optional
         Returns the arguments with the other target.
+    targets : tuple of str
+        What the target is, and the other one.
     """
 
     axis: str
@@ -50,6 +54,7 @@ class Variable:
     bounds: Bounds = (-3.0, 3.0)
     domain: Bounds = _REAL
     counterpart: ArgumentsOf | None = None
+    targets: tuple[str, str] = ("target 1", "target 0")
 
 
 def variable_of(loss: Loss, parameters: dict[str, Any]) -> Variable:
@@ -65,6 +70,11 @@ def variable_of(loss: Loss, parameters: dict[str, Any]) -> Variable:
         return _number(loss, parameters)
     negative, positive = loss.targets.two_classes
     arguments = _first_of(others, targets=positive)
+    if loss.domains.get(loss.arguments[0]) == DISTANCES:
+        titles = f"target {positive:g}", f"target {negative:g}"
+        other = _first_of(others, targets=negative)
+        bounds, domain = (0.0, 3.0), (0.0, math.inf)
+        return Variable(f"distance, {titles[0]}", arguments, bounds, domain, other, titles)
     if negative != 0:
         axis = "score" if len(others) == 1 else "difference of scores"
         return Variable(f"{axis}, target +1", arguments)
@@ -120,6 +130,13 @@ def _first_of(others: Sequence[str], **values: float) -> ArgumentsOf:
 
 def _first_of_row(loss: Loss, parameters: dict[str, Any]) -> Variable:
     """Return the variable of a loss along an axis: the first element of rows of two."""
+    if len(loss.arguments) == 1:
+        return Variable("first of two logits, the other 0", lambda x: [_rows(x, 0.0, x)])
+    if loss.targets == RANK_LABELS:
+        return Variable("logit of one threshold, category 1", _above)
+    if loss.takes_labels and _takes_probabilities(loss, parameters):
+        axis = "probability of the label, the other 1/4"
+        return Variable(axis, _labelled_shares, (0.01, 0.99), (0.0, 1.0))
     if loss.takes_labels:
         if loss.domains.get(loss.arguments[0]) == PREDICTED_LOG_PROBABILITIES:
             return Variable("log-probability of the label", _labelled, (-5.0, 0.0), _NEGATIVE)
@@ -135,6 +152,9 @@ def _first_of_row(loss: Loss, parameters: dict[str, Any]) -> Variable:
             axis = "probability of one of two elements, the only one in the target"
             return Variable(axis, _one_of_two, (0.01, 0.99), (0.0, 1.0))
         return Variable("logit of one of two elements, the only one in the target", _one_of_two)
+    if loss.rows:
+        axis = "x of the vector (x, 1), against (1, 0), target +1"
+        return Variable(axis, lambda x: [*_vectors(x)[:2], np.ones(len(x))])
     if len(loss.arguments) == 3:
         return Variable("anchor on a line, positive at 0, negative at 2", _triplets)
     count = len(loss.arguments)
@@ -143,6 +163,14 @@ def _first_of_row(loss: Loss, parameters: dict[str, Any]) -> Variable:
 
 def _labelled(x: Array) -> Sequence[Any]:
     return _rows(x, 0.0, x), np.zeros(len(x), dtype=np.int64)
+
+
+def _labelled_shares(x: Array) -> Sequence[Any]:
+    return _rows(x, 0.25, x), np.zeros(len(x), dtype=np.int64)
+
+
+def _above(x: Array) -> Sequence[Any]:
+    return x[:, None], np.ones(len(x), dtype=np.int64)
 
 
 def _halves(x: Array) -> Sequence[Any]:

@@ -74,8 +74,10 @@ class Arguments:
         classes = self._job.classes
         first = spec.loss.arguments[0]
         width = self.array(spec, first).shape[1]
-        if width != len(classes):
-            problem = f"{spec.title} takes a column per class for {first}, got {width}"
+        extra = spec.loss.targets.extra_labels
+        if width + extra != len(classes):
+            needed = "threshold between classes" if extra else "class"
+            problem = f"{spec.title} takes a column per {needed} for {first}, got {width}"
             raise data_error(self._batch.path, problem, f"--classes names {len(classes)}.")
         return Classes(name, classes, spec.ignore_index).indices(self._batch)
 
@@ -84,10 +86,11 @@ class Arguments:
     ) -> None:
         """Raise for one column where the loss needs several per row, and the reverse."""
         given = ", ".join(names)
-        if spec.loss.axis is None and is_matrix:
+        per_row = spec.loss.axis is None or name in spec.loss.rows
+        if per_row and is_matrix:
             problem = f"{spec.title} takes one column of numbers for {name}, got {given}"
             raise data_error(self._batch.path, problem)
-        if spec.loss.axis is not None and not is_matrix and not _may_be_labels(spec, name):
+        if not per_row and not is_matrix and not _may_be_labels(spec, name):
             problem = f"{spec.title} takes a column per class for {name}, got {given}"
             remedy = "Name several columns, with commas or a pattern such as 'z_*', or a list."
             raise data_error(self._batch.path, problem, remedy)

@@ -116,11 +116,13 @@ class Job:
             raise value_error(FUNCTION, "losses", "must differ", f"{repeated[0]!r} twice")
         if self.positive is not None and not any(spec.has_two_labels for spec in self.losses):
             raise value_error(FUNCTION, "--positive", "needs a loss of two labels", titles)
-        for option, values in (
-            ("--classes", self.classes),
-            ("--class-weights", self.class_weights),
+        labels = any(spec.loss.takes_labels for spec in self.losses)
+        weighted = any(spec.loss.targets.takes_class_weights for spec in self.losses)
+        for option, values, is_usable in (
+            ("--classes", self.classes, labels),
+            ("--class-weights", self.class_weights, weighted),
         ):
-            if values and not any(spec.loss.takes_labels for spec in self.losses):
+            if values and not is_usable:
                 raise value_error(FUNCTION, option, "needs a loss of class labels", titles)
         if self.classes and self.class_weights and len(self.classes) != len(self.class_weights):
             requirement = f"must be {len(self.classes)} numbers, one for each class"

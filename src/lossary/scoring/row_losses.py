@@ -29,7 +29,7 @@ def row_losses(
         keywords["ignore_index"] = spec.ignore_index
         mask = _targets(spec, arrays) != spec.ignore_index
     denominator_weights = weights
-    if job.class_weights and spec.loss.takes_labels:
+    if job.class_weights and spec.loss.targets.takes_class_weights:
         keywords["class_weights"] = class_weights = np.array(job.class_weights)
         denominator_weights = _weights_of_classes(class_weights, _targets(spec, arrays), mask)
         if weights is not None:

@@ -150,6 +150,67 @@ def negative_log_softmax_at(x: Expression, labels: Expression) -> Expression:
     return node("negative_log_softmax_at", x, labels)
 
 
+def entropy_of_softmax(x: Expression) -> Expression:
+    """Return the entropy of the softmax: -Σ p log(p).
+
+    Parameters
+    ----------
+    x : symbol
+        Logits.
+
+    Returns
+    -------
+    symbol
+        A row value, not negative. Its derivative is p (-log(p) - entropy), which does not cancel
+        where one class dominates.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.domains import CLASS_LABELS
+    >>> from lossary.formula import entropy_of_softmax, negative_log_softmax_at
+    >>> @loss(targets=CLASS_LABELS)
+    ... def confidence_penalty_loss(logits, targets, axis=-1, strength=0.1):
+    ...     surprise = negative_log_softmax_at(logits, targets)
+    ...     return surprise - strength * entropy_of_softmax(logits)
+    >>> confidence_penalty_loss([[0.0, 0.0]], [1])
+    array([0.62383246])
+    """
+    return node("entropy_of_softmax", x)
+
+
+def divergence_of_softmaxes(x: Expression, y: Expression, temperature: Operand = 1) -> Expression:
+    """Return the Kullback-Leibler divergence of one softmax from another: Σ q log(q / p).
+
+    p is the softmax of x, q that of y, both divided by the temperature. No term of the sum is
+    negative, so that it keeps its digits where p and q are nearly equal.
+
+    Parameters
+    ----------
+    x, y : symbol
+        Logits of p and of q.
+    temperature : symbol or number
+        A positive number.
+
+    Returns
+    -------
+    symbol
+        A row value, not negative. Its derivative with respect to x is p - q over the temperature.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import divergence_of_softmaxes
+    >>> @loss
+    ... def two_way_divergence_loss(inputs, targets, axis=-1):
+    ...     there = divergence_of_softmaxes(inputs, targets)
+    ...     return there + divergence_of_softmaxes(targets, inputs)
+    >>> two_way_divergence_loss([[1.0, 0.0], [1e-9, 0.0]], [[0.0, 0.0], [0.0, 0.0]])
+    array([2.31058579e-01, 2.50000000e-19])
+    """
+    return node("divergence_of_softmaxes", x, y, temperature)
+
+
 def sparsemax_threshold(x: Expression) -> Expression:
     """Return what sparsemax subtracts: the row value τ for which Σ max(0, x - τ) is 1.
 

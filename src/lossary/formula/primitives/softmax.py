@@ -1,8 +1,16 @@
-"""Softmax and its logarithm, expanded before they are differentiated, and sparsemax."""
+"""Softmax and its logarithm, expanded before they are differentiated; what else is made of them."""
 
 from __future__ import annotations
 
+import math
+
 from lossary.formula.expression import Expression, node
+from lossary.formula.special.softmax import (
+    divergence,
+    divergence_slopes,
+    entropy,
+    entropy_slope,
+)
 from lossary.formula.special.sparsemax import (
     multiclass_sparsemax,
     multiclass_sparsemax_slope,
@@ -12,6 +20,7 @@ from lossary.formula.special.sparsemax import (
 from lossary.formula.table import LABEL, REAL, OperandSpec, composite
 
 _ROW = OperandSpec(kind="row")
+_POSITIVE_ROW = OperandSpec(low=0.0, kind="row")
 
 
 def _finite_maximum(x: Expression) -> Expression:
@@ -94,11 +103,29 @@ TABLE = (
         latex_precedence=5,
     ),
     composite(
+        "entropy_of_softmax",
+        (REAL,),
+        entropy,
+        partials=lambda x: (entropy_slope(x),),
+        reduces=True,
+        neutral=-math.inf,
+    ),
+    composite(
+        "divergence_of_softmaxes",
+        (REAL, REAL, _POSITIVE_ROW),
+        divergence,
+        partials=divergence_slopes,
+        approximate=True,
+        reduces=True,
+        neutral=-math.inf,
+    ),
+    composite(
         "sparsemax_threshold",
         (REAL,),
         sparsemax_threshold,
         partials=lambda x: (share_above_threshold(x),),
         reduces=True,
+        neutral=-math.inf,
     ),
     composite(
         "multiclass_sparsemax",
@@ -106,5 +133,6 @@ TABLE = (
         multiclass_sparsemax,
         partials=lambda x, labels: (multiclass_sparsemax_slope(x, labels), None),
         reduces=True,
+        neutral=-math.inf,
     ),
 )
