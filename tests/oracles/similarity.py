@@ -61,10 +61,15 @@ def _distance_slopes(place: int, index: int, a: Row, b: Row, eps: float) -> Numb
     return max(*directions, directions[0] * _distance_terms(a, b, eps)) / size
 
 
+def _is(y: Number, target: int) -> bool:
+    # Targets choose: nothing changes where differences move them a little.
+    return abs(y - target) < 1e-9
+
+
 def cosine_embedding(a: Row, b: Row, y: Number, margin: float, eps: float) -> Number:
-    if y == 1:
+    if _is(y, 1):
         return cosine_distance(a, b, eps)
-    return max(mp.mpf(0), cosine(a, b, eps) - mp.mpf(margin)) if y == -1 else mp.mpf(0)
+    return max(mp.mpf(0), cosine(a, b, eps) - mp.mpf(margin)) if _is(y, -1) else mp.mpf(0)
 
 
 def _embedding_terms(a: Row, b: Row, y: Number, margin: float, eps: float) -> Number:
@@ -88,9 +93,15 @@ def _embedding_slopes(
     return (_distance_slopes if y == 1 else _cosine_slopes)(place, index, a, b, eps)
 
 
+def _embedding_edge(a: Row, b: Row, y: Number, margin: float, eps: float) -> Number:
+    """Return the distance from the kink; the side is undecided within rounding and underflow."""
+    beyond = cosine(a, b, eps) - mp.mpf(margin)
+    return mp.mpf(1) if y == 1 else beyond if abs(beyond) > mp.mpf(10) ** -30 else mp.mpf(0)
+
+
 def hinge_embedding(d: Number, y: Number, margin: float) -> Number:
     short = max(mp.mpf(0), mp.mpf(margin) - d)
-    return d if y == 1 else short if y == -1 else d + short
+    return d if _is(y, 1) else short if _is(y, -1) else d + short
 
 
 def contrastive(d: Number, t: Number, margin: float) -> Number:
@@ -119,12 +130,7 @@ SLOPES: dict[str, Callable[..., Number]] = {
     "cosine_distance": lambda *given: -_cosine_slope(*given),
     "cosine_embedding_loss": _embedding_slope,
 }
-# A cosine that differs from the margin by its rounding error: the side of the kink is undecided.
-EDGES: dict[str, Callable[..., Number]] = {
-    "cosine_embedding_loss": lambda a, b, y, margin, eps: (
-        cosine(a, b, eps) - margin if y == -1 else mp.mpf(1)
-    ),
-}
+EDGES: dict[str, Callable[..., Number]] = {"cosine_embedding_loss": _embedding_edge}
 # They are sums of sums.
 SLOPE_LIMITS: dict[str, float] = {
     "cosine_similarity_loss": 6,
