@@ -156,7 +156,7 @@ SLOPES: dict[str, Callable[..., Number]] = {
     "softmax_entropy": _entropy_slope,
 }
 #: Products of three rounded factors.
-SLOPE_LIMITS: dict[str, float] = {"brier_loss": 6, "multiclass_brier_loss": 6}
+SLOPE_LIMITS: dict[str, float] = {"brier_loss": 6, "multiclass_brier_loss": 8}
 
 VECTORS: dict[str, list[Any]] = {
     "brier_loss": [

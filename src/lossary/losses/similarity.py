@@ -207,7 +207,7 @@ def cosine_embedding_loss(
     """
     similar = _cosine_distance(x1, x2, eps)
     dissimilar = maximum(0, _cosine(x1, x2, eps) - margin)
-    return where(targets == 1, similar, where(targets == -1, dissimilar, 0))
+    return where(targets == 1, similar, 0) + where(targets == -1, dissimilar, 0)
 
 
 @loss(
