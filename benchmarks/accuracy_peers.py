@@ -37,6 +37,7 @@ def with_torch() -> Functions:
         "cross_entropy-probabilities": pairs(f.cross_entropy),
         "nll_loss": pairs(f.nll_loss),
         "kl_div_loss": lambda z, t: f.kl_div(z, t, log_target=True, **none).sum(-1),
+        "kl_divergence": lambda z, t: f.kl_div(z, t, **none).sum(-1),
         "cosine_similarity_loss": lambda a, b: f.cosine_similarity(a, b, dim=-1),
         "margin_ranking_loss": lambda a, b, t: f.margin_ranking_loss(a, b, t, **none),
     }
@@ -55,6 +56,7 @@ def with_optax() -> Functions:
         "cross_entropy": optax.losses.softmax_cross_entropy_with_integer_labels,
         "cross_entropy-probabilities": optax.losses.softmax_cross_entropy,
         "kl_div_loss": optax.losses.kl_divergence_with_log_targets,
+        "kl_divergence": optax.losses.kl_divergence,
         "cosine_similarity_loss": lambda a, b: optax.losses.cosine_similarity(a, b, epsilon=1e-8),
     }
 

@@ -148,6 +148,14 @@ MEAN_LOG_PROBABILITIES = Domain(
     "Pass the mean over the response's tokens of their log-probabilities",
     typical=(-6.0, 0.0),
 )
+TARGET_PROBABILITIES = Domain(
+    "target_probabilities",
+    "between 0 and 1",
+    lambda t: (t >= 0) & (t <= 1),
+    "Targets are probabilities here: pass exp(targets) of log-probabilities",
+    probabilities=True,
+    typical=(0.0, 1.0),
+)
 CLASS_LABELS = Domain(
     "class_labels",
     "an integer from 0 to C-1",

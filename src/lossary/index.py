@@ -38,6 +38,7 @@ INDEX = {
     "ipo_loss": "preference",
     "jaccard_loss": "overlap",
     "kl_div_loss": "distribution",
+    "kl_divergence": "distribution",
     "kto_loss": "preference",
     "l1_loss": "regression",
     "label_ranking_loss": "lists",

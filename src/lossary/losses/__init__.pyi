@@ -462,6 +462,17 @@ def kl_div_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def kl_divergence(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def kto_loss(
     inputs: _Array | Sequence[Any] | complex,
     references: Any,
@@ -1120,6 +1131,7 @@ __all__ = [
     "ipo_loss",
     "jaccard_loss",
     "kl_div_loss",
+    "kl_divergence",
     "kto_loss",
     "l1_loss",
     "label_ranking_loss",

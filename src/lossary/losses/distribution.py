@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from lossary.decorator import loss
-from lossary.domains import CLASS_LABELS, LOG_PROBABILITIES, PREDICTED_LOG_PROBABILITIES
-from lossary.formula import Expression, at_label, exp, scale, sum_over_classes
+from lossary.domains import (
+    CLASS_LABELS,
+    LOG_PROBABILITIES,
+    PREDICTED_LOG_PROBABILITIES,
+    TARGET_PROBABILITIES,
+)
+from lossary.formula import Expression, at_label, exp, log, scale, sum_over_classes
 
 
 @loss(
@@ -109,3 +114,52 @@ def kl_div_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Expr
     array([0.69314718])
     """
     return sum_over_classes(scale(exp(targets), targets - inputs))
+
+
+@loss(
+    targets=TARGET_PROBABILITIES,
+    domains={"inputs": PREDICTED_LOG_PROBABILITIES},
+    arguments=("inputs", "targets"),
+    family="distribution",
+    source="Kullback & Leibler (1951), On information and sufficiency, doi:10.1214/aoms/1177729694",
+    convex=True,
+    smooth=True,
+    differences={
+        "optax": "the same name and arguments",
+        "PyTorch": "kl_div: no sum over the classes; mean divides by all elements, batchmean is "
+        "this mean",
+        "Keras": "targets first; both are probabilities, clipped at 1e-7",
+    },
+)
+def kl_divergence(inputs: Expression, targets: Expression, axis: int = -1) -> Expression:
+    """Kullback-Leibler divergence of predicted log-probabilities from target probabilities.
+
+    For targets that are probabilities, such as soft labels. Where they are log-probabilities, use
+    ``kl_div_loss``.
+
+    Parameters
+    ----------
+    inputs : array, shape (..., C, ...)
+        Predicted log-probabilities, at most 0.
+    targets : array, shape of inputs
+        Target probabilities, from 0 to 1.
+    axis : int
+        The class axis.
+
+    Notes
+    -----
+    A target of 0 contributes 0, whatever is predicted for it. The derivative is minus the target.
+    The sum over classes is not negative if both distributions sum to 1; single terms may be.
+
+    See Also
+    --------
+    kl_div_loss : For targets that are log-probabilities.
+    cross_entropy : From logits; differs by the entropy of the targets.
+
+    Examples
+    --------
+    >>> from lossary import kl_divergence
+    >>> kl_divergence([[-0.5, -1.5, -1.75], [-0.5, -1.5, -1.75]], [[0.5, 0.25, 0.25], [1, 0, 0]])
+    array([0.02277923, 0.5       ])
+    """
+    return sum_over_classes(scale(targets, log(targets) - inputs))

@@ -144,6 +144,9 @@ def _first_of_row(loss: Loss, parameters: dict[str, Any]) -> Variable:
     if loss.targets == LOG_PROBABILITIES:
         axis = "log-probability of a class of probability 1/2"
         return Variable(axis, _halves, (-5.0, 0.0), _NEGATIVE)
+    if loss.domains.get(loss.arguments[0]) == PREDICTED_LOG_PROBABILITIES:
+        axis = "log-probability of a class of probability 1/2"
+        return Variable(axis, _half_probabilities, (-5.0, 0.0), _NEGATIVE)
     if loss.domains.get(loss.arguments[0]) == BOXES:
         axis = "left edge of a box that ends at 2, against one from 0 to 2"
         return Variable(axis, _boxes, (-3.0, 1.9), (-math.inf, 2.0))
@@ -176,6 +179,10 @@ def _above(x: Array) -> Sequence[Any]:
 def _halves(x: Array) -> Sequence[Any]:
     half = math.log(0.5)
     return _rows(x, half, x), _rows(half, half, x)
+
+
+def _half_probabilities(x: Array) -> Sequence[Any]:
+    return _rows(x, math.log(0.5), x), _rows(0.5, 0.5, x)
 
 
 def _one_of_two(x: Array) -> Sequence[Any]:
