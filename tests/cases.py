@@ -12,6 +12,7 @@ import pytest
 from oracles import ARGUMENTS, CONSTANTS, ORACLES, OTHER_PARAMETERS
 
 import lossary
+from lossary.definition.expressions import Variant, expressions_of
 from lossary.domains import REAL, UNIT_INTERVAL
 
 ROWS, CLASSES = 6, 5
@@ -60,6 +61,16 @@ class Case:
     def is_representative(self) -> bool:
         """Whether the loss is one of those on which engines and libraries are tested."""
         return self.loss.name in REPRESENTATIVES
+
+    @property
+    def has_kernel(self) -> bool:
+        """Whether host memory has a kernel for it: there is none that sorts a row or runs along."""
+        chosen = {**self.loss.parameters, **self.parameters}
+        variant = Variant(
+            structure=tuple((name, chosen[name]) for name in self.loss.structure),
+            labels=self.loss.takes_labels and self.arrays[-1].dtype.kind == "i",
+        )
+        return not expressions_of(self.loss, variant).mixes
 
     def exact(self, arrays: tuple[np.ndarray, ...] | None = None) -> np.ndarray:
         """The unreduced loss in 60 digits."""
