@@ -128,11 +128,13 @@ NO_LABELS = [
 @pytest.mark.parametrize("shape", [(2, 0), (0, 3), (0, 0)])
 @every_kind(NO_LABELS)
 def test_no_rows_or_no_classes(library: Library, shape: tuple[int, int], case: Case) -> None:
-    arrays = [library.array(np.ones(shape, np.float32)) for _ in case.arrays]
+    shapes = [shape[: x.ndim] for x in case.arrays]
+    arrays = [library.array(np.ones(each, np.float32)) for each in shapes]
     with np.errstate(all="ignore"):  # Dask computes with NumPy, and later
         found = library.numpy(case(*arrays))
     # Sums over no classes are 0: what is left is the loss of one class in which nothing differs.
-    nothing = case(*[np.zeros((shape[0], 1))] * len(arrays)) if shape[0] else np.ones(0)
+    one = [np.zeros((shape[0], 1)) if x.ndim == 2 else np.ones(shape[0]) for x in case.arrays]
+    nothing = case(*one) if shape[0] else np.ones(0)
     np.testing.assert_allclose(found, nothing, rtol=1e-6)
     gradient = lossary.grad(case.loss.function)(*arrays, reduction="sum", axis=-1)
     assert tuple(gradient.shape) == shape
