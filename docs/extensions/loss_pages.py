@@ -11,6 +11,7 @@ import ast
 import inspect
 import re
 import textwrap
+import urllib.parse
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -208,7 +209,13 @@ def linked(source: str) -> str:
     >>> linked("Huber (1964), doi:10.1214/aoms/1177703732")
     'Huber (1964), `doi:10.1214/aoms/1177703732 <https://doi.org/10.1214/aoms/1177703732>`__'
     """
-    return _DOI.sub(lambda found: f"`{found[0]} <https://doi.org/{found[1]}>`__", source)
+
+    def link(found: re.Match[str]) -> str:
+        # Angle brackets, which old identifiers have, would end the address.
+        text = found[0].replace("<", r"\<")
+        return f"`{text} <https://doi.org/{urllib.parse.quote(found[1], safe='/:;()')}>`__"
+
+    return _DOI.sub(link, source)
 
 
 def source(loss: Loss) -> str:
