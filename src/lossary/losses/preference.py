@@ -87,7 +87,7 @@ def dpo_loss(
     --------
     >>> from lossary import dpo_loss
     >>> dpo_loss([-10.0, -9.0], [-12.0, -14.0], [-11.0, -11.0], [-11.5, -11.5])
-    array([0.62095705, 0.49324896])
+    array([0.62095705, 0.49324895])
     """
     margin = beta * _log_ratio(chosen, rejected, reference_chosen, reference_rejected)
     kept = scale(1 - label_smoothing, softplus(-margin))
