@@ -6,10 +6,14 @@ Pages whose examples need a library that is missing are skipped, with that reaso
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from collections.abc import Iterator
 
 import pytest
+
+# Keras's own default is TensorFlow, with which the package's loss is not for it.
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
 _IMPORT = re.compile(r"(?:import|from)\s+(\w+)")
 

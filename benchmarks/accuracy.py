@@ -77,14 +77,14 @@ def main() -> None:
     runs = libraries()
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     for dtype, classes in itertools.product(DTYPES, CLASS_COUNTS):
-        for case in stress_cases(dtype, classes=classes):
-            if case.loss.name not in chosen:
+        for hard in stress_cases(dtype, classes=classes):
+            if hard.loss.name not in chosen:
                 continue
-            if case.loss.axis is None and classes != CLASS_COUNTS[0]:
+            if hard.loss.axis is None and classes != CLASS_COUNTS[0]:
                 continue
             if sys.stderr.isatty():
-                print(f"\r{dtype} {classes} {case.title:40}", end="", file=sys.stderr)
-            for row in measure(case, dtype, runs):
+                print(f"\r{dtype} {classes} {hard.title:40}", end="", file=sys.stderr)
+            for row in measure(hard.case, dtype, runs):
                 merge(rows, row)
     order = sorted(rows, key=lambda key: (names.index(_name(key[0])), key[0]))
     found = [rows[key] for key in order]

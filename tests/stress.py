@@ -7,6 +7,7 @@ that one class dominates, ties, nearly equal rows, rows of all magnitudes, impos
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -29,25 +30,46 @@ _EXTREMES = {"float32": (1e-40,), "float64": (1e-310, 1e-300, 1e-150, 745.0, 1e1
 _DECADES = {"float32": 30, "float64": 300}
 
 
+@dataclass(frozen=True, eq=False)
+class HardCase:
+    """A loss with hard arguments, which are made when they are asked for."""
+
+    loss: lossary.Loss
+    title: str
+    parameters: dict[str, object]
+    labels: bool | None
+    dtype: str
+    points: int
+    rows: int
+    classes: int
+
+    @functools.cached_property
+    def case(self) -> Case:
+        """The loss with the arguments as exact float64 numbers."""
+        return Case(self.loss, self.title, tuple(self._arrays()), self.parameters)
+
+    def _arrays(self) -> Iterable[np.ndarray]:
+        elementwise, classes = self.loss.axis is None, self.loss.length or self.classes
+        if self.loss.name in HARD_ARGUMENTS:
+            size = self.points if elementwise else self.rows
+            make = HARD_ARGUMENTS[self.loss.name]
+            return make(np.random.default_rng(0), self.dtype, size, classes)
+        sets = _sets(self.loss, self.parameters, self.labels)
+        if elementwise:
+            return _elements(sets, self.dtype, self.points)
+        return _rows(self.loss, sets, self.dtype, self.rows, classes)
+
+
 def stress_cases(
     dtype: str, points: int = POINTS, rows: int = ROWS, classes: int = 5
-) -> Iterator[Case]:
-    """Yield every loss and variant with hard arguments of a dtype, as exact float64 numbers."""
+) -> Iterator[HardCase]:
+    """Yield every loss and variant with hard arguments of a dtype."""
     for loss in lossary.list_losses():
         flags = [n for n in sorted(loss.structure) if isinstance(loss.parameters[n], bool)]
         for changed in ({}, *({name: not loss.parameters[name]} for name in flags)):
             for labels in _kinds_of_targets(loss):
                 title = "-".join([loss.name, *changed, *["probabilities"] * (labels is False)])
-                sets = _sets(loss, changed, labels)
-                if loss.name in HARD_ARGUMENTS:
-                    rng = np.random.default_rng(0)
-                    size = points if loss.axis is None else rows
-                    arrays = HARD_ARGUMENTS[loss.name](rng, dtype, size, loss.length or classes)
-                elif loss.axis is None:
-                    arrays = _elements(sets, dtype, points)
-                else:
-                    arrays = _rows(loss, sets, dtype, rows, loss.length or classes)
-                yield Case(loss, title, tuple(arrays), changed)
+                yield HardCase(loss, title, changed, labels, dtype, points, rows, classes)
 
 
 def _kinds_of_targets(loss: lossary.Loss) -> list[bool | None]:

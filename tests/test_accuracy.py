@@ -16,10 +16,10 @@ import mpmath as mp
 import numpy as np
 import oracles
 import pytest
-from cases import Case
+from cases import REPRESENTATIVES, Case
 from libraries import BY_NAME
 from rows import Row, units
-from stress import CLASS_COUNTS, DTYPES, stress_cases
+from stress import CLASS_COUNTS, DTYPES, HardCase, stress_cases
 
 import lossary
 
@@ -34,59 +34,61 @@ MORE_PLACES = [*PLACES, ("numpy", 1), ("jax", -1), ("jax", 0), ("strict", -1), (
 MANY_LIMITS = {**LIMITS, ("jax", "float32"): 8}
 
 
-def cases(counts: tuple[int, ...], **size: int) -> dict[str, tuple[Case, str]]:
+def cases(counts: tuple[int, ...], **size: int) -> dict[str, HardCase]:
     """Return the hard cases by title, those along an axis for each number of classes."""
     found = {}
     for dtype in DTYPES:
         for count in counts:
-            for case in stress_cases(dtype, classes=count, **size):
-                along = f"-{count}" if case.loss.axis is not None else ""
-                found[f"{case.title}-{dtype}{along}"] = (case, dtype)
+            for hard in stress_cases(dtype, classes=count, **size):
+                along = f"-{count}" if hard.loss.axis is not None else ""
+                found[f"{hard.title}-{dtype}{along}"] = hard
     return found
 
 
-Cases = dict[str, tuple[Case, str]]
-
-
-def every(found: Cases) -> pytest.MarkDecorator:
+def every(found: dict[str, HardCase]) -> pytest.MarkDecorator:
     """Parametrize a test over cases."""
-    return pytest.mark.parametrize(("case", "dtype"), found.values(), ids=found)
+    return pytest.mark.parametrize("hard", found.values(), ids=found)
 
 
-def every_kind(found: Cases) -> pytest.MarkDecorator:
+def every_kind(found: dict[str, HardCase]) -> pytest.MarkDecorator:
     """Parametrize a test over cases; others than one of a kind are exhaustive."""
     marks = {True: (), False: pytest.mark.exhaustive}
     return pytest.mark.parametrize(
-        ("case", "dtype"),
+        "hard",
         [
-            pytest.param(*case, id=title, marks=marks[case[0].is_representative])
-            for title, case in found.items()
+            pytest.param(hard, id=title, marks=marks[hard.loss.name in REPRESENTATIVES])
+            for title, hard in found.items()
         ],
     )
 
 
+def along_an_axis(found: dict[str, HardCase]) -> dict[str, HardCase]:
+    """Return the cases of losses along an axis."""
+    return {title: hard for title, hard in found.items() if hard.loss.axis is not None}
+
+
 SMALL = cases((3,), points=60, rows=16)
 # One of each kind with many arguments, the others with fewer.
-STRESS = {title: case for title, case in cases(CLASS_COUNTS).items() if case[0].is_representative}
-STRESS |= {title: case for title, case in SMALL.items() if not case[0].is_representative}
-MANY_CLASSES = {t: c for t, c in cases((1000,), rows=8).items() if c[0].loss.axis is not None}
-HUGE = {t: c for t, c in cases((50_000,), rows=8).items() if c[0].loss.axis is not None}
+STRESS = {t: h for t, h in cases(CLASS_COUNTS).items() if h.loss.name in REPRESENTATIVES}
+STRESS |= {t: h for t, h in SMALL.items() if h.loss.name not in REPRESENTATIVES}
+MANY_CLASSES = along_an_axis(cases((1000,), rows=8))
+HUGE = along_an_axis(cases((50_000,), rows=8))
 
 
 @every(STRESS)
-def test_values(case: Case, dtype: str) -> None:
-    check_values(case, dtype)
+def test_values(hard: HardCase) -> None:
+    check_values(hard.case, hard.dtype)
 
 
 @every(STRESS)
-def test_gradients(case: Case, dtype: str) -> None:
-    check_gradients(case, dtype)
+def test_gradients(hard: HardCase) -> None:
+    check_gradients(hard.case, hard.dtype)
 
 
 @pytest.mark.parametrize(("name", "axis"), PLACES)
 @every_kind(MANY_CLASSES)
-def test_many_classes(case: Case, dtype: str, name: str, axis: int) -> None:
-    check_many_classes(case, dtype, name, axis)
+def test_many_classes(hard: HardCase, name: str, axis: int) -> None:
+    check_many_classes(hard.case, hard.dtype, name, axis)
 
 
 def check_many_classes(case: Case, dtype: str, name: str, axis: int) -> None:
@@ -99,18 +101,19 @@ def check_many_classes(case: Case, dtype: str, name: str, axis: int) -> None:
 
 @every_kind(SMALL)
 @pytest.mark.parametrize("name", ["torch", "jax", "mlx", "strict"])
-def test_other_libraries(name: str, case: Case, dtype: str) -> None:
-    _skip_float64(name, dtype)
-    limit = LIMITS.get((name, dtype), LIMIT)
-    check_values(case, dtype, name, limit)
-    check_gradients(case, dtype, name, limit)
+def test_other_libraries(name: str, hard: HardCase) -> None:
+    _skip_float64(name, hard.dtype)
+    limit = LIMITS.get((name, hard.dtype), LIMIT)
+    check_values(hard.case, hard.dtype, name, limit)
+    check_gradients(hard.case, hard.dtype, name, limit)
 
 
-@every({title: found for title, found in SMALL.items() if found[0].loss.name in oracles.SLOPES})
-def test_closed_forms_of_derivatives(case: Case, dtype: str) -> None:
+@every({title: hard for title, hard in SMALL.items() if hard.loss.name in oracles.SLOPES})
+def test_closed_forms_of_derivatives(hard: HardCase) -> None:
+    case = hard.case
     least = mp.mpf(10) ** -330  # below the numbers of every dtype
     # Those of elementwise losses are here because differences take long, or swamp small slopes.
-    rows = _rows(case, dtype)[:: 1 if case.loss.axis is not None else 7]
+    rows = _rows(case, hard.dtype)[:: 1 if case.loss.axis is not None else 7]
     for row in rows:
         if abs(row.value) > mp.mpf(10) ** 400:
             continue
@@ -125,16 +128,16 @@ def test_closed_forms_of_derivatives(case: Case, dtype: str) -> None:
 
 @pytest.mark.exhaustive
 @every(cases((2, 3, 17), points=6000, rows=400))
-def test_dense(case: Case, dtype: str) -> None:
-    check_values(case, dtype)
-    check_gradients(case, dtype)
+def test_dense(hard: HardCase) -> None:
+    check_values(hard.case, hard.dtype)
+    check_gradients(hard.case, hard.dtype)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "axis"), MORE_PLACES)
 @every(HUGE)
-def test_fifty_thousand_classes(case: Case, dtype: str, name: str, axis: int) -> None:
-    check_many_classes(case, dtype, name, axis)
+def test_fifty_thousand_classes(hard: HardCase, name: str, axis: int) -> None:
+    check_many_classes(hard.case, hard.dtype, name, axis)
 
 
 def check_values(

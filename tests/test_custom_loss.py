@@ -243,6 +243,18 @@ def test_a_tie_between_classes_goes_to_the_first(library: Library) -> None:
     assert library.numpy(gradient).tolist() == [[0, 1, 0], [1, 0, 0]]
 
 
+@pytest.mark.parametrize("library", ANYWHERE, ids=lambda x: x.name)
+def test_a_branch_not_taken_adds_nothing_to_derivatives(library: Library) -> None:
+    @lossary.loss
+    def lacking_where_known_loss(inputs: Any, targets: Any) -> Any:
+        return where(0 < targets, maximum(0, 1 - inputs) ** 2, 0)
+
+    given = [library.array(np.float32(x)) for x in ([0.5, np.nan, np.nan], [1.0, 0.0, 1.0])]
+    _, *found = lossary.value_grad_hess(lacking_where_known_loss)(*given, reduction="sum")
+    assert_close(library.numpy(found[0]), np.array([-1.0, 0.0, np.nan]), rtol=0)
+    assert library.numpy(found[1])[:2].tolist() == [2.0, 0.0]
+
+
 def _refused(body: Any) -> str:
     with pytest.raises(TypeError) as caught:
         lossary.loss(body)

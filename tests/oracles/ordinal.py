@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -72,11 +73,12 @@ def _hard_increasing(
     start = rng.choice([-1.0, 1.0], (rows, 1)) * 10.0 ** rng.uniform(-3, 3, (rows, 1))
     start[::4] = rng.choice([0.0, -40.0, 40.0, -700.0, 700.0], (len(start[::4]), 1))
     start[1::4] = rng.choice([-1.0, 1.0]) * 10.0 ** rng.uniform(-most, most, (len(start[1::4]), 1))
-    logits = (start + steps.cumsum(axis=-1)).astype(dtype).astype(np.float64)
-    for _ in range(classes):  # a step that was rounded off becomes the smallest one
-        after = np.nextafter(logits[:, :-1].astype(dtype), np.dtype(dtype).type(np.inf))
-        logits[:, 1:] = np.maximum(logits[:, 1:], after.astype(np.float64))
-    return [logits, rng.integers(0, classes + 1, rows)]
+    logits = (start + steps.cumsum(axis=-1)).astype(dtype)
+    above = logits.dtype.type(np.inf)
+    for before, after in itertools.pairwise(logits.T):
+        # A step that was rounded off becomes the smallest one.
+        np.maximum(after, np.nextafter(before, above), out=after)
+    return [logits.astype(np.float64), rng.integers(0, classes + 1, rows)]
 
 
 ORACLES: dict[str, Callable[..., Number]] = {

@@ -16,6 +16,7 @@ from lossary.arrays import Array
 from lossary.call.parameters import number
 from lossary.derivatives import value_grad_hess
 from lossary.domains import POSITIVE
+from lossary.registry import get_loss
 
 Hessian = str | float | None
 
@@ -91,8 +92,8 @@ def make_objective(
     **options: Any,
 ) -> Objective:
     """Check the options, those of :func:`make_booster_loss` too, and return the objective."""
+    check_trainable(function, get_loss(loss))
     booster_loss = make_booster_loss(function, loss, parameters, **options)
-    check_trainable(function, booster_loss.loss)
     check_hessian(function, booster_loss.loss)
     return Objective(
         **vars(booster_loss),

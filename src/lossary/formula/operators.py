@@ -56,13 +56,22 @@ class Operator(NamedTuple):
 
 
 def safe_product(adjoint: Expression, partial: Expression) -> Expression:
-    """Multiply two derivatives, counting 0 times infinity as 0."""
+    """Multiply two derivatives, counting 0 times infinity as 0.
+
+    Where a choice makes one of them 0, the product is 0 whatever the other is.
+    """
     if adjoint is _ZERO or partial is _ZERO:
         return _ZERO
     if partial is _ONE:
         return adjoint
     if adjoint is _ONE:
         return partial
+    if adjoint.operation == "negative":
+        return -safe_product(*adjoint.arguments, partial)
+    for chosen, other in ((adjoint, partial), (partial, adjoint)):
+        if chosen.operation == "where" and any(x is _ZERO for x in chosen.arguments):
+            condition, *branches = chosen.arguments
+            return node("where", condition, *(safe_product(x, other) for x in branches))
     return node("safe_product", adjoint, partial)
 
 

@@ -22,7 +22,7 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 # --- sums -----------------------------------------------------------------------------------
 def simpler_sum(a: Expression, b: Expression) -> Expression | None:
-    """Drop zeros, and write sums with negatives as differences."""
+    """Drop zeros, write sums with negatives as differences, and add inside equal choices."""
     if is_number(a, 0.0):
         return b
     if is_number(b, 0.0):
@@ -31,6 +31,16 @@ def simpler_sum(a: Expression, b: Expression) -> Expression | None:
         return a - b.arguments[0]
     if a.operation == "negative":
         return b - a.arguments[0]
+    return _chosen_sum(a, b)
+
+
+def _chosen_sum(a: Expression, b: Expression) -> Expression | None:
+    """Return ``where(c, x + y, 0)`` for ``where(c, x, 0) + where(c, y, 0)``."""
+    if a.operation != "where" or b.operation != "where" or a.arguments[0] is not b.arguments[0]:
+        return None
+    condition, *pairs = zip(a.arguments, b.arguments, strict=True)
+    if any(is_number(x, 0.0) and is_number(y, 0.0) for x, y in pairs):
+        return node("where", condition[0], *(x + y for x, y in pairs))
     return None
 
 
