@@ -67,7 +67,7 @@ def safe_product(adjoint: Expression, partial: Expression) -> Expression:
     if adjoint is _ONE:
         return partial
     if adjoint.operation == "negative":
-        return -safe_product(*adjoint.arguments, partial)
+        return -safe_product(adjoint.arguments[0], partial)
     for chosen, other in ((adjoint, partial), (partial, adjoint)):
         if chosen.operation == "where" and any(x is _ZERO for x in chosen.arguments):
             condition, *branches = chosen.arguments
