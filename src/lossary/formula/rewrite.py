@@ -94,9 +94,9 @@ def _masked(
     found = list(arguments)
     if primitive.neutral is not None:
         for place, x in enumerate(arguments):
-            if place == 0 or (
-                x.kind is Kind.ELEMENT and primitive.operands[place].kind == "element"
-            ):
+            # What mixes a row has its elements first; others, at the same places, are not mixed.
+            is_taken = primitive.operands[place].kind == "element" and primitive.reduces
+            if place == 0 or (is_taken and x.kind is Kind.ELEMENT):
                 taken = _either(masks[place], mask)
                 found[place] = node("where", taken, x, primitive.neutral)
     if primitive.reduces:
