@@ -26,26 +26,27 @@ def multi_margin(z: Row, y: int, p: int, margin: float) -> Number:
 
 
 def multiclass_sparsemax(z: Row, y: int) -> Number:
-    x = [v - max(z) for v in z]
-    threshold, support = _threshold(x)
+    top = max(z)
+    threshold, support = _threshold([v - top for v in z])
     squares = mp.fsum(v**2 - threshold**2 for v in support)
-    return squares / 2 + mp.mpf(1) / 2 - x[y]
+    return squares / 2 + mp.mpf(1) / 2 - (z[y] - top)
 
 
 def _threshold(x: Row) -> tuple[Number, Row]:
-    """Return the threshold of sparsemax, and the elements above it."""
-    threshold, support = ZERO, x
-    for size in range(len(x), 0, -1):
-        support = sorted(x)[-size:]
-        threshold = (mp.fsum(support) - 1) / size
-        if support[0] > threshold:
-            break
-    return threshold, support
+    """Return the threshold of sparsemax, and the elements above it: as many as there can be."""
+    support = sorted(x, reverse=True)
+    total = ZERO
+    for size, v in enumerate(support):
+        if size and v * size <= total - 1:
+            return (total - 1) / size, support[:size]
+        total += v
+    return (total - 1) / len(x), support
 
 
 def _sparsemax_slopes(place: int, index: int, z: Row, y: int) -> Number:
     # A share is the difference of a score and the threshold.
-    return -_threshold([v - max(z) for v in z])[0]
+    top = max(z)
+    return -_threshold([v - top for v in z])[0]
 
 
 def multilabel_soft_margin(z: Row, t: Row) -> Number:
