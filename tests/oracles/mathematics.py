@@ -15,8 +15,10 @@ Row = Sequence[Number]
 
 
 def exp(x: Number) -> Number:
-    # What is beyond every dtype is not worth its digits.
-    return mp.exp(x) if x > -100_000 else mp.mpf(0)
+    # What is beyond every dtype is not worth its digits: it goes on as a straight line.
+    if x > _FAR:
+        return mp.exp(_FAR) * (1 + x - _FAR)
+    return mp.exp(x) if x > -_FAR else mp.mpf(0)
 
 
 def log1p(x: Number) -> Number:
@@ -25,6 +27,7 @@ def log1p(x: Number) -> Number:
 
 
 _BEYOND = mp.mpf(10) ** 900
+_FAR = mp.mpf(100_000)
 
 
 def softplus(z: Number) -> Number:
