@@ -23,10 +23,9 @@ def _distances(
     a: Row, p: Row, n: Row, degree: float, eps: float, swap: bool
 ) -> tuple[Number, Number, bool]:
     """Return the two distances, and whether the second one is that of the positive."""
-    near, far = _distance(a, p, degree, eps), _distance(a, n, degree, eps)
-    other = _distance(p, n, degree, eps)
-    swapped = swap and other < far
-    return near, other if swapped else far, swapped
+    swapped = swap and _sum_of_powers(p, n, degree) < _sum_of_powers(a, n, degree)
+    far = _distance(p if swapped else a, n, degree, eps)
+    return _distance(a, p, degree, eps), far, swapped
 
 
 def _triplet_terms(
@@ -36,8 +35,11 @@ def _triplet_terms(
 
 
 def _distance(u: Row, v: Row, degree: float, eps: float) -> Number:
-    total = sum(abs(x - y) ** degree for x, y in zip(u, v, strict=True))
-    return (total + mp.mpf(eps)) ** (mp.mpf(1) / degree)
+    return (_sum_of_powers(u, v, degree) + mp.mpf(eps)) ** (mp.mpf(1) / degree)
+
+
+def _sum_of_powers(u: Row, v: Row, degree: float) -> Number:
+    return sum((abs(x - y) ** degree for x, y in zip(u, v, strict=True)), start=mp.mpf(0))
 
 
 def _triplet_parts(
