@@ -172,8 +172,9 @@ from cases import PLAIN
 mesh = jax.make_mesh((8,), ("devices",), axis_types=(AxisType.Explicit,))
 rows, classes = PartitionSpec("devices", None), PartitionSpec(None, "devices")
 for case in [case for case in PLAIN if case.is_representative]:
-    arrays = [np.resize(x, (16,) * x.ndim) for x in case.cast("float32")]
-    for spec in (rows, classes):
+    shape = 16, case.loss.length or 16
+    arrays = [np.resize(x, shape[: x.ndim]) for x in case.cast("float32")]
+    for spec in (rows, classes) if case.loss.length is None else (rows,):
         with jax.set_mesh(mesh):
             given = [
                 jax.device_put(

@@ -37,17 +37,30 @@ class JaxOperations(ArrayOperations):
         """Return the same value, a constant for JAX's derivative."""
         return jax.lax.stop_gradient(x)
 
+    def index(self) -> Any:
+        """Return the positions along the class axis, on the devices that have the elements."""
+        axis, found = self.axis or 0, super().index()
+        parts = _sharded_along(axis, self.like)
+        if parts is None or self.like.ndim != found.ndim:
+            return found
+        return jax.sharding.reshard(found, jax.sharding.PartitionSpec(*[None] * axis, parts[axis]))
+
     def apply_along(self, name: str, *arrays: Any, **options: Any) -> Any:
         """Apply a function of an axis, which is whole on every device while it is applied."""
         axis = options["axis"]
-        specs = [_TYPE_OF(x).sharding.spec for x in arrays] if _TYPE_OF else []
-        parts = next((s for s in specs if len(s) > axis and s[axis] is not None), None)
+        parts = _sharded_along(axis, *arrays)
         if parts is None:
             return super().apply_along(name, *arrays, **options)
         whole = jax.sharding.PartitionSpec(*parts[:axis], None, *parts[axis + 1 :])
         arrays = tuple(jax.sharding.reshard(x, whole) for x in arrays)
         found = super().apply_along(name, *arrays, **options)
         return jax.sharding.reshard(found, parts)
+
+
+def _sharded_along(axis: int, *arrays: Any) -> Any:
+    """Return how the first array that is sharded along an axis is; None if none is."""
+    specs = [_TYPE_OF(x).sharding.spec for x in arrays] if _TYPE_OF else []
+    return next((s for s in specs if len(s) > axis and s[axis] is not None), None)
 
 
 class JaxBackend(Backend):
