@@ -40,7 +40,9 @@ def _arrays() -> dict[str, np.ndarray]:
     numbers = {"x": rng.normal(size=6), "t": rng.uniform(size=6), "q": rng.uniform(0.1, 0.9, 6)}
     signs, weights = np.sign(rng.normal(size=6)), rng.uniform(0.5, 2, 6)
     found = {**rows, **numbers, "s": signs, "w": weights, "p": np.exp(rows["logp"])}
-    return found | {"y": np.array([0, 1, 2, 3, 2, 1])}
+    several = (rng.random((6, 4)) < 0.5).astype(float)
+    several[:, 0], several[:, 1] = 1, 0
+    return found | {"y": np.array([0, 1, 2, 3, 2, 1]), "h": several, "q2": np.exp(rows["logq"])}
 
 
 def _assert_same(theirs: Any, ours: Any) -> None:
@@ -69,7 +71,20 @@ def test_from_optax(theirs: str, ours: str) -> None:
 def test_from_scikit_learn(theirs: str, ours: str) -> None:
     metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
     words = _arrays()
-    _assert_same(eval(theirs, dict(vars(metrics)), words), eval(ours, OURS, words))
+    _assert_same(eval(theirs, {**vars(metrics), "sign": np.sign}, words), eval(ours, OURS, words))
+
+
+@pytest.mark.filterwarnings("ignore")  # what torchmetrics says of its own dependencies
+@pytest.mark.parametrize(("theirs", "ours"), _rows("torchmetrics"))
+def test_from_torchmetrics(theirs: str, ours: str) -> None:
+    functional = pytest.importorskip("torchmetrics.functional", reason="torchmetrics is missing")
+    from torchmetrics.functional import classification, regression
+
+    words = {name: BY_NAME["torch"].array(value) for name, value in _arrays().items()}
+    names = {**vars(functional), **vars(classification), **vars(regression)}
+    if "num_labels" in theirs:
+        words["h"] = words["h"].int()
+    _assert_same(eval(theirs, names, words), eval(ours, OURS, words))
 
 
 # Keras chooses its backend when it is imported, so it is asked in a process of its own.
