@@ -49,6 +49,7 @@ html_theme = "sphinx_book_theme"
 html_title = "lossary"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["loss_filter.js"]
 html_last_updated_fmt = None
 html_theme_options = {
     "use_download_button": True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -81,6 +82,16 @@ def test_every_loss_has_its_page_with_its_plot(written: Path) -> None:
         assert f".. small-curve:: {loss.name}\n" in listed
         assert loss.summary in listed
         assert f"   {loss.name}\n" in listed  # the order of previous and next
+
+
+def test_the_list_of_losses_has_a_filter_with_what_they_are(loss_pages: ModuleType) -> None:
+    form = loss_pages.loss_filter(LOSSES)
+    facts = json.loads(re.findall(r'id="loss-facts">(.+?)</script>', form)[0])
+    assert facts.keys() == {loss.name for loss in LOSSES}
+    options = {*re.findall(r'value="([a-z_-]+)"', form)}
+    for loss in LOSSES:
+        assert facts[loss.name]["tags"] == [*loss.tags]
+        assert options >= {loss.family, loss.kind_of_targets, *loss.tags}
 
 
 def test_every_drawing_shows_the_values_of_its_loss(loss_curves: ModuleType) -> None:

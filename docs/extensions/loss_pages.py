@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 import textwrap
 import urllib.parse
@@ -52,12 +53,48 @@ def _write(path: Path, text: str) -> None:
 # --- the index --------------------------------------------------------------------------------
 def index(losses: tuple[Loss, ...]) -> str:
     """Return the list of all losses, by family."""
-    parts = [_heading("Losses", "="), "All losses, by family.\n"]
+    parts = [_heading("Losses", "="), "All losses, by family.\n", loss_filter(losses)]
     for family, members in groupby(losses, key=lambda loss: loss.family):
         parts += [_heading(family.capitalize(), "-"), _listed(members)]
     names = "\n".join(f"   {loss.name}" for loss in losses)
     parts.append(f".. toctree::\n   :hidden:\n\n{names}\n")
     return "\n".join(parts)
+
+
+def loss_filter(losses: tuple[Loss, ...]) -> str:
+    """Return the form that filters the list as :func:`lossary.list_losses` does.
+
+    It is hidden where no script runs.
+    """
+    facts = {
+        loss.name: {"family": loss.family, "targets": loss.kind_of_targets, "tags": loss.tags}
+        for loss in losses
+    }
+    tags = sorted({tag for loss in losses for tag in loss.tags})
+    boxes = "".join(
+        f'<label><input type="checkbox" name="tag" value="{tag}"> {tag}</label>' for tag in tags
+    )
+    form = (
+        '<form class="loss-filter" hidden>'
+        '<label>Words <input type="search" name="words" autocomplete="off"></label>'
+        f"{_select('family', (loss.family for loss in losses))}"
+        f"{_select('targets', (loss.kind_of_targets for loss in losses))}"
+        f"<fieldset><legend>Only</legend>{boxes}</fieldset>"
+        '<p><output></output> <button type="reset">All</button></p></form>'
+    )
+    data = f'<script type="application/json" id="loss-facts">{json.dumps(facts)}</script>'
+    return f".. raw:: html\n\n   {form}\n   {data}\n"
+
+
+def _select(name: str, values: Iterable[str]) -> str:
+    options = "".join(
+        f'<option value="{value}">{value.replace("_", " ")}</option>'
+        for value in sorted(set(values))
+    )
+    return (
+        f'<label>{name.capitalize()} <select name="{name}"><option value="">any</option>'
+        f"{options}</select></label>"
+    )
 
 
 def families(losses: tuple[Loss, ...]) -> str:
