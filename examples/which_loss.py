@@ -109,7 +109,7 @@ def quantiles() -> Figures:
     model = fit(lossary.mse_loss, x, t)
     spread = 1.2816 * np.std(t - model(x))
     predictions = {
-        "mse_loss and 1.28 deviations": model(x_test) + spread,
+        "mse_loss": model(x_test) + spread,  # as if the errors were normal
         "pinball_loss": fit(lossary.pinball_loss, x, t, quantile=0.9)(x_test),
     }
     return {
@@ -142,7 +142,7 @@ def skewed() -> Figures:
     logarithms = fit(lossary.mse_loss, x, np.log(t))
     gamma = fit(lossary.gamma_deviance, x, t, log_input=True)
     return {
-        "mse_loss of logarithms": float(np.exp(logarithms(x_test)).sum() / t_test.sum()),
+        "logarithms": float(np.exp(logarithms(x_test)).sum() / t_test.sum()),
         "gamma_deviance": float(np.exp(gamma(x_test)).sum() / t_test.sum()),
     }
 
@@ -162,7 +162,7 @@ def distributions() -> Figures:
         return np.exp(fit(log_scale_loss, x, centre, t, l2=1e-2)(x_test))
 
     found = {
-        "mse_loss, one scale": np.full(len(t_test), np.std(t - centre)),
+        "one scale": np.full(len(t_test), np.std(t - centre)),
         "gaussian_nll_loss": scales(lossary.gaussian_nll_loss, 2.0),
         "gaussian_crps_loss": scales(lossary.gaussian_crps_loss, 1.0),
     }
@@ -193,9 +193,7 @@ def imbalance() -> Figures:
     scores = {
         "binary_cross_entropy": fit(lossary.binary_cross_entropy, x, t),
         "binary_focal_loss": fit(lossary.binary_focal_loss, x, t),
-        "binary_cross_entropy(positive_weight=9)": fit(
-            lossary.binary_cross_entropy, x, t, positive_weight=9.0
-        ),
+        "positive_weight": fit(lossary.binary_cross_entropy, x, t, positive_weight=9.0),
     }
     shares = {
         name: ((model(x_test) > 0) == (t_test == 1)).astype(float) for name, model in scores.items()

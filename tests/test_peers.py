@@ -20,7 +20,7 @@ import lossary
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "peers.md"
 _ROW = re.compile(
-    r"^\| `([a-z0-9-]+)` \| `(.+?)` \| `(.+?)` \| `(.+?)` \| `(.+?)` \| (.+) \|$", re.MULTILINE
+    r"^\| `([a-z0-9-]+)` \| `(.+?)` is `(.+?)` \| `(.+?)` is `(.+?)` \| (.+) \|$", re.MULTILINE
 )
 OURS = {loss.name: loss.function for loss in lossary.list_losses()}
 
