@@ -226,7 +226,7 @@ ROWS = (
         lambda z, y: F.cross_entropy(z, y, weight=torch.from_numpy(_WEIGHTS)), weighted_jax,
         {"class_weights": _WEIGHTS, "denominator": "weights"}),
     Row("sparsemax", "multiclass_sparsemax_loss", labelled, sparsemax_torch,
-        lambda z, y: jax.vmap(optax.multiclass_sparsemax_loss)(z, y).mean(), {}),
+        lambda z, y: optax.multiclass_sparsemax_loss(z, y).mean(), {}),
     Row("preferences", "dpo_loss", log_probabilities, dpo(F.logsigmoid), dpo(jax.nn.log_sigmoid),
         {}),
     Row("generalized IoU", "generalized_box_iou_loss", boxes, generalized_iou(torch),

@@ -12,7 +12,8 @@ from assertions import assert_close
 from cases import PLAIN, Case, every_kind
 from hypothesis import given
 from hypothesis import strategies as st
-from libraries import ANYWHERE, HALVES, Library
+from libraries import ANYWHERE, BY_NAME, HALVES, Library
+from scipy.special import logsumexp, softmax
 
 import lossary
 
@@ -191,3 +192,31 @@ def test_summaries_merge(cuts: list[int], seed: int) -> None:
     assert merged.weight == pytest.approx(weights[mask].sum(), rel=1e-14)
     assert (merged.minimum, merged.maximum) == (whole.minimum, whole.maximum)
     assert merged.weighted_mean == pytest.approx(whole.weighted_mean, rel=1e-13)
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch"])
+@pytest.mark.parametrize("chosen", ["where", "weights", "ignore_index", "class_weights"])
+def test_kept_calls_sum_the_denominator_of_each_call(chosen: str, name: str) -> None:
+    library = BY_NAME[name]
+    rng = np.random.default_rng(3)
+    weights = rng.random(4)
+    derive = lossary.value_and_grad(lossary.cross_entropy)
+    for kept in (3, 1, 0, 5, 3):
+        z, y, part = rng.normal(size=(5, 4)), rng.integers(1, 4, 5), np.arange(5) < kept
+        y = np.where(part, y, 0)
+        options: dict[str, Any] = {
+            "where": {"where": library.array(part)},
+            "weights": {"weights": library.array(part * 0.5), "denominator": "weights"},
+            "ignore_index": {"ignore_index": 0},
+            "class_weights": {
+                "class_weights": library.array(np.where(np.arange(4) > 0, weights, 0)),
+                "denominator": "weights",
+            },
+        }[chosen]
+        value, gradient = derive(library.array(z), library.array(y), reduction="mean", **options)
+        each = weights[y] if chosen == "class_weights" else np.ones(5)
+        share = part * each / max(sum(part * each), 1e-300)
+        slopes = softmax(z, axis=1) - np.eye(4)[y]
+        losses = logsumexp(z, axis=1) - z[np.arange(5), y]
+        assert_close(library.numpy(value), (share * losses).sum(), rtol=1e-6)
+        assert_close(library.numpy(gradient), share[:, None] * slopes, rtol=1e-5, atol=1e-7)

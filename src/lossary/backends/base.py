@@ -139,6 +139,15 @@ class Backend:
         """
         return None
 
+    def scaled_call(
+        self, computation: Computation, request: Request, names: Sequence[str], second: bool
+    ) -> CachedCall | None:
+        """Return a compiled call for the gradients of a mean with an unknown denominator, or None.
+
+        It depends on the arrays: on a mask, on weights or on labels.
+        """
+        return None
+
     def value(self, computation: Computation) -> Any:
         """Compute the loss, reduced as asked."""
         results = self.checked_run(computation, value_outputs(computation))

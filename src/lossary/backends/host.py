@@ -69,6 +69,10 @@ class HostBackend(Backend):
         """Return whether ``as_numpy`` gives the bits of bfloat16 numbers as integers."""
         return False
 
+    def factor(self, value: float) -> Any:
+        """Return a number as a 0-d float64 array of this library."""
+        return np.array(value)
+
     def address_getter(self, x: Any) -> Callable[[Any], int] | None:
         """Return a function that gets the address of arrays like this one, if that is faster."""
         return None

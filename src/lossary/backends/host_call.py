@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -11,13 +12,17 @@ from lossary.backends.host import HostBackend
 from lossary.definition.common_arguments import COMMON_ARRAYS
 from lossary.definition.computation import Computation
 from lossary.definition.definition import Definition
-from lossary.definition.outputs import VIOLATIONS
+from lossary.definition.outputs import VIOLATIONS, denominator_outputs, derivative_outputs
 from lossary.definition.reduction import denominator
 from lossary.definition.request import Request
+from lossary.formula.expression import argument
 from lossary.formula.plan import Output
 from lossary.kernels import host
 from lossary.kernels.copied import Kernel
 from lossary.options import domain_policy
+
+#: The array that gradients are multiplied by, where it is known only when a call is made.
+_COTANGENT = "cotangent"
 
 
 class HostCall:
@@ -48,7 +53,7 @@ class HostCall:
             for name in gradients
         ]
         self.stored_value = stored.index("value") if "value" in stored else None
-        self._total = 0 if "value" in stored else reduced.index("value")
+        self._total = reduced.index("value") if "value" in reduced else 0
         self.denominator = reduced.index("denominator") if "denominator" in reduced else None
         self.factor = 1.0
         if computation.reduction != "none" and self.denominator is None:
@@ -69,16 +74,22 @@ class HostCall:
         if self.computation.check is not None:
             self.computation.check.report(self.computation.with_arrays(named), counts, self.backend)
 
-    def run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
-        """Return the value and the gradients, given arrays in the order of ``leaves``."""
-        given = arrays
+    def outputs(self, arrays: Sequence[Any]) -> tuple[Sequence[Any], list[float]] | None:
+        """Return what the kernel stores and what it reduces, in the order of its outputs."""
         if self._views is not None:
             pairs = zip(self._views, arrays, strict=True)
             arrays = [x if view is None else view(x) for view, x in pairs]
         try:
-            stored, reduced = self.bound(arrays)
+            return self.bound(arrays)
         except RuntimeError:  # a tensor that stands for another has no memory of its own
             return None
+
+    def run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
+        """Return the value and the gradients, given arrays in the order of ``leaves``."""
+        found = self.outputs(arrays)
+        if found is None:
+            return None
+        stored, reduced = found
         if self.stored_value is not None:
             value = self.array(stored[self.stored_value])
         else:
@@ -87,7 +98,7 @@ class HostCall:
                 return None
             value = self.number(reduced[self._total] / factor)
         if any(reduced[i] for i in self.violations):
-            self._report(given, reduced)
+            self._report(arrays, reduced)
         if not self.gradients:
             return (value,)
         return (
@@ -98,6 +109,33 @@ class HostCall:
                 for full, index in self.gradients
             ],
         )
+
+
+class ScaledCall:
+    """Value and gradients of a mean whose denominator is summed first, by a kernel of its own."""
+
+    def __init__(self, sums: HostCall, fused: HostCall) -> None:
+        self.leaves = tuple(name for name in fused.leaves if name != _COTANGENT)
+        self._place = fused.leaves.index(_COTANGENT)
+        self._sums, self._fused = sums, fused
+        self._summed = [self.leaves.index(name) for name in sums.leaves]
+        self._arrays = array_getter(fused.computation.loss, self.leaves)
+
+    def __call__(self, request: Request) -> tuple[Any, ...] | None:
+        """Return the value and the gradients for a request."""
+        return self.run(self._arrays(request))
+
+    def direct(self, request: Request) -> CachedCall | None:
+        """Return None: two kernels are not one built-in function."""
+        return None
+
+    def run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
+        """Return the value and the gradients, given arrays in the order of ``leaves``."""
+        found = self._sums.outputs([arrays[index] for index in self._summed])
+        if found is None or found[1][0] == 0.0:
+            return None
+        scale = self._fused.backend.factor(1.0 / found[1][0])
+        return self._fused.run([*arrays[: self._place], scale, *arrays[self._place :]])
 
 
 def array_getter(loss: Definition, names: Sequence[str]) -> Callable[[Request], Sequence[Any]]:
@@ -129,7 +167,10 @@ def host_call(
     if 0 in job.shape:
         return None
     # As they are given: the computation takes a NumPy scalar for an array, the next call does not.
-    arrays = array_getter(computation.loss, [str(leaf.value) for leaf in plan.leaves])(request)
+    leaves = [str(leaf.value) for leaf in plan.leaves]
+    named = [name for name in leaves if name != _COTANGENT]
+    found = dict(zip(named, array_getter(computation.loss, named)(request), strict=True))
+    arrays = [found[name] if name in found else computation.arrays[name] for name in leaves]
     getter = backend.address_getter(arrays[0]) if arrays else None
     if any(backend.address_getter(x) is not getter for x in arrays):
         getter = None
@@ -137,6 +178,26 @@ def host_call(
     reads_directly = getter is not None and bound.address_getter is getter
     views = [] if reads_directly else [backend.as_numpy(x) for x in arrays]
     return HostCall(backend, computation, bound, views, gradients)
+
+
+def scaled_call(
+    backend: HostBackend,
+    computation: Computation,
+    request: Request,
+    names: Sequence[str],
+    second: bool = False,
+) -> ScaledCall | None:
+    """Return a call of two kernels, for a mean whose denominator depends on the arrays."""
+    unknown = denominator_outputs(computation)
+    sums = host_call(backend, replace(computation, check=None), request, unknown)
+    # The factor of the gradients is an array of one number, as it differs from call to call.
+    arrays = {**computation.arrays, _COTANGENT: backend.factor(1.0)}
+    computation = computation.with_arrays(arrays)
+    factor = argument(_COTANGENT, computation.expressions.kind)
+    value, *derivatives = derivative_outputs(computation, names, second, factor)
+    chosen = (value, *unknown, *derivatives)
+    fused = host_call(backend, computation, request, chosen, [o.name for o in derivatives])
+    return None if sums is None or fused is None else ScaledCall(sums, fused)
 
 
 def direct_call(call: HostCall, request: Request) -> CachedCall | None:

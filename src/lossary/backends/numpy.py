@@ -11,7 +11,7 @@ import numpy as np
 from lossary.backends.base import PYTHON
 from lossary.backends.direct_call import Guard
 from lossary.backends.host import Array, HostBackend, without_overflow_warning
-from lossary.backends.host_call import HostCall, host_call
+from lossary.backends.host_call import HostCall, ScaledCall, host_call, scaled_call
 from lossary.definition.computation import Computation
 from lossary.definition.outputs import value_outputs
 from lossary.definition.request import Request
@@ -99,6 +99,14 @@ class NumpyBackend(HostBackend):
             return None
         chosen = outputs or value_outputs(computation)
         return host_call(self, computation, request, chosen, gradients)
+
+    def scaled_call(
+        self, computation: Computation, request: Request, names: Sequence[str], second: bool
+    ) -> ScaledCall | None:
+        """Return a call of two kernels for the gradients of a mean with an unknown denominator."""
+        if not self.has_kernels(computation):
+            return None
+        return scaled_call(self, computation, request, names, second)
 
     def direct_guards(self, request: Request) -> tuple[Guard, ...]:
         """Return nothing: native code sees all that there is."""

@@ -16,7 +16,7 @@ from lossary.backends.base import PYTHON
 from lossary.backends.descriptions import DESCRIBE
 from lossary.backends.direct_call import Guard
 from lossary.backends.host import HostBackend, without_overflow_warning
-from lossary.backends.host_call import HostCall, host_call
+from lossary.backends.host_call import HostCall, ScaledCall, host_call, scaled_call
 from lossary.backends.operations import ArrayOperations
 from lossary.backends.torch_autograd import FusedCall, differentiated, fused_call
 from lossary.backends.torch_state import (
@@ -36,7 +36,7 @@ from lossary.backends.torch_state import (
     wide,
 )
 from lossary.definition.computation import Computation
-from lossary.definition.outputs import denominator_outputs, stored, value_outputs
+from lossary.definition.outputs import stored, value_outputs
 from lossary.definition.reduction import divide
 from lossary.definition.request import Request
 from lossary.errors import type_error
@@ -209,9 +209,17 @@ class TorchBackend(HostBackend):
         if outputs is not None or not any(map(needs_gradient, computation.arrays.values())):
             chosen = outputs or value_outputs(computation)
             return host_call(self, computation, request, chosen, gradients)
-        if denominator_outputs(computation) or _differentiates_denominator(computation):
+        if _differentiates_denominator(computation):
             return None
         return fused_call(self, computation, request)
+
+    def scaled_call(
+        self, computation: Computation, request: Request, names: Sequence[str], second: bool
+    ) -> ScaledCall | None:
+        """Return a call of two kernels for the gradients of a mean with an unknown denominator."""
+        if not self.has_kernels(computation):
+            return None
+        return scaled_call(self, computation, request, names, second)
 
     def direct_guards(self, request: Request) -> tuple[Guard, ...] | None:
         """Return functions that check autograd, transformations and modes before a direct call.
@@ -234,6 +242,10 @@ class TorchBackend(HostBackend):
     def holds_bits(self, x: Any) -> bool:
         """Return whether this is a tensor of bfloat16, which NumPy has not."""
         return isinstance(x, torch.Tensor) and x.dtype is torch.bfloat16
+
+    def factor(self, value: float) -> Any:
+        """Return a number as a 0-d tensor of float64."""
+        return torch.scalar_tensor(value, dtype=torch.float64)
 
     def address_getter(self, x: Any) -> Callable[[Any], int] | None:
         """Return a function that gets a tensor's address: a NumPy view takes many times as long."""

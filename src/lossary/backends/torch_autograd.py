@@ -16,7 +16,13 @@ import torch
 from lossary.backends.base import Backend, CachedCall
 from lossary.backends.forward_mode import unreduced_tangent
 from lossary.backends.host import HostBackend
-from lossary.backends.host_call import HostCall, array_getter, host_call
+from lossary.backends.host_call import (
+    HostCall,
+    ScaledCall,
+    array_getter,
+    host_call,
+    scaled_call,
+)
 from lossary.backends.torch_state import is_plain, is_unobserved, needs_gradient, wide
 from lossary.definition.computation import Computation
 from lossary.definition.outputs import (
@@ -56,7 +62,7 @@ class FusedCall(Differentiable):
         self,
         backend: HostBackend,
         computation: Computation,
-        fused: HostCall,
+        fused: HostCall | ScaledCall,
         wanted: Sequence[str],
     ) -> None:
         super().__init__(backend, computation)
@@ -102,14 +108,18 @@ def fused_call(
 ) -> FusedCall | None:
     """Return a cached call that computes the gradients too, if a kernel can read every tensor."""
     wanted: list[str] = []
-    chosen = value_outputs(computation)
+    fused: HostCall | ScaledCall | None
     if computation.reduction != "none" and _share_dtype(backend, computation):
         wanted = [name for name, x in computation.arrays.items() if needs_gradient(x)]
-        scale = inverse(backend, denominator(backend, computation, {}))
-        computation = computation.with_numbers(cotangent=scale)
-        chosen += tuple(gradient_output(computation, name, COTANGENT) for name in wanted)
-    names = [output.name for output in chosen[1:]]
-    fused = host_call(backend, computation, request, chosen, names)
+    if denominator_outputs(computation):
+        fused = scaled_call(backend, computation, request, wanted) if wanted else None
+    else:
+        if wanted:
+            scale = inverse(backend, denominator(backend, computation, {}))
+            computation = computation.with_numbers(cotangent=scale)
+        derivatives = (gradient_output(computation, name, COTANGENT) for name in wanted)
+        chosen = (*value_outputs(computation), *derivatives)
+        fused = host_call(backend, computation, request, chosen, [o.name for o in chosen[1:]])
     return None if fused is None else FusedCall(backend, computation, fused, wanted)
 
 

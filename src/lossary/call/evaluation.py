@@ -59,13 +59,15 @@ def compiled_call(
 ) -> CachedCall | None:
     """Return a compiled call for requests of the same signature; None if the backend has none.
 
-    There is none where gradients need a first pass, for a denominator, or a change of dtype.
+    There is none where gradients need a change of dtype.
     """
     if not wanted.names:
         return backend.compiled_call(computation, request)
     dtypes = {backend.dtype_name(computation.arrays[name]) for name in wanted.names}
-    if dtypes != {computation.dtype} or denominator_outputs(computation):
+    if dtypes != {computation.dtype}:
         return None
+    if denominator_outputs(computation):
+        return backend.scaled_call(computation, request, *wanted)
     scale = inverse(backend, denominator(backend, computation, {}))
     computation = computation.with_numbers(cotangent=scale)
     outputs = derivative_outputs(computation, *wanted)

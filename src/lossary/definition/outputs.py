@@ -48,14 +48,17 @@ def denominator_outputs(computation: Computation) -> tuple[Output, ...]:
 
 
 def derivative_outputs(
-    computation: Computation, names: Sequence[str], second: bool
+    computation: Computation,
+    names: Sequence[str],
+    second: bool,
+    cotangent: Expression = COTANGENT,
 ) -> tuple[Output, ...]:
     """Return the value, the gradients, and (if asked for) the diagonal Hessians, as outputs."""
     make = stored if computation.reduction == "none" else total
     outputs = [make("value", computation.expressions.value)]
-    outputs += [gradient_output(computation, name, COTANGENT) for name in names]
+    outputs += [gradient_output(computation, name, cotangent) for name in names]
     if second:
-        outputs += [hessian_output(computation, name, COTANGENT) for name in names]
+        outputs += [hessian_output(computation, name, cotangent) for name in names]
     return tuple(outputs)
 
 

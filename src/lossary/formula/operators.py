@@ -66,13 +66,23 @@ def safe_product(adjoint: Expression, partial: Expression) -> Expression:
         return adjoint
     if adjoint is _ONE:
         return partial
-    if adjoint.operation == "negative":
-        return -safe_product(adjoint.arguments[0], partial)
     for chosen, other in ((adjoint, partial), (partial, adjoint)):
-        if chosen.operation == "where" and any(x is _ZERO for x in chosen.arguments):
-            condition, *branches = chosen.arguments
-            return node("where", condition, *(safe_product(x, other) for x in branches))
+        branches = _branches_with_zero(chosen)
+        if branches is not None:
+            condition, *values = branches
+            return node("where", condition, *(safe_product(x, other) for x in values))
     return node("safe_product", adjoint, partial)
+
+
+def _branches_with_zero(x: Expression) -> tuple[Expression, ...] | None:
+    """Return condition and branches of a choice, or a negative choice, of which one is 0."""
+    if x.operation == "negative":
+        inner = _branches_with_zero(x.arguments[0])
+        if inner is None:
+            return None
+        return inner[0], *(x if x is _ZERO else -x for x in inner[1:])
+    is_choice = x.operation == "where" and any(branch is _ZERO for branch in x.arguments)
+    return x.arguments if is_choice else None
 
 
 #: What the matrices make of a row whose elements are all equal.
