@@ -207,7 +207,7 @@ def direct_call(call: HostCall, request: Request) -> CachedCall | None:
         return None
     function = call.bound.direct(request, indices, call.factor)
     full = all(is_array for is_array, _ in call.gradients)
-    if function is None or not full or (call.denominator is not None):
+    if function is None or not full:
         return None
     if not call.violations and call.computation.expressions.violations:
         unchecked = call.backend.unchecked

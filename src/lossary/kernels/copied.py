@@ -52,7 +52,7 @@ class Kernel:
     ) -> Direct | None:
         """Return a built-in function if this call is one run of machine code, else None.
 
-        ``indices`` holds the request index of each array; the value is divided by ``factor``.
+        ``indices`` holds the request index of each array; a value alone is divided by ``factor``.
         """
         return None
 

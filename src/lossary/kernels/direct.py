@@ -40,8 +40,9 @@ SHARED_FROM = 1000
 
 _METH_FASTCALL = 0x0080
 
-#: Takes a request and the arrays to write to; returns the total divided by the factor (0 if there
-#: is none), and None if the request differs or if another total is not 0.
+#: Takes a request and the arrays to write to; returns the quotient of two totals, or of one and the
+#: factor (0 if there is none). None if the request differs, the second of two totals is 0, or
+#: another one is not.
 Direct = Callable[..., float | None]
 #: Index of an item in a request: its tuple (0 for the request itself, else the index of a nested
 #: tuple), and its index in that tuple.
@@ -134,9 +135,12 @@ class Call(NamedTuple):
     arrays, outputs : int
         Number of addresses of arrays and of outputs that it takes.
     totals : int
-        Number of totals that it writes. The first is returned if ``valued``; all others must be 0.
+        Number of totals that it writes.
+    values : int
+        How many of these make the result: none, the value alone, or the value and what divides it.
+        All others must be 0.
     factor : float
-        Divisor of the total.
+        Divisor of a value alone.
     elements : int
         Number of elements that it processes.
     """
@@ -147,7 +151,7 @@ class Call(NamedTuple):
     arrays: int
     outputs: int
     totals: int
-    valued: bool
+    values: int
     factor: float
     elements: int
 
@@ -172,7 +176,7 @@ class Call(NamedTuple):
             outputs=self.outputs,
             first_output=len(self.head) + self.arrays,
             totals=self.totals,
-            first_zero=int(self.valued),
+            values=self.values,
             shared=int(self.elements >= SHARED_FROM),
             factor=self.factor,
         )

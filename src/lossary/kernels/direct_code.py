@@ -176,7 +176,8 @@ class Body:
 
         self.each(self.field("outputs"), output)
         self.put(totals, self.words, self.field("words") - 1)
-        self.put(code.constant(0, "f64", 1), totals)
+        for index in (0, 1):
+            self.put(code.constant(0, "f64", 1), totals, index)
         save, restore = self.field("save_thread", "ptr"), self.field("restore_thread", "ptr")
         code.branch(shared, lambda: self.put(code.call(save, "ptr"), self.object))
         code.call(self.field("kernel", "ptr"), "void", self.words)
@@ -185,10 +186,13 @@ class Body:
         def check(i: Lanes) -> None:
             self.note((self.word(totals, i, "f64") != 0.0).to("i64"))
 
-        self.each(self.field("totals"), check, self.field("first_zero"))
+        self.each(self.field("totals"), check, self.field("values"))
+        divided = self.field("values") == 2
+        divisor = divided.select(self.word(totals, 1, "f64"), self.field("factor", "f64"))
+        self.note((divisor == 0.0).to("i64"))
 
         def value() -> None:
-            found = self.word(totals, 0, "f64") / self.field("factor", "f64")
+            found = self.word(totals, 0, "f64") / divisor
             self.put(code.call(self.field("new_float", "ptr"), "ptr", found), self.object)
 
         code.branch(self.word(self.differs, 0) == 0, value)

@@ -157,9 +157,10 @@ class BoundKernel(Kernel):
     def direct(
         self, request: Sequence[Any], indices: Mapping[str, ItemIndex], factor: float
     ) -> Direct | None:
-        """Return a built-in function for this call if it is one chunk with at most one value."""
+        """Return a built-in function for this call if it is one chunk with at most one mean."""
         values = [name for name in self.reduced if not name.startswith("violations_")]
-        if self._chunks > 1 or values not in ([], self.reduced[:1]):
+        is_mean = values == ["value", "denominator"][: len(values)]
+        if self._chunks > 1 or not is_mean or values != self.reduced[: len(values)]:
             return None
         call = Call(
             kernel=self._kernel,
@@ -168,7 +169,7 @@ class BoundKernel(Kernel):
             arrays=len(self.leaves),
             outputs=len(self.stored),
             totals=len(self.reduced),
-            valued=bool(values),
+            values=len(values),
             factor=factor,
             elements=self._elements,
         )

@@ -29,7 +29,7 @@ class Block(ctypes.Structure):
         ("outputs", ctypes.c_int64),
         ("first_output", ctypes.c_int64),  # among the words
         ("totals", ctypes.c_int64),
-        ("first_zero", ctypes.c_int64),  # the first total that must be 0
+        ("values", ctypes.c_int64),  # how many totals make the result; others must be 0
         ("shared", ctypes.c_int64),  # whether to release the GIL
         ("factor", ctypes.c_double),
     )
