@@ -906,6 +906,20 @@ def ramp_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def ranked_probability_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    with_logits: bool = False,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+) -> _Array: ...
 def sigmoid_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -1049,6 +1063,20 @@ def tweedie_deviance(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def wasserstein_distance(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    with_logits: bool = False,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+    ignore_index: int | None = None,
+    class_weights: Any = None,
+) -> _Array: ...
 def welsch_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -1169,6 +1197,7 @@ __all__ = [
     "pseudo_huber_loss",
     "quantile_huber_loss",
     "ramp_loss",
+    "ranked_probability_loss",
     "sigmoid_loss",
     "smape_loss",
     "smooth_l1_loss",
@@ -1181,6 +1210,7 @@ __all__ = [
     "tukey_biweight_loss",
     "tversky_loss",
     "tweedie_deviance",
+    "wasserstein_distance",
     "welsch_loss",
     "wing_loss",
     "z_loss",
