@@ -53,7 +53,7 @@ class HostCall:
             for name in gradients
         ]
         self.stored_value = stored.index("value") if "value" in stored else None
-        self._total = reduced.index("value") if "value" in reduced else 0
+        self._total = 0 if "value" in stored else reduced.index("value")
         self.denominator = reduced.index("denominator") if "denominator" in reduced else None
         self.factor = 1.0
         if computation.reduction != "none" and self.denominator is None:
@@ -74,22 +74,16 @@ class HostCall:
         if self.computation.check is not None:
             self.computation.check.report(self.computation.with_arrays(named), counts, self.backend)
 
-    def outputs(self, arrays: Sequence[Any]) -> tuple[Sequence[Any], list[float]] | None:
-        """Return what the kernel stores and what it reduces, in the order of its outputs."""
+    def run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
+        """Return the value and the gradients, given arrays in the order of ``leaves``."""
+        given = arrays
         if self._views is not None:
             pairs = zip(self._views, arrays, strict=True)
             arrays = [x if view is None else view(x) for view, x in pairs]
         try:
-            return self.bound(arrays)
+            stored, reduced = self.bound(arrays)
         except RuntimeError:  # a tensor that stands for another has no memory of its own
             return None
-
-    def run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
-        """Return the value and the gradients, given arrays in the order of ``leaves``."""
-        found = self.outputs(arrays)
-        if found is None:
-            return None
-        stored, reduced = found
         if self.stored_value is not None:
             value = self.array(stored[self.stored_value])
         else:
@@ -98,7 +92,7 @@ class HostCall:
                 return None
             value = self.number(reduced[self._total] / factor)
         if any(reduced[i] for i in self.violations):
-            self._report(arrays, reduced)
+            self._report(given, reduced)
         if not self.gradients:
             return (value,)
         return (
@@ -126,16 +120,27 @@ class ScaledCall:
         return self.run(self._arrays(request))
 
     def direct(self, request: Request) -> CachedCall | None:
-        """Return None: two kernels are not one built-in function."""
-        return None
+        """Return a form for requests like this one whose sums are a built-in function."""
+        sums = self._sums.direct(request)
+        if sums is None:
+            return None
+
+        def take(request: Request) -> tuple[Any, ...] | None:
+            found = sums(request)
+            return None if found is None else self._scaled(self._arrays(request), found[0])
+
+        return take
 
     def run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
         """Return the value and the gradients, given arrays in the order of ``leaves``."""
-        found = self._sums.outputs([arrays[index] for index in self._summed])
-        if found is None or found[1][0] == 0.0:
+        found = self._sums.run([arrays[index] for index in self._summed])
+        return None if found is None else self._scaled(arrays, found[0])
+
+    def _scaled(self, arrays: Sequence[Any], denominator: float) -> tuple[Any, ...] | None:
+        if denominator == 0.0:
             return None
-        scale = self._fused.backend.factor(1.0 / found[1][0])
-        return self._fused.run([*arrays[: self._place], scale, *arrays[self._place :]])
+        factor = self._fused.backend.factor(1.0 / denominator)
+        return self._fused.run([*arrays[: self._place], factor, *arrays[self._place :]])
 
 
 def array_getter(loss: Definition, names: Sequence[str]) -> Callable[[Request], Sequence[Any]]:
@@ -189,7 +194,7 @@ def scaled_call(
 ) -> ScaledCall | None:
     """Return a call of two kernels, for a mean whose denominator depends on the arrays."""
     unknown = denominator_outputs(computation)
-    sums = host_call(backend, replace(computation, check=None), request, unknown)
+    sums = _sum_of(backend, computation, request, unknown)
     # The factor of the gradients is an array of one number, as it differs from call to call.
     arrays = {**computation.arrays, _COTANGENT: backend.factor(1.0)}
     computation = computation.with_arrays(arrays)
@@ -198,6 +203,18 @@ def scaled_call(
     chosen = (value, *unknown, *derivatives)
     fused = host_call(backend, computation, request, chosen, [o.name for o in derivatives])
     return None if sums is None or fused is None else ScaledCall(sums, fused)
+
+
+def _sum_of(
+    backend: HostBackend, computation: Computation, request: Request, outputs: tuple[Output, ...]
+) -> HostCall | None:
+    """Return a call that returns a sum over the arrays, as a float."""
+    value = tuple(output._replace(name="value") for output in outputs)
+    plain = replace(computation, reduction="sum", check=None)
+    found = host_call(backend, plain, request, value)
+    if found is not None:
+        found.number = float
+    return found
 
 
 def direct_call(call: HostCall, request: Request) -> CachedCall | None:
