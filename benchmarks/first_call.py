@@ -7,9 +7,9 @@
 
 Figures are medians over new processes, in milliseconds of processor time. A ratio of imports is
 that of NumPy and lossary together to NumPy alone, in one process. A first call is that of
-``value_grad_hess`` on small arrays, in a process that has imported the loss and NumPy: *cold* with
-an empty kernel cache, without the import of llvmlite, which stands beside; *cached* with the kernel
-in the cache, and all that is imported for it.
+``value_grad_hess`` (``value_and_grad`` where there is no Hessian) on small arrays, in a process
+that has imported the loss and NumPy: *cold* with an empty kernel cache, without the import of
+llvmlite, which stands beside; *cached* with the kernel in the cache, and all that is imported for it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from cases import PLAIN
 
 IMPORTS = ("import lossary", "from lossary import hinge_loss", "from lossary import *")
 IMPORT = """\
@@ -37,17 +42,16 @@ CALL = """\
 from time import process_time as now
 import numpy as np
 start = now()
-from lossary import {name}, get_loss, value_grad_hess
+from lossary import {name}, {derive} as derive
 loaded = now()
 if {cold}:
     import llvmlite.binding
 compiler = now()
 arrays = eval({arrays!r})
 begin = now()
-value_grad_hess({name})(*arrays)
+derive({name})(*arrays)
 print(loaded - start, compiler - loaded, now() - begin)
 """
-CANDIDATES = (0.5, 1.0, -1.0)
 
 
 def main() -> None:
@@ -87,27 +91,17 @@ def prepare() -> None:
 
 
 def arguments(chosen: list[str] | None) -> dict[str, str]:
-    """Return, for each loss, the text of arrays that it takes: two rows of three elements."""
+    """Return, for each loss, the text of arrays that it takes: six rows of five elements."""
     import lossary
 
-    losses = [lossary.get_loss(item) for item in chosen or ()] or lossary.list_losses()
-    return {item.name: f"[{', '.join(array_texts(item))}]" for item in losses}
+    cases = {case.loss.name: case for case in reversed(PLAIN)}
+    names = [lossary.get_loss(item).name for item in chosen or ()] or sorted(cases)
+    return {name: f"[{', '.join(map(array_text, cases[name].cast('float32')))}]" for name in names}
 
 
-def array_texts(loss: Any) -> list[str]:
-    """Return the text of each array argument of a loss."""
-    import numpy as np
-
-    texts = []
-    for name in loss.arguments:
-        if name == "targets" and loss.takes_labels:
-            texts.append("np.zeros(2, np.int64)")
-            continue
-        domain = loss.domains.get(name)
-        holds = getattr(domain, "contains", None) or (lambda x: np.array(True))
-        value = next(x for x in CANDIDATES if holds(np.array(x)).all())
-        texts.append(f"np.full((2, 3), {value}, np.float32)")
-    return texts
+def array_text(x: np.ndarray) -> str:
+    """Return the text of an array."""
+    return f"np.array({x.tolist()}, np.{x.dtype.name})"
 
 
 def import_times(statement: str, count: int) -> dict[str, float]:
@@ -121,7 +115,11 @@ def import_times(statement: str, count: int) -> dict[str, float]:
 
 def call_times(name: str, arrays: str, count: int) -> dict[str, float]:
     """Return the medians for a loss's first call, side by side with the cache empty and filled."""
-    codes = {state: CALL.format(name=name, arrays=arrays, cold=state) for state in (True, False)}
+    import lossary
+
+    derive = "value_grad_hess" if lossary.get_loss(name).has_hessian else "value_and_grad"
+    given = {"name": name, "derive": derive, "arrays": arrays}
+    codes = {state: CALL.format(cold=state, **given) for state in (True, False)}
     cold, cached = [], []
     for _ in range(count):
         with tempfile.TemporaryDirectory() as folder:
