@@ -152,6 +152,16 @@ def test_an_axis_may_have_a_fixed_length() -> None:
         corners_loss(np.zeros((2, 3)), np.ones((2, 3)))
 
 
+def test_an_axis_may_have_a_least_length_that_depends_on_the_variant() -> None:
+    told = r"ensemble_crps_loss: inputs must have at least 2 elements along axis 1, got shape \(3, 1\)\."
+    samples, outcomes = np.ones((3, 1)), np.zeros(3)
+    assert lossary.ensemble_crps_loss(samples, outcomes).tolist() == [1.0, 1.0, 1.0]
+    with pytest.raises(ValueError, match=told):
+        lossary.ensemble_crps_loss(samples, outcomes, fair=True)
+    with pytest.raises(ValueError, match=told):
+        lossary.grad(lossary.ensemble_crps_loss)(samples, outcomes, fair=True, reduction="sum")
+
+
 def test_a_loss_may_have_no_hessian() -> None:
     @lossary.loss(has_hessian=False)
     def plain_loss(inputs: Any, targets: Any) -> Any:

@@ -59,6 +59,7 @@ def loss(
     differences: Mapping[str, str] | None = ...,
     rows: tuple[str, ...] = ...,
     length: int | None = ...,
+    least_length: Callable[..., int] | None = ...,
     has_hessian: bool = ...,
     evaluation: bool = ...,
     several_axes: bool = ...,
@@ -84,6 +85,7 @@ def loss(
     differences: Mapping[str, str] | None = None,
     rows: tuple[str, ...] = (),
     length: int | None = None,
+    least_length: Callable[..., int] | None = None,
     has_hessian: bool = True,
     evaluation: bool = False,
     several_axes: bool = False,
@@ -130,6 +132,9 @@ def loss(
         loss.
     length : int, optional
         Length that the class axis must have, such as 4 for the corners of a box.
+    least_length : callable, optional
+        Length that the class axis must have at least, from parameters that choose a variant:
+        ``lambda fair: 2 if fair else 1``.
     has_hessian : bool
         False where a diagonal Hessian would not help: ``value_grad_hess`` and boosters refuse.
     evaluation : bool
@@ -192,6 +197,7 @@ def loss(
             differences=dict(differences or {}),
             rows=declared.checked_rows(rows),
             length=length,
+            least_length=least_length,
             has_hessian=has_hessian,
             evaluation=evaluation,
             several_axes=several_axes,

@@ -19,6 +19,7 @@ INDEX = {
     "distance_weighted_discrimination_loss": "margin",
     "distillation_loss": "classification",
     "dpo_loss": "preference",
+    "ensemble_crps_loss": "ensemble",
     "epsilon_insensitive_loss": "distance",
     "expectile_loss": "quantile",
     "exponential_loss": "margin",

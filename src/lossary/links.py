@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import math
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from lossary.decorator import links_of, loss
@@ -218,11 +219,22 @@ def _made(formula: LinkedFormula) -> Callable[..., Any]:
         lipschitz=formula.lipschitz,
         rows=tuple(record.rows),
         length=record.length,
+        least_length=_bound_to(record.least_length, bound),
         has_hessian=record.has_hessian,
         evaluation=record.evaluation,
         several_axes=record.several_axes,
     )(formula)
     return made
+
+
+def _bound_to(
+    function: Callable[..., int] | None, bound: Mapping[str, Any]
+) -> Callable[..., int] | None:
+    """Return a function of parameters with those that are chosen, where it takes them."""
+    if function is None:
+        return None
+    names = inspect.signature(function).parameters
+    return functools.partial(function, **{k: v for k, v in bound.items() if k in names})
 
 
 def _axis(formula: LinkedFormula) -> bool | int | tuple[int, ...]:

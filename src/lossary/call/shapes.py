@@ -82,6 +82,20 @@ def _reshape_hint(name: str, given: Shape, wanted: Shape) -> str:
     return "Broadcast it to that shape first, if that is what is meant."
 
 
+def _check_least_length(request: Request, first: str, shape: Shape, axis: int) -> None:
+    """Raise if the class axis is too short for the variant of the loss."""
+    least = request.loss.shortest_axis(request.parameters)
+    if least > 1 and shape[axis] < least:
+        requirement = f"must have at least {least} elements along axis {axis}"
+        raise value_error(
+            request.function,
+            first,
+            requirement,
+            f"shape {shape}",
+            "Choose the axis with axis=, or another variant of the loss.",
+        )
+
+
 def _without_ones(shape: Shape) -> Shape:
     return tuple(length for length in shape if length != 1)
 
@@ -97,6 +111,7 @@ def _axis_shape(
         requirement = f"must have {loss.length} elements along axis {axes[0]}"
         remedy = "Choose the axis with axis=."
         raise value_error(request.function, first, requirement, f"shape {shape}", remedy)
+    _check_least_length(request, first, shape, axes[0])
     rows = _without(axes, shape)
     labels = False
     for name in loss.arguments[1:]:

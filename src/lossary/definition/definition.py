@@ -66,6 +66,9 @@ class Definition:
         Those of the arguments that have one value per row: the shape of the unreduced loss.
     length : int or None
         Length that the class axis must have.
+    least_length : callable or None
+        From the parameters that have the names of its own to the length that the class axis must
+        have at least.
     has_hessian : bool
         Whether the diagonal Hessian may be asked for.
     evaluation : bool
@@ -94,6 +97,7 @@ class Definition:
     differences: dict[str, str] = field(default_factory=dict)
     rows: frozenset[str] = frozenset()
     length: int | None = None
+    least_length: Callable[..., int] | None = None
     has_hessian: bool = True
     evaluation: bool = False
     several_axes: bool = False
@@ -121,6 +125,14 @@ class Definition:
     def targets(self) -> Domain:
         """Domain of the targets."""
         return self.domains.get("targets", REAL)
+
+    def shortest_axis(self, parameters: tuple[Any, ...]) -> int:
+        """Return the length that the class axis must have at least, for values of parameters."""
+        if self.least_length is None:
+            return 0
+        given = dict(zip(self.parameters, parameters, strict=True))
+        names = inspect.signature(self.least_length).parameters
+        return self.least_length(**{name: given[name] for name in names if name in given})
 
     def lipschitz_constant(self, **parameters: Any) -> Any:
         """Return the Lipschitz constant for parameters, by default their defaults.

@@ -235,6 +235,18 @@ def dpo_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def ensemble_crps_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    fair: bool = False,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def epsilon_insensitive_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -1140,6 +1152,7 @@ __all__ = [
     "distance_weighted_discrimination_loss",
     "distillation_loss",
     "dpo_loss",
+    "ensemble_crps_loss",
     "epsilon_insensitive_loss",
     "expectile_loss",
     "exponential_loss",

@@ -155,6 +155,8 @@ def _first_of_row(loss: Loss, parameters: dict[str, Any]) -> Variable:
             axis = "probability of one of two elements, the only one in the target"
             return Variable(axis, _one_of_two, (0.01, 0.99), (0.0, 1.0))
         return Variable("logit of one of two elements, the only one in the target", _one_of_two)
+    if loss.rows and len(loss.arguments) == 2:
+        return Variable("one of two samples, the other 1, target 0", _samples)
     if loss.rows:
         axis = "x of the vector (x, 1), against (1, 0), target +1"
         return Variable(axis, lambda x: [*_vectors(x)[:2], np.ones(len(x))])
@@ -196,6 +198,10 @@ def _boxes(x: Array) -> Sequence[Any]:
 
 def _triplets(x: Array) -> Sequence[Any]:
     return _rows(x, 0.0, x), _rows(0.0, 0.0, x), _rows(2.0, 0.0, x)
+
+
+def _samples(x: Array) -> Sequence[Any]:
+    return _rows(x, 1.0, x), np.zeros(len(x))
 
 
 def _vectors(x: Array) -> Sequence[Any]:
