@@ -9,7 +9,8 @@ Figures are medians over new processes, in milliseconds of processor time. A rat
 that of NumPy and lossary together to NumPy alone, in one process. A first call is that of
 ``value_grad_hess`` (``value_and_grad`` where there is no Hessian) on small arrays, in a process
 that has imported the loss and NumPy: *cold* with an empty kernel cache, without the import of
-llvmlite, which stands beside; *cached* with the kernel in the cache, and all that is imported for it.
+llvmlite, which stands beside; *cached* with the kernel in the cache, and all that is imported for
+it.
 """
 
 from __future__ import annotations

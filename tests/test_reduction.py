@@ -12,7 +12,7 @@ from assertions import assert_close
 from cases import PLAIN, Case, every_kind
 from hypothesis import given
 from hypothesis import strategies as st
-from libraries import ANYWHERE, BY_NAME, HALVES, Library
+from libraries import ANYWHERE, HALVES, Library
 from scipy.special import logsumexp, softmax
 
 import lossary
@@ -194,10 +194,9 @@ def test_summaries_merge(cuts: list[int], seed: int) -> None:
     assert merged.weighted_mean == pytest.approx(whole.weighted_mean, rel=1e-13)
 
 
-@pytest.mark.parametrize("name", ["numpy", "torch"])
+@EVERY_LIBRARY
 @pytest.mark.parametrize("chosen", ["where", "weights", "ignore_index", "class_weights"])
-def test_kept_calls_sum_the_denominator_of_each_call(chosen: str, name: str) -> None:
-    library = BY_NAME[name]
+def test_kept_calls_sum_the_denominator_of_each_call(chosen: str, library: Library) -> None:
     rng = np.random.default_rng(3)
     weights = rng.random(4)
     derive = lossary.value_and_grad(lossary.cross_entropy)
@@ -220,6 +219,6 @@ def test_kept_calls_sum_the_denominator_of_each_call(chosen: str, name: str) -> 
         share = part * each / max(sum(part * each), 1e-300)
         slopes = softmax(z, axis=1) - np.eye(4)[y]
         losses = logsumexp(z, axis=1) - z[np.arange(5), y]
-        assert_close(library.numpy(value), (share * losses).sum(), rtol=1e-6)
-        assert_close(library.numpy(alone), (share * losses).sum(), rtol=1e-6)
+        assert_close(library.numpy(value), (share * losses).sum(), rtol=2e-6)
+        assert_close(library.numpy(alone), (share * losses).sum(), rtol=2e-6)
         assert_close(library.numpy(gradient), share[:, None] * slopes, rtol=1e-5, atol=1e-7)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from lossary.backends.base import PYTHON, CachedCall
 from lossary.backends.host_call import array_getter
 from lossary.bounded_cache import BoundedCache
 from lossary.definition.computation import Computation
-from lossary.definition.outputs import denominator_outputs
-from lossary.definition.reduction import Arithmetic, reduced
+from lossary.definition.outputs import denominator_outputs, derivative_outputs
+from lossary.definition.reduction import Arithmetic, denominator, inverse, reduced
 from lossary.definition.request import Request
 from lossary.formula.plan import Output
 
@@ -79,6 +79,10 @@ class _Static:
         )
         if computation.denominator is None:
             computation = dataclasses.replace(computation, denominator=given[-1])
+        if self.gradients and (unknown := denominator_outputs(computation)):
+            sums = self.backend.evaluated(computation, unknown)
+            scale = inverse(self.backend, denominator(self.backend, computation, sums))
+            computation = computation.with_numbers(cotangent=scale)
         results = self.backend.evaluated(computation, self.outputs)
         if self.gradients is None:
             return results
@@ -115,10 +119,10 @@ class CompiledCall:
         gradients: tuple[str, ...] | None = None,
     ) -> None:
         divides = gradients is not None and computation.reduction == "mean"
-        denominator = _known(backend, computation) if divides else "count"
-        self._divides = not isinstance(denominator, str)
+        given = _known(backend, computation) if divides else "count"
+        self._divides = not isinstance(given, str)
         # None stands for a number or an array, which is passed to the function.
-        known = None if self._divides else denominator
+        known = None if self._divides else given
         template = dataclasses.replace(
             computation, arrays={}, numbers={}, denominator=known, check=None
         )
@@ -161,6 +165,15 @@ class CompiledCall:
     def _tail(self, computation: Computation) -> list[Any]:
         tail: list[Any] = list(computation.numbers.values())
         return [*tail, _known(self._backend, computation)] if self._divides else tail
+
+
+def scaled_outputs(
+    computation: Computation, names: Sequence[str], second: bool
+) -> tuple[tuple[Output, ...], tuple[str, ...]]:
+    """Return the outputs of a mean with an unknown denominator, and the names of derivatives."""
+    value, *derivatives = derivative_outputs(computation, names, second)
+    outputs = (value, *denominator_outputs(computation), *derivatives)
+    return outputs, tuple(output.name for output in derivatives)
 
 
 def _known(backend: CompilingBackend, computation: Computation) -> Any:

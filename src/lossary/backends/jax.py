@@ -12,13 +12,13 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
 from lossary.backends.base import Backend, CachedCall
-from lossary.backends.compiled import CompiledCall
+from lossary.backends.compiled import CompiledCall, scaled_outputs
 from lossary.backends.descriptions import DESCRIBE
 from lossary.backends.forward_mode import unreduced_tangent
 from lossary.backends.jax_host import ARRAY, on_host
 from lossary.backends.operations import ArrayOperations
 from lossary.definition.computation import Computation
-from lossary.definition.outputs import stored, value_outputs
+from lossary.definition.outputs import denominator_outputs, stored, value_outputs
 from lossary.definition.request import Request
 from lossary.errors import value_error
 from lossary.formula.plan import Output
@@ -131,7 +131,15 @@ class JaxBackend(Backend):
             return None
         outputs = outputs or value_outputs(computation)
         call = CompiledCall(self, computation, outputs, tuple(gradients))
+        if gradients and denominator_outputs(computation):
+            return call.cached(computation)
         return on_host(computation, request, outputs, gradients, call.cached(computation))
+
+    def scaled_call(
+        self, computation: Computation, request: Request, names: Sequence[str], second: bool
+    ) -> CachedCall | None:
+        """Return a compiled function that sums the denominator too."""
+        return self.compiled_call(computation, request, *scaled_outputs(computation, names, second))
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function under ``jax.jit``."""
