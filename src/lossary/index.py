@@ -49,6 +49,8 @@ INDEX = {
     "log_cosh_loss": "regression",
     "logistic_distance_loss": "distance",
     "logistic_loss": "margin",
+    "lovasz_hinge_loss": "lovasz",
+    "lovasz_softmax_loss": "lovasz",
     "lp_loss": "distance",
     "mape_loss": "relative",
     "margin_ranking_loss": "ranking",

@@ -586,6 +586,28 @@ def logistic_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def lovasz_hinge_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def lovasz_softmax_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def lp_loss(
     predictions: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -1182,6 +1204,8 @@ __all__ = [
     "log_cosh_loss",
     "logistic_distance_loss",
     "logistic_loss",
+    "lovasz_hinge_loss",
+    "lovasz_softmax_loss",
     "lp_loss",
     "mape_loss",
     "margin_ranking_loss",

@@ -15,6 +15,7 @@ from lossary.domains import (
     DISTANCES,
     LOG_PROBABILITIES,
     MEAN_LOG_PROBABILITIES,
+    PLUS_MINUS_ONE,
     PREDICTED_LOG_PROBABILITIES,
     PROBABILITIES,
     RANK_LABELS,
@@ -155,6 +156,9 @@ def _first_of_row(loss: Loss, parameters: dict[str, Any]) -> Variable:
             axis = "probability of one of two elements, the only one in the target"
             return Variable(axis, _one_of_two, (0.01, 0.99), (0.0, 1.0))
         return Variable("logit of one of two elements, the only one in the target", _one_of_two)
+    if loss.targets == PLUS_MINUS_ONE:
+        axis = "score of an element of the region, beside one of 1/2 outside"
+        return Variable(axis, _inside_and_outside)
     if loss.rows and len(loss.arguments) == 2:
         return Variable("one of two samples, the other 1, target 0", _samples)
     if loss.rows:
@@ -198,6 +202,10 @@ def _boxes(x: Array) -> Sequence[Any]:
 
 def _triplets(x: Array) -> Sequence[Any]:
     return _rows(x, 0.0, x), _rows(0.0, 0.0, x), _rows(2.0, 0.0, x)
+
+
+def _inside_and_outside(x: Array) -> Sequence[Any]:
+    return _rows(x, 0.5, x), _rows(1.0, -1.0, x)
 
 
 def _samples(x: Array) -> Sequence[Any]:
