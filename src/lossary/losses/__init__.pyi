@@ -405,6 +405,17 @@ def generalized_cross_entropy(
     ignore_index: int | None = None,
     class_weights: Any = None,
 ) -> _Array: ...
+def hellinger_distance(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def hinge_embedding_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -1043,6 +1054,17 @@ def symmetric_cross_entropy(
     ignore_index: int | None = None,
     class_weights: Any = None,
 ) -> _Array: ...
+def total_variation_distance(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def triplet_loss(
     anchors: _Array | Sequence[Any] | complex,
     positives: Any,
@@ -1188,6 +1210,7 @@ __all__ = [
     "general_robust_loss",
     "generalized_box_iou_loss",
     "generalized_cross_entropy",
+    "hellinger_distance",
     "hinge_embedding_loss",
     "hinge_loss",
     "huber_loss",
@@ -1243,6 +1266,7 @@ __all__ = [
     "squared_epsilon_insensitive_loss",
     "squared_hinge_loss",
     "symmetric_cross_entropy",
+    "total_variation_distance",
     "triplet_loss",
     "tukey_biweight_loss",
     "tversky_loss",
