@@ -57,6 +57,7 @@ def with_optax() -> Functions:
         "cross_entropy-probabilities": optax.losses.softmax_cross_entropy,
         "kl_div_loss": optax.losses.kl_divergence_with_log_targets,
         "kl_divergence": optax.losses.kl_divergence,
+        "generalized_kl_divergence": optax.losses.generalized_kl_divergence,
         "cosine_similarity_loss": lambda a, b: optax.losses.cosine_similarity(a, b, epsilon=1e-8),
     }
 

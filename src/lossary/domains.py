@@ -215,8 +215,7 @@ MEANS_FROM_ZERO = Domain(
     "means_from_zero",
     "at least 0",
     lambda m: m >= 0,
-    "For logarithms of means pass log_input=True",
-    unless="log_input",
+    "Targets are no logarithms here: pass exp(targets)",
     typical=(0.0, 6.0),
 )
 TWEEDIE_TARGETS = Domain(

@@ -33,6 +33,7 @@ INDEX = {
     "general_robust_loss": "robust",
     "generalized_box_iou_loss": "boxes",
     "generalized_cross_entropy": "classification",
+    "generalized_kl_divergence": "distribution",
     "hellinger_distance": "divergence",
     "hinge_embedding_loss": "similarity",
     "hinge_loss": "margin",

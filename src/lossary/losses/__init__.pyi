@@ -405,6 +405,17 @@ def generalized_cross_entropy(
     ignore_index: int | None = None,
     class_weights: Any = None,
 ) -> _Array: ...
+def generalized_kl_divergence(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def hellinger_distance(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -1210,6 +1221,7 @@ __all__ = [
     "general_robust_loss",
     "generalized_box_iou_loss",
     "generalized_cross_entropy",
+    "generalized_kl_divergence",
     "hellinger_distance",
     "hinge_embedding_loss",
     "hinge_loss",

@@ -6,10 +6,12 @@ from lossary.decorator import loss
 from lossary.domains import (
     CLASS_LABELS,
     LOG_PROBABILITIES,
+    MEANS_FROM_ZERO,
     PREDICTED_LOG_PROBABILITIES,
     TARGET_PROBABILITIES,
 )
 from lossary.formula import Expression, at_label, exp, log, scale, sum_over_classes
+from lossary.formula.operations import deviances
 
 
 @loss(
@@ -163,3 +165,54 @@ def kl_divergence(inputs: Expression, targets: Expression, axis: int = -1) -> Ex
     array([0.02277923, 0.5       ])
     """
     return sum_over_classes(scale(targets, log(targets) - inputs))
+
+
+@loss(
+    targets=MEANS_FROM_ZERO,
+    arguments=("inputs", "targets"),
+    family="distribution",
+    source="Csiszár (1991), Why least squares and maximum entropy? An axiomatic approach to "
+    "inference for linear inverse problems, doi:10.1214/aos/1176348385",
+    convex=True,
+    smooth=True,
+    differences={
+        "optax": "the same name and arguments; three sums, which cancel where both are nearly equal",
+    },
+)
+def generalized_kl_divergence(
+    inputs: Expression, targets: Expression, axis: int = -1
+) -> Expression:
+    """Generalized Kullback-Leibler divergence: of amounts that need not sum to 1.
+
+    For targets that are amounts, such as spectra, counts per cell or images: unlike
+    ``kl_divergence`` it also costs a wrong total. Inputs are logarithms of the predicted amounts,
+    targets are the amounts themselves.
+
+    Parameters
+    ----------
+    inputs : array, shape (..., C, ...)
+        Logarithms of predicted amounts, any real number; minus infinity for an amount of 0.
+    targets : array, shape of inputs
+        Target amounts, at least 0.
+    axis : int
+        The class axis.
+
+    Notes
+    -----
+    Each class adds t log(t / p) - t + p for the amounts p and t, which is not negative and 0 where
+    they are equal. It is computed as one term without cancellation. A target of 0 costs the
+    predicted amount. The derivative is the predicted amount minus the target.
+
+    See Also
+    --------
+    kl_divergence : Its equal where both sum to 1.
+    poisson_deviance : Twice the term of one class, not summed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lossary import generalized_kl_divergence
+    >>> generalized_kl_divergence(np.log([[2.0, 3.0], [1.0, 4.0]]), [[2.0, 4.0], [1.0, 0.0]])
+    array([0.15072829, 4.        ])
+    """
+    return 0.5 * sum_over_classes(deviances.poisson_deviance_of_log(inputs, targets))
