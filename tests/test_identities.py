@@ -195,3 +195,14 @@ def test_second_derivatives_at_the_target_are_those_beside_it(loss: lossary.Loss
     predictions = np.array([-1e-7, 0.0, 1e-7])
     _, _, found = lossary.value_grad_hess(loss.function)(predictions, np.zeros(3))
     assert found[1] in found[[0, 2]] or found[1] == pytest.approx(found[0], rel=1e-5)
+
+
+def test_lovasz_losses_extend_the_jaccard_loss() -> None:
+    rng = np.random.default_rng(0)
+    chosen, targets = rng.integers(0, 2, (2, 100, 6)).astype(float)
+    targets[0] = chosen[1] = 0.0
+    expected = lossary.jaccard_loss(chosen, targets, smooth=0.0)
+    assert_close(lossary.lovasz_softmax_loss(chosen, targets), expected, rtol=1e-14)
+    # A score on the wrong side at the distance 1 has a hinge of 2, one on the right side of 0.
+    found = lossary.lovasz_hinge_loss(2 * chosen - 1, 2 * targets - 1)
+    assert_close(found, 2 * expected, rtol=1e-14)

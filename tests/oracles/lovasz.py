@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import mpmath as mp
 
@@ -20,7 +21,7 @@ def _steps(keys: Row, inside: list[bool]) -> tuple[list[int], list[Number]]:
     for k in order:
         missed, alarms = missed + inside[k], alarms + (not inside[k])
         losses.append(1 - mp.mpf(size - missed) / (size + alarms))
-    return order, [b - a for a, b in zip(losses, losses[1:], strict=False)]
+    return order, [b - a for a, b in pairwise(losses)]
 
 
 def _extension(errors: Row, inside: list[bool]) -> Number:
@@ -65,7 +66,7 @@ def _softmax_slope(place: int, index: int, p: Row, t: Row) -> Number:
 def _distance_of_order(p: Row, t: Row) -> Number:
     """Return how far apart errors inside and outside are, where an error is a rounded number."""
     errors = sorted(zip(_errors(p, t), t, strict=True))
-    pairs = zip(errors, errors[1:], strict=False)
+    pairs = pairwise(errors)
     return min([ONE, *(b - a for (a, y), (b, z) in pairs if y != z and b > 0.5)])
 
 
