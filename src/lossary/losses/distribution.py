@@ -176,7 +176,7 @@ def kl_divergence(inputs: Expression, targets: Expression, axis: int = -1) -> Ex
     convex=True,
     smooth=True,
     differences={
-        "optax": "the same name and arguments; three sums, which cancel where both are nearly equal",
+        "optax": "the same name and arguments; three sums, which cancel where both are near",
     },
 )
 def generalized_kl_divergence(
