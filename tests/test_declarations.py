@@ -153,7 +153,7 @@ def test_an_axis_may_have_a_fixed_length() -> None:
 
 
 def test_an_axis_may_have_a_least_length_that_depends_on_the_variant() -> None:
-    told = r"ensemble_crps_loss: inputs must have at least 2 elements along axis 1, got shape \(3, 1\)\."
+    told = r"inputs must have at least 2 elements along axis 1, got shape \(3, 1\)\."
     samples, outcomes = np.ones((3, 1)), np.zeros(3)
     assert lossary.ensemble_crps_loss(samples, outcomes).tolist() == [1.0, 1.0, 1.0]
     with pytest.raises(ValueError, match=told):

@@ -34,6 +34,7 @@ from lossary.formula.table import PRIMITIVES
 SYMBOLS = {
     "inputs": "z", "logits": "z", "predictions": "z", "targets": "y", "vars": "v",
     "inputs1": "z1", "inputs2": "z2", "anchors": "a", "positives": "p", "negatives": "n",
+    "times": "t", "events": "d",
     "eps": "epsilon", "margin": "m", "label_smoothing": "s", "class_weights": "c",
     "temperature": "T",
 }  # fmt: skip

@@ -12,6 +12,7 @@ INDEX = {
     "cosine_distance": "similarity",
     "cosine_embedding_loss": "similarity",
     "cosine_similarity_loss": "similarity",
+    "cox_nll_loss": "survival",
     "cross_entropy": "classification",
     "cumulative_logit_loss": "ordinal",
     "dice_loss": "overlap",

@@ -147,6 +147,18 @@ def cosine_similarity_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def cox_nll_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    times: Any,
+    events: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def cross_entropy(
     logits: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -1200,6 +1212,7 @@ __all__ = [
     "cosine_distance",
     "cosine_embedding_loss",
     "cosine_similarity_loss",
+    "cox_nll_loss",
     "cross_entropy",
     "cumulative_logit_loss",
     "dice_loss",

@@ -27,7 +27,7 @@ from lossary.formula import (
     convex=False,
     smooth=False,
     differences={
-        "torchmetrics": "continuous_ranked_probability_score: always a mean; M × M memory",
+        "torchmetrics": "continuous_ranked_probability_score: always a mean; stores all pairs",
         "properscoring": "crps_ensemble: observations first",
         "scoringrules": 'crps_ensemble: observations first; estimator="fair" is fair=True, '
         '"nrg" the default here',

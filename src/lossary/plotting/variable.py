@@ -164,6 +164,8 @@ def _first_of_row(loss: Loss, parameters: dict[str, Any]) -> Variable:
     if loss.rows:
         axis = "x of the vector (x, 1), against (1, 0), target +1"
         return Variable(axis, lambda x: [*_vectors(x)[:2], np.ones(len(x))])
+    if "events" in loss.arguments:
+        return Variable("log-hazard of the first of two events, the other 0", _events)
     if len(loss.arguments) == 3:
         return Variable("anchor on a line, positive at 0, negative at 2", _triplets)
     count = len(loss.arguments)
@@ -206,6 +208,10 @@ def _triplets(x: Array) -> Sequence[Any]:
 
 def _inside_and_outside(x: Array) -> Sequence[Any]:
     return _rows(x, 0.5, x), _rows(1.0, -1.0, x)
+
+
+def _events(x: Array) -> Sequence[Any]:
+    return _rows(x, 0.0, x), _rows(1.0, 2.0, x), _rows(1.0, 1.0, x)
 
 
 def _samples(x: Array) -> Sequence[Any]:
