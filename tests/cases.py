@@ -63,14 +63,14 @@ class Case:
         return self.loss.name in REPRESENTATIVES
 
     @property
-    def has_kernel(self) -> bool:
-        """Whether host memory has a kernel for it: there is none that sorts a row or runs along."""
+    def mixes(self) -> bool:
+        """Whether it sorts a row or runs along it: then it is more than one kernel."""
         chosen = {**self.loss.parameters, **self.parameters}
         variant = Variant(
             structure=tuple((name, chosen[name]) for name in self.loss.structure),
             labels=self.loss.takes_labels and self.arrays[-1].dtype.kind == "i",
         )
-        return not expressions_of(self.loss, variant).mixes
+        return expressions_of(self.loss, variant).mixes
 
     def exact(self, arrays: tuple[np.ndarray, ...] | None = None) -> np.ndarray:
         """The unreduced loss in 60 digits."""

@@ -118,7 +118,7 @@ def cases(layout: str, dtype: str, *, all_losses: bool = True) -> Iterator[Case]
         loss = hard.loss
         fits = loss.length is None or layout.startswith("short")
         if fits and (layout == "flat") is (loss.axis is None):
-            if (all_losses or loss.name in REPRESENTATIVES) and hard.case.has_kernel:
+            if (all_losses or loss.name in REPRESENTATIVES) and not hard.case.mixes:
                 yield hard.case
 
 

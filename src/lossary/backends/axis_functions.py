@@ -68,11 +68,11 @@ class AxisFunctions:
         return x
 
     def recurrence(self, x: Any, a: Any, *, axis: int, reverse: bool) -> Any:
-        """Return y_k = x_k + a_k y_(k-1), where an a of 0 wins against an infinite y."""
+        """Return y_k = x_k + a_k y_(k-1), where an a of 0 wins against a y that is not finite."""
         step = 1
         while step < x.shape[axis]:
             earlier = self.neighbour(x, axis=axis, fill=0.0, reverse=reverse, step=step)
-            # Only infinities are left out, so that the library's derivative is that of a product.
+            # Finite ones are not left out: the library's derivative is then that of a product.
             cut = (a == 0) & ~self.xp.isfinite(earlier)
             x = x + a * self.xp.where(cut, self.xp.zeros_like(earlier), earlier)
             a = a * self.neighbour(a, axis=axis, fill=0.0, reverse=reverse, step=step)

@@ -27,11 +27,8 @@ class HostBackend(Backend):
     host = True
 
     def has_kernels(self, computation: Computation) -> bool:
-        """Return whether compiled kernels can run: there must be elements to read.
-
-        There are none for formulas that sort rows or run along them.
-        """
-        if computation.has_no_classes or computation.expressions.mixes:
+        """Return whether compiled kernels can run: there must be elements to read."""
+        if computation.has_no_classes:
             return False
         return has_compiler() and self.readable(computation)
 

@@ -57,7 +57,7 @@ def on_host(
     arrays = [x for x in computation.arrays.values() if type(x) not in PYTHON]
     if _put is None or not has_compiler() or not _is_alone():
         return compiled
-    if computation.has_no_classes or computation.expressions.mixes:
+    if computation.has_no_classes:
         return compiled
     if any(x.dtype.name not in _DTYPES for x in arrays):
         return compiled

@@ -109,6 +109,11 @@ class Plan:
         return _spills(self.passes)
 
     @cached_property
+    def mixes(self) -> bool:
+        """Whether elements of a row depend on others of it, not on sums alone."""
+        return any(PRIMITIVES[item.operation].mixes for item in self.nodes if item.arguments)
+
+    @cached_property
     def text(self) -> str:
         """The nodes and outputs as text: plans of equal texts have equal kernels."""
         index = {id(item): number for number, item in enumerate(self.nodes)}

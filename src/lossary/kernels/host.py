@@ -29,6 +29,7 @@ from lossary.kernels.memory import (
     empty,
     geometry_of,
 )
+from lossary.kernels.mixed import MixedKernel
 from lossary.kernels.object_memory import HEAD
 
 _TYPES = {"float32": "f32", "float64": "f64"}
@@ -86,6 +87,8 @@ def _empty(plan: Plan, job: Job) -> dict[str, Any]:
 
 def bind(plan: Plan, job: Job, address_getter: AddressGetter | None = None) -> Kernel:
     """Return the kernel of a job, which takes arrays of the same dtypes, shapes and layouts."""
+    if plan.mixes:
+        return BlockKernel(plan, job, _bind_mixed)
     long = long_kernel(plan, job, bind)
     if long is not None:
         return long
@@ -95,6 +98,10 @@ def bind(plan: Plan, job: Job, address_getter: AddressGetter | None = None) -> K
     if math.prod(job.shape) <= CHUNK and geometry_of(plan, dense_job(plan, job)) is not None:
         return CopyingKernel(plan, job, bind)
     return BlockKernel(plan, job, bind)
+
+
+def _bind_mixed(plan: Plan, job: Job) -> Kernel:
+    return MixedKernel(plan, job, bind)
 
 
 def form_of(plan: Plan, job: Job) -> Form:

@@ -70,7 +70,7 @@ def _cumulative_max(prefix: str, reverse: bool) -> Primitive:
 
 
 def _recurrence(prefix: str, reverse: bool) -> Primitive:
-    """Return the row of y_k = x_k + a_k y_(k-1); an a of 0 wins against an infinite y."""
+    """Return the row of y_k = x_k + a_k y_(k-1); an a of 0 wins against a y that is not finite."""
     name, before = f"{prefix}recurrence", _before(reverse)
 
     def partials(x: Expression, a: Expression) -> tuple[Mixing, Mixing]:
