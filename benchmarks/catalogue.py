@@ -179,14 +179,10 @@ def weighted_jax(z: Any, y: Any) -> Any:
     return (weights * optax.softmax_cross_entropy_with_integer_labels(z, y)).sum() / weights.sum()
 
 
-def crps(xp: Any) -> Callable[..., Any]:
+def crps(x: Any, t: Any) -> Any:
     """Ranked probability score of an ensemble, over all pairs."""
-
-    def mean(x: Any, t: Any) -> Any:
-        error = abs(x - t[:, None]).mean(1)
-        return (error - abs(x[:, :, None] - x[:, None, :]).mean((1, 2)) / 2).mean()
-
-    return mean
+    error = abs(x - t[:, None]).mean(1)
+    return (error - abs(x[:, :, None] - x[:, None, :]).mean((1, 2)) / 2).mean()
 
 
 def jensen_shannon(xp: Any) -> Callable[..., Any]:
@@ -219,6 +215,7 @@ ROWS = (
         {"class_weights": _WEIGHTS, "denominator": "weights"}),
     Row("sparsemax", "multiclass_sparsemax_loss", labelled, sparsemax_torch,
         lambda z, y: optax.multiclass_sparsemax_loss(z, y).mean(), {}),
+    Row("CRPS of ensembles", "ensemble_crps_loss", ensembles, crps, crps, {}),
     Row("preferences", "dpo_loss", log_probabilities, dpo(F.logsigmoid), dpo(jax.nn.log_sigmoid),
         {}),
     Row("generalized IoU", "generalized_box_iou_loss", boxes, generalized_iou(torch),

@@ -156,7 +156,7 @@ def _first_of_row(loss: Loss, parameters: dict[str, Any]) -> Variable:
             axis = "probability of one of two elements, the only one in the target"
             return Variable(axis, _one_of_two, (0.01, 0.99), (0.0, 1.0))
         return Variable("logit of one of two elements, the only one in the target", _one_of_two)
-    if loss.targets == PLUS_MINUS_ONE:
+    if loss.targets == PLUS_MINUS_ONE and not loss.rows:
         axis = "score of an element of the region, beside one of 1/2 outside"
         return Variable(axis, _inside_and_outside)
     if loss.rows and len(loss.arguments) == 2:
