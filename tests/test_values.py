@@ -160,3 +160,13 @@ def test_nan_stays_where_it_is(case: Case) -> None:
     assert np.isnan(found[1]).all()
     keep = np.arange(len(found)) != 1
     assert_close(found[keep], before[keep])
+
+
+@every(PLAIN)
+def test_nan_in_any_argument_is_nan(case: Case) -> None:
+    """A number that is none is no reason for one branch or another, nor for a place in an order."""
+    for place in case.floats:
+        arrays = [x.copy() for x in case.arrays]
+        arrays[place][0] = np.nan
+        with lossary.options(domain="ignore"):
+            assert np.isnan(case(*arrays)[0]).all(), case.loss.arguments[place]

@@ -34,6 +34,7 @@ from lossary.formula.expression import (
 from lossary.formula.expression import mask as mask_symbol
 from lossary.formula.gradient import diagonal, gradient
 from lossary.formula.operators import NoDiagonalError
+from lossary.formula.propagation import drops_nan
 from lossary.formula.rewrite import expand, masked_rows, mixes_rows
 
 
@@ -216,8 +217,15 @@ class LossExpressions:
         return where(self.mask, value, otherwise)
 
     def guarded(self, value: Expression) -> Expression:
-        """NaN where a label is no class: it is never used as an index."""
-        return where(self._valid_label, value, math.nan) if self.variant.labels else value
+        """NaN where a label is no class, which is never used as an index, and where NaN is dropped.
+
+        A formula drops it where it only compares an argument, or orders rows by it.
+        """
+        if self.variant.labels:
+            value = where(self._valid_label, value, math.nan)
+        for is_known in self._known:
+            value = where(is_known, value, math.nan)
+        return value
 
     def _derivative(self, name: str, derivative: Expression, cotangent: Expression) -> Expression:
         full = self.kind is Kind.ROW and name not in self.loss.rows
@@ -246,6 +254,20 @@ class LossExpressions:
     def _valid_label(self) -> Expression:
         symbol = self.symbols["targets"]
         return (symbol >= 0) & (symbol < class_count() + self.loss.targets.extra_labels)
+
+    @cached_property
+    def _known(self) -> tuple[Expression, ...]:
+        """Conditions under which the arguments are numbers whose NaN the formula would drop."""
+        found = []
+        for symbol in self.symbols.values():
+            if symbol.operation == "argument" and drops_nan(self.formula, symbol):
+                is_nan = symbol != symbol
+                if self.kind is Kind.ROW and symbol.kind is Kind.ELEMENT:
+                    taken = is_nan if self._element_mask is None else is_nan & self._element_mask
+                    found.append(sum_over_classes(where(taken, 1, 0)) <= 0)
+                else:
+                    found.append(~is_nan)
+        return tuple(found)
 
     @property
     def _class_factor(self) -> Expression:
