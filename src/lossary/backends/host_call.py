@@ -109,10 +109,12 @@ class ScaledCall:
     """Value and gradients of a mean whose denominator is summed first, by a kernel of its own."""
 
     def __init__(self, sums: HostCall, fused: HostCall) -> None:
-        self.leaves = tuple(name for name in fused.leaves if name != _COTANGENT)
-        self._place = fused.leaves.index(_COTANGENT)
+        names = dict.fromkeys((*fused.leaves, *sums.leaves))
+        self.leaves = tuple(name for name in names if name != _COTANGENT)
         self._sums, self._fused = sums, fused
-        self._summed = [self.leaves.index(name) for name in sums.leaves]
+        places = {name: place for place, name in enumerate(self.leaves)}
+        self._summed = [places[name] for name in sums.leaves]
+        self._given = [places.get(name) for name in fused.leaves]  # None is the factor's place
         self._arrays = array_getter(fused.computation.loss, self.leaves)
 
     def __call__(self, request: Request) -> tuple[Any, ...] | None:
@@ -140,7 +142,7 @@ class ScaledCall:
         if denominator == 0.0:
             return None
         factor = self._fused.backend.factor(1.0 / denominator)
-        return self._fused.run([*arrays[: self._place], factor, *arrays[self._place :]])
+        return self._fused.run([factor if i is None else arrays[i] for i in self._given])
 
 
 def array_getter(loss: Definition, names: Sequence[str]) -> Callable[[Request], Sequence[Any]]:
