@@ -206,3 +206,14 @@ def test_lovasz_losses_extend_the_jaccard_loss() -> None:
     # A score on the wrong side at the distance 1 has a hinge of 2, one on the right side of 0.
     found = lossary.lovasz_hinge_loss(2 * chosen - 1, 2 * targets - 1)
     assert_close(found, 2 * expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("log_input", [True, False])
+def test_large_concentrations_make_counts_poisson_counts(log_input: bool) -> None:
+    rng = np.random.default_rng(6)
+    x, t = rng.uniform(0.1, 5, 30), rng.integers(0, 9, 30).astype(float)
+    given = {"log_input": log_input, "full": True, "eps": 1e-12}
+    found = lossary.value_and_grad(lossary.negative_binomial_nll_loss)(x, t, 1e13, **given)
+    expected = lossary.value_and_grad(lossary.poisson_nll_loss)(x, t, **given)
+    for one, other in zip(found, expected, strict=True):
+        assert_close(one, other, rtol=1e-10, atol=1e-11)

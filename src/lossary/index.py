@@ -68,6 +68,7 @@ INDEX = {
     "multiclass_zero_one_loss": "multiclass_margin",
     "multilabel_margin_loss": "multilabel",
     "multilabel_soft_margin_loss": "multiclass_margin",
+    "negative_binomial_nll_loss": "likelihood",
     "nll_loss": "distribution",
     "ordinal_cross_entropy": "ordinal",
     "orpo_loss": "preference",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import mpmath as mp
+import numpy as np
 
 from oracles.mathematics import Number, exp
 
@@ -40,6 +41,56 @@ def _poisson_slope(
         return exp(x) - t if log_input else 1 - t / (x + mp.mpf(eps))
     logarithm = x if log_input else mp.log(x + mp.mpf(eps))
     return (mp.digamma(t + 1) if full else 0) - logarithm
+
+
+# --- negative binomial ----------------------------------------------------------------------
+def _binomial_parts(
+    x: Number, r: Number, log_input: bool, eps: float
+) -> tuple[Number, Number, Number]:
+    """Return the mean, its logarithm, and the concentration."""
+    mean, logarithm = (exp(x), x) if log_input else (x, mp.log(_clamped(x, eps)))
+    return mean, logarithm, _clamped(r, eps)
+
+
+def _binomial_terms(
+    x: Number, t: Number, r: Number, log_input: bool, full: bool, eps: float
+) -> list[Number]:
+    mean, logarithm, r = _binomial_parts(x, r, log_input, eps)
+    growth = mp.log1p(mean / r)
+    with mp.workdps(100):
+        excess = mp.loggamma(r + t) - mp.loggamma(r) - t * mp.log(r)
+    return [r * growth, t * growth, -t * logarithm, -excess, _log_factorial(t, full)]
+
+
+def _binomial_slopes(
+    place: int, _: int, x: Number, t: Number, r: Number, log_input: bool, full: bool, eps: float
+) -> Number:
+    return max(map(abs, _binomial_slope_terms(place, x, t, r, log_input, full, eps)))
+
+
+def _binomial_slope(
+    place: int, _: int, x: Number, t: Number, r: Number, log_input: bool, full: bool, eps: float
+) -> Number:
+    return mp.fsum(_binomial_slope_terms(place, x, t, r, log_input, full, eps))
+
+
+def _binomial_slope_terms(
+    place: int, x: Number, t: Number, r: Number, log_input: bool, full: bool, eps: float
+) -> list[Number]:
+    mean, logarithm, clamped = _binomial_parts(x, r, log_input, eps)
+    share = mean / (clamped + mean)
+    if place == 0 and log_input:
+        return [clamped * share, t * share, -t]
+    if place == 0:
+        return [(clamped + t) / (clamped + mean), -t / x if x > mp.mpf(eps) else mp.mpf(0)]
+    growth = mp.log1p(mean / clamped)
+    if place == 1:
+        found = [growth, -logarithm, -(mp.digamma(clamped + t) - mp.log(clamped))]
+        return [*found, mp.digamma(t + 1) if full else mp.mpf(0)]
+    if r < mp.mpf(eps):
+        return [mp.mpf(0)]
+    risen = mp.digamma(r + t) - mp.digamma(r)
+    return [growth, -share, -t * share / r, -risen, t / r]
 
 
 # --- Laplace, Gauss -------------------------------------------------------------------------
@@ -80,6 +131,7 @@ def _largest(terms: Callable[..., list[Number]]) -> Callable[..., Number]:
 _TERMS = {
     "poisson_nll_loss": _poisson_terms,
     "laplace_nll_loss": _laplace_terms,
+    "negative_binomial_nll_loss": _binomial_terms,
 }
 
 ORACLES: dict[str, Callable[..., Number]] = {
@@ -93,13 +145,38 @@ SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
     "poisson_nll_loss": _poisson_slopes,
     "laplace_nll_loss": _laplace_slopes,
     "gaussian_crps_loss": _crps_slopes,
+    "negative_binomial_nll_loss": _binomial_slopes,
 }
 #: Differences of logarithms of the gamma function take long; exp(1e30) swamps small slopes.
 SLOPES: dict[str, Callable[..., Number | None]] = {
     "poisson_nll_loss": _poisson_slope,
+    "negative_binomial_nll_loss": _binomial_slope,
 }
 
+
+def _hard_binomial(rng: np.random.Generator, dtype: str, points: int, _: int) -> list[np.ndarray]:
+    """Return means, or logarithms, from 1e-12 to 80, counts up to 1e10, and concentrations."""
+    x = np.exp(rng.uniform(-27, 4.3, points))
+    t = np.where(rng.random(points) < 0.3, rng.integers(0, 5, points), 10 ** rng.uniform(0, 10))
+    r = 10.0 ** rng.uniform(-7, 12, points)
+    return [x, np.round(t), r]
+
+
+HARD_ARGUMENTS: dict[str, Callable[..., Any]] = {"negative_binomial_nll_loss": _hard_binomial}
+
+#: Sums of up to five terms, each rounded.
+LIMITS: dict[str, float] = {"negative_binomial_nll_loss": 6}
+SLOPE_LIMITS: dict[str, float] = {"negative_binomial_nll_loss": 10}
+LENGTHS: dict[str, int] = {"negative_binomial_nll_loss": 320}
+
 VECTORS: dict[str, list[Any]] = {
+    "negative_binomial_nll_loss": [
+        ((3, 2, 1.5), {}, 1.13709280924),
+        ((3, 2, 1.5), {"full": True}, 1.83023998980),
+        ((3, 0, 1.5), {}, 1.64791843300),
+        ((3, 4, 1e8), {"full": True}, 1.78360469068),
+        ((1, 2, 1.5), {"log_input": True}, 1.10804413206),
+    ],
     "poisson_nll_loss": [
         ((0.5, 3), {}, 0.148721270700),
         ((2, 3), {"log_input": False}, -0.0794415566798),

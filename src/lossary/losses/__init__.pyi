@@ -810,6 +810,20 @@ def multilabel_soft_margin_loss(
     dtype: Any = None,
     class_weights: Any = None,
 ) -> _Array: ...
+def negative_binomial_nll_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    concentrations: Any,
+    log_input: bool = False,
+    full: bool = False,
+    eps: float | _Shaped = 1e-08,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def nll_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -1268,6 +1282,7 @@ __all__ = [
     "multiclass_zero_one_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
+    "negative_binomial_nll_loss",
     "nll_loss",
     "ordinal_cross_entropy",
     "orpo_loss",

@@ -7,6 +7,7 @@ import math
 from lossary.decorator import loss
 from lossary.domains import (
     AT_LEAST_ZERO,
+    CONCENTRATIONS,
     COUNTS,
     MEANS,
     POSITIVE,
@@ -21,11 +22,14 @@ from lossary.formula import (
     log_rising_excess,
     maximum,
     scale,
+    softplus,
     stop_gradient,
     where,
 )
 
 _LOG_2 = math.log(2)
+#: Ratios of mean and concentration beyond which the one or the other decides.
+_TINY, _HUGE = 1e-20, 1e20
 
 
 def _counted(targets: Expression, mean: Expression) -> Expression:
@@ -109,6 +113,85 @@ def poisson_nll_loss(
     mean = exp(inputs) if log_input else inputs
     logarithm = inputs if log_input else _log_of_sum(inputs, eps)
     value = mean - scale(_counted(targets, mean), logarithm)
+    return value + log_rising_excess(1, targets) if full else value
+
+
+@loss(
+    targets=COUNTS,
+    arguments=("inputs", "targets", "concentrations"),
+    domains={"inputs": MEANS, "concentrations": CONCENTRATIONS},
+    limits={"eps": POSITIVE},
+    family="likelihood",
+    source="Lawless (1987), Negative binomial and mixed Poisson regression, doi:10.2307/3314912",
+    smooth=True,
+    differences={
+        "PyTorch": "none; torch.distributions.NegativeBinomial has total_count=concentrations and "
+        "logits=log(mean / concentrations): the log-likelihood, full",
+        "scvi-tools": "log_nb_positive(x, mu, theta): the log-likelihood, full",
+        "GluonTS": "NegativeBinomialOutput: alpha is 1 / concentrations; full",
+    },
+)
+def negative_binomial_nll_loss(
+    inputs: Expression,
+    targets: Expression,
+    concentrations: Expression,
+    log_input: bool = False,
+    full: bool = False,
+    eps: float = 1e-8,
+) -> Expression:
+    """Negative binomial negative log-likelihood of a count, given its mean and concentration.
+
+    For counts that vary more than Poisson counts of the same mean: their variance is the mean plus
+    its square over the concentration. The concentration may be predicted with the mean, or be a
+    number. The larger it is the nearer is ``poisson_nll_loss``, which is the limit.
+
+    Parameters
+    ----------
+    inputs : array, shape (...)
+        Predicted means, above 0; their logarithms, any real number, with ``log_input``.
+    targets : array, shape (...)
+        Counts, at least 0.
+    concentrations : array or number, shape (...)
+        How concentrated the counts are, above 0; clamped at ``eps``.
+    log_input : bool
+        Whether inputs are logarithms of means.
+    full : bool
+        Whether to add log(targets!), which no prediction changes.
+    eps : float
+        Least concentration, and least mean whose logarithm is taken.
+
+    Notes
+    -----
+    With x the logarithm of the mean, the derivative with respect to x is the difference of mean and
+    target, times r / (r + mean) for a concentration r. Differences of logarithms of the gamma
+    function are taken without their leading terms, so that concentrations of 1e12 keep the digits.
+    Where the concentration is clamped, the derivative with respect to it is 0.
+
+    See Also
+    --------
+    poisson_nll_loss : The limit of large concentrations.
+
+    Examples
+    --------
+    >>> from lossary import negative_binomial_nll_loss
+    >>> negative_binomial_nll_loss([3.0, 3.0], [2, 0], 1.5)
+    array([1.13709281, 1.64791843])
+    >>> negative_binomial_nll_loss([1.0], [2], [1.5], log_input=True)
+    array([1.10804413])
+    """
+    r = maximum(eps, concentrations)
+    mean = exp(inputs) if log_input else inputs
+    logarithm = inputs if log_input else log(maximum(eps, inputs))
+    ratio = mean / r
+    is_tiny, is_huge = ratio < _TINY, _HUGE <= ratio
+    # log(1 + mean / r), and r times it, in range where the ratio is not.
+    growth = where(
+        is_huge,
+        softplus(where(is_huge, logarithm, 0) - log(r)),
+        log1p(where(is_huge, 0, ratio)),
+    )
+    own = where(is_tiny, mean, r * growth)
+    value = own + (targets * growth - scale(targets, logarithm)) - log_rising_excess(r, targets)
     return value + log_rising_excess(1, targets) if full else value
 
 
