@@ -217,3 +217,10 @@ def test_large_concentrations_make_counts_poisson_counts(log_input: bool) -> Non
     expected = lossary.value_and_grad(lossary.poisson_nll_loss)(x, t, **given)
     for one, other in zip(found, expected, strict=True):
         assert_close(one, other, rtol=1e-10, atol=1e-11)
+
+
+def test_the_bhattacharyya_distance_is_a_function_of_the_hellinger_distance() -> None:
+    logs = _CASES["bhattacharyya_distance"].arrays
+    bounded = lossary.hellinger_distance(*logs, reduction="none")
+    found = lossary.bhattacharyya_distance(*logs, reduction="none")
+    np.testing.assert_allclose(found, -np.log1p(-(bounded**2)), rtol=1e-13)

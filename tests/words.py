@@ -62,6 +62,16 @@ def _power_samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return d, np.where(rng.random(d.size) < 0.3, rng.uniform(-3, 4, d.size), q)
 
 
+def _log_samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    x = rng.uniform(-30, 3, 3 * SOME)
+    nearby = x + spread(rng, -5, 0.5, x.size)
+    return x, np.where(rng.random(x.size) < 0.5, nearby, rng.uniform(-30, 3, x.size))
+
+
+def _of_mean(x: Any, t: Any) -> Any:
+    return -mp.exp(x) * mp.log((1 + mp.exp(t - x)) / 2)
+
+
 def _box_cox(d: Any, q: Any) -> Any:
     return ((1 + d) ** q - 1) / q if q else mp.log1p(d)
 
@@ -311,6 +321,17 @@ WORDS = {
         _power_samples,
         (_power_gap, lambda d, q: _box_cox(d, q - 1), lambda d, q: (1 + d) ** (q - 2)),
         (8, _rounded_exponent(8), _rounded_exponent(8)),
+    ),
+    "jensen_shannon_term": Word(
+        f.jensen_shannon_term,
+        _log_samples,
+        (
+            lambda x, t: (_of_mean(x, t) + _of_mean(t, x)) / 2,
+            lambda x, t: _of_mean(x, t) / 2,
+            lambda x, t: (_of_mean(x, t) + mp.exp(x + t) / (mp.exp(x) + mp.exp(t))) / 2,
+        ),
+        # The curvature has terms of both signs where x is below t.
+        (7, 5, math.inf),
     ),
     "digamma": Word(
         f.digamma,

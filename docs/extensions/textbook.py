@@ -209,6 +209,7 @@ _GUARDS: dict[str, Callable[..., Expression]] = {
     "expm1": lambda x: node("exp", x) - 1,
     "finite_maximum": lambda x: node("max", x),
     "where": _unguarded_choice,
+    "log_of_share": lambda x, t: x - _log_of_mean(x, t),
     "sum": _out_of_sum,
     "power": _power,
     **SERIES,
@@ -236,12 +237,22 @@ def _divergence(x: Expression, y: Expression, temperature: Expression) -> Expres
     return node("sum", q * (node("log", q) - node("log", p)))
 
 
+def _jensen_shannon(x: Expression, t: Expression) -> Expression:
+    first, second = node("exp", x), node("exp", t)
+    return (first * (x - _log_of_mean(x, t)) + second * (t - _log_of_mean(x, t))) / 2
+
+
+def _log_of_mean(x: Expression, t: Expression) -> Expression:
+    return node("log", (node("exp", x) + node("exp", t)) / 2)
+
+
 # What a textbook prints: the logarithm of a softmax, with its sign before the sum.
 _NAMED: dict[str, Callable[..., Expression]] = {
     "negative_log_softmax": lambda x: -node("log", node("softmax", x)),
     "negative_log_softmax_at": lambda x, y: -_log_softmax_at(x, y),
     "entropy_of_softmax": _entropy,
     "divergence_of_softmaxes": _divergence,
+    "jensen_shannon_term": _jensen_shannon,
     "sum": _out_of_sum,
     "divide": lambda a, b: -(a.arguments[0] / b) if a.operation == "negative" else a / b,
 }

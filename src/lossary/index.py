@@ -2,6 +2,7 @@
 
 INDEX = {
     "asymmetric_loss": "focal",
+    "bhattacharyya_distance": "divergence",
     "binary_cross_entropy": "classification",
     "binary_focal_loss": "focal",
     "box_iou_loss": "boxes",
@@ -41,6 +42,7 @@ INDEX = {
     "huber_loss": "regression",
     "ipo_loss": "preference",
     "jaccard_loss": "overlap",
+    "jensen_shannon_divergence": "divergence",
     "kl_div_loss": "distribution",
     "kl_divergence": "distribution",
     "kto_loss": "preference",

@@ -10,6 +10,8 @@ import numpy as np
 
 from oracles.mathematics import Number, Row, exp
 
+_DIGITS = 150  # overlaps may be 1 but for many digits
+
 
 def hellinger(z: Row, t: Row) -> Number:
     squares = ((exp(p / 2) - exp(q / 2)) ** 2 for p, q in zip(z, t, strict=True))
@@ -36,15 +38,111 @@ def _total_variation_slope(place: int, index: int, z: Row, t: Row) -> Number | N
     return (1 if is_above else -1) * exp((z, t)[place][index]) / 2
 
 
+def bhattacharyya(z: Row, t: Row) -> Number:
+    with mp.workdps(max(mp.mp.dps, _DIGITS)):
+        overlap = mp.fsum(exp((p + q) / 2) for p, q in zip(z, t, strict=True))
+        sums = mp.fsum(map(exp, z)) * mp.fsum(map(exp, t))
+        return -mp.log(overlap / mp.sqrt(sums)) if overlap > 0 else mp.inf
+
+
+def _bhattacharyya_terms(place: int, index: int, z: Row, t: Row) -> tuple[Number, Number]:
+    """Return half the probability, and half the normalized root of the product."""
+    roots = [exp((p + q) / 2) for p, q in zip(z, t, strict=True)]
+    row, overlap = (z, t)[place], mp.fsum(roots)
+    share = roots[index] / overlap if overlap > 0 else mp.nan
+    return exp(row[index]) / mp.fsum(map(exp, row)) / 2, share / 2
+
+
+def _bhattacharyya_slope(place: int, index: int, z: Row, t: Row) -> Number:
+    with mp.workdps(max(mp.mp.dps, _DIGITS)):
+        own, share = _bhattacharyya_terms(place, index, z, t)
+        return own - share
+
+
+def _bhattacharyya_scale(place: int, index: int, z: Row, t: Row) -> Number:
+    return max(_bhattacharyya_terms(place, index, z, t))
+
+
+def jensen_shannon(z: Row, t: Row) -> Number:
+    with mp.workdps(max(mp.mp.dps, _DIGITS)):
+        return mp.fsum(map(_of_class, z, t)) / 2
+
+
+def _of_class(p: Number, q: Number) -> Number:
+    first, second = exp(p), exp(q)
+    if first + second == 0:
+        return mp.mpf(0)
+    middle = mp.log((first + second) / 2)
+    return first * (p - middle) + second * (q - middle)
+
+
+def _of_mean(p: Number, q: Number) -> Number:
+    """Return p log(p / m) for the mean m of exponentials."""
+    if exp(p) == 0:
+        return mp.mpf(0)
+    return -exp(p) * mp.log((1 + exp(q - p)) / 2)
+
+
+def _jensen_shannon_slope(place: int, index: int, z: Row, t: Row) -> Number:
+    with mp.workdps(max(mp.mp.dps, _DIGITS)):
+        return _of_mean((z, t)[place][index], (t, z)[place][index]) / 2
+
+
 ORACLES: dict[str, Callable[..., Number]] = {
     "hellinger_distance": hellinger,
     "total_variation_distance": total_variation,
+    "bhattacharyya_distance": bhattacharyya,
+    "jensen_shannon_divergence": jensen_shannon,
 }
 SLOPES: dict[str, Callable[..., Number | None]] = {
     "hellinger_distance": _hellinger_slope,
     "total_variation_distance": _total_variation_slope,
+    "bhattacharyya_distance": _bhattacharyya_slope,
+    "jensen_shannon_divergence": _jensen_shannon_slope,
+}
+# The derivative is a probability minus another.
+SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
+    "bhattacharyya_distance": _bhattacharyya_scale,
 }
 
+
+def _distributions(rng: np.random.Generator, dtype: str, size: int, classes: int) -> Any:
+    """Return pairs of distributions: unrelated, nearly equal, equal, with impossible classes."""
+    rows = [_pair(rng, dtype, classes, place) for place in range(size)]
+    return tuple(np.array(column) for column in zip(*rows, strict=True))
+
+
+def _pair(rng: np.random.Generator, dtype: str, classes: int, place: int) -> tuple[Any, Any]:
+    first = rng.normal(size=classes) * 10.0 ** rng.uniform(-4, 2)
+    if place % 3 == 0:  # one class has nearly all of the probability
+        first[rng.integers(classes)] += rng.choice([5.0, 20.0, 60.0, 95.0, 600.0])
+    other = rng.normal(size=classes) * 10.0 ** rng.uniform(-4, 2)
+    match place % 7:
+        case 0 | 1:
+            other = first * (1 + 10.0 ** rng.uniform(-7, -1) * rng.normal(size=classes))
+        case 2:
+            other = first.copy()
+        case 3:
+            first[rng.random(classes) < 0.4] = -np.inf
+        case 4:
+            other[np.arange(classes) != rng.integers(classes)] = -np.inf
+        case 5:
+            other = first + 10.0 ** rng.uniform(-7, 0) * rng.normal(size=classes)
+    return _normalized(first, dtype), _normalized(other, dtype)
+
+
+def _normalized(logits: Any, dtype: str) -> Any:
+    if np.all(np.isinf(logits)):
+        logits = np.where(np.arange(logits.size) == 0, 0.0, logits)
+    return np.minimum(logits - np.logaddexp.reduce(logits), 0.0).astype(dtype).astype(float)
+
+
+HARD_ARGUMENTS: dict[str, Callable[..., Any]] = {"bhattacharyya_distance": _distributions}
+
+# Sums of products where they are not too small, else a softmax.
+LENGTHS: dict[str, int] = {"bhattacharyya_distance": 270}
+# A difference of which half is left is multiplied by a rounded mean.
+LIMITS: dict[str, float] = {"jensen_shannon_divergence": 7}
 # Five factors of the derivative are rounded.
 SLOPE_LIMITS: dict[str, float] = {"hellinger_distance": 5}
 
@@ -63,4 +161,6 @@ def _vectors(*values: float) -> list[Any]:
 VECTORS: dict[str, list[Any]] = {
     "hellinger_distance": _vectors(0.259893185687, 1.02062076890e-07, 0.541196100146),
     "total_variation_distance": _vectors(0.3, 1.00000000022e-07, 0.5),
+    "bhattacharyya_distance": _vectors(0.0699338154284, 1.04166675390e-14, 0.346573590280),
+    "jensen_shannon_divergence": _vectors(0.0664143143823, 1.04166675390e-14, 0.215761554339),
 }

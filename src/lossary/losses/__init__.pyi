@@ -27,6 +27,17 @@ def asymmetric_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def bhattacharyya_distance(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def binary_cross_entropy(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -490,6 +501,17 @@ def jaccard_loss(
     axis: int | tuple[int, ...] = -1,
     smooth: float | _Shaped = 1.0,
     with_logits: bool = False,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
+def jensen_shannon_divergence(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
     reduction: _Reduction = "none",
     *,
     weights: Any = None,
@@ -1216,6 +1238,7 @@ def zero_one_loss(
 
 __all__ = [
     "asymmetric_loss",
+    "bhattacharyya_distance",
     "binary_cross_entropy",
     "binary_focal_loss",
     "box_iou_loss",
@@ -1255,6 +1278,7 @@ __all__ = [
     "huber_loss",
     "ipo_loss",
     "jaccard_loss",
+    "jensen_shannon_divergence",
     "kl_div_loss",
     "kl_divergence",
     "kto_loss",

@@ -10,7 +10,12 @@ from lossary.formula import (
     Expression,
     exp,
     expm1,
+    jensen_shannon_term,
+    log,
+    log1p,
+    logsumexp,
     norm,
+    sqrt,
     sum_over_classes,
     where,
     with_derivatives_of,
@@ -129,3 +134,139 @@ def _absolute_difference(x: Expression, t: Expression) -> Expression:
     difference = exp(x) - exp(t)
     slopes = where(is_below, -difference, where(is_equal, 0, difference))
     return with_derivatives_of(value, slopes)
+
+
+@loss(
+    targets=LOG_PROBABILITIES,
+    domains={"inputs": PREDICTED_LOG_PROBABILITIES},
+    arguments=("inputs", "targets"),
+    family="distribution",
+    source="Kailath (1967), The divergence and Bhattacharyya distance measures in signal "
+    "selection, doi:10.1109/TCOM.1967.1089532",
+    convex=False,
+    smooth=True,
+)
+def bhattacharyya_distance(inputs: Expression, targets: Expression, axis: int = -1) -> Expression:
+    """Bhattacharyya distance of two distributions: minus the logarithm of their overlap.
+
+    For comparing distributions where the distance is to grow without bound as their common part
+    vanishes, and as a bound on the error of telling two classes apart. The overlap is the sum of
+    the roots of products of probabilities. Both arguments are log-probabilities. It is no metric:
+    the triangle inequality does not hold.
+
+    Parameters
+    ----------
+    inputs : array, shape (..., C, ...)
+        Predicted log-probabilities, at most 0; minus infinity for probability 0.
+    targets : array, shape of inputs
+        Target log-probabilities, at most 0; minus infinity for probability 0.
+    axis : int
+        The class axis.
+
+    Notes
+    -----
+    The overlap is divided by the root of the product of both sums of probabilities, so that
+    rounded probabilities, whose sum is not quite 1, have a distance of 0 from themselves. The
+    distance of nearly equal distributions is computed from differences of roots, and keeps its
+    digits. It is infinite where no class has both probabilities above 0. The derivative is half
+    the difference of the predicted probability and of the normalized root of the product.
+
+    See Also
+    --------
+    hellinger_distance : From the same overlap, but at most 1.
+    kl_div_loss : Not symmetric, and infinite where one class has no predicted probability.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lossary import bhattacharyya_distance
+    >>> logs = np.log([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
+    >>> bhattacharyya_distance(logs, [np.log([0.2, 0.3, 0.5]), [0.0, -np.inf, -np.inf]])
+    array([0.06993382, 0.34657359])
+    """
+    sums = 0.5 * (logsumexp(inputs) + logsumexp(targets))
+    apart = sums - logsumexp(0.5 * (inputs + targets))
+    lack = _lack_of_overlap(inputs, targets)
+    is_near = lack < 0.5
+    value = where(is_near, -log1p(-where(is_near, lack, 0)), apart)
+    return with_derivatives_of(value, _by_exact_exponents(inputs, targets, apart))
+
+
+def _by_exact_exponents(x: Expression, t: Expression, apart: Expression) -> Expression:
+    """Return the distance from exponentials of unrounded numbers, unless all are too small."""
+    overlap = sum_over_classes(exp(0.5 * x) * exp(0.5 * t))
+    is_large = overlap > 1e-15
+    p, q, both = (
+        log(where(is_large, item, 1))
+        for item in (sum_over_classes(exp(x)), sum_over_classes(exp(t)), overlap)
+    )
+    return where(is_large, 0.5 * (p + q) - both, apart)
+
+
+def _lack_of_overlap(x: Expression, t: Expression) -> Expression:
+    """Return half the squared distance of the normalized roots; infinity where a sum is 0."""
+    p, q = sum_over_classes(exp(x)), sum_over_classes(exp(t))
+    is_positive = (p > 0) & (q > 0)
+    p, q = where(is_positive, p, 1), where(is_positive, q, 1)
+    root = exp(0.5 * t)
+    difference = _difference_of_roots(x, t)
+    # The norms of the roots differ by rounding, or where the probabilities do not sum to 1.
+    excess = sum_over_classes(difference * (exp(0.5 * x) + root)) / (sqrt(p * q) + q)
+    squares = sum_over_classes((difference - root * excess) ** 2)
+    return where(is_positive, 0.5 * squares / p, math.inf)
+
+
+@loss(
+    targets=LOG_PROBABILITIES,
+    domains={"inputs": PREDICTED_LOG_PROBABILITIES},
+    arguments=("inputs", "targets"),
+    family="distribution",
+    source="Lin (1991), Divergence measures based on the Shannon entropy, doi:10.1109/18.61115",
+    convex=False,
+    smooth=True,
+    differences={
+        "SciPy": "distance.jensenshannon takes probabilities, divides them by their sum, and "
+        "returns the root",
+        "torchmetrics": "jensen_shannon_divergence: log_prob=True for log-probabilities; then NaN "
+        "where one is minus infinity",
+    },
+)
+def jensen_shannon_divergence(
+    inputs: Expression, targets: Expression, axis: int = -1
+) -> Expression:
+    """Jensen-Shannon divergence of two distributions: how far both are from their mean.
+
+    For comparing distributions where neither is the true one, and where classes without a
+    predicted probability must not give infinity: it is 0 for equal ones and at most log(2). It is
+    the mean of the Kullback-Leibler divergences of both from their mean. Both arguments are
+    log-probabilities. Its root is a metric; it is not.
+
+    Parameters
+    ----------
+    inputs : array, shape (..., C, ...)
+        Predicted log-probabilities, at most 0; minus infinity for probability 0.
+    targets : array, shape of inputs
+        Target log-probabilities, at most 0; minus infinity for probability 0.
+    axis : int
+        The class axis.
+
+    Notes
+    -----
+    No term of the sum is negative, also where the probabilities do not sum to 1, so that the
+    divergence of nearly equal distributions keeps its digits. The derivative is half of p log(p/m)
+    for the predicted probability p and the mean m.
+
+    See Also
+    --------
+    kl_div_loss : Of one distribution from the other, not from the mean.
+    hellinger_distance : A metric that is bounded as well.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lossary import jensen_shannon_divergence
+    >>> logs = np.log([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
+    >>> jensen_shannon_divergence(logs, [np.log([0.2, 0.3, 0.5]), [0.0, -np.inf, -np.inf]])
+    array([0.06641431, 0.21576155])
+    """
+    return sum_over_classes(jensen_shannon_term(inputs, targets))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lossary.formula.expression import node
+from lossary.formula.expression import Expression, node
 from lossary.formula.special.derived import derivative_of
 from lossary.formula.special.deviances import (
     gamma_deviance,
@@ -19,6 +19,11 @@ from lossary.formula.special.deviances import (
     poisson_deviance_of_log,
     poisson_slope,
 )
+from lossary.formula.special.shares import (
+    jensen_shannon,
+    jensen_shannon_slopes,
+    log_of_share,
+)
 from lossary.formula.special.tweedie import (
     tweedie_curvature,
     tweedie_deviance,
@@ -30,6 +35,11 @@ from lossary.formula.special.tweedie import (
     tweedie_slope_along_target,
 )
 from lossary.formula.table import POSITIVE, REAL, composite
+
+
+def _share_slopes(other: Expression) -> tuple[Expression, Expression]:
+    return other, -other
+
 
 TABLE = (
     composite(
@@ -61,6 +71,23 @@ TABLE = (
         gamma_deviance,
         partials=lambda mu, t: (gamma_slope(mu, t), gamma_slope_along_target(mu, t)),
         approximate=True,
+    ),
+    composite(
+        "jensen_shannon_term",
+        (REAL, REAL),
+        jensen_shannon,
+        partials=jensen_shannon_slopes,
+        approximate=True,
+    ),
+    composite(
+        "log_of_share",
+        (REAL, REAL),
+        log_of_share,
+        partials=lambda x, t: _share_slopes(node("sigmoid", node("difference_or_zero", t, x))),
+        approximate=True,
+        text="log(2 * sigmoid({0:5} - {1:6}))",
+        latex=r"\log\left(2 \, \sigma\left({0:5} - {1:6}\right)\right)",
+        latex_precedence=9,
     ),
     composite(
         "gaussian_crps",
