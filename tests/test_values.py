@@ -165,8 +165,9 @@ def test_nan_stays_where_it_is(case: Case) -> None:
 @every(PLAIN)
 def test_nan_in_any_argument_is_nan(case: Case) -> None:
     """A number that is none is no reason for one branch or another, nor for a place in an order."""
+    depends = case() != 0  # without an event, say, nothing is compared
     for place in case.floats:
         arrays = [x.copy() for x in case.arrays]
-        arrays[place][0] = np.nan
+        arrays[place][...] = np.nan
         with lossary.options(domain="ignore"):
-            assert np.isnan(case(*arrays)[0]).all(), case.loss.arguments[place]
+            assert np.isnan(case(*arrays)[depends]).all(), case.loss.arguments[place]

@@ -56,13 +56,9 @@ def _passes(item: Expression, holds: dict[int, bool | None], reaches: dict[int, 
         return False
     given = [reaches[id(x)] for x in item.arguments]
     if item.operation == "where":
-        condition = item.arguments[0]
-        state = holds[id(condition)]
-        if state is not None:
-            return given[1] if state else given[2]
-        # Of a row's elements there are some in either branch, where a label tells them apart.
-        has_label = any(x.operation == "label" for x in walk(condition))
-        return any(given[1:]) if has_label else all(given[1:])
+        state = holds[id(item.arguments[0])]
+        # What another symbol leaves out is left out on purpose.
+        return any(given[1:]) if state is None else given[1 if state else 2]
     if item.operation in {"sorted_by", "unsorted_by"}:
         return given[0]
     return any(given)
