@@ -264,6 +264,8 @@ class MlxBackend(Backend):
     def sum_along(self, x: Any, axis: int) -> Any:
         """Sum along an axis, which is kept; CPUs add one by one, and have float64 for that."""
         length = x.shape[axis]
+        if not is_shapeless() and x.size == 0:  # MLX's own sum of nothing may not end
+            return mx.zeros([*x.shape[:axis], 1, *x.shape[axis + 1 :]], x.dtype)
         if not self.has_dtype("float64") or (x.dtype == mx.float32 and length <= _SHORT):
             return x.sum(axis, keepdims=True)
         wide = x
@@ -302,6 +304,8 @@ class MlxBackend(Backend):
         """Reduce; sums end in float64 where the device has it."""
         if role not in {"sum", "count"}:
             return super().reduce(role, x)
+        if not is_shapeless() and x.size == 0:
+            return mx.zeros((), self._wide())
         if x.dtype == mx.float32 and x.size > _FEW and not is_shapeless():
             if window := _divisor(x.size):
                 x = x.reshape(-1, window).sum(-1)
