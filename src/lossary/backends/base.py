@@ -20,7 +20,7 @@ import numpy as np
 
 from lossary.backends.operations import ArrayOperations, sum_in_pairs
 from lossary.definition.computation import Computation
-from lossary.definition.outputs import value_outputs
+from lossary.definition.outputs import scaled_outputs, value_outputs
 from lossary.definition.reduction import reduced
 from lossary.definition.request import Request
 from lossary.errors import type_error
@@ -144,9 +144,9 @@ class Backend:
     ) -> CachedCall | None:
         """Return a compiled call for the gradients of a mean with an unknown denominator, or None.
 
-        It depends on the arrays: on a mask, on weights or on labels.
+        It depends on the arrays: on a mask, on weights or on labels. A compiled call sums it too.
         """
-        return None
+        return self.compiled_call(computation, request, *scaled_outputs(computation, names, second))
 
     def value(self, computation: Computation) -> Any:
         """Compute the loss, reduced as asked."""

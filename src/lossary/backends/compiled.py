@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from lossary.backends.base import PYTHON, CachedCall
 from lossary.backends.host_call import array_getter
 from lossary.bounded_cache import BoundedCache
 from lossary.definition.computation import Computation
-from lossary.definition.outputs import denominator_outputs, derivative_outputs
+from lossary.definition.outputs import denominator_outputs
 from lossary.definition.reduction import Arithmetic, denominator, inverse, reduced
 from lossary.definition.request import Request
 from lossary.formula.plan import Output
@@ -165,15 +165,6 @@ class CompiledCall:
     def _tail(self, computation: Computation) -> list[Any]:
         tail: list[Any] = list(computation.numbers.values())
         return [*tail, _known(self._backend, computation)] if self._divides else tail
-
-
-def scaled_outputs(
-    computation: Computation, names: Sequence[str], second: bool
-) -> tuple[tuple[Output, ...], tuple[str, ...]]:
-    """Return the outputs of a mean with an unknown denominator, and the names of derivatives."""
-    value, *derivatives = derivative_outputs(computation, names, second)
-    outputs = (value, *denominator_outputs(computation), *derivatives)
-    return outputs, tuple(output.name for output in derivatives)
 
 
 def _known(backend: CompilingBackend, computation: Computation) -> Any:

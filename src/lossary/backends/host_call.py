@@ -12,7 +12,7 @@ from lossary.backends.host import HostBackend
 from lossary.definition.common_arguments import COMMON_ARRAYS
 from lossary.definition.computation import Computation
 from lossary.definition.definition import Definition
-from lossary.definition.outputs import VIOLATIONS, denominator_outputs, derivative_outputs
+from lossary.definition.outputs import VIOLATIONS, denominator_outputs, scaled_outputs
 from lossary.definition.reduction import denominator
 from lossary.definition.request import Request
 from lossary.formula.expression import argument
@@ -195,15 +195,13 @@ def scaled_call(
     second: bool = False,
 ) -> ScaledCall | None:
     """Return a call of two kernels, for a mean whose denominator depends on the arrays."""
-    unknown = denominator_outputs(computation)
-    sums = _sum_of(backend, computation, request, unknown)
+    sums = _sum_of(backend, computation, request, denominator_outputs(computation))
     # The factor of the gradients is an array of one number, as it differs from call to call.
     arrays = {**computation.arrays, _COTANGENT: backend.factor(1.0)}
     computation = computation.with_arrays(arrays)
     factor = argument(_COTANGENT, computation.expressions.kind)
-    value, *derivatives = derivative_outputs(computation, names, second, factor)
-    chosen = (value, *unknown, *derivatives)
-    fused = host_call(backend, computation, request, chosen, [o.name for o in derivatives])
+    outputs, gradients = scaled_outputs(computation, names, second, factor)
+    fused = host_call(backend, computation, request, outputs, gradients)
     return None if sums is None or fused is None else ScaledCall(sums, fused)
 
 

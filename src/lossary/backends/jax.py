@@ -12,7 +12,7 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
 from lossary.backends.base import Backend, CachedCall
-from lossary.backends.compiled import CompiledCall, scaled_outputs
+from lossary.backends.compiled import CompiledCall
 from lossary.backends.descriptions import DESCRIBE
 from lossary.backends.forward_mode import unreduced_tangent
 from lossary.backends.jax_host import ARRAY, on_host
@@ -134,12 +134,6 @@ class JaxBackend(Backend):
         if gradients and denominator_outputs(computation):
             return call.cached(computation)
         return on_host(computation, request, outputs, gradients, call.cached(computation))
-
-    def scaled_call(
-        self, computation: Computation, request: Request, names: Sequence[str], second: bool
-    ) -> CachedCall | None:
-        """Return a compiled function that sums the denominator too."""
-        return self.compiled_call(computation, request, *scaled_outputs(computation, names, second))
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function under ``jax.jit``."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from lossary.backends.axis_functions import AxisFunctions
 from lossary.backends.base import PYTHON, Backend, CachedCall
-from lossary.backends.compiled import CompiledCall, scaled_outputs
+from lossary.backends.compiled import CompiledCall
 from lossary.backends.descriptions import DESCRIBE
 from lossary.backends.forward_mode import unreduced_tangent
 from lossary.backends.mlx_shapeless import (
@@ -189,12 +189,6 @@ class MlxBackend(Backend):
                 return None
 
         return run
-
-    def scaled_call(
-        self, computation: Computation, request: Request, names: Sequence[str], second: bool
-    ) -> CachedCall | None:
-        """Return a compiled function that sums the denominator too."""
-        return self.compiled_call(computation, request, *scaled_outputs(computation, names, second))
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function under ``mx.compile``, traced beforehand for ordinary calls.

@@ -62,6 +62,18 @@ def derivative_outputs(
     return tuple(outputs)
 
 
+def scaled_outputs(
+    computation: Computation,
+    names: Sequence[str],
+    second: bool,
+    cotangent: Expression = COTANGENT,
+) -> tuple[tuple[Output, ...], tuple[str, ...]]:
+    """Return the outputs of a mean with an unknown denominator, and the names of derivatives."""
+    value, *derivatives = derivative_outputs(computation, names, second, cotangent)
+    outputs = (value, *denominator_outputs(computation), *derivatives)
+    return outputs, tuple(output.name for output in derivatives)
+
+
 def gradient_output(computation: Computation, name: str, cotangent: Expression) -> Output:
     """Return the gradient with respect to an argument, summed where the argument is one number."""
     output = gradient_elements(computation, name, cotangent)
