@@ -14,6 +14,7 @@ from oracles import ARGUMENTS, CONSTANTS, ORACLES, OTHER_PARAMETERS
 import lossary
 from lossary.definition.expressions import Variant, expressions_of
 from lossary.domains import REAL, UNIT_INTERVAL
+from lossary.formula.rewrite import mixes_rows
 
 ROWS, CLASSES = 6, 5
 #: What every engine and every library must do is tested on these losses, one of each kind; the
@@ -70,7 +71,7 @@ class Case:
             structure=tuple((name, chosen[name]) for name in self.loss.structure),
             labels=self.loss.takes_labels and self.arrays[-1].dtype.kind == "i",
         )
-        return expressions_of(self.loss, variant).mixes
+        return mixes_rows(expressions_of(self.loss, variant).formula)
 
     def exact(self, arrays: tuple[np.ndarray, ...] | None = None) -> np.ndarray:
         """The unreduced loss in 60 digits."""

@@ -35,7 +35,7 @@ from lossary.formula.expression import mask as mask_symbol
 from lossary.formula.gradient import diagonal, gradient
 from lossary.formula.operators import NoDiagonalError
 from lossary.formula.propagation import drops_nan
-from lossary.formula.rewrite import expand, masked_rows, mixes_rows
+from lossary.formula.rewrite import expand, masked_rows
 
 
 class Variant(NamedTuple):
@@ -119,11 +119,6 @@ class LossExpressions:
     def value(self) -> Expression:
         """The unreduced loss: weighted, 0 where an element takes no part."""
         return self.masked(self.guarded(scale(self.factor, self.formula)))
-
-    @cached_property
-    def mixes(self) -> bool:
-        """Whether the formula mixes the elements of a row: sorts them, or runs along them."""
-        return mixes_rows(self.formula)
 
     def gradient(self, name: str, cotangent: Expression) -> Expression:
         """Return the derivative with respect to an argument, times a cotangent.
@@ -217,9 +212,9 @@ class LossExpressions:
         return where(self.mask, value, otherwise)
 
     def guarded(self, value: Expression) -> Expression:
-        """NaN where a label is no class, which is never used as an index, and where NaN is dropped.
+        """Return NaN where a label is outside the classes: it is never used as an index.
 
-        A formula drops it where it only compares an argument, or orders rows by it.
+        Also where an argument is NaN that the formula only compares, or orders rows by.
         """
         if self.variant.labels:
             value = where(self._valid_label, value, math.nan)
@@ -257,7 +252,7 @@ class LossExpressions:
 
     @cached_property
     def _known(self) -> tuple[Expression, ...]:
-        """Conditions under which the arguments are numbers whose NaN the formula would drop."""
+        """For each argument whose NaN would not reach the value: when it is not NaN."""
         found = []
         for symbol in self.symbols.values():
             if symbol.operation == "argument" and drops_nan(self.formula, symbol):

@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 from lossary.formula.elements import depends_on_label, walk_elements
 from lossary.formula.expression import LEAVES, Expression, Kind, walk
 from lossary.formula.lower import lower
+from lossary.formula.rewrite import mixes_rows
 from lossary.formula.table import PRIMITIVES
 
 Role = Literal["store", "sum", "count", "minimum", "maximum", "first"]
@@ -111,7 +112,7 @@ class Plan:
     @cached_property
     def mixes(self) -> bool:
         """Whether elements of a row depend on others of it, not on sums alone."""
-        return any(PRIMITIVES[item.operation].mixes for item in self.nodes if item.arguments)
+        return any(mixes_rows(output.expression) for output in self.outputs)
 
     @cached_property
     def text(self) -> str:
