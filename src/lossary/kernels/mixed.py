@@ -32,7 +32,7 @@ class Mixture(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """What is computed before the next kernel: operands by a kernel, if any, then mixtures."""
+    """A step before the next kernel: a kernel computes operands, if any, mixtures make rows."""
 
     operands: tuple[Output, ...]
     mixtures: tuple[Mixture, ...]

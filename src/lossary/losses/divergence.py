@@ -151,8 +151,8 @@ def bhattacharyya_distance(inputs: Expression, targets: Expression, axis: int = 
 
     For comparing distributions where the distance is to grow without bound as their common part
     vanishes, and as a bound on the error of telling two classes apart. The overlap is the sum of
-    the roots of products of probabilities. Both arguments are log-probabilities. It is no metric:
-    the triangle inequality does not hold.
+    the roots of products of probabilities. Both arguments are log-probabilities. It is not a
+    metric: the triangle inequality does not hold.
 
     Parameters
     ----------

@@ -91,5 +91,4 @@ def cox_nll_loss(
     gap = largest - hazards
     lacking = with_derivatives_of(where(is_same, 0, gap), gap)
     surprise = last_of_equals(cumulative_negative_log_softmax(hazards), at) + lacking
-    is_known = (at == at) & (happened == happened)  # NaN is neither
-    return sum_over_classes(where(is_known, where(happened > 0, surprise, 0), math.nan))
+    return sum_over_classes(where(happened > 0, surprise, 0))
