@@ -224,3 +224,16 @@ def test_the_bhattacharyya_distance_is_a_function_of_the_hellinger_distance() ->
     bounded = lossary.hellinger_distance(*logs, reduction="none")
     found = lossary.bhattacharyya_distance(*logs, reduction="none")
     np.testing.assert_allclose(found, -np.log1p(-(bounded**2)), rtol=1e-13)
+
+
+def test_counts_of_infinite_means_and_concentrations() -> None:
+    derive = lossary.value_and_grad(lossary.negative_binomial_nll_loss)
+    for log_input in (True, False):
+        value, gradient = derive([math.inf], [1.0], 2.0, log_input=log_input)
+        assert (value.tolist(), gradient.tolist()) == ([math.inf], [0.0])
+        found = derive([1.5], [2.0], math.inf, log_input=log_input, eps=1e-12)
+        expected = lossary.value_and_grad(lossary.poisson_nll_loss)(
+            [1.5], [2.0], log_input=log_input, eps=1e-12
+        )
+        for one, other in zip(found, expected, strict=True):
+            assert_close(one, other, rtol=1e-11)

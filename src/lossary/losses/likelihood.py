@@ -29,7 +29,7 @@ from lossary.formula import (
 
 _LOG_2 = math.log(2)
 #: Ratios of mean and concentration beyond which the one or the other decides.
-_TINY, _HUGE = 1e-20, 1e20
+_TINY, _HUGE = 1e-20, 1e9
 
 
 def _counted(targets: Expression, mean: Expression) -> Expression:
@@ -192,6 +192,7 @@ def negative_binomial_nll_loss(
     )
     own = where(is_tiny, mean, r * growth)
     value = own + (targets * growth - scale(targets, logarithm)) - log_rising_excess(r, targets)
+    value = where(inputs == math.inf, math.inf, value)
     return value + log_rising_excess(1, targets) if full else value
 
 
