@@ -77,6 +77,9 @@ IDENTITIES = [
 ]  # fmt: skip
 
 LIMITS = [
+    Limit("alpha_divergence", "alpha", 0.0),
+    Limit("alpha_divergence", "alpha", 0.5),
+    Limit("alpha_divergence", "alpha", 1.0),
     Limit("asymmetric_loss", "gamma_negative", 0.0),
     Limit("asymmetric_loss", "gamma_positive", 0.0),
     Limit("asymmetric_loss", "margin", 0.0),
@@ -237,3 +240,30 @@ def test_counts_of_infinite_means_and_concentrations() -> None:
         )
         for one, other in zip(found, expected, strict=True):
             assert_close(one, other, rtol=1e-11)
+
+
+def test_alpha_divergences_are_other_divergences() -> None:
+    p, t = _CASES["alpha_divergence"].arrays
+    found = {
+        alpha: lossary.alpha_divergence(p, t, alpha=alpha, reduction="none")
+        for alpha in (0, 0.5, 1, 2)
+    }
+    assert_close(
+        found[0.5], 4 * lossary.hellinger_distance(p, t, reduction="none") ** 2, rtol=1e-14
+    )
+    for alpha, (one, other) in ((1, (p, t)), (0, (t, p))):
+        expected = lossary.generalized_kl_divergence(one, np.exp(other), reduction="none")
+        assert_close(found[alpha], expected, rtol=1e-13)
+    pearson = ((np.exp(t) - np.exp(p)) ** 2 / np.exp(p)).sum(-1)
+    assert_close(found[2], 0.5 * pearson, rtol=1e-12)
+
+
+@pytest.mark.parametrize("alpha", [-1.0, 0.0, 0.3, 0.5, 2.5])
+def test_alpha_divergences_of_exchanged_arguments(alpha: float) -> None:
+    p, t = _CASES["alpha_divergence"].arrays
+    derive = lossary.value_and_grad(lossary.alpha_divergence, argnums=(0, 1))
+    value, (along_p, along_t) = derive(p, t, alpha=alpha, reduction="sum")
+    other, exchanged = derive(t, p, alpha=1 - alpha, reduction="sum")
+    assert_close(value, other, rtol=1e-14)
+    assert_close(along_p, exchanged[1], rtol=1e-14)
+    assert_close(along_t, exchanged[0], rtol=1e-14)

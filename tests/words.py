@@ -72,6 +72,38 @@ def _of_mean(x: Any, t: Any) -> Any:
     return -mp.exp(x) * mp.log((1 + mp.exp(t - x)) / 2)
 
 
+def _alpha_samples(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    x, t = _log_samples(rng)
+    special = [-1, -0.5, 0, 1e-9, 0.01, 0.3, 0.5, 0.75, 1 - 1e-7, 1, 1 + 1e-6, 1.5, 2, 3]
+    return x, t, np.where(rng.random(x.size) < 0.2, rng.uniform(0, 1, x.size),
+                          rng.choice(special, x.size))  # fmt: skip
+
+
+def _alpha(x: Any, t: Any, alpha: Any) -> Any:
+    if alpha in {0, 1}:
+        x, t = (x, t) if alpha else (t, x)
+        return mp.exp(t) * (t - x) - mp.exp(t) + mp.exp(x)
+    rest = alpha * mp.exp(t) + (1 - alpha) * mp.exp(x)
+    return (mp.exp(alpha * t + (1 - alpha) * x) - rest) / (alpha * (alpha - 1))
+
+
+def _alpha_slope(x: Any, t: Any, alpha: Any) -> Any:
+    if alpha == 0:
+        return mp.exp(x) * (x - t)
+    return (mp.exp(x) - mp.exp(alpha * t + (1 - alpha) * x)) / alpha
+
+
+def _alpha_curvature(x: Any, t: Any, alpha: Any) -> Any:
+    return _alpha_slope(x, t, alpha) + mp.exp(alpha * t + (1 - alpha) * x)
+
+
+def _of_alpha(bound: float) -> Callable[..., Any]:
+    """Bound the error where an exponent is rounded: it counts as often as it is large."""
+    return lambda x, t, alpha: (
+        bound + 2 * np.abs(x - t) * np.maximum(np.abs(alpha), np.abs(1 - alpha))
+    )
+
+
 def _box_cox(d: Any, q: Any) -> Any:
     return ((1 + d) ** q - 1) / q if q else mp.log1p(d)
 
@@ -321,6 +353,12 @@ WORDS = {
         _power_samples,
         (_power_gap, lambda d, q: _box_cox(d, q - 1), lambda d, q: (1 + d) ** (q - 2)),
         (8, _rounded_exponent(8), _rounded_exponent(8)),
+    ),
+    "alpha_divergence_term": Word(
+        f.alpha_divergence_term,
+        _alpha_samples,
+        (_alpha, _alpha_slope, _alpha_curvature),
+        (_of_alpha(6), _of_alpha(4), math.inf),
     ),
     "jensen_shannon_term": Word(
         f.jensen_shannon_term,

@@ -49,6 +49,12 @@ def _tweedie(mean: Expression, target: Expression, p: Expression) -> Expression:
     )
 
 
+def _alpha_divergence(x: Expression, t: Expression, alpha: Expression) -> Expression:
+    first, second = node("exp", x), node("exp", t)
+    both = node("exp", alpha * t + (1 - alpha) * x)
+    return (both - alpha * second - (1 - alpha) * first) / (alpha * (alpha - 1))
+
+
 def _crps(error: Expression, scale: Expression) -> Expression:
     u = error / scale
     bell = math.sqrt(2) * node("exp", -0.5 * _power(u, literal(2))) - 1
@@ -69,5 +75,6 @@ SERIES: dict[str, Callable[..., Expression]] = {
     "gamma_deviance": _gamma,
     "tweedie_deviance": _tweedie,
     "tweedie_deviance_of_log": lambda x, t, p: _tweedie(node("exp", x), t, p),
+    "alpha_divergence_term": _alpha_divergence,
     "gaussian_crps": _crps,
 }

@@ -1,6 +1,7 @@
 """The module of ``lossary.losses`` that defines each loss. Written by tools/stubs.py."""
 
 INDEX = {
+    "alpha_divergence": "divergence",
     "asymmetric_loss": "focal",
     "bhattacharyya_distance": "divergence",
     "binary_cross_entropy": "classification",

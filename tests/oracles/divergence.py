@@ -88,13 +88,46 @@ def _jensen_shannon_slope(place: int, index: int, z: Row, t: Row) -> Number:
         return _of_mean((z, t)[place][index], (t, z)[place][index]) / 2
 
 
+def _mean_of(x: Number, t: Number, alpha: Number) -> Number:
+    """Return T^alpha P^(1 - alpha)."""
+    return exp((alpha * t if alpha else 0) + ((1 - alpha) * x if alpha != 1 else 0))
+
+
+def _alpha_term(x: Number, t: Number, alpha: Number) -> Number:
+    first, second = exp(x), exp(t)
+    if x == t:
+        return mp.mpf(0)
+    if alpha == 0:
+        return second - first + (first * (x - t) if first > 0 else 0)
+    if alpha == 1:
+        return first - second + (second * (t - x) if second > 0 else 0)
+    rest = alpha * second + (1 - alpha) * first
+    return (_mean_of(x, t, alpha) - rest) / (alpha * (alpha - 1))
+
+
+def alpha(z: Row, t: Row, alpha: float) -> Number:
+    with mp.workdps(max(mp.mp.dps, _DIGITS)):
+        return mp.fsum(_alpha_term(p, q, mp.mpf(alpha)) for p, q in zip(z, t, strict=True))
+
+
+def _alpha_slope(place: int, index: int, z: Row, t: Row, alpha: float) -> Number:
+    with mp.workdps(400):  # the logarithms may differ by the smallest numbers
+        own, other = (z, t)[place][index], (t, z)[place][index]
+        share = mp.mpf(alpha) if place == 0 else 1 - mp.mpf(alpha)
+        if share == 0:
+            return exp(own) * (own - other) if exp(own) > 0 else mp.mpf(0)
+        return (exp(own) - _mean_of(own, other, share)) / share
+
+
 ORACLES: dict[str, Callable[..., Number]] = {
+    "alpha_divergence": alpha,
     "hellinger_distance": hellinger,
     "total_variation_distance": total_variation,
     "bhattacharyya_distance": bhattacharyya,
     "jensen_shannon_divergence": jensen_shannon,
 }
 SLOPES: dict[str, Callable[..., Number | None]] = {
+    "alpha_divergence": _alpha_slope,
     "hellinger_distance": _hellinger_slope,
     "total_variation_distance": _total_variation_slope,
     "bhattacharyya_distance": _bhattacharyya_slope,
@@ -139,10 +172,13 @@ def _normalized(logits: Any, dtype: str) -> Any:
 
 HARD_ARGUMENTS: dict[str, Callable[..., Any]] = {"bhattacharyya_distance": _distributions}
 
+OTHER_PARAMETERS: dict[str, dict[str, Any]] = {"alpha_divergence": {"alpha": 2.0}}
+
 # Sums of products where they are not too small, else a softmax.
 LENGTHS: dict[str, int] = {"bhattacharyya_distance": 270}
-# A difference of which half is left is multiplied by a rounded mean.
-LIMITS: dict[str, float] = {"jensen_shannon_divergence": 7}
+# A difference of which half is left is multiplied by a rounded mean; a product of five rounded
+# factors.
+LIMITS: dict[str, float] = {"jensen_shannon_divergence": 7, "alpha_divergence": 6}
 # Five factors of the derivative are rounded.
 SLOPE_LIMITS: dict[str, float] = {"hellinger_distance": 5}
 
@@ -159,6 +195,15 @@ def _vectors(*values: float) -> list[Any]:
 
 
 VECTORS: dict[str, list[Any]] = {
+    "alpha_divergence": [
+        ((_P, _TARGETS[0]), {"alpha": alpha}, value)
+        for alpha, value in [
+            (0.5, 0.270177871865),
+            (0, 0.274887219562),
+            (1, 0.274887219562),
+            (2, 0.315),
+        ]
+    ],
     "hellinger_distance": _vectors(0.259893185687, 1.02062076890e-07, 0.541196100146),
     "total_variation_distance": _vectors(0.3, 1.00000000022e-07, 0.5),
     "bhattacharyya_distance": _vectors(0.0699338154284, 1.04166675390e-14, 0.346573590280),

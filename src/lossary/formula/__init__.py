@@ -50,6 +50,7 @@ from lossary.formula.operations.cumulative import (
     preceding,
 )
 from lossary.formula.operations.deviances import (
+    alpha_divergence_term,
     gamma_deviance,
     gaussian_crps,
     general_robust,
@@ -119,6 +120,7 @@ from lossary.formula.table import FUNCTIONS, PRIMITIVES
 __all__ = [
     "Expression",
     "Kind",
+    "alpha_divergence_term",
     "arctan",
     "at_label",
     "box_cox",

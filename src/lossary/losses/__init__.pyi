@@ -14,6 +14,18 @@ class _Shaped(Protocol):
 # The result is of the library of the first argument, of NumPy for numbers and sequences of them.
 _Array = TypeVar("_Array", bound=_Shaped, default=NDArray[Any])
 
+def alpha_divergence(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int = -1,
+    alpha: float | _Shaped = 0.5,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def asymmetric_loss(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -1237,6 +1249,7 @@ def zero_one_loss(
 ) -> _Array: ...
 
 __all__ = [
+    "alpha_divergence",
     "asymmetric_loss",
     "bhattacharyya_distance",
     "binary_cross_entropy",

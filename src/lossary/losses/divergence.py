@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from lossary.decorator import loss
-from lossary.domains import LOG_PROBABILITIES, PREDICTED_LOG_PROBABILITIES
+from lossary.domains import FINITE, LOG_PROBABILITIES, PREDICTED_LOG_PROBABILITIES
 from lossary.formula import (
     Expression,
+    alpha_divergence_term,
     exp,
     expm1,
     jensen_shannon_term,
@@ -270,3 +271,63 @@ def jensen_shannon_divergence(
     array([0.06641431, 0.21576155])
     """
     return sum_over_classes(jensen_shannon_term(inputs, targets))
+
+
+@loss(
+    targets=LOG_PROBABILITIES,
+    domains={"inputs": PREDICTED_LOG_PROBABILITIES},
+    limits={"alpha": FINITE},
+    arguments=("inputs", "targets"),
+    family="distribution",
+    source="Cichocki & Amari (2010), Families of alpha- beta- and gamma-divergences: flexible and "
+    "robust measures of similarities, doi:10.3390/e12061532",
+    convex=False,
+    smooth=True,
+)
+def alpha_divergence(
+    inputs: Expression, targets: Expression, axis: int = -1, alpha: float = 0.5
+) -> Expression:
+    """Alpha divergence of two distributions: from one Kullback-Leibler divergence to the other.
+
+    For choosing what a prediction is to do where the target has several modes: with a large
+    ``alpha`` it covers them all, as every class that it leaves out is expensive, and with a small
+    one it may keep to one of them. 1 is the Kullback-Leibler divergence of predictions from
+    targets, 0 that of targets from predictions, 1/2 four times the squared Hellinger distance, 2
+    half of Pearson's chi-squared divergence. Both arguments are log-probabilities.
+
+    Parameters
+    ----------
+    inputs : array, shape (..., C, ...)
+        Predicted log-probabilities, at most 0; minus infinity for probability 0.
+    targets : array, shape of inputs
+        Target log-probabilities, at most 0; minus infinity for probability 0.
+    axis : int
+        The class axis.
+    alpha : float
+        The exponent of the target probabilities, any number.
+
+    Notes
+    -----
+    Each class adds (t^a p^(1 - a) - a t - (1 - a) p) / (a (a - 1)) for the probabilities p and t
+    and a for ``alpha``: not negative, and 0 where they are equal, also where the probabilities do
+    not sum to 1. It is computed as one term without cancellation, at and near 0 and 1 as accurately
+    as elsewhere. A class without a predicted probability adds t / (1 - a) for a below 1 and
+    infinity from 1 on, one without a target probability p / a for a above 0 and else infinity. The
+    derivative is (p - t^a p^(1 - a)) / a. With exchanged arguments it is the divergence of 1 - a.
+    Amari's own parameter is 2 a - 1, or of the other sign.
+
+    See Also
+    --------
+    generalized_kl_divergence : The same for an alpha of 1, of amounts.
+    hellinger_distance : The root of a fourth of it for an alpha of 1/2.
+    jensen_shannon_divergence : Symmetric and bounded as well.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lossary import alpha_divergence
+    >>> p, t = np.log([[0.5, 0.3, 0.2]]), np.log([[0.2, 0.3, 0.5]])
+    >>> alpha_divergence(p, t), alpha_divergence(p, t, alpha=2)
+    (array([0.27017787]), array([0.315]))
+    """
+    return sum_over_classes(alpha_divergence_term(inputs, targets, alpha))

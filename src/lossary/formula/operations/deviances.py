@@ -243,3 +243,34 @@ def jensen_shannon_term(x: Operand, t: Operand) -> Expression:
     array([0.00e+00, 1.25e-19])
     """
     return node("jensen_shannon_term", x, t)
+
+
+def alpha_divergence_term(x: Operand, t: Operand, alpha: Operand) -> Expression:
+    """Return what one class adds to Amari's alpha divergence, from logarithms.
+
+    Parameters
+    ----------
+    x, t : symbol or number
+        Logarithms of the amounts p and q; minus infinity for 0.
+    alpha : symbol or number
+        Any number.
+
+    Returns
+    -------
+    symbol
+        (q^a p^(1 - a) - a q - (1 - a) p) / (a (a - 1)) with a for ``alpha``, and its limits for 0
+        and 1: not negative, within 6 units in the last place; where ``alpha`` is no multiple of 1/2
+        an exponent is rounded, which counts as often as it is large. Its derivative along x is
+        (p - q^a p^(1 - a)) / a.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import alpha_divergence_term
+    >>> @loss
+    ... def chi_squared_loss(inputs, targets):
+    ...     return 2 * alpha_divergence_term(inputs, targets, 2)
+    >>> chi_squared_loss([0.0, 1e-9], 0.0)
+    array([0.e+00, 1.e-18])
+    """
+    return node("alpha_divergence_term", x, t, alpha)

@@ -5,6 +5,12 @@ from __future__ import annotations
 import math
 
 from lossary.formula.expression import Expression, node
+from lossary.formula.special.alpha import (
+    alpha_divergence,
+    alpha_slope,
+    alpha_slope_along_target,
+    alpha_slopes,
+)
 from lossary.formula.special.derived import derivative_of
 from lossary.formula.special.deviances import (
     gamma_deviance,
@@ -71,6 +77,31 @@ TABLE = (
         gamma_deviance,
         partials=lambda mu, t: (gamma_slope(mu, t), gamma_slope_along_target(mu, t)),
         approximate=True,
+    ),
+    composite(
+        "alpha_divergence_term",
+        (REAL, REAL, REAL),
+        alpha_divergence,
+        partials=lambda x, t, alpha: (
+            node("alpha_slope", x, t, alpha),
+            alpha_slope_along_target(x, t, alpha),
+            derivative_of(alpha_divergence, (x, t, alpha), 2),
+        ),
+        approximate=True,
+    ),
+    composite(
+        # (exp(x) - exp(alpha t + (1 - alpha) x)) / alpha
+        "alpha_slope",
+        (REAL, REAL, REAL),
+        alpha_slope,
+        partials=lambda x, t, alpha: (
+            *alpha_slopes(x, t, alpha),
+            derivative_of(alpha_slope, (x, t, alpha), 2),
+        ),
+        approximate=True,
+        text="(exp({0}) - exp({2:7} * {1:7} + (1 - {2:6}) * {0:7})) / {2:8}",
+        latex=r"\frac{{e^{{{0}}} - e^{{{2:7} \, {1:7} + \left(1 - {2:6}\right) \, {0:7}}}}}{{{2}}}",
+        precedence=7,
     ),
     composite(
         "jensen_shannon_term",

@@ -48,11 +48,11 @@ def _box_cox(ratio: Expression, logarithm: Expression, exponent: Expression) -> 
     return node("where", is_near, near, far / node("where", is_near, 1, exponent))
 
 
-def second_difference(a: Expression, b: Expression) -> Expression:
+def second_difference(a: Expression, b: Expression, terms: int = _TERMS) -> Expression:
     """Return exp[0, a, b], the sum of h_k / (k + 2)! with h_k = a^k + a^(k-1) b + ... + b^k."""
     power, homogeneous = literal(1), literal(1)
     rest = literal(0)
-    for k in range(1, _TERMS):
+    for k in range(1, terms):
         power = power * a
         homogeneous = power + b * homogeneous
         rest = rest + homogeneous * (1 / math.factorial(k + 2))
