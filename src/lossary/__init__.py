@@ -22,7 +22,10 @@ _HOME = {
     "Summary": "summary",
     "get_loss": "registry",
     "get_num_threads": "kernels.threads",
+    "Product": "products.request",
     "grad": "derivatives",
+    "linear": "products.linear",
+    "linear_cross_entropy": "products.linear_losses",
     "list_losses": "registry",
     "loss": "decorator",
     "options": "options",
@@ -51,6 +54,9 @@ if TYPE_CHECKING:
     from lossary.links import with_link as with_link
     from lossary.losses import *  # noqa: F403 - the losses are the public names
     from lossary.plotting import plot as plot
+    from lossary.products.linear import linear as linear
+    from lossary.products.linear_losses import linear_cross_entropy as linear_cross_entropy
+    from lossary.products.request import Product as Product
     from lossary.registry import Loss as Loss
     from lossary.registry import get_loss as get_loss
     from lossary.registry import list_losses as list_losses

@@ -13,7 +13,10 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from lossary.call.evaluation import Wanted
 from lossary.call.flow import results_of
-from lossary.errors import shown, type_error, value_error
+from lossary.errors import choices, shown, type_error, value_error
+from lossary.products.flow import gradients_of
+from lossary.products.linear import ProductLoss, product_loss_of
+from lossary.products.request import MATRICES
 from lossary.registry import Loss, get_loss
 
 Function = Callable[..., Any]
@@ -53,7 +56,7 @@ def grad(loss: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> grad(hinge_loss)([0.5, 2.0], [1, 1])
     array([-1.,  0.])
     """
-    return _Gradient(get_loss(loss), argnums)
+    return _Gradient(_found(loss), argnums)
 
 
 @overload
@@ -89,7 +92,7 @@ def value_and_grad(loss: Function, argnums: int | Sequence[int] = 0) -> Function
     >>> float(value), gradient
     (0.25, array([-0.5,  0. ]))
     """
-    return _ValueAndGradient(get_loss(loss), argnums)
+    return _ValueAndGradient(_found(loss), argnums)
 
 
 def value_grad_hess(loss: Callable[P, R], argnums: int = 0) -> Callable[P, tuple[R, R, R]]:
@@ -123,7 +126,7 @@ def value_grad_hess(loss: Callable[P, R], argnums: int = 0) -> Callable[P, tuple
     >>> hessian
     array([0.25      , 0.10499359])
     """
-    return _ValueGradientHessian(get_loss(loss), argnums)
+    return _ValueGradientHessian(_found(loss), argnums)
 
 
 class _ValueAndGradient:
@@ -132,7 +135,7 @@ class _ValueAndGradient:
     _function = "value_and_grad"
     _second = False
 
-    def __init__(self, loss: Loss, argnums: int | Sequence[int]) -> None:
+    def __init__(self, loss: Loss | ProductLoss, argnums: int | Sequence[int]) -> None:
         self._single = isinstance(argnums, numbers.Integral)
         several = isinstance(argnums, Iterable) and not isinstance(argnums, str)
         self._argnums = tuple(argnums) if several else argnums  # type: ignore[arg-type]
@@ -143,12 +146,13 @@ class _ValueAndGradient:
             raise type_error(self._function, "loss", requirement, loss.name, remedy)
         self._loss = loss
         self._bind = loss.bind
+        self._results = gradients_of if isinstance(loss, ProductLoss) else results_of
         self.__signature__ = loss.signature
         for name in functools.WRAPPER_ASSIGNMENTS:
-            setattr(self, name, getattr(loss.function, name))
+            setattr(self, name, getattr(loss.function, name, None))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        results = results_of(self._bind(*args, **kwargs), self._wanted)
+        results = self._results(self._bind(*args, **kwargs), self._wanted)
         if self._single:
             return results
         last = 1 + len(self._wanted.names)
@@ -173,7 +177,12 @@ class _Gradient(_ValueAndGradient):
         return super().__call__(*args, **kwargs)[1]
 
 
-def _argument_names(loss: Loss, argnums: int | Sequence[int]) -> tuple[str, ...]:
+def _found(loss: str | Function) -> Loss | ProductLoss:
+    """Return the loss that a function computes, of rows of an array or of a matrix product."""
+    return product_loss_of(loss) or get_loss(loss)
+
+
+def _argument_names(loss: Loss | ProductLoss, argnums: int | Sequence[int]) -> tuple[str, ...]:
     single = isinstance(argnums, numbers.Integral)
     given = tuple(argnums) if isinstance(argnums, Iterable) else (argnums,)
     count = len(loss.arguments)
@@ -191,4 +200,8 @@ def _argument_names(loss: Loss, argnums: int | Sequence[int]) -> tuple[str, ...]
             )
     if not single and len(set(given)) < len(given):
         raise value_error(loss.name, "argnums", "must name each argument once", shown(argnums))
-    return tuple(loss.arguments[int(item)] for item in given)
+    names = tuple(loss.arguments[int(item)] for item in given)
+    if isinstance(loss, ProductLoss) and not set(names) <= set(MATRICES):
+        requirement = f"must choose {choices(MATRICES)}"
+        raise type_error(loss.name, "argnums", requirement, ", ".join(names))
+    return names

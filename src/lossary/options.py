@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
+import numbers
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Literal, get_args
 
-from lossary.errors import choices, shown, value_error
+from lossary.errors import choices, shown, type_error, value_error
 
 Policy = Literal["warn", "raise", "ignore"]
 _POLICIES = get_args(Policy)
 
 _default: Policy = "warn"
+_default_tile = 64 << 20
 #: The blocks that this thread or task is in, the innermost last.
 _blocks: ContextVar[tuple[options, ...]] = ContextVar("lossary_options", default=())
 
 
 def domain_policy() -> Policy:
     """Return what is done about values outside a loss's domain, here and now."""
-    blocks = _blocks.get()
-    return blocks[-1].domain if blocks else _default
+    given = (block.domain for block in reversed(_blocks.get()) if block.domain is not None)
+    return next(given, _default)
 
 
-def set_options(*, domain: Policy) -> None:
+def tile_bytes() -> int:
+    """Return how much memory a tile of a matrix product may take, here and now."""
+    given = (block.tile_bytes for block in reversed(_blocks.get()) if block.tile_bytes is not None)
+    return next(given, _default_tile)
+
+
+def set_options(*, domain: Policy | None = None, tile_bytes: int | None = None) -> None:
     """Set the default of the whole process: of every thread and task outside an ``options`` block.
 
     Parameters
     ----------
-    domain : {"warn", "raise", "ignore"}
+    domain : {"warn", "raise", "ignore"}, optional
         What happens when targets lie outside the domain that a loss declares: issue one
         :class:`DomainWarning` per call, raise ``ValueError``, or do not check.
+    tile_bytes : int, optional
+        How much memory a tile of a matrix product may take, its gradient included; at first 64 MiB.
+        See :func:`lossary.linear`.
 
     Raises
     ------
-    ValueError
-        If the policy is none of these.
+    ValueError, TypeError
+        If a value is none of these. Then nothing is set.
 
     See Also
     --------
@@ -51,12 +62,14 @@ def set_options(*, domain: Policy) -> None:
 (1 of 1 values). For 0/1 labels pass 2 * targets - 1.
     >>> lossary.set_options(domain="warn")
     """
-    global _default
-    _default = _checked("set_options", domain)
+    global _default, _default_tile
+    domain, tile_bytes = _checked("set_options", domain, tile_bytes)
+    _default = _default if domain is None else domain
+    _default_tile = _default_tile if tile_bytes is None else tile_bytes
 
 
 class options:
-    """Set what happens when targets lie outside the domain that a loss declares, for one block.
+    """Set options for one block: those that are given, and the others stay.
 
     The setting holds inside a ``with`` statement, in the thread or asynchronous task that runs it;
     other threads keep theirs, those that the block starts too. An object may be entered again,
@@ -64,13 +77,16 @@ class options:
 
     Parameters
     ----------
-    domain : {"warn", "raise", "ignore"}
-        Issue one :class:`DomainWarning` per call, raise ``ValueError``, or do not check.
+    domain : {"warn", "raise", "ignore"}, optional
+        What happens when targets lie outside the domain that a loss declares: issue one
+        :class:`DomainWarning` per call, raise ``ValueError``, or do not check.
+    tile_bytes : int, optional
+        How much memory a tile of a matrix product may take, its gradient included.
 
     Raises
     ------
-    ValueError
-        If the policy is none of these.
+    ValueError, TypeError
+        If a value is none of these.
 
     See Also
     --------
@@ -87,13 +103,15 @@ class options:
 (1 of 1 values). For 0/1 labels pass 2 * targets - 1.
     """
 
-    __slots__ = ("domain",)
+    __slots__ = ("domain", "tile_bytes")
 
-    def __init__(self, *, domain: Policy) -> None:
-        self.domain: Policy = _checked("options", domain)
+    def __init__(self, *, domain: Policy | None = None, tile_bytes: int | None = None) -> None:
+        self.domain, self.tile_bytes = _checked("options", domain, tile_bytes)
 
     def __repr__(self) -> str:
-        return f"options(domain={self.domain!r})"
+        given = {name: getattr(self, name) for name in self.__slots__}
+        shown = (f"{name}={value!r}" for name, value in given.items() if value is not None)
+        return f"options({', '.join(shown)})"
 
     def __enter__(self) -> options:
         """Start the block."""
@@ -115,7 +133,17 @@ class options:
         _blocks.set(tuple(blocks))
 
 
-def _checked(function: str, domain: Policy) -> Policy:
-    if not isinstance(domain, str) or domain not in _POLICIES:
+def _checked(
+    function: str, domain: Policy | None, tile: int | None
+) -> tuple[Policy | None, int | None]:
+    """Return the given options, or raise."""
+    if domain is not None and (not isinstance(domain, str) or domain not in _POLICIES):
         raise value_error(function, "domain", f"must be {choices(_POLICIES)}", shown(domain))
-    return domain
+    if tile is None:
+        return domain, None
+    requirement = "must be a positive number of bytes"
+    if isinstance(tile, bool) or not isinstance(tile, numbers.Integral):
+        raise type_error(function, "tile_bytes", requirement, shown(tile))
+    if tile <= 0:
+        raise value_error(function, "tile_bytes", requirement, shown(tile))
+    return domain, int(tile)

@@ -1,0 +1,155 @@
+"""The sweep in host memory: one tile that is written anew for each block, sums in place.
+
+Rows that take no part, by a mask or their label, cost nothing: their products are not computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from lossary.definition.outputs import stored
+from lossary.products.classifier import Classifier
+from lossary.products.computation import ProductComputation
+from lossary.products.flow import Library
+from lossary.products.sweep import FACTORS, Sweep, block_lengths
+
+#: Elements of the classifier, or of its gradient, that are converted or added at a time.
+_PART = 2**20
+
+
+class HostClassifier(Classifier):
+    """A classifier whose products are written into memory that is there.
+
+    A classifier of another dtype than the products is converted part by part.
+    """
+
+    def __init__(self, backend: Any, product: Any, dtype: str, wide: str) -> None:
+        self.backend, self.xp = backend, backend.xp
+        self.dtype, self.wide = self.product_dtype(dtype), wide
+        self.vectors, self.bias = product.classifier, product.bias
+        self._tile: Any = None
+
+    def product_dtype(self, dtype: str) -> str:
+        """Return the dtype that products of this dtype are computed in."""
+        return dtype
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Any:
+        """Return memory that is not filled."""
+        raise NotImplementedError
+
+    def multiply(self, a: Any, b: Any, out: Any) -> None:
+        """Write a matrix product."""
+        raise NotImplementedError
+
+    def add_product(self, total: Any, a: Any, b: Any) -> None:
+        """Add a matrix product."""
+        raise NotImplementedError
+
+    def logits(self, features: Any) -> Any:
+        """Return the products of some rows, in memory that the next call writes into."""
+        features = self.backend.cast(features, self.dtype)
+        if self._tile is None or len(self._tile) < len(features):
+            self._tile = self.empty((len(features), len(self.vectors)), self.dtype)
+        tile = self._tile[: len(features)]
+        for part, vectors in self._converted():
+            self.multiply(features, vectors.T, tile[:, part])
+        if self.bias is not None:
+            tile += self.backend.cast(self.bias, self.dtype)
+        return tile
+
+    def features_gradient(self, slopes: Any) -> Any:
+        """Return the gradient of features from that of their logits."""
+        found = None
+        for part, vectors in self._converted():
+            term = self.empty((len(slopes), vectors.shape[1]), self.dtype)
+            self.multiply(slopes[:, part], vectors, term)
+            found = term if found is None else found + term
+        return found
+
+    def add_gradient(self, total: Any, slopes: Any, features: Any) -> Any:
+        """Add what some rows have to the gradient of the vectors, part by part."""
+        if total is None:
+            total = self.empty(tuple(self.vectors.shape), self.wide)
+            total[...] = 0.0
+        features = self.backend.cast(features, self.dtype)
+        for part in self._parts():
+            self.add_product(total[part], slopes[:, part].T, features)
+        return total
+
+    def _converted(self) -> Iterator[tuple[slice, Any]]:
+        if self.backend.dtype_name(self.vectors) == self.dtype:
+            yield slice(0, len(self.vectors)), self.vectors
+            return
+        for part in self._parts():
+            yield part, self.backend.cast(self.vectors[part], self.dtype)
+
+    def _parts(self) -> Iterator[slice]:
+        count, length = self.vectors.shape
+        each = max(1, _PART // max(1, length))
+        return (slice(start, min(start + each, count)) for start in range(0, count, each))
+
+
+class HostSweep(Sweep):
+    """A sweep that skips rows and writes gradients where they belong."""
+
+    kind = HostClassifier
+
+    def run(self, factors: Any = None) -> tuple[Any, dict[str, Any]]:
+        """Return the losses of all rows, and the gradients of their sum: see the base."""
+        computation, count = self.computation, self.computation.count
+        chosen = participants(computation)
+        arrays = self.rows.arrays if factors is None else {**self.rows.arrays, FACTORS: factors}
+        losses = self.zeros((count,), computation.template.compute)
+        sums = self.empty_sums()
+        start = 0
+        for length in block_lengths(computation, count if chosen is None else len(chosen)):
+            rows = slice(start, start + length) if chosen is None else chosen[start : start + length]
+            start += length
+            block = {name: x[rows] for name, x in arrays.items()}
+            losses[rows], slope, sums = self.step(block, sums)
+            if slope is not None:
+                sums["features"][rows] = slope
+        return losses, sums
+
+    def empty_sums(self) -> dict[str, Any]:
+        """Return the gradients before the first block."""
+        product, template = self.computation.matrices, self.computation.template
+        sums = {}
+        for name in self.wanted:
+            shape = tuple(getattr(product, name).shape)
+            if name == "features":
+                shape = (self.computation.count, shape[-1])
+            sums[name] = self.zeros(shape, template.compute)
+        return sums
+
+    def zeros(self, shape: tuple[int, ...], dtype: str) -> Any:
+        """Return memory filled with 0."""
+        found = self.classifier.empty(shape, dtype)
+        found[...] = 0.0
+        return found
+
+
+class HostLibrary(Library):
+    """Product losses in host memory."""
+
+    sweep: type[Sweep] = HostSweep
+
+    def scaled(self, x: Any, scale: Any) -> Any:
+        """Multiply a gradient where it is."""
+        if not isinstance(scale, float) or scale != 1.0:
+            x *= scale
+        return x
+
+
+def participants(computation: ProductComputation) -> Any:
+    """Return the rows that take part as NumPy's indices; None if all do, or none can be read."""
+    backend, template = computation.backend, computation.template
+    mask = template.expressions.mask
+    if mask is None or not backend.has_kernels(template):
+        return None
+    found = backend.run(template, (stored("mask", mask),))["mask"]
+    taking = backend.to_numpy(found).reshape(-1) != 0
+    return None if taking.all() else np.flatnonzero(taking)

@@ -1,0 +1,1 @@
+"""What a library does better or differently with product losses: a file for each."""

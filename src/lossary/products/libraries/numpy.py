@@ -1,0 +1,44 @@
+"""NumPy: products by its matrix product into one tile; halves are computed in float32."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lossary.products.host import HostClassifier, HostLibrary, HostSweep
+
+
+class NumpyClassifier(HostClassifier):
+    """A classifier in NumPy's memory."""
+
+    def product_dtype(self, dtype: str) -> str:
+        """Return float32 for halves, which NumPy multiplies one by one."""
+        return "float32" if dtype.endswith("float16") else dtype
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Any:
+        """Return memory that is not filled."""
+        return np.empty(shape, dtype)
+
+    def multiply(self, a: Any, b: Any, out: Any) -> None:
+        """Write a matrix product."""
+        np.matmul(a, b, out=out)
+
+    def add_product(self, total: Any, a: Any, b: Any) -> None:
+        """Add a matrix product."""
+        total += np.matmul(a, b)
+
+
+class NumpySweep(HostSweep):
+    """A sweep over NumPy's arrays."""
+
+    kind = NumpyClassifier
+
+
+class NumpyLibrary(HostLibrary):
+    """Product losses of NumPy's arrays."""
+
+    sweep = NumpySweep
+
+
+LIBRARY = NumpyLibrary()

@@ -1,0 +1,224 @@
+"""A product loss: a loss along an axis whose first argument is a matrix product."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from lossary.definition.common_arguments import COMMON_ARGUMENTS
+from lossary.definition.definition import Definition
+from lossary.definition.request import Request
+from lossary.errors import shown, type_error, value_error
+from lossary.formula.expression import Expression
+from lossary.products.flow import value_of
+from lossary.products.request import MATRICES, Product, ProductRequest
+from lossary.registry import Loss, get_loss
+
+Transform = Callable[[Expression], Expression]
+
+
+class ProductLoss:
+    """A loss of features, a classifier, the other arguments of a loss of rows, and a bias.
+
+    Attributes
+    ----------
+    record : Loss
+        The loss of rows as it is known to users.
+    transform : callable, optional
+        What is applied to the products before they are the loss's first argument.
+    rows : Definition
+        The loss of rows, under the name of this one.
+    """
+
+    def __init__(self, record: Loss, transform: Transform | None = None) -> None:
+        self.record, self.transform = record, transform
+        self.rows = _row_definition(record, transform)
+        self.name = self.__name__ = self.__qualname__ = self.rows.name
+        self.__doc__ = _DOCUMENTATION.format(record.name)
+
+    #: A sweep computes first derivatives only.
+    has_hessian = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the loss."""
+        return value_of(self.bind(*args, **kwargs))
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>" if self.transform is None else f"<{self.name}, logits transformed>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.record, self.transform)
+
+    @cached_property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the array arguments, in order."""
+        return ("features", "classifier", *self.rows.arguments[1:], "bias")
+
+    @cached_property
+    def __signature__(self) -> inspect.Signature:
+        kind = inspect.Parameter
+        positional = [kind(n, kind.POSITIONAL_OR_KEYWORD) for n in self.arguments[:-1]]
+        positional.append(kind("bias", kind.POSITIONAL_OR_KEYWORD, default=None))
+        options = {**self.rows.parameters, "reduction": self.rows.reduction}
+        known = self.rows.signature.parameters
+        options |= {item.name: item.default for item in COMMON_ARGUMENTS if item.name in known}
+        by_name = [kind(n, kind.KEYWORD_ONLY, default=default) for n, default in options.items()]
+        return inspect.Signature([*positional, *by_name])
+
+    @property
+    def signature(self) -> inspect.Signature:
+        """Signature of the public function."""
+        return self.__signature__
+
+    @property
+    def function(self) -> ProductLoss:
+        """What users call: this object."""
+        return self
+
+    def bind(self, *args: Any, **kwargs: Any) -> ProductRequest:
+        """Return the request for a call with these arguments."""
+        try:
+            bound = self.__signature__.bind(*args, **kwargs)
+        except TypeError as error:
+            msg = f"{self.name}() {error}"
+            raise TypeError(msg) from None
+        bound.apply_defaults()
+        given = bound.arguments
+        common = {item.name: given.get(item.name, item.default) for item in COMMON_ARGUMENTS}
+        rows = Request(
+            self.rows,
+            (None, *(given[name] for name in self.rows.arguments[1:])),
+            tuple(given[name] for name in self.rows.parameters),
+            -1,
+            given["reduction"],
+            **common,
+        )
+        return ProductRequest(Product(*(given[name] for name in MATRICES)), rows)
+
+
+_DOCUMENTATION = """\
+``{0}`` of the products of features and a classifier, which are never stored.
+
+Takes features of shape (..., D), a classifier of shape (C, D), the other arguments of ``{0}``, a
+bias of shape (C,), and by name what ``{0}`` takes. See :func:`lossary.linear`.
+"""
+
+
+def linear(
+    loss: str | Callable[..., Any], *, logits: Transform | None = None
+) -> ProductLoss:
+    """Return a loss of features and a classifier, whose products are never stored.
+
+    The largest array in training a model with many classes is that of the logits, the products of
+    features and classifier. A loss along an axis needs a row of them at a time: so they are
+    computed in blocks of rows, in one tile of memory, and their gradient becomes that of features,
+    classifier and bias before the next block takes its place. Every loss along an axis can be had
+    so, your own too.
+
+    Parameters
+    ----------
+    loss : str or callable
+        A loss along an axis, of the package or made with :func:`lossary.loss`.
+    logits : callable, optional
+        A formula of the products, applied on their way into the loss, written with the operations
+        of :mod:`lossary.formula`: ``lambda z: 30 * tanh(z / 30)`` caps them.
+
+    Returns
+    -------
+    callable
+        Takes features of shape (..., D), a classifier of shape (C, D), the loss's other arguments,
+        which have the shape (...) or (..., C), and a bias of shape (C,); by name the parameters of
+        the loss, ``reduction`` and the arguments that every loss takes. Where the loss has
+        one number for each class, it also takes a :class:`Product`: the logits of a teacher.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is no such loss, or it has no class axis.
+
+    See Also
+    --------
+    linear_cross_entropy : The one that trains language models.
+
+    Notes
+    -----
+    Features, classifier and bias have derivatives, in ``value_and_grad`` and in the automatic
+    differentiation of PyTorch, JAX and MLX; there are no second ones. The classifier's gradient is
+    summed in float32 at least. Products of half precision are rounded as the library's own
+    matrix product rounds them; NumPy's are computed in float32.
+    A tile, its gradient included, takes 64 MiB unless ``options(tile_bytes=...)`` says otherwise.
+
+    Examples
+    --------
+    >>> import numpy as np, lossary
+    >>> features = np.array([[1.0, 2.0], [0.5, -1.0]])
+    >>> classifier = np.array([[0.5, 0.25], [0.0, 0.0], [-1.0, 1.0]])
+    >>> loss = lossary.linear(lossary.cross_entropy)
+    >>> loss(features, classifier, [0, 2])
+    array([0.8619948 , 2.04159983])
+    >>> value, (slope,) = lossary.value_and_grad(loss, argnums=(0,))(
+    ...     features, classifier, [0, 2], reduction="mean")
+    >>> slope.shape
+    (2, 2)
+    """
+    record = get_loss(loss)
+    if record.axis is None:
+        raise type_error(
+            "linear",
+            "loss",
+            "must be a loss along an axis",
+            record.name,
+            "An elementwise loss takes the products themselves: features @ classifier.T.",
+        )
+    if logits is not None and not callable(logits):
+        raise type_error("linear", "logits", "must be a formula of the products", shown(logits))
+    clash = [name for name in record.arguments[1:] if name in MATRICES]
+    if clash:
+        requirement = f"must have no further argument called {clash[0]}"
+        raise value_error("linear", "loss", requirement, record.name)
+    return ProductLoss(record, logits)
+
+
+def product_loss_of(loss: object) -> ProductLoss | None:
+    """Return the product loss that this is, or whose function this is; None if it is neither."""
+    found = getattr(loss, "product_loss", loss)
+    return found if isinstance(found, ProductLoss) else None
+
+
+def _row_definition(record: Loss, transform: Transform | None) -> Definition:
+    """Return the loss of rows under the name of the product loss, its rows the last axis."""
+    facts = {
+        item.name: getattr(record, item.name)
+        for item in dataclasses.fields(Definition)
+        if item.init and item.name != "identity"
+    }
+    facts |= {"name": f"linear_{record.name}", "axis": -1}
+    parameters = record.signature.parameters
+    without_axis = [p for name, p in parameters.items() if name != "axis"]
+    facts["signature"] = record.signature.replace(parameters=without_axis)
+    if transform is not None:
+        first = record.arguments[0]
+        facts["formula"] = Transformed(record.formula, first, transform)
+        facts["domains"] = {n: d for n, d in record.domains.items() if n != first}
+    return Definition(**facts)
+
+
+class Transformed:
+    """A formula whose first argument is transformed."""
+
+    def __init__(
+        self, formula: Callable[..., Expression], first: str, transform: Transform
+    ) -> None:
+        self._formula, self._first, self._transform = formula, first, transform
+        self.__signature__ = inspect.signature(formula)
+
+    #: A sweep computes first derivatives only.
+    has_hessian = False
+
+    def __call__(self, **given: Any) -> Expression:
+        """Return the expression of the loss."""
+        given[self._first] = self._transform(given[self._first])
+        return self._formula(**given)

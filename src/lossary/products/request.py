@@ -1,0 +1,53 @@
+"""The request of a product loss: what a call was given, bound to names and not yet checked."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from lossary.definition.request import Request
+
+#: The arguments of every product loss, the optional last.
+MATRICES = ("features", "classifier", "bias")
+
+
+class Product(NamedTuple):
+    """A matrix product that is computed in tiles where it is read: features times a classifier.
+
+    A product loss takes it in place of an array with one number per class, such as the logits of
+    a teacher: ``linear(loss)(features, classifier, Product(teacher_features, teacher_classifier))``.
+
+    Attributes
+    ----------
+    features : array, shape (..., D)
+        One vector for each row.
+    classifier : array, shape (C, D)
+        One vector for each class.
+    bias : array, shape (C,), optional
+        What is added to the products of each class.
+    """
+
+    features: Any
+    classifier: Any
+    bias: Any = None
+
+
+class ProductRequest(NamedTuple):
+    """The arguments of one call of a product loss, not yet checked.
+
+    Attributes
+    ----------
+    matrices : Product
+        What its logits are made of.
+    rows : Request
+        The call of the loss of rows, without its first argument.
+    """
+
+    matrices: Product
+    rows: Request
+
+    @property
+    def products(self) -> dict[str, Product]:
+        """The arguments that are products, by name: the logits, and what was given as one."""
+        first, *others = self.rows.loss.arguments
+        given = zip(others, self.rows.arrays[1:], strict=True)
+        return {first: self.matrices, **{n: x for n, x in given if isinstance(x, Product)}}
