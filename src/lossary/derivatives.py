@@ -149,7 +149,8 @@ class _ValueAndGradient:
         self._results = gradients_of if isinstance(loss, ProductLoss) else results_of
         self.__signature__ = loss.signature
         for name in functools.WRAPPER_ASSIGNMENTS:
-            setattr(self, name, getattr(loss.function, name, None))
+            if hasattr(loss.function, name):
+                setattr(self, name, getattr(loss.function, name))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         results = self._results(self._bind(*args, **kwargs), self._wanted)

@@ -130,7 +130,7 @@ def _axis_shape(
         else:
             wanted = f"the shape of {first}, {shape}"
         raise value_error(
-            request.function, name, f"must have {wanted}", f"shape {given}", _axis_hint(axes, shape)
+            request.function, name, f"must have {wanted}", f"shape {given}", _axis_hint(request, axes, shape)
         )
     if labels and kinds["targets"] == "float":
         raise type_error(
@@ -143,11 +143,13 @@ def _axis_shape(
     return axes, shape, labels
 
 
-def _axis_hint(axes: Shape, shape: Shape) -> str:
+def _axis_hint(request: Request, axes: Shape, shape: Shape) -> str:
     if len(axes) > 1:
         return f"The loss is summed along the axes {axes}; choose others with axis=."
     (axis,) = axes
-    return f"The class axis is {axis}, with {shape[axis]} classes; choose another with axis=."
+    hint = f"The class axis is {axis}, with {shape[axis]} classes"
+    chosen = "axis" in request.loss.signature.parameters
+    return f"{hint}; choose another with axis=." if chosen else f"{hint}."
 
 
 def _axes(request: Request, ndim: int) -> Shape:

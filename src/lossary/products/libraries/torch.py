@@ -1,0 +1,189 @@
+"""PyTorch: products by its matrix product, derivatives attached to features and classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from lossary.backends.torch_state import is_plain, needs_gradient
+from lossary.errors import type_error
+from lossary.products.computation import ProductComputation
+from lossary.products.host import HostClassifier, HostLibrary, HostSweep
+from lossary.products.request import MATRICES, Product
+from lossary.products.sweep import Sweep
+
+
+class TorchClassifier(HostClassifier):
+    """A classifier in PyTorch's memory."""
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> torch.Tensor:
+        """Return memory that is not filled."""
+        return torch.empty(shape, dtype=self.backend.dtype(dtype), device=self.vectors.device)
+
+    def multiply(self, a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
+        """Write a matrix product."""
+        torch.mm(a, b, out=out)
+
+    def add_product(self, total: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> None:
+        """Add a matrix product."""
+        if total.dtype == a.dtype:
+            total.addmm_(a, b)
+        else:
+            total += torch.mm(a, b)
+
+
+class TorchSweep(HostSweep):
+    """A sweep over ordinary tensors."""
+
+    kind = TorchClassifier
+
+
+class TorchLibrary(HostLibrary):
+    """Product losses of tensors."""
+
+    def value(self, computation: ProductComputation) -> Any:
+        """Compute the loss, with a derivative attached where one may be asked for."""
+        _refuse_other_gradients(computation)
+        tensors = tuple(computation.matrices)
+        if not any(map(needs_gradient, tensors)):
+            return super().value(computation)
+        if _is_ordinary(computation):
+            return _FusedFunction.apply(computation, *tensors)
+        return _Function.apply(computation, *tensors)
+
+    def value_and_gradients(
+        self, computation: ProductComputation, wanted: Sequence[str], cotangents: Any = None
+    ) -> tuple[Any, ...]:
+        """Compute the loss, and gradients without a history."""
+        with torch.no_grad():
+            return super().value_and_gradients(computation, wanted, cotangents)
+
+    def sweep(self, computation: ProductComputation, wanted: Sequence[str]) -> Sweep:
+        """Return the sweep in place for ordinary tensors, else one that transformations follow."""
+        return (TorchSweep if _is_ordinary(computation) else Sweep)(computation, wanted)
+
+
+class _Function(torch.autograd.Function):
+    """A product loss whose gradients are computed when they are asked for."""
+
+    @staticmethod
+    def forward(computation: ProductComputation, *tensors: Any) -> Any:
+        """Compute the loss."""
+        return LIBRARY.value_and_gradients(_with_matrices(computation, tensors), ())[0]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Keep the matrices."""
+        ctx.computation, *tensors = inputs
+        ctx.save_for_backward(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Any) -> tuple[Any, ...]:
+        """Run a sweep for the gradients."""
+        (cotangent,) = cotangents
+        needed = [n for n, flag in zip(MATRICES, ctx.needs_input_grad[1:], strict=True) if flag]
+        computation = _with_matrices(ctx.computation, ctx.saved_tensors)
+        rows = computation.template.reduction == "none"
+        with torch.no_grad():
+            factors = cotangent.reshape(-1) if rows else None
+            _, *found = LIBRARY.value_and_gradients(computation, needed, factors)
+            if not rows:
+                found = [x * cotangent.to(x.dtype) for x in found]
+        return _once(computation, dict(zip(needed, found, strict=True)), cotangent)
+
+
+class _FusedFunction(torch.autograd.Function):
+    """The same for ordinary tensors: a reduced loss is computed together with its gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, computation: ProductComputation, *tensors: Any) -> Any:
+        """Compute the loss, and the gradients along with it where the cotangent is one number."""
+        ctx.computation, ctx.along = computation, None
+        ctx.save_for_backward(*tensors)
+        needed = [n for n, flag in zip(MATRICES, ctx.needs_input_grad[1:], strict=True) if flag]
+        computation = _with_matrices(computation, tensors)
+        if computation.template.reduction == "none":
+            return LIBRARY.value_and_gradients(computation, ())[0]
+        value, *found = LIBRARY.value_and_gradients(computation, needed)
+        ctx.along = dict(zip(needed, found, strict=True))
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Any) -> tuple[Any, ...]:
+        """Return the gradients that were computed with the loss: autograd keeps them uncopied.
+
+        A second backward pass runs a sweep of its own.
+        """
+        (cotangent,) = cotangents
+        along, ctx.along = ctx.along, None
+        if along is None:
+            return _Function.backward(ctx, cotangent)
+        if cotangent.item() != 1.0:
+            for x in along.values():
+                x.mul_(cotangent)
+        return _once(ctx.computation, along, cotangent)
+
+
+class _Once(torch.autograd.Function):
+    """Gradients that have no derivative themselves."""
+
+    @staticmethod
+    def forward(function: str, gradient: Any, *sources: Any) -> Any:
+        """Return the gradient."""
+        return gradient.view_as(gradient)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Keep the name for the message."""
+        ctx.function = inputs[0]
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Any) -> Any:
+        """Refuse."""
+        requirement = "must be differentiated once"
+        remedy = "Differentiate the loss of the products: features @ classifier.T."
+        raise type_error(ctx.function, "the loss", requirement, "a second derivative", remedy)
+
+
+def _once(
+    computation: ProductComputation, found: dict[str, Any], cotangent: Any
+) -> tuple[Any, ...]:
+    """Return the gradients in the order of the inputs; they refuse to be differentiated."""
+    if torch.is_grad_enabled():
+        function, sources = computation.template.function, (*computation.matrices, cotangent)
+        found = {name: _Once.apply(function, x, *sources) for name, x in found.items()}
+    return (None, *(found.get(name) for name in MATRICES))
+
+
+def _with_matrices(computation: ProductComputation, tensors: Sequence[Any]) -> ProductComputation:
+    first, *others = computation.products.items()
+    return replace(computation, products={first[0]: Product(*tensors), **dict(others)})
+
+
+def _is_ordinary(computation: ProductComputation) -> bool:
+    """Return whether all tensors are ordinary ones in host memory, and nothing traces."""
+    arrays = [x for x in computation.template.arrays.values() if isinstance(x, torch.Tensor)]
+    matrices = [x for product in computation.products.values() for x in product if x is not None]
+    return computation.backend.readable(computation.template) and all(
+        map(is_plain, [*arrays, *matrices])
+    )
+
+
+def _refuse_other_gradients(computation: ProductComputation) -> None:
+    """Raise where a gradient would be needed of what is not features, classifier or bias."""
+    first, *others = computation.products
+    given = {n: x for n, x in computation.template.arrays.items() if n not in computation.products}
+    given |= {f"{n}.{p}": x for n in others for p, x in computation.products[n]._asdict().items()}
+    for name, x in given.items():
+        if isinstance(x, torch.Tensor) and torch.is_grad_enabled() and x.requires_grad:
+            requirement = "must not require a gradient"
+            remedy = f"Only {', '.join(MATRICES)} have derivatives. Pass {name}.detach()."
+            raise type_error(
+                computation.template.function, name, requirement, "a tensor that does", remedy
+            )
+
+
+LIBRARY = TorchLibrary()
