@@ -61,7 +61,15 @@ class ProductComputation:
 
 def checked(given: ProductRequest) -> ProductComputation:
     """Check a request: one library, dtypes, shapes, and all that the loss of rows checks."""
-    backend, products, rows = _in_one_library(given)
+    computation = assembled(*_in_one_library(given))
+    _check_domains(computation)
+    return replace(computation, template=replace(computation.template, check=None))
+
+
+def assembled(
+    backend: Backend, products: dict[str, Product], rows: Request
+) -> ProductComputation:
+    """Check arrays of one library; their values are not looked at."""
     for name, product in products.items():
         _check_shapes(rows, backend, _prefix(rows, name), product)
     first = next(iter(products.values()))
@@ -75,9 +83,7 @@ def checked(given: ProductRequest) -> ProductComputation:
     named = zip(rows.loss.arguments, rows.arrays, strict=True)
     arrays = tuple(constants.get(name, x) for name, x in named)
     template = prepare(rows._replace(arrays=arrays), backend)
-    computation = ProductComputation(backend, products, dtype, rows, template)
-    _check_domains(computation)
-    return replace(computation, template=replace(template, check=None))
+    return ProductComputation(backend, products, dtype, rows, template)
 
 
 def _in_one_library(given: ProductRequest) -> tuple[Backend, dict[str, Product], Request]:

@@ -1,0 +1,209 @@
+"""JAX: a scan over blocks of rows under ``jax.jit``, with a derivative by ``custom_vjp``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lossary.backends.jax import BACKEND
+from lossary.bounded_cache import BoundedCache
+from lossary.definition.common_arguments import COMMON_ARRAYS
+from lossary.definition.request import Request
+from lossary.errors import type_error
+from lossary.options import tile_bytes
+from lossary.products.computation import ProductComputation, assembled
+from lossary.products.flow import Library
+from lossary.products.request import MATRICES, Product
+from lossary.products.sweep import FACTORS, Sweep, block_lengths
+
+Arrays = dict[str, Any]
+
+
+class JaxSweep(Sweep):
+    """A sweep whose blocks are the steps of a scan."""
+
+    def run(self, factors: Any = None) -> tuple[Any, Arrays]:
+        """Return the losses of all rows, and the gradients of their sum: see the base."""
+        count = self.computation.count
+        if not isinstance(count, int):  # a trace that leaves it open
+            return super().run(factors)
+        length = max(block_lengths(self.computation, count))
+        blocks = count // length if length else 0
+        if blocks < 2:
+            return super().run(factors)
+        arrays = self.rows.arrays if factors is None else {**self.rows.arrays, FACTORS: factors}
+        inner = blocks * length
+        stacked = {n: x[:inner].reshape(blocks, length, *x.shape[1:]) for n, x in arrays.items()}
+        sums, (losses, slopes) = jax.lax.scan(self._step, self._zeros(), stacked)
+        found = [losses.reshape(inner)]
+        features = [None if slopes is None else slopes.reshape(inner, -1)]
+        if inner < count:
+            sums, (rest, slope) = self._step(sums, {n: x[inner:] for n, x in arrays.items()})
+            found.append(rest)
+            features.append(slope)
+        if "features" in self.wanted:
+            sums["features"] = self.joined(features)
+        return self.joined(found), sums
+
+    def _step(self, sums: Arrays, block: Arrays) -> tuple[Arrays, Any]:
+        value, slope, sums = self.step(dict(block), sums)
+        return sums, (value, slope)
+
+    def _zeros(self) -> Arrays:
+        wide, product = self.classifier.wide, self.computation.matrices
+        return {
+            name: jnp.zeros_like(getattr(product, name), dtype=wide)
+            for name in self.wanted
+            if name != "features"
+        }
+
+
+class JaxLibrary(Library):
+    """Product losses of JAX's arrays."""
+
+    sweep = JaxSweep
+
+    def value(self, computation: ProductComputation) -> Any:
+        """Compute the loss as one compiled function, with a derivative attached."""
+        static, arrays = _split(computation)
+        return _compiled(static)(arrays)
+
+    def value_and_gradients(
+        self, computation: ProductComputation, wanted: Sequence[str], cotangents: Any = None
+    ) -> tuple[Any, ...]:
+        """Compute the loss and gradients as one compiled function."""
+        static, arrays = _split(computation)
+        return _compiled(static, tuple(wanted))(arrays, cotangents)
+
+    def within(
+        self, computation: ProductComputation, wanted: Sequence[str], cotangents: Any = None
+    ) -> tuple[Any, ...]:
+        """Compute the loss and gradients in a trace."""
+        return super().value_and_gradients(computation, wanted, cotangents)
+
+
+def _loss(static: _Static, arrays: Arrays) -> Any:
+    """Compute the loss in a trace; its gradients come from the sweep that computes it."""
+    template = static.computation(arrays).template
+    rest = {name: x for name, x in arrays.items() if name not in MATRICES}
+    matrices = {name: x for name, x in arrays.items() if name in MATRICES}
+    rows = template.reduction == "none"
+
+    def run(given: Arrays, rest: Arrays, wanted: Sequence[str], *cotangents: Any) -> Any:
+        return LIBRARY.within(static.computation({**given, **rest}), wanted, *cotangents)
+
+    @jax.custom_vjp
+    def value(given: Arrays, rest: Arrays) -> Any:
+        return run(given, rest, ())[0]
+
+    def forward(given: Arrays, rest: Arrays) -> Any:
+        moved = [name for name, x in rest.items() if x.perturbed]
+        if moved:
+            _refuse(template.function, moved[0])
+        wanted = tuple(name for name, x in given.items() if x.perturbed)
+        given, rest = ({name: x.value for name, x in part.items()} for part in (given, rest))
+        if rows:
+            return value(given, rest), (given, rest, dict.fromkeys(wanted))
+        loss, *found = run(given, rest, wanted)
+        return loss, (None, None, dict(zip(wanted, found, strict=True)))
+
+    def backward(kept: Any, cotangent: Any) -> Any:
+        given, rest, found = kept
+        if given is not None:
+            factors = cotangent.reshape(-1).astype(template.compute)
+            gradients = run(given, rest, tuple(found), factors)[1:]
+            found = dict(zip(found, gradients, strict=True))
+        else:
+            found = {name: (x * cotangent).astype(x.dtype) for name, x in found.items()}
+        return {name: found.get(name) for name in matrices}, None
+
+    value.defvjp(forward, backward, symbolic_zeros=True)
+    return value(matrices, rest)
+
+
+def _refuse(function: str, name: str) -> None:
+    requirement = "must not be differentiated"
+    remedy = f"Only {', '.join(MATRICES)} have derivatives. Pass jax.lax.stop_gradient({name})."
+    raise type_error(function, name, requirement, "an argument that is", remedy)
+
+
+class _Static(NamedTuple):
+    """All of a call but its arrays.
+
+    Attributes
+    ----------
+    products : tuple of str
+        The arguments that are products.
+    request : Request
+        The call of the loss of rows, with None for arrays.
+    kinds : tuple of type
+        The types of its parameters, as True, 1 and 1.0 are equal.
+    """
+
+    products: tuple[str, ...]
+    request: Request
+    kinds: tuple[type, ...]
+
+    def computation(self, arrays: Arrays) -> ProductComputation:
+        """Return the computation of arrays, which may be tracers."""
+        first = self.products[0]
+        products = {
+            name: Product(*(arrays.get(n if name == first else f"{name}.{n}") for n in MATRICES))
+            for name in self.products
+        }
+        given = _replaced(self.request, lambda name, x: arrays.get(name, x))
+        return assembled(BACKEND, products, given)
+
+
+def _split(computation: ProductComputation) -> tuple[_Static, Arrays]:
+    """Return the fixed part of a call, and its arrays by name."""
+    arrays: Arrays = {}
+    for index, (name, product) in enumerate(computation.products.items()):
+        prefix = f"{name}." if index else ""
+        arrays |= {f"{prefix}{n}": x for n, x in product._asdict().items() if x is not None}
+
+    def taken(name: str, x: Any) -> Any:
+        if not isinstance(x, jax.Array):
+            return x
+        arrays[name] = x
+
+    request = _replaced(computation.request, taken)
+    kinds = tuple(map(type, (*request.parameters, *request.arrays)))
+    return _Static(tuple(computation.products), request, kinds), arrays
+
+
+def _replaced(request: Request, new: Callable[[str, Any], Any]) -> Request:
+    """Return a request with other values of its arrays, parameters and denominator."""
+    arguments = zip(request.loss.arguments, request.arrays, strict=True)
+    parameters = zip(request.loss.parameters, request.parameters, strict=True)
+    common = (*COMMON_ARRAYS, "denominator")
+    return request._replace(
+        arrays=tuple(new(name, x) for name, x in arguments),
+        parameters=tuple(new(name, x) for name, x in parameters),
+        **{name: new(name, getattr(request, name)) for name in common},
+    )
+
+
+#: Compiled functions by what is fixed in them.
+_functions = BoundedCache(256)
+
+
+def _compiled(static: _Static, *how: Any) -> Any:
+    """Return the compiled function for calls like this one: of the loss, or with gradients."""
+    key = (static, how, tile_bytes())
+    found = _functions.find(key)
+    if found is not None:
+        return found
+    run = partial(_loss, static) if not how else partial(_gradients, static, *how)
+    return _functions.keep(key, jax.jit(run))
+
+
+def _gradients(static: _Static, wanted: tuple[str, ...], arrays: Arrays, cotangents: Any) -> Any:
+    return LIBRARY.within(static.computation(arrays), wanted, cotangents)
+
+
+LIBRARY = JaxLibrary()
