@@ -57,6 +57,7 @@ ORDER = (
     "decorator",
     "links",
     "losses",
+    "products",
     "derivatives",
     "summary",
     "targets",

@@ -146,7 +146,9 @@ class _ValueAndGradient:
             raise type_error(self._function, "loss", requirement, loss.name, remedy)
         self._loss = loss
         self._bind = loss.bind
-        self._results = gradients_of if isinstance(loss, ProductLoss) else results_of
+        self._results: Callable[[Any, Wanted], tuple[Any, ...]] = (
+            gradients_of if isinstance(loss, ProductLoss) else results_of
+        )
         self.__signature__ = loss.signature
         for name in functools.WRAPPER_ASSIGNMENTS:
             if hasattr(loss.function, name):

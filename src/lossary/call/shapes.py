@@ -130,7 +130,11 @@ def _axis_shape(
         else:
             wanted = f"the shape of {first}, {shape}"
         raise value_error(
-            request.function, name, f"must have {wanted}", f"shape {given}", _axis_hint(request, axes, shape)
+            request.function,
+            name,
+            f"must have {wanted}",
+            f"shape {given}",
+            _axis_hint(request, axes, shape),
         )
     if labels and kinds["targets"] == "float":
         raise type_error(

@@ -15,7 +15,7 @@ from lossary.definition.computation import Computation
 from lossary.definition.definition import Definition
 from lossary.definition.outputs import VIOLATIONS
 from lossary.definition.request import Request
-from lossary.errors import type_error, value_error
+from lossary.errors import value_error
 from lossary.products.request import MATRICES, Product, ProductRequest
 
 
@@ -66,9 +66,7 @@ def checked(given: ProductRequest) -> ProductComputation:
     return replace(computation, template=replace(computation.template, check=None))
 
 
-def assembled(
-    backend: Backend, products: dict[str, Product], rows: Request
-) -> ProductComputation:
+def assembled(backend: Backend, products: dict[str, Product], rows: Request) -> ProductComputation:
     """Check arrays of one library; their values are not looked at."""
     for name, product in products.items():
         _check_shapes(rows, backend, _prefix(rows, name), product)
@@ -127,7 +125,8 @@ def _prefix(rows: Request, name: str) -> str:
 
 def _check_shapes(rows: Request, backend: Backend, prefix: str, product: Product) -> None:
     features, classifier, bias = (
-        () if x is None else backend.shape(x) for x in (product.features, product.classifier, product.bias)
+        () if x is None else backend.shape(x)
+        for x in (product.features, product.classifier, product.bias)
     )
     function = rows.function
     if not features:

@@ -38,7 +38,11 @@ def gradients_of(request: ProductRequest, wanted: Wanted) -> tuple[Any, ...]:
 class Library:
     """How product losses are computed with an array library: as its sweep does, at once."""
 
-    sweep = Sweep
+    kind: type[Sweep] = Sweep
+
+    def sweep(self, computation: ProductComputation, wanted: Sequence[str]) -> Sweep:
+        """Return the sweep over the rows of a call."""
+        return self.kind(computation, wanted)
 
     def value(self, computation: ProductComputation) -> Any:
         """Compute the loss, with a derivative attached where the library differentiates."""

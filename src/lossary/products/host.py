@@ -5,7 +5,7 @@ Rows that take no part, by a mask or their label, cost nothing: their products a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -96,6 +96,7 @@ class HostSweep(Sweep):
     """A sweep that skips rows and writes gradients where they belong."""
 
     kind = HostClassifier
+    classifier: HostClassifier
 
     def run(self, factors: Any = None) -> tuple[Any, dict[str, Any]]:
         """Return the losses of all rows, and the gradients of their sum: see the base."""
@@ -106,7 +107,9 @@ class HostSweep(Sweep):
         sums = self.empty_sums()
         start = 0
         for length in block_lengths(computation, count if chosen is None else len(chosen)):
-            rows = slice(start, start + length) if chosen is None else chosen[start : start + length]
+            rows = (
+                slice(start, start + length) if chosen is None else chosen[start : start + length]
+            )
             start += length
             block = {name: x[rows] for name, x in arrays.items()}
             losses[rows], slope, sums = self.step(block, sums)
@@ -135,7 +138,7 @@ class HostSweep(Sweep):
 class HostLibrary(Library):
     """Product losses in host memory."""
 
-    sweep: type[Sweep] = HostSweep
+    kind: type[Sweep] = HostSweep
 
     def scaled(self, x: Any, scale: Any) -> Any:
         """Multiply a gradient where it is."""

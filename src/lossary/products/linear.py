@@ -107,9 +107,7 @@ bias of shape (C,), and by name what ``{0}`` takes. See :func:`lossary.linear`.
 """
 
 
-def linear(
-    loss: str | Callable[..., Any], *, logits: Transform | None = None
-) -> ProductLoss:
+def linear(loss: str | Callable[..., Any], *, logits: Transform | None = None) -> ProductLoss:
     """Return a loss of features and a classifier, whose products are never stored.
 
     The largest array in training a model with many classes is that of the logits, the products of
@@ -158,27 +156,27 @@ def linear(
     >>> classifier = np.array([[0.5, 0.25], [0.0, 0.0], [-1.0, 1.0]])
     >>> loss = lossary.linear(lossary.cross_entropy)
     >>> loss(features, classifier, [0, 2])
-    array([0.8619948 , 2.04159983])
+    array([0.8619948 , 2.29891618])
     >>> value, (slope,) = lossary.value_and_grad(loss, argnums=(0,))(
     ...     features, classifier, [0, 2], reduction="mean")
     >>> slope.shape
     (2, 2)
     """
-    record = get_loss(loss)
+    function, record = "linear", get_loss(loss)
     if record.axis is None:
         raise type_error(
-            "linear",
+            function,
             "loss",
             "must be a loss along an axis",
             record.name,
             "An elementwise loss takes the products themselves: features @ classifier.T.",
         )
     if logits is not None and not callable(logits):
-        raise type_error("linear", "logits", "must be a formula of the products", shown(logits))
+        raise type_error(function, "logits", "must be a formula of the products", shown(logits))
     clash = [name for name in record.arguments[1:] if name in MATRICES]
     if clash:
         requirement = f"must have no further argument called {clash[0]}"
-        raise value_error("linear", "loss", requirement, record.name)
+        raise value_error(function, "loss", requirement, record.name)
     return ProductLoss(record, logits)
 
 

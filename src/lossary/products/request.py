@@ -14,7 +14,7 @@ class Product(NamedTuple):
     """A matrix product that is computed in tiles where it is read: features times a classifier.
 
     A product loss takes it in place of an array with one number per class, such as the logits of
-    a teacher: ``linear(loss)(features, classifier, Product(teacher_features, teacher_classifier))``.
+    a teacher that a student's are compared with.
 
     Attributes
     ----------

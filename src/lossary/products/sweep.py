@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lossary.backends.base import PYTHON
 from lossary.call.evaluation import VALUE, Wanted
 from lossary.call.flow import results_of
 from lossary.definition.common_arguments import COMMON_ARRAYS
@@ -35,7 +36,7 @@ class Rows:
     def __init__(self, computation: ProductComputation) -> None:
         backend, template = computation.backend, computation.template
         self._request = computation.request
-        self._first = template.loss.arguments[0]
+        lead = template.unreduced_shape
         self.arrays: dict[str, Any] = {}
         self._fixed: dict[str, Any] = {}
         for name, x in template.arrays.items():
@@ -43,18 +44,21 @@ class Rows:
                 features = computation.products[name].features
                 shape = (computation.count, backend.shape(features)[-1])
                 self.arrays[name] = backend.xp.reshape(features, shape)
-            elif backend.shape(x) == () or name == "class_weights":
+            elif name == "class_weights" or (
+                backend.shape(x) == () and (lead or name not in template.loss.arguments)
+            ):
                 self._fixed[name] = x
             elif template.spans_classes(name):
                 shape = (computation.count, computation.classes)
                 self.arrays[name] = backend.xp.reshape(x, shape)
             else:
-                full = backend.xp.broadcast_to(x, template.unreduced_shape)
+                full = backend.xp.broadcast_to(_array(computation, x), lead)
                 self.arrays[name] = backend.xp.reshape(full, (computation.count,))
 
     def request(self, block: Mapping[str, Any]) -> Request:
         """Return the call of the loss of rows for a block, its products in place."""
         request, known = self._request, {**self._fixed, **block}
+        common: dict[str, Any] = {name: known.get(name) for name in COMMON_ARRAYS}
         parameters = zip(request.loss.parameters, request.parameters, strict=True)
         return request._replace(
             arrays=tuple(known[name] for name in request.loss.arguments),
@@ -63,8 +67,17 @@ class Rows:
             reduction="none",
             denominator="count",
             dtype=None,
-            **{name: known.get(name) for name in COMMON_ARRAYS},
+            **common,
         )
+
+
+def _array(computation: ProductComputation, x: Any) -> Any:
+    """Return a Python number as an array beside the features."""
+    if type(x) not in PYTHON:
+        return x
+    backend = computation.backend
+    dtype = "int32" if isinstance(x, int) else computation.template.compute
+    return backend.full(x, backend.dtype(dtype), computation.matrices.features)
 
 
 def block_lengths(computation: ProductComputation, count: int) -> list[int]:
@@ -90,16 +103,14 @@ class Sweep:
         The matrices whose gradients are wanted.
     """
 
-    kind = Classifier
+    kind: type[Classifier] = Classifier
 
     def __init__(self, computation: ProductComputation, wanted: Sequence[str] = ()) -> None:
         self.computation, self.wanted = computation, wanted
         self.backend = computation.backend
         self.rows = Rows(computation)
         self.classifiers = {
-            name: self.kind(
-                self.backend, product, computation.dtype, computation.template.compute
-            )
+            name: self.kind(self.backend, product, computation.dtype, computation.template.compute)
             for name, product in computation.products.items()
         }
         self.first, self.classifier = next(iter(self.classifiers.items()))
@@ -114,7 +125,7 @@ class Sweep:
         losses, slopes, start = [], [], 0
         sums: dict[str, Any] = {}
         for length in block_lengths(self.computation, self.computation.count):
-            block = {name: x[start : start + length] for name, x in arrays.items()}
+            block = {name: x[start : start + length, ...] for name, x in arrays.items()}
             value, slope, sums = self.step(block, sums)
             losses.append(value)
             slopes.append(slope)

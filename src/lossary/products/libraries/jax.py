@@ -65,7 +65,7 @@ class JaxSweep(Sweep):
 class JaxLibrary(Library):
     """Product losses of JAX's arrays."""
 
-    sweep = JaxSweep
+    kind = JaxSweep
 
     def value(self, computation: ProductComputation) -> Any:
         """Compute the loss as one compiled function, with a derivative attached."""
@@ -77,7 +77,8 @@ class JaxLibrary(Library):
     ) -> tuple[Any, ...]:
         """Compute the loss and gradients as one compiled function."""
         static, arrays = _split(computation)
-        return _compiled(static, tuple(wanted))(arrays, cotangents)
+        results: tuple[Any, ...] = _compiled(static, tuple(wanted))(arrays, cotangents)
+        return results
 
     def within(
         self, computation: ProductComputation, wanted: Sequence[str], cotangents: Any = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,7 +33,7 @@ class MlxSweep(Sweep):
 class MlxLibrary(Library):
     """Product losses of MLX's arrays."""
 
-    sweep = MlxSweep
+    kind = MlxSweep
 
     def value(self, computation: ProductComputation) -> Any:
         """Compute the loss, with a derivative attached."""
@@ -55,7 +55,7 @@ class MlxLibrary(Library):
 
 
 def _with(
-    computation: ProductComputation, names: Sequence[str], matrices: Sequence[Any]
+    computation: ProductComputation, names: Iterable[str], matrices: Sequence[Any]
 ) -> ProductComputation:
     """Return the computation with other matrices."""
     first, *others = computation.products.items()

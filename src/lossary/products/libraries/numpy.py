@@ -38,7 +38,7 @@ class NumpySweep(HostSweep):
 class NumpyLibrary(HostLibrary):
     """Product losses of NumPy's arrays."""
 
-    sweep = NumpySweep
+    kind = NumpySweep
 
 
 LIBRARY = NumpyLibrary()

@@ -174,7 +174,7 @@ def _is_ordinary(computation: ProductComputation) -> bool:
 
 def _refuse_other_gradients(computation: ProductComputation) -> None:
     """Raise where a gradient would be needed of what is not features, classifier or bias."""
-    first, *others = computation.products
+    others = list(computation.products)[1:]
     given = {n: x for n, x in computation.template.arrays.items() if n not in computation.products}
     given |= {f"{n}.{p}": x for n in others for p, x in computation.products[n]._asdict().items()}
     for name, x in given.items():
