@@ -111,6 +111,16 @@ def test_any_memory_layout(monkeypatch: pytest.MonkeyPatch, order: str) -> None:
         _both(monkeypatch, "dice_loss", (p, t), axis=axis, weights=np.float32(0.5))
 
 
+@pytest.mark.parametrize("axis", [(1,), (0, 1)], ids=str)
+def test_arrays_of_two_axes_that_are_not_dense(
+    monkeypatch: pytest.MonkeyPatch, axis: tuple[int, ...]
+) -> None:
+    p, t = (x[:, ::2] for x in _images((2, 2 * LONG + 2)))
+    mask = RNG.random(p.shape) > 0.3
+    _both(monkeypatch, "dice_loss", (p, t), axis=axis, where=mask, reduction="sum")
+    _both(monkeypatch, "dice_loss", (p, t), axis=axis)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_formulas_of_several_passes(monkeypatch: pytest.MonkeyPatch, loss: str) -> None:
     shape = (2, LONG + 1)

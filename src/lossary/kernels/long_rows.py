@@ -270,11 +270,13 @@ def _copied_cells(job: Job) -> _Cells:
         for block in blocks_of(shape, CHUNK):
             part = pattern[block].shape
             owner = np.full(1, row)
-            runs.append(_Run((*index, *block), part, tuple(range(len(part))), (), owner))
+            runs.append(_Run((0, *index, *block), part, tuple(range(len(part))), (), owner))
     move = class_last(Kind.ELEMENT, job)
 
     def normal(kind: Kind, x: Array) -> Array:
-        return move(x) if kind is Kind.ELEMENT else np.ascontiguousarray(x).reshape(rows, 1)
+        if kind is Kind.ELEMENT:
+            return move(x)[None]  # three axes at least, be there one row or one class axis
+        return np.ascontiguousarray(x).reshape(rows, 1)
 
     order = tuple(range(len(job.unreduced_shape)))
     return _Cells(rows, 1, runs, normal, (), order, False)
