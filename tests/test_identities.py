@@ -55,6 +55,7 @@ IDENTITIES = [
     Identity("general_robust_loss", {"alpha": 1.0, "scale": 0.7}, "pseudo_huber_loss",
              {"delta": 0.7}, 1 / 0.7**2),
     Identity("generalized_cross_entropy", {"q": 0.0}, "cross_entropy"),
+    Identity("generalized_dice_loss", {"smooth": 0.6}, "dice_loss", {"smooth": 0.6}),
     Identity("huber_loss", {"delta": 0.7}, "smooth_l1_loss", {"beta": 0.7}, 0.7),
     Identity("jaccard_loss", {"smooth": 0.3}, "tversky_loss",
              {"alpha": 1.0, "beta": 1.0, "smooth": 0.3}),

@@ -64,7 +64,9 @@ def test_formulas_and_gradients_read_back(
     chosen = expressions_of(loss, Variant(structure=tuple(structure.items()), labels=labels))
     rng = np.random.default_rng(0)
     values: dict[str, Any] = {name: exact(rng.uniform(0.1, 0.9)) for name in loss.numbers}
-    values |= {n: exact(rng.uniform(0.1, 0.9, (ROWS, CLASSES))) for n in loss.arguments}
+    values |= {
+        n: exact(rng.uniform(0.1, 0.9, (ROWS, CLASSES))) for n in (*loss.arguments, *loss.prepare)
+    }
     if loss.name in ARGUMENTS:
         drawn = (x.reshape(ROWS, -1) for x in ARGUMENTS[loss.name](rng, ROWS, CLASSES))
         values |= dict(zip(loss.arguments, map(exact, drawn), strict=True))

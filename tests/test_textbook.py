@@ -49,7 +49,7 @@ def _values(loss: lossary.Loss, structure: dict[str, Any], scale: float) -> dict
     if loss.name in ARGUMENTS:
         drawn = (x.reshape(ROWS, -1) for x in ARGUMENTS[loss.name](rng, ROWS, classes))
         return values | dict(zip(loss.arguments, map(exact, drawn), strict=True))
-    for name in loss.arguments:
+    for name in (*loss.arguments, *loss.prepare):
         shares = rng.uniform(0.1, 0.9, shape)
         inside = _are_inside(loss.domains.get(name, REAL), scale * shares, values)
         values[name] = exact(scale * shares if inside else shares)

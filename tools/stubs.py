@@ -42,6 +42,7 @@ TYPES = {
     "denominator": "Any",
     "ignore_index": "int | None",
     "axis": "int",
+    "class_axis": "int | None",
 }
 
 

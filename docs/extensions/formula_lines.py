@@ -36,6 +36,7 @@ SYMBOLS = {
     "inputs1": "z1", "inputs2": "z2", "anchors": "a", "positives": "p", "negatives": "n",
     "times": "t", "events": "d",
     "eps": "epsilon", "margin": "m", "label_smoothing": "s", "class_weights": "c",
+    "class_scales": "w",
     "temperature": "T",
 }  # fmt: skip
 _WHOLE_ROWS = {"softmax", "negative_log_softmax", "negative_log_softmax_at", "norm"}
@@ -166,7 +167,7 @@ class _SymbolicOperations:
 def _symbols(loss: Loss) -> dict[str, str]:
     """Return a symbol for every name; none stands for two of them."""
     found: dict[str, str] = {}
-    for name in (*loss.arguments, *loss.parameters, "class_weights"):
+    for name in (*loss.arguments, *loss.parameters, *loss.prepare, "class_weights"):
         symbol = SYMBOLS.get(name, name)
         found[name] = name if symbol in found.values() else symbol
     return found

@@ -63,6 +63,7 @@ def loss(
     has_hessian: bool = ...,
     evaluation: bool = ...,
     several_axes: bool = ...,
+    prepare: Mapping[str, Callable[..., Any]] | None = ...,
 ) -> Callable[[Callable[P, Expression]], LossFunction[P]]: ...
 
 
@@ -89,6 +90,7 @@ def loss(
     has_hessian: bool = True,
     evaluation: bool = False,
     several_axes: bool = False,
+    prepare: Mapping[str, Callable[..., Any]] | None = None,
 ) -> Any:
     """Turn a formula over symbols into a loss.
 
@@ -142,6 +144,13 @@ def loss(
     several_axes : bool
         True for losses of sums over a row, to which calls may give several class axes as a tuple:
         with ``axis=(2, 3)`` images of the shape (N, C, H, W) have a loss of the shape (N, C).
+    prepare : mapping, optional
+        Keyword arguments of the formula that are computed from the arrays before it, and the
+        functions that compute them. Such a function takes ``xp`` (the array library's functions,
+        ``where``, and ``sum_along(x, axes)``), the arrays that it names, in which elements that a
+        mask leaves out are 0, and if it names them ``axis`` and ``class_axis``, counted from the
+        front. It returns an array of the shape of the first argument, or of its rank with axes of
+        length 1. Derivatives take it for a constant.
 
     Returns
     -------
@@ -174,7 +183,8 @@ def loss(
     """
 
     def decorate(formula: Callable[..., Expression]) -> Callable[..., Any]:
-        declared = Declaration(formula, arguments, structure, axis, several_axes)
+        prepared = dict(prepare or {})
+        declared = Declaration(formula, arguments, structure, axis, several_axes, prepared)
         known = {"targets": targets} if "targets" in declared.arguments else {}
         known |= domains or {}
         declared.check(targets, known, limits or {}, reduction)
@@ -201,6 +211,7 @@ def loss(
             has_hessian=has_hessian,
             evaluation=evaluation,
             several_axes=several_axes,
+            prepare=prepared,
         )
         _check_name(record)
         _make_functions(record)
@@ -224,7 +235,7 @@ def _bind{signature}:
 #: The built-in losses are pickled by their public module, whatever file they are written in.
 _PUBLIC = "lossary"
 #: The fields of a request, in their order.
-_FIELDS = "_loss, ({arguments},), ({parameters}), {axis}, reduction, {common}"
+_FIELDS = "_loss, ({arguments},), ({parameters}), {axis}, reduction, {common}, {class_axis}"
 
 
 def _make_functions(record: Loss) -> None:
@@ -241,6 +252,7 @@ def _make_functions(record: Loss) -> None:
         common=", ".join(
             item.name if item.name in names else repr(item.default) for item in COMMON_ARGUMENTS
         ),
+        class_axis="class_axis" if "class_axis" in names else None,
     )
     formula = f"{record.formula.__module__}.{record.formula.__qualname__}"
     source = _FUNCTION.format(

@@ -36,6 +36,7 @@ INDEX = {
     "general_robust_loss": "robust",
     "generalized_box_iou_loss": "boxes",
     "generalized_cross_entropy": "classification",
+    "generalized_dice_loss": "overlap",
     "generalized_kl_divergence": "distribution",
     "hellinger_distance": "divergence",
     "hinge_embedding_loss": "similarity",

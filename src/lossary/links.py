@@ -223,6 +223,7 @@ def _made(formula: LinkedFormula) -> Callable[..., Any]:
         has_hessian=record.has_hessian,
         evaluation=record.evaluation,
         several_axes=record.several_axes,
+        prepare=record.prepare,
     )(formula)
     return made
 

@@ -49,6 +49,20 @@ def jaccard(z: Row, t: Row, smooth: float, with_logits: bool) -> Number:
     return tversky(z, t, 1.0, 1.0, smooth, with_logits)
 
 
+def generalized_dice(z: Any, t: Any, smooth: float, with_logits: bool) -> Number:
+    """Return the loss of one region, or of a list of regions, one of each class."""
+    regions = list(zip(z, t, strict=True)) if isinstance(z[0], list) else [(z, t)]
+    sizes = [mp.fsum(t) for _, t in regions]
+    least = min(filter(None, sizes), default=mp.mpf(1))
+    above = below = mp.mpf(smooth)
+    for (z, t), size in zip(regions, sizes, strict=True):
+        weight = (least / size) ** 2 if size else 1
+        hits, extra, missed = _counts(z, t, with_logits)
+        above += 2 * weight * hits
+        below += weight * (2 * hits + extra + missed)
+    return 1 - above / below if below else mp.mpf(0)
+
+
 # --- derivatives ------------------------------------------------------------------------------
 def _terms(
     place: int,
@@ -122,16 +136,19 @@ def _of_focal(find: Callable[..., Number]) -> Callable[..., Number]:
 
 _P, _T, _Z = [0.9, 0.2, 0.4, 0.7], [1.0, 0.0, 0.0, 1.0], [3.0, -2.0, 0.5, 1.0]
 _NOTHING = [0.0] * 4
+_BOTH, _CLASSES = [_P, [0.1, 0.8, 0.6, 0.3]], {"class_axis": 0}
 _LOGITS = {"with_logits": True}
 
 ORACLES: dict[str, Callable[..., Number]] = {
     "dice_loss": dice,
+    "generalized_dice_loss": generalized_dice,
     "tversky_loss": tversky,
     "focal_tversky_loss": focal_tversky,
     "jaccard_loss": jaccard,
 }
 SLOPES: dict[str, Callable[..., Number]] = {
     "dice_loss": _of_dice(_slope),
+    "generalized_dice_loss": _of_dice(_slope),
     "tversky_loss": _of_tversky(_slope),
     "focal_tversky_loss": _of_focal(_slope),
     "jaccard_loss": _of_jaccard(_slope),
@@ -139,6 +156,7 @@ SLOPES: dict[str, Callable[..., Number]] = {
 # A soft target is partly inside and partly outside: the element's two pulls are opposite.
 SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
     "dice_loss": _of_dice(_size),
+    "generalized_dice_loss": _of_dice(_size),
     "tversky_loss": _of_tversky(_size),
     "focal_tversky_loss": _of_focal(_size),
     "jaccard_loss": _of_jaccard(_size),
@@ -148,6 +166,12 @@ VECTORS: dict[str, list[Vector]] = {
         ((_P, _T), {}, 0.192307692308),
         ((_Z, _T), _LOGITS, 0.195017884895),
         ((_NOTHING, _NOTHING), {"smooth": 0.0}, 0.0),
+    ],
+    "generalized_dice_loss": [
+        ((_BOTH, [[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]]), _CLASSES, 0.25),
+        ((_BOTH, [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 1.0]]), _CLASSES, 0.416666666667),
+        (([_T, _NOTHING], [_T, _NOTHING]), _CLASSES, 0.0),
+        ((_P, _T), {"smooth": 1.0}, 0.192307692308),
     ],
     "tversky_loss": [
         ((_P, _T), {}, 0.161290322581),

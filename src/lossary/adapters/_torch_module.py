@@ -13,7 +13,7 @@ from lossary.errors import shown, value_error
 from lossary.registry import get_loss
 
 _FUNCTION = "adapters.torch.module"
-_COMMON = ("axis", "ignore_index", "class_weights", "denominator", "dtype")
+_COMMON = ("axis", "class_axis", "ignore_index", "class_weights", "denominator", "dtype")
 
 
 def make_module(loss: str | Callable[..., Any], **options: Any) -> LossModule:

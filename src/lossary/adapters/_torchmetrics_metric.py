@@ -19,7 +19,7 @@ from lossary.summary import summarize
 
 _FUNCTION = "adapters.torchmetrics.metric"
 _DENOMINATORS = ("count", "weights")
-_COMMON = {"axis", "ignore_index", "class_weights"}
+_COMMON = {"axis", "class_axis", "ignore_index", "class_weights"}
 _SUMS = ("sum", "weight", "count")
 
 

@@ -78,6 +78,10 @@ class MlxOperations(ArrayOperations):
     # On GPUs there is no float64.
     _sums_wide = False
 
+    def stop(self, x: Any) -> Any:
+        """Return the same value, a constant for MLX's derivative."""
+        return mx.stop_gradient(x)
+
     def apply_along(self, name: str, *arrays: Any, **options: Any) -> Any:
         """Apply a function of an axis to full arrays."""
         functions = AnySizeFunctions(mx) if is_shapeless() else MlxFunctions(mx)

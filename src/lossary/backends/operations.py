@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Protocol
 
 from lossary.backends.axis_functions import AxisFunctions
@@ -80,12 +80,15 @@ class ArrayOperations:
         """Return the number of classes."""
         return self.number(math.prod(self.shape[axis] for axis in self.axes))
 
-    def sum_classes(self, x: Any) -> Any:
-        """Sum along the class axes, the last one first."""
-        x = self._full(x)
-        for axis in reversed(self.axes):
+    def sum_along(self, x: Any, axes: Iterable[int]) -> Any:
+        """Sum along some axes, which are kept."""
+        for axis in sorted(axes, reverse=True):
             x = self.backend.sum_along(x, axis)
         return x
+
+    def sum_classes(self, x: Any) -> Any:
+        """Sum along the class axes, the last one first."""
+        return self.sum_along(self._full(x), self.axes)
 
     def max_classes(self, x: Any) -> Any:
         """Maximum along the class axes; minus infinity over no classes."""

@@ -69,6 +69,10 @@ class TorchOperations(ArrayOperations):
         """Return the sign, NaN of NaN, without the indexing by a mask that vmap refuses."""
         return torch.where(torch.isnan(x), x, torch.sign(x))
 
+    def stop(self, x: Any) -> Any:
+        """Return the same value, a constant for the library's own derivative."""
+        return x.detach() if isinstance(x, torch.Tensor) else x
+
     def apply_along(self, name: str, *arrays: Any, **options: Any) -> Any:
         """Apply a function of an axis to full tensors."""
         return getattr(TorchFunctions(self.xp), name)(*arrays, **options)

@@ -26,12 +26,25 @@ _PLAIN_INTEGERS = {int, type(None)}
 
 def call_key(request: Request, wanted: Wanted) -> tuple[Any, ...] | None:
     """Return what two calls must share to be answered alike; None if that cannot be known."""
-    _, arrays, parameters, axis, reduction, weights, where, denominator, dtype, ignored, classes = (
-        request
-    )
+    (
+        loss,
+        arrays,
+        parameters,
+        axis,
+        reduction,
+        weights,
+        where,
+        denominator,
+        dtype,
+        ignored,
+        classes,
+        _,
+    ) = request
     # 1, True and 1.0 are equal as keys and not as arguments: only these types are let through, and
     # those of parameters are part of the key.
     kinds = tuple(map(type, parameters)) if parameters else ()
+    if loss.prepare:  # what answers a call reads the arrays of its request alone
+        return None
     if not (
         type(denominator) in _PLAIN_DENOMINATORS
         and (type(axis) in _PLAIN_INTEGERS or _is_plain_tuple(axis))

@@ -13,6 +13,7 @@ from lossary.backends.base import Backend
 from lossary.call.domain_check import domain_check
 from lossary.call.dtypes import kind_of, requested_dtype
 from lossary.call.parameters import as_float, parameters_of
+from lossary.call.preparation import with_prepared
 from lossary.call.shapes import layout_of
 from lossary.definition.computation import Computation
 from lossary.definition.declaration import REDUCTIONS
@@ -77,7 +78,8 @@ def prepare(request: Request, backend: Backend) -> Computation:
         denominator=denominator,
         ignore_index=request.ignore_index,
     )
-    return replace(computation, check=domain_check(computation, backend))
+    check = domain_check(computation, backend)
+    return replace(with_prepared(computation, backend, request.class_axis), check=check)
 
 
 def _check_integers(request: Request, arrays: dict[str, Any]) -> None:

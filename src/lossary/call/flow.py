@@ -71,5 +71,5 @@ def _call_in_graph(request: Request) -> Any:
         request.parameters,
         request.axis,
         request.reduction,
-        common,
+        (*common, request.class_axis),
     )

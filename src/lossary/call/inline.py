@@ -26,6 +26,10 @@ def inlined(request: Request) -> Expression:
     """
     _refuse_options(request)
     loss = request.loss
+    if loss.prepare:
+        requirement = "must not be called inside a formula"
+        given = f"symbols, from which no {' or '.join(loss.prepare)} can be computed"
+        raise type_error(loss.name, "the loss", requirement, given)
     symbols = {
         name: _argument(request, name, given)
         for name, given in zip(loss.arguments, request.arrays, strict=True)
@@ -42,6 +46,7 @@ def _refuse_options(request: Request) -> None:
     loss = request.loss
     neutral: dict[str, tuple[Any, ...]] = {
         "axis": (None, loss.axis),
+        "class_axis": (None,),
         "reduction": ("none", loss.reduction),
         **{item.name: (item.default,) for item in COMMON_ARGUMENTS},
     }

@@ -157,7 +157,20 @@ def _axis_hint(request: Request, axes: Shape, shape: Shape) -> str:
 
 
 def _axes(request: Request, ndim: int) -> Shape:
-    """Return the class axes, counted from the front, in ascending order."""
+    """Return the axes of a row, counted from the front, in ascending order."""
+    axes = _own_axes(request, ndim)
+    given, name = request.class_axis, "class_axis"
+    if given is None:
+        return axes
+    further = _axis(request, given, ndim, name)
+    if further in axes:
+        requirement = "must be another axis than those of axis"
+        raise value_error(request.function, name, requirement, shown(given))
+    return tuple(sorted((*axes, further)))
+
+
+def _own_axes(request: Request, ndim: int) -> Shape:
+    """Return the axes that ``axis`` names."""
     given = request.axis
     if not (request.loss.several_axes and isinstance(given, tuple)):
         return (_axis(request, given, ndim),)
@@ -170,14 +183,14 @@ def _axes(request: Request, ndim: int) -> Shape:
     return axes
 
 
-def _axis(request: Request, given: Any, ndim: int) -> int:
+def _axis(request: Request, given: Any, ndim: int, name: str = "axis") -> int:
     if isinstance(given, bool) or not isinstance(given, numbers.Integral):
-        several = request.loss.several_axes
+        several = request.loss.several_axes and name == "axis"
         requirement = (
             "must be an integer or a tuple of integers" if several else "must be an integer"
         )
         remedy = "" if several or not isinstance(given, tuple) else "This loss takes one axis."
-        raise type_error(request.function, "axis", requirement, shown(given), remedy)
+        raise type_error(request.function, name, requirement, shown(given), remedy)
     if ndim == 0:
         raise value_error(
             request.function,
@@ -188,7 +201,7 @@ def _axis(request: Request, given: Any, ndim: int) -> int:
         )
     if not -ndim <= int(given) < ndim:
         raise value_error(
-            request.function, "axis", f"must be from {-ndim} to {ndim - 1}", shown(given)
+            request.function, name, f"must be from {-ndim} to {ndim - 1}", shown(given)
         )
     return int(given) % ndim
 

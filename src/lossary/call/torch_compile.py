@@ -44,6 +44,7 @@ def call(
         weights=_now(given.weights),
         denominator=_now(given.denominator),
         ignore_index=_fixed(given.ignore_index),
+        class_axis=_fixed(given.class_axis),
     )
     backend, request = find_backend(request)
     return backend.value(_with_symbols(prepare(request, backend), given))

@@ -110,7 +110,8 @@ class Computation:
         if name == "where":
             return self.expressions.variant.element_mask
         labels = name == "targets" and self.expressions.variant.labels
-        return name in self.loss.arguments and name not in self.loss.rows and not labels
+        known = name in self.loss.arguments or name in self.loss.prepare
+        return known and name not in self.loss.rows and not labels
 
     def full_shape(self, name: str) -> tuple[int, ...]:
         """Return the shape that an array other than class weights has, or is repeated to."""

@@ -12,7 +12,7 @@ from lossary.domains import FINITE, REAL, Domain, Range
 from lossary.errors import choices, shown, type_error, value_error
 
 #: Parameters that a formula may have for the sake of its signature alone.
-RESERVED = ("weights", "axis")
+RESERVED = ("weights", "axis", "class_axis")
 
 REDUCTIONS = ("none", "mean", "sum")
 #: Parameters that a formula may have by keyword.
@@ -52,12 +52,15 @@ class Declaration:
         structure: Iterable[str],
         axis: bool | int | tuple[int, ...],
         several_axes: bool = False,
+        prepare: Iterable[str] = (),
     ) -> None:
         self.name = _name(formula)
         declared = _signature(self.name, formula)
         self._check_kinds(declared.values())
+        self._check_prepared(prepare, declared)
+        left_out = _KEYWORDS.union(prepare)
         own = [
-            p for p in declared.values() if p.kind is not p.KEYWORD_ONLY or p.name not in _KEYWORDS
+            p for p in declared.values() if p.kind is not p.KEYWORD_ONLY or p.name not in left_out
         ]
         self.names = [p.name for p in own]
         self._check_known("arguments", arguments or (), self.names)
@@ -163,6 +166,16 @@ class Declaration:
                 self._refuse(f"must leave {p.name} to the package", spelled, remedy)
             if p.name == "class_weights" and p.kind is not p.KEYWORD_ONLY:
                 self._refuse("must take class_weights by keyword", spelled, "Write a * before it.")
+
+    def _check_prepared(
+        self, prepare: Iterable[str], declared: Mapping[str, inspect.Parameter]
+    ) -> None:
+        for name in prepare:
+            p = declared.get(name)
+            if p is None or p.kind is not p.KEYWORD_ONLY or p.default is not None:
+                remedy = f"Write *, {name}=None."
+                spelled = f"{self.name}{_spelled(declared)}"
+                self._refuse("must take by keyword what is prepared", spelled, remedy)
 
     def _default(self, p: inspect.Parameter) -> Any:
         """Return a parameter's default as Python's own number, or raise if it is none."""

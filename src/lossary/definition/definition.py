@@ -75,6 +75,9 @@ class Definition:
         Whether the loss is for evaluation only: its gradient is 0 almost everywhere.
     several_axes : bool
         Whether a call may give several class axes, whose elements make up a row.
+    prepare : dict
+        Keyword arguments of the formula that are computed from arrays before it, and the functions
+        that compute them.
     identity : str
         Text that stands for this loss and no other, in every process that it is sent to.
     """
@@ -101,6 +104,7 @@ class Definition:
     has_hessian: bool = True
     evaluation: bool = False
     several_axes: bool = False
+    prepare: dict[str, Callable[..., Any]] = field(default_factory=dict)
     identity: str = field(default_factory=_new_identity, repr=False)
 
     def __post_init__(self) -> None:

@@ -63,8 +63,9 @@ class LossExpressions:
 
     @cached_property
     def symbols(self) -> dict[str, Expression]:
-        """The loss's array arguments as symbols."""
-        return {
+        """The loss's array arguments as symbols, and what is prepared from them."""
+        prepared = {name: argument(name, Kind.ELEMENT) for name in self.loss.prepare}
+        return prepared | {
             name: label(name)
             if self.variant.labels and name == "targets"
             else argument(name, Kind.ROW if name in self.loss.rows else Kind.ELEMENT)

@@ -25,6 +25,7 @@ class Request(NamedTuple):
     dtype: Any
     ignore_index: Any = None
     class_weights: Any = None
+    class_axis: Any = None
 
     @property
     def function(self) -> str:

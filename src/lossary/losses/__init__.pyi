@@ -440,6 +440,20 @@ def generalized_cross_entropy(
     ignore_index: int | None = None,
     class_weights: Any = None,
 ) -> _Array: ...
+def generalized_dice_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    axis: int | tuple[int, ...] = -1,
+    class_axis: int | None = None,
+    smooth: float | _Shaped = 0.0,
+    with_logits: bool = False,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def generalized_kl_divergence(
     inputs: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -1284,6 +1298,7 @@ __all__ = [
     "general_robust_loss",
     "generalized_box_iou_loss",
     "generalized_cross_entropy",
+    "generalized_dice_loss",
     "generalized_kl_divergence",
     "hellinger_distance",
     "hinge_embedding_loss",

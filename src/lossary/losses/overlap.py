@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 from lossary.decorator import loss
 from lossary.domains import AT_LEAST_ZERO, POSITIVE, PROBABILITIES, UNIT_INTERVAL
 from lossary.formula import Expression, share, sigmoid, sum_over_classes, where
 
 
 def _overlap(
-    inputs: Expression, targets: Expression, with_logits: bool, alpha: float = 1, beta: float = 1
+    inputs: Expression,
+    targets: Expression,
+    with_logits: bool,
+    alpha: float = 1,
+    beta: float = 1,
+    weights: Expression | float = 1,
 ) -> tuple[Expression, Expression]:
     """Return the sum of what both regions have, and the weighted sum of what only one has.
 
-    ``alpha`` weighs what only the prediction has, ``beta`` what only the target has.
+    ``alpha`` weighs what only the prediction has, ``beta`` what only the target has, ``weights``
+    each element.
     """
     # The complement of a probability near 1 is exact as a sigmoid of the opposite logit.
     inside = sigmoid(inputs) if with_logits else inputs
     outside = sigmoid(-inputs) if with_logits else 1 - inputs
     only_one = alpha * (inside * (1 - targets)) + beta * (outside * targets)
-    return sum_over_classes(inside * targets), sum_over_classes(only_one)
+    both = inside * targets
+    return sum_over_classes(weights * both), sum_over_classes(weights * only_one)
 
 
 @loss(
@@ -304,3 +314,97 @@ def jaccard_loss(
     """
     both, only_one = _overlap(inputs, targets, with_logits)
     return share(only_one, both + smooth)
+
+
+def _relative_weights(xp: Any, targets: Any, axis: tuple[int, ...], class_axis: int | None) -> Any:
+    """Return each class's weight, relative to that of the smallest region in the targets.
+
+    Relative weights are from 0 to 1 whatever the sizes of regions are.
+    """
+    sizes = xp.sum_along(targets, axis)
+    is_there = sizes > 0
+    sizes = xp.where(is_there, sizes, math.inf)
+    least = sizes if class_axis is None else xp.min(sizes, axis=class_axis, keepdims=True)
+    return xp.where(is_there, least / sizes, 1.0) ** 2
+
+
+@loss(
+    targets=UNIT_INTERVAL,
+    domains={"inputs": PROBABILITIES},
+    limits={"smooth": AT_LEAST_ZERO},
+    family="overlap",
+    several_axes=True,
+    prepare={"class_scales": _relative_weights},
+    source="Sudre, Li, Vercauteren, Ourselin & Cardoso (2017), Generalised Dice overlap as a deep "
+    "learning loss function for highly unbalanced segmentations, arXiv:1707.03237",
+    convex=False,
+    smooth=True,
+    differences={
+        "MONAI": "GeneralizedDiceLoss with equal smooth_nr and smooth_dr (1e-5 by default) is "
+        "smooth here divided by the squared size of the smallest region in the targets; without "
+        "any region in the targets it is 0 for every prediction",
+        "optax": "multiclass_generalized_dice_loss is another loss: the mean of the classes' Dice "
+        "losses, weighted by 1 / size^2 over the whole batch",
+    },
+)
+def generalized_dice_loss(
+    inputs: Expression,
+    targets: Expression,
+    axis: int | tuple[int, ...] = -1,
+    class_axis: int | None = None,
+    smooth: float = 0.0,
+    with_logits: bool = False,
+    *,
+    class_scales: Expression | None = None,
+) -> Expression:
+    """Generalized Dice loss: one Dice loss of all classes, in which small regions count as much.
+
+    For segmentation into classes of very different sizes. Overlaps and sizes of the classes are
+    added up before they are divided, with weights of 1 / (size of the region in the targets)^2;
+    :func:`dice_loss` divides class by class, where a region of a few elements has noisy losses. A
+    class without a region in the targets gets the largest weight of the others, and weights are 1
+    where no class has a region.
+
+    Parameters
+    ----------
+    inputs : array, shape (..., C, ...)
+        Probabilities that an element is in the region of a class, from 0 to 1; logits if
+        ``with_logits``. For classes that exclude each other, pass their softmax.
+    targets : array, shape of inputs
+        1 inside the region and 0 outside, or probabilities.
+    axis : int or tuple of int
+        The axis that holds the elements of a region, or several: (2, 3) for images of the shape
+        (N, C, H, W).
+    class_axis : int, optional
+        The axis that holds the classes: 1 for images of the shape (N, C, H, W), which gives (N,).
+        By default there is one region, and this is the Dice loss.
+    smooth : float
+        Added to numerator and denominator of the overlap, in elements of the class with the
+        largest weight; at least 0. With 0, empty regions of all classes cost 0.
+    with_logits : bool
+        Whether ``inputs`` are logits.
+
+    Notes
+    -----
+    Weights are taken relative to the largest, so that none is too large for its dtype: it is the
+    class_scales of the formula, (smallest size / size)^2 for the elements of a class. Derivatives
+    take them for constants: that with respect to ``targets`` too. Elements that a mask leaves out
+    belong to no region. The loss is computed as the weighted sum of what only one region has,
+    divided by that of the sizes: a small loss keeps its digits.
+
+    See Also
+    --------
+    dice_loss : The loss of each class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lossary import generalized_dice_loss
+    >>> probabilities = np.array([[0.9, 0.2, 0.4, 0.7], [0.1, 0.8, 0.6, 0.3]])
+    >>> targets = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 1.0]])
+    >>> generalized_dice_loss(probabilities, targets, axis=1, class_axis=0)
+    np.float64(0.4166666666666667)
+    """
+    weights = 1 if class_scales is None else class_scales
+    both, only_one = _overlap(inputs, targets, with_logits, weights=weights)
+    return share(only_one, 2 * both + smooth)

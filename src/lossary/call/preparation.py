@@ -1,0 +1,55 @@
+"""Arguments of a formula that are computed from its arrays beforehand."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from lossary.backends.base import Backend
+from lossary.definition.computation import Computation
+
+
+def with_prepared(computation: Computation, backend: Backend, class_axis: Any) -> Computation:
+    """Return a computation with what its loss prepares from the arrays among them.
+
+    An array that may be repeated along axes of length 1, as weights may: nothing copies it. It is a
+    constant for the library's own derivatives.
+    """
+    functions = computation.loss.prepare
+    if not functions:
+        return computation
+    if 0 in computation.shape:  # not every library has a maximum over nothing
+        return computation.with_arrays({**computation.arrays} | dict.fromkeys(functions, 0.0))
+    xp = backend.operations(backend, computation)
+    values = _values(computation, backend, xp) | _axes(computation, class_axis)
+    with np.errstate(all="ignore"):  # as formulas, these divide by 0 where the result is not used
+        found = {
+            name: xp.stop(function(xp, **_named(function, values)))
+            for name, function in functions.items()
+        }
+    return computation.with_arrays({**computation.arrays, **found})
+
+
+def _values(computation: Computation, backend: Backend, xp: Any) -> dict[str, Any]:
+    """Return what functions may ask for: arrays, without what a mask of elements leaves out."""
+    found = backend.prepared(computation)
+    if computation.expressions.variant.element_mask:
+        mask = found["where"]
+        names = filter(computation.spans_classes, computation.loss.arguments)
+        found |= {name: xp.where(mask, found[name], 0.0) for name in names}
+    return found
+
+
+def _axes(computation: Computation, class_axis: Any) -> dict[str, Any]:
+    """Return the axes of a call, counted from the front."""
+    position = None if class_axis is None else int(class_axis) % len(computation.shape)
+    axes = tuple(axis for axis in computation.axes if axis != position)
+    return {"axis": axes, "class_axis": position}
+
+
+def _named(function: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Return those of the values that a function has parameters for."""
+    _, *names = inspect.signature(function).parameters
+    return {name: values[name] for name in names}
