@@ -21,6 +21,10 @@ def with_torch() -> Functions:
     def pairs(function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda a, b: function(a, b, **none)
 
+    def student_t(z: Any, t: Any, scales: Any, df: Any) -> Any:
+        scales = scales.clamp(min=1e-6)
+        return -torch.distributions.StudentT(df, z, scales, validate_args=False).log_prob(t)
+
     return {
         "huber_loss": pairs(f.huber_loss),
         "smooth_l1_loss": pairs(f.smooth_l1_loss),
@@ -28,6 +32,7 @@ def with_torch() -> Functions:
         "mse_loss": pairs(f.mse_loss),
         "gaussian_nll_loss": lambda z, t, v: f.gaussian_nll_loss(z, t, v, **none),
         "gaussian_nll_loss-full": lambda z, t, v: f.gaussian_nll_loss(z, t, v, full=True, **none),
+        "student_t_nll_loss-full": student_t,
         "poisson_nll_loss": pairs(f.poisson_nll_loss),
         "poisson_nll_loss-full": lambda z, t: f.poisson_nll_loss(z, t, full=True, **none),
         "poisson_nll_loss-log_input": lambda z, t: f.poisson_nll_loss(z, t, False, **none),

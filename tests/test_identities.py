@@ -268,3 +268,27 @@ def test_alpha_divergences_of_exchanged_arguments(alpha: float) -> None:
     assert_close(value, other, rtol=1e-14)
     assert_close(along_p, exchanged[1], rtol=1e-14)
     assert_close(along_t, exchanged[0], rtol=1e-14)
+
+
+def test_student_t_of_endless_degrees_of_freedom_is_gaussian() -> None:
+    z, t = np.array([0.5, -3.0, 1e5]), np.array([0.0, 2.0, 1.0])
+    scales = np.array([1.0, 0.3, 20.0])
+    for full in (False, True):
+        expected = lossary.gaussian_nll_loss(z, t, scales**2, full=full, reduction="none")
+        for df in (np.inf, 1e300):
+            found = lossary.student_t_nll_loss(z, t, scales, df, full=full)
+            np.testing.assert_allclose(found, expected, rtol=1e-14)
+    slopes = lossary.grad(lossary.student_t_nll_loss, argnums=(0, 2, 3))(
+        z, t, scales, np.full(3, np.inf), reduction="sum"
+    )
+    r = z - t
+    np.testing.assert_allclose(slopes[0], r / scales**2, rtol=1e-14)
+    np.testing.assert_allclose(slopes[1], 1 / scales - r**2 / scales**3, rtol=1e-14)
+    np.testing.assert_array_equal(slopes[2], 0)
+
+
+def test_student_t_of_one_degree_of_freedom_has_the_slope_of_cauchy() -> None:
+    z, t = np.array([0.5, -3.0, 1e5]), np.array([0.0, 2.0, 1.0])
+    found = lossary.grad(lossary.student_t_nll_loss)(z, t, 0.5, 1.0, reduction="sum")
+    cauchy = lossary.grad(lossary.cauchy_loss)(z, t, scale=0.5, reduction="sum")
+    np.testing.assert_allclose(found, cauchy * 2 / 0.5**2, rtol=1e-14)

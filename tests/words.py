@@ -191,6 +191,44 @@ def _of_rounded_power(bound: float, meaning: Meaning, scale: Meaning) -> Callabl
     return lambda mean, t, p: relative(mean, t, p) * (1 + np.abs(np.log(mean)))
 
 
+def _student_samples(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    scale, df = 10 ** rng.uniform(-5, 5, 3 * SOME), 10 ** rng.uniform(-8, 20, 3 * SOME)
+    near = scale * np.sqrt(df) * spread(rng, -6, 4, df.size)
+    error = np.where(rng.random(df.size) < 0.5, near, scale * spread(rng, -4, 4, df.size))
+    return error, scale, df
+
+
+def _student(error: Any, scale: Any, df: Any) -> Any:
+    return (df + 1) / 2 * mp.log1p((error / scale) ** 2 / df)
+
+
+def _student_slope(error: Any, scale: Any, df: Any) -> Any:
+    return (df + 1) * error / (df * scale * scale + error * error)
+
+
+def _student_curvature(error: Any, scale: Any, df: Any) -> Any:
+    spread, square = df * scale * scale, error * error
+    return (df + 1) * (spread - square) / (spread + square) ** 2
+
+
+def _student_curvature_size(error: Any, scale: Any, df: Any) -> Any:
+    return (df + 1) / (df * scale * scale + error * error)
+
+
+def _student_along_scale(scale: Any, error: Any, df: Any) -> Any:
+    return -error / scale * _student_slope(error, scale, df)
+
+
+def _student_along_df(df: Any, error: Any, scale: Any) -> Any:
+    ratio = (error / scale) ** 2 / df
+    return (mp.log1p(ratio) - (1 + 1 / df) * ratio / (1 + ratio)) / 2
+
+
+def _student_along_df_size(df: Any, error: Any, scale: Any) -> Any:
+    ratio = (error / scale) ** 2 / df
+    return (mp.log1p(ratio) - ratio / (1 + ratio) + ratio / (1 + ratio) / df) / 2
+
+
 def _robust_samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     x = around_0(rng, -6, 10)
     special = [
@@ -423,6 +461,24 @@ WORDS = {
         lambda rng: (around_0(rng, -9, 9),),
         (mp.atan, lambda x: 1 / (1 + x * x), lambda x: -2 * x / (1 + x * x) ** 2),
         (2, 2, 4),
+    ),
+    "student_t_tail": Word(
+        f.student_t_tail,
+        _student_samples,
+        (_student, _student_slope, _student_curvature),
+        (4, 4, _relative_to(_student_curvature_size, _student_curvature, 6)),
+    ),
+    "student_t_tail, along the scale": Word(
+        lambda scale, error, df: f.student_t_tail(error, scale, df),
+        lambda rng: tuple(_student_samples(rng)[which] for which in (1, 0, 2)),
+        (lambda scale, error, df: _student(error, scale, df), _student_along_scale, _student),
+        (4, 4, math.inf),
+    ),
+    "student_t_tail, along the degrees of freedom": Word(
+        lambda df, error, scale: f.student_t_tail(error, scale, df),
+        lambda rng: tuple(_student_samples(rng)[which] for which in (2, 0, 1)),
+        (lambda df, error, scale: _student(error, scale, df), _student_along_df, _student),
+        (4, _relative_to(_student_along_df_size, _student_along_df, 4), math.inf),
     ),
     "tweedie_deviance": Word(
         f.tweedie_deviance,

@@ -61,6 +61,10 @@ def _crps(error: Expression, scale: Expression) -> Expression:
     return error * node("erf", u / math.sqrt(2)) + scale * bell / math.sqrt(math.pi)
 
 
+def _student_t(error: Expression, scale: Expression, df: Expression) -> Expression:
+    return (df + 1) / 2 * _log(1 + _power(error / scale, literal(2)) / df)
+
+
 #: From the names of functions to their definitions.
 SERIES: dict[str, Callable[..., Expression]] = {
     "expm1_excess": lambda x: node("exp", x) - 1 - x,
@@ -73,6 +77,7 @@ SERIES: dict[str, Callable[..., Expression]] = {
     "poisson_deviance": _poisson,
     "poisson_deviance_of_log": lambda x, t: 2 * (t * (_log(t) - x) - t + node("exp", x)),
     "gamma_deviance": _gamma,
+    "student_t_tail": _student_t,
     "tweedie_deviance": _tweedie,
     "tweedie_deviance_of_log": lambda x, t, p: _tweedie(node("exp", x), t, p),
     "alpha_divergence_term": _alpha_divergence,

@@ -95,6 +95,7 @@ INDEX = {
     "softmax_entropy": "calibration",
     "squared_epsilon_insensitive_loss": "distance",
     "squared_hinge_loss": "margin",
+    "student_t_nll_loss": "likelihood",
     "symmetric_cross_entropy": "classification",
     "total_variation_distance": "divergence",
     "triplet_loss": "ranking",

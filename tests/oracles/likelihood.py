@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import mpmath as mp
 import numpy as np
 
-from oracles.mathematics import Number, exp
+from oracles.mathematics import Number, exp, log1p
 
 
 def _clamped(x: Number, eps: float) -> Number:
@@ -120,6 +121,76 @@ def _crps_slopes(place: int, _: int, z: Number, t: Number, scale: Number, eps: f
     return 1 / mp.sqrt(mp.pi) if is_free else mp.mpf(0)
 
 
+def _digits(df: Number) -> int:
+    """Return the digits in which differences of terms of many degrees of freedom do not cancel."""
+    return 200 + 3 * max(0, int(mp.mag(df) * 0.302))
+
+
+@functools.lru_cache(maxsize=1000)
+def _half_step(df: Number, slope: bool) -> Number:
+    """Return log_gamma((df + 1) / 2) - log_gamma(df / 2) - log(df / 2) / 2, or its derivative.
+
+    In as many digits as it takes, and no more: those of infinite residuals take seconds.
+    """
+    with mp.workdps(_digits(df)):
+        if slope:
+            return (mp.digamma((df + 1) / 2) - mp.digamma(df / 2) - 1 / df) / 2
+        return mp.loggamma((df + 1) / 2) - mp.loggamma(df / 2) - mp.log(df / 2) / 2
+
+
+def _student_t_terms(
+    z: Number, t: Number, scale: Number, df: Number, full: bool, eps: float
+) -> list[Number]:
+    s = _clamped(scale, eps)
+    distance = ((z - t) / s) ** 2
+    half = _half_step(df, False)
+    constant = mp.log(2 * mp.pi) / 2 if full else mp.mpf(0)
+    return [mp.log(s), (df + 1) / 2 * log1p(distance / df), -half, constant]
+
+
+def _student_t_slope_terms(
+    place: int, _: int, z: Number, t: Number, scale: Number, df: Number, full: bool, eps: float
+) -> list[Number]:
+    s, r = _clamped(scale, eps), z - t
+    pull = (df + 1) * r / (s * s * df + r * r)
+    if place < 2:
+        return [pull if place == 0 else -pull]
+    if place == 2:
+        return [1 / s, -pull * r / s] if scale > mp.mpf(eps) else [mp.mpf(0)]
+    tail = log1p((r / s) ** 2 / df) / 2
+    return [tail, -pull * r / (2 * df), -_half_step(df, True)]
+
+
+def _student_t_slopes(place: int, *given: Any) -> Number:
+    if place < 2:
+        return mp.mpf(0)
+    largest, df = max(map(abs, _student_t_slope_terms(place, *given))), given[4]
+    # Up to 8 the half step is a polynomial, whose derivative is exact beside that of a logarithm.
+    return max(largest, 1 / (2 * df)) if place == 3 and df <= 8 else largest
+
+
+def _student_t_slope(*given: Any) -> Number:
+    with mp.workdps(_digits(given[5])):
+        return mp.fsum(_student_t_slope_terms(*given))
+
+
+def _hard_student_t(rng: np.random.Generator, dtype: str, size: int, _: int) -> list[np.ndarray]:
+    """Return residuals, scales and degrees of freedom of all magnitudes, none of them subnormal."""
+    most, least = (30, 1e-45) if dtype == "float32" else (300, 5e-324)
+    known = [0.0, 1.0, -2.5, 87.0, 1e8, least, -np.inf, np.inf]
+    targets = rng.choice([0.0, 0.0, 1.0, -2.5, 1e-30, 1e4], 3 * size)
+    near = targets[:size] + rng.normal(size=size) * 10.0 ** rng.uniform(-8, 3, size)
+    far = rng.choice([-1, 1], size) * 10.0 ** rng.uniform(-most, most, size)
+    scales = np.exp(rng.normal(size=3 * size))
+    scales[::3] = 10.0 ** rng.uniform(-most, most, size)
+    scales[1::12] = 0.0
+    df = 10.0 ** rng.uniform(-2, 3, 3 * size)
+    df[::4] = 10.0 ** rng.uniform(-most, most, len(df[::4]))
+    df[1::8] = rng.choice([1.0, 2.0, 3.0, 0.5, 8.0, 1e8, 1e10], len(df[1::8]))
+    inputs = np.concatenate([near, far, rng.choice(known, size)])
+    return [inputs, targets, scales, df]
+
+
 def _sum(terms: Callable[..., list[Number]]) -> Callable[..., Number]:
     return lambda *given: mp.fsum(terms(*given))
 
@@ -132,6 +203,7 @@ _TERMS = {
     "poisson_nll_loss": _poisson_terms,
     "laplace_nll_loss": _laplace_terms,
     "negative_binomial_nll_loss": _binomial_terms,
+    "student_t_nll_loss": _student_t_terms,
 }
 
 ORACLES: dict[str, Callable[..., Number]] = {
@@ -146,11 +218,13 @@ SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
     "laplace_nll_loss": _laplace_slopes,
     "gaussian_crps_loss": _crps_slopes,
     "negative_binomial_nll_loss": _binomial_slopes,
+    "student_t_nll_loss": _student_t_slopes,
 }
 #: Differences of logarithms of the gamma function take long; exp(1e30) swamps small slopes.
 SLOPES: dict[str, Callable[..., Number | None]] = {
     "poisson_nll_loss": _poisson_slope,
     "negative_binomial_nll_loss": _binomial_slope,
+    "student_t_nll_loss": _student_t_slope,
 }
 
 
@@ -162,7 +236,10 @@ def _hard_binomial(rng: np.random.Generator, dtype: str, points: int, _: int) ->
     return [x, np.round(t), r]
 
 
-HARD_ARGUMENTS: dict[str, Callable[..., Any]] = {"negative_binomial_nll_loss": _hard_binomial}
+HARD_ARGUMENTS: dict[str, Callable[..., Any]] = {
+    "negative_binomial_nll_loss": _hard_binomial,
+    "student_t_nll_loss": _hard_student_t,
+}
 
 #: Sums of up to five terms, each rounded.
 LIMITS: dict[str, float] = {"negative_binomial_nll_loss": 6}
@@ -191,5 +268,12 @@ VECTORS: dict[str, list[Any]] = {
         ((1, 3, 0.5), {}, 1.71791235348),
         ((1, 1, 2), {}, 0.467389954510),
         ((0, 100, 1), {}, 99.4358104165),
+    ],
+    "student_t_nll_loss": [
+        ((1, 3, 0.5, 4), {}, 3.39233832033),
+        ((1, 3, 0.5, 4), {"full": True}, 4.31127685354),
+        ((1, 1, 1, 1), {"full": True}, 1.14472988585),
+        ((1, 3, 0.5, 1e10), {}, 7.30685281387),
+        ((0, 1e200, 1, 3), {}, 1839.95280013),
     ],
 }

@@ -57,6 +57,7 @@ from lossary.formula.operations.deviances import (
     jensen_shannon_term,
     poisson_deviance,
     poisson_deviance_of_log,
+    student_t_tail,
     tweedie_deviance,
     tweedie_deviance_of_log,
 )
@@ -191,6 +192,7 @@ __all__ = [
     "sqrt",
     "square_over",
     "stop_gradient",
+    "student_t_tail",
     "sum_over_classes",
     "tanh",
     "trigamma",

@@ -1123,6 +1123,20 @@ def squared_hinge_loss(
     denominator: Any = "count",
     dtype: Any = None,
 ) -> _Array: ...
+def student_t_nll_loss(
+    inputs: _Array | Sequence[Any] | complex,
+    targets: Any,
+    scales: Any,
+    df: Any,
+    full: bool = False,
+    eps: float | _Shaped = 1e-06,
+    reduction: _Reduction = "none",
+    *,
+    weights: Any = None,
+    where: Any = None,
+    denominator: Any = "count",
+    dtype: Any = None,
+) -> _Array: ...
 def symmetric_cross_entropy(
     logits: _Array | Sequence[Any] | complex,
     targets: Any,
@@ -1357,6 +1371,7 @@ __all__ = [
     "softmax_entropy",
     "squared_epsilon_insensitive_loss",
     "squared_hinge_loss",
+    "student_t_nll_loss",
     "symmetric_cross_entropy",
     "total_variation_distance",
     "triplet_loss",

@@ -9,6 +9,7 @@ from lossary.domains import (
     AT_LEAST_ZERO,
     CONCENTRATIONS,
     COUNTS,
+    DEGREES_OF_FREEDOM,
     MEANS,
     POSITIVE,
     SCALES,
@@ -19,17 +20,20 @@ from lossary.formula import (
     gaussian_crps,
     log,
     log1p,
+    log_gamma_half_step,
     log_rising_excess,
     maximum,
     scale,
     softplus,
     stop_gradient,
+    student_t_tail,
     where,
 )
 
 _LOG_2 = math.log(2)
 #: Ratios of mean and concentration beyond which the one or the other decides.
 _TINY, _HUGE = 1e-20, 1e9
+_HALF_LOG_2_PI = math.log(2 * math.pi) / 2
 
 
 def _counted(targets: Expression, mean: Expression) -> Expression:
@@ -306,3 +310,69 @@ def gaussian_crps_loss(
     array([ 1.71791235,  0.46738995, 99.43581042])
     """
     return gaussian_crps(inputs - targets, maximum(eps, scales))
+
+
+@loss(
+    domains={"scales": SCALES, "df": DEGREES_OF_FREEDOM},
+    limits={"eps": POSITIVE},
+    family="likelihood",
+    source="Lange, Little & Taylor (1989), Robust statistical modeling using the t distribution, "
+    "doi:10.1080/01621459.1989.10478852",
+    convex=False,
+    smooth=True,
+    differences={
+        "PyTorch": "torch.distributions.StudentT: the log-likelihood, full; no function of losses",
+        "SciPy": "stats.t: the log-likelihood, full",
+    },
+)
+def student_t_nll_loss(
+    inputs: Expression,
+    targets: Expression,
+    scales: Expression,
+    df: Expression,
+    full: bool = False,
+    eps: float = 1e-6,
+) -> Expression:
+    """Student t negative log-likelihood: a Gaussian one with heavy tails, robust to outliers.
+
+    For models that predict a location and its uncertainty where some targets are far off. A scale
+    is not a standard deviation: the variance is larger, and infinite for up to 2 degrees of
+    freedom.
+
+    Parameters
+    ----------
+    inputs : array, shape (...)
+        Predicted locations.
+    targets : array, shape (...)
+        Targets, any real number.
+    scales : array, shape (...)
+        Predicted scales, at least 0; those below ``eps`` count as ``eps``.
+    df : array, shape (...)
+        Degrees of freedom, above 0: an array, because a model may predict them, or a number;
+        infinity for a Gaussian.
+    full : bool
+        Whether to add the constant log(2π) / 2.
+    eps : float
+        Smallest scale; positive.
+
+    Notes
+    -----
+    The normaliser that depends on ``df`` is always part of the loss. As ``df`` grows it becomes the
+    ``gaussian_nll_loss`` of the squared scale. Where the scale is clamped, the derivative with
+    respect to it is 0. The pull of an outlier vanishes with its distance, so the loss is not
+    convex. It may be negative.
+
+    See Also
+    --------
+    gaussian_nll_loss : The limit of many degrees of freedom.
+    cauchy_loss : One degree of freedom and a fixed scale.
+
+    Examples
+    --------
+    >>> from lossary import student_t_nll_loss
+    >>> student_t_nll_loss([1.0, 0.0], [3.0, 1e200], [0.5, 1.0], [4.0, 3.0])
+    array([   3.39233832, 1839.9528001 ])
+    """
+    spread = maximum(eps, scales)
+    value = log(spread) + student_t_tail(inputs - targets, spread, df) - log_gamma_half_step(df / 2)
+    return value + _HALF_LOG_2_PI if full else value

@@ -274,3 +274,35 @@ def alpha_divergence_term(x: Operand, t: Operand, alpha: Operand) -> Expression:
     array([0.e+00, 1.e-18])
     """
     return node("alpha_divergence_term", x, t, alpha)
+
+
+def student_t_tail(error: Operand, scale: Operand, df: Operand) -> Expression:
+    """Return what an error adds to minus the logarithm of Student's density.
+
+    Parameters
+    ----------
+    error : symbol or number
+        The distance of what was observed from the location, of either sign.
+    scale : symbol or number
+        The scale; positive.
+    df : symbol or number
+        Degrees of freedom; positive, infinity for a Gaussian distribution.
+
+    Returns
+    -------
+    symbol
+        (df + 1) / 2 log(1 + (error / scale)^2 / df) within 4 units in the last place, also where
+        the square or a quotient is beyond the range of the dtype. Its derivative along the error
+        is (df + 1) error / (df scale^2 + error^2).
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import student_t_tail
+    >>> @loss
+    ... def heavy_tails_loss(inputs, targets, scale=1.0, df=3.0):
+    ...     return student_t_tail(inputs - targets, scale, df)
+    >>> heavy_tails_loss([1.0, 1e200], 0.0)
+    array([5.75364145e-01, 1.83987085e+03])
+    """
+    return node("student_t_tail", error, scale, df)

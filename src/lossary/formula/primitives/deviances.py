@@ -30,6 +30,12 @@ from lossary.formula.special.shares import (
     jensen_shannon_slopes,
     log_of_share,
 )
+from lossary.formula.special.student_t import (
+    student_t_curvatures,
+    student_t_slope,
+    student_t_slopes,
+    student_t_tail,
+)
 from lossary.formula.special.tweedie import (
     tweedie_curvature,
     tweedie_deviance,
@@ -129,6 +135,27 @@ TABLE = (
             gaussian_crps_scale_slope(error / scale),
         ),
         approximate=True,
+    ),
+    composite(
+        "student_t_tail",
+        (REAL, POSITIVE, POSITIVE),
+        student_t_tail,
+        partials=student_t_slopes,
+        approximate=True,
+        text="({2:5} + 1) / 2 * log(1 + ({0:7} / {1:8}) ** 2 / {2:8})",
+        latex=r"\frac{{{2:5} + 1}}{{2}} \, \log\left(1 + "
+        r"\frac{{1}}{{{2}}} \, \left(\frac{{{0}}}{{{1}}}\right)^{{2}}\right)",
+        precedence=7,
+    ),
+    composite(
+        "student_t_slope",
+        (REAL, POSITIVE, POSITIVE),
+        student_t_slope,
+        partials=student_t_curvatures,
+        text="({2:5} + 1) * {0:7} / ({2:7} * {1:9} ** 2 + {0:9} ** 2)",
+        latex=r"\frac{{\left({2:5} + 1\right) \, {0:7}}}"
+        r"{{{2:7} \, {1:10}^{{2}} + {0:10}^{{2}}}}",
+        precedence=7,
     ),
     composite(
         "tweedie_deviance",

@@ -12,7 +12,8 @@ from lossary.formula.special.powers import power_gap
 
 def log_gamma_half_step(x: Expression) -> Expression:
     """Return log_gamma(x + 1/2) - log_gamma(x) - log(x) / 2: 0 at infinity."""
-    small, tiny = x < 1, x < 0.25
+    # The derivative of the polynomial is least accurate where y is 1.
+    small, tiny = x < 2, x < 0.25
     y = node("where", small, x + 1, node("where", x < 4, x, 4))
     near = polynomial(HALF_STEP, (y - 2) / (y + 2)) / y
     # The same at x + 1, and half the logarithm of 4 x (x + 1) / (2 x + 1)^2.
