@@ -314,6 +314,11 @@ def test_what_is_prepared_is_taken_by_keyword() -> None:
             return sum_over_classes(inputs - middle)
 
 
+def test_products_are_not_taken() -> None:
+    with pytest.raises(TypeError, match="must be a loss that prepares no argument from others"):
+        lossary.linear(LOSS)
+
+
 def test_inside_a_formula_nothing_can_be_prepared() -> None:
     with pytest.raises(TypeError, match="the loss must not be called inside a formula"):
 

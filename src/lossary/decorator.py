@@ -64,6 +64,7 @@ def loss(
     evaluation: bool = ...,
     several_axes: bool = ...,
     prepare: Mapping[str, Callable[..., Any]] | None = ...,
+    left_out: Callable[..., Expression] | None = ...,
 ) -> Callable[[Callable[P, Expression]], LossFunction[P]]: ...
 
 
@@ -91,6 +92,7 @@ def loss(
     evaluation: bool = False,
     several_axes: bool = False,
     prepare: Mapping[str, Callable[..., Any]] | None = None,
+    left_out: Callable[..., Expression] | None = None,
 ) -> Any:
     """Turn a formula over symbols into a loss.
 
@@ -151,6 +153,10 @@ def loss(
         mask leaves out are 0, and if it names them ``axis`` and ``class_axis``, counted from the
         front. It returns an array of the shape of the first argument, or of its rank with axes of
         length 1. Derivatives take it for a constant.
+    left_out : callable, optional
+        From further arguments to the condition under which there is nothing to lose, so that a row
+        (or an element) does not count in a mean: ``lambda events: sum_over_classes(events) == 0``.
+        The formula itself has to be 0 there.
 
     Returns
     -------
@@ -188,6 +194,7 @@ def loss(
         known = {"targets": targets} if "targets" in declared.arguments else {}
         known |= domains or {}
         declared.check(targets, known, limits or {}, reduction)
+        declared.check_left_out(left_out)
         record = Loss(
             name=declared.name,
             formula=formula,
@@ -212,6 +219,7 @@ def loss(
             evaluation=evaluation,
             several_axes=several_axes,
             prepare=prepared,
+            left_out=left_out,
         )
         _check_name(record)
         _make_functions(record)

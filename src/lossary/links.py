@@ -224,6 +224,7 @@ def _made(formula: LinkedFormula) -> Callable[..., Any]:
         evaluation=record.evaluation,
         several_axes=record.several_axes,
         prepare=record.prepare,
+        left_out=record.left_out,
     )(formula)
     return made
 

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from lossary.call.array_library import find_backend
 from lossary.call.checks import prepare
-from lossary.definition.outputs import total
+from lossary.definition.outputs import stored, total
+from lossary.formula import where
 from lossary.formula.expression import literal
 from lossary.formula.plan import Output
-from lossary.registry import get_loss
+from lossary.registry import Loss, get_loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +111,10 @@ def summarize(loss: Callable[..., Any], *args: Any, **kwargs: Any) -> Summary:
     loss_value = expressions.guarded(expressions.formula)
     outputs = [
         total("value", expressions.value),
-        Output("minimum", expressions.masked(loss_value, math.inf), "minimum"),
-        Output("maximum", expressions.masked(loss_value, -math.inf), "maximum"),
+        Output("minimum", expressions.where_counted(loss_value, math.inf), "minimum"),
+        Output("maximum", expressions.where_counted(loss_value, -math.inf), "maximum"),
     ]
-    part = expressions.mask
+    part = expressions.counted
     if part is not None:
         outputs.append(Output("count", part, "count"))
     if expressions.weight is not literal(1):
@@ -125,6 +128,17 @@ def summarize(loss: Callable[..., Any], *args: Any, **kwargs: Any) -> Summary:
         float(results["minimum"]),
         float(results["maximum"]),
     )
+
+
+def counted(loss: Loss, *args: Any, **kwargs: Any) -> Any:
+    """Return which elements count in a mean, as NumPy's array of the unreduced loss's shape."""
+    backend, request = find_backend(loss.bind(*args, **kwargs))
+    computation = prepare(request, backend)
+    condition = computation.expressions.counted
+    if condition is None:
+        return np.ones(computation.unreduced_shape, bool)
+    output = stored("counted", where(condition, 1, 0))
+    return backend.to_numpy(backend.run(computation, (output,))["counted"]) != 0
 
 
 def _least(a: float, b: float) -> float:

@@ -421,6 +421,29 @@ def test_a_loss_of_your_own(run, predictions, tmp_path):
     assert sums == pytest.approx([3 * 13.25, 2 * 13.25])
 
 
+def test_rows_without_anything_to_lose_do_not_count(run, predictions, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from lossary import loss\n"
+        "from lossary.formula import where\n"
+        "@loss(left_out=lambda targets: targets < 0)\n"
+        "def positives_of_a_test(inputs, targets):\n"
+        "    return where(targets < 0, 0, (inputs - targets) ** 2)\n"
+    )
+    options = ("--inputs", "margin", "--targets", "label", "--by", "kind")
+    try:
+        text = f"{tmp_path / 'mine.py'}:positives_of_a_test"
+        outcome = run("score", predictions(), *options, "--loss", text)
+    finally:
+        from lossary import registry
+
+        registry.REGISTRY.pop("positives_of_a_test", None)
+    found = {record["kind"]: record for record in table(outcome.out)}
+    assert {kind: int(record["count"]) for kind, record in found.items()} == {
+        "a": 1, "b": 1, "(all)": 2,
+    }  # fmt: skip
+    assert float(found["a"]["mean"]) == 0.25
+
+
 def test_a_file_of_losses_is_read_again_by_the_next_command(run, predictions, tmp_path):
     file = tmp_path / "mine.py"
     options = ("--inputs", "margin", "--targets", "label", "--loss", f"{file}:factor_of_a_test")

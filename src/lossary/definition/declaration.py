@@ -135,6 +135,12 @@ class Declaration:
             raise value_error(self.name, "rows", requirement, shown(rows), remedy)
         return frozenset(rows)
 
+    def check_left_out(self, left_out: Callable[..., Any] | None) -> None:
+        """Raise if a condition is on anything but further arguments and parameters."""
+        if left_out is not None:
+            known = (*self.arguments[1:], *self.parameters)
+            self._check_known("left_out", inspect.signature(left_out).parameters, known)
+
     def signature(self, reduction: str, targets: Domain) -> inspect.Signature:
         """Return the signature of the public function."""
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -78,6 +78,9 @@ class Definition:
     prepare : dict
         Keyword arguments of the formula that are computed from arrays before it, and the functions
         that compute them.
+    left_out : callable or None
+        From arguments and parameters that have the names of its own to the condition under which an
+        element (or row) does not count in a mean.
     identity : str
         Text that stands for this loss and no other, in every process that it is sent to.
     """
@@ -105,6 +108,7 @@ class Definition:
     evaluation: bool = False
     several_axes: bool = False
     prepare: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    left_out: Callable[..., Expression] | None = None
     identity: str = field(default_factory=_new_identity, repr=False)
 
     def __post_init__(self) -> None:

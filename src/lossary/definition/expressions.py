@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from inspect import signature
 from typing import NamedTuple
 
 from lossary.definition.definition import Definition
@@ -36,6 +37,7 @@ from lossary.formula.gradient import diagonal, gradient
 from lossary.formula.operators import NoDiagonalError
 from lossary.formula.propagation import drops_nan
 from lossary.formula.rewrite import expand, masked_rows
+from lossary.formula.table import PRIMITIVES
 
 
 class Variant(NamedTuple):
@@ -86,11 +88,8 @@ class LossExpressions:
     @cached_property
     def unexpanded(self) -> Expression:
         """The formula as it is written, with composites."""
-        parameters: dict[str, object] = dict(self.variant.structure)
-        for name in self.loss.numbers:
-            parameters.setdefault(name, self._parameter(name))
         weights = self._class_weights if self.variant.class_weights else None
-        return self.loss.trace(self.symbols, parameters, weights)
+        return self.loss.trace(self.symbols, self._parameters, weights)
 
     @cached_property
     def mask(self) -> Expression | None:
@@ -107,6 +106,17 @@ class LossExpressions:
         return conditions[0] if len(conditions) == 1 else conditions[0] & conditions[1]
 
     @cached_property
+    def counted(self) -> Expression | None:
+        """Condition under which an element counts in a mean; None if all do.
+
+        Where the loss leaves one out it is 0, but NaN is NaN, and values are checked.
+        """
+        left_out = self._left_out
+        if left_out is None:
+            return self.mask
+        return ~left_out if self.mask is None else self.mask & ~left_out
+
+    @cached_property
     def factor(self) -> Expression:
         """The product of weights that multiplies the formula, before any mask."""
         return self._weighted(self._class_factor)
@@ -114,7 +124,7 @@ class LossExpressions:
     @cached_property
     def weight(self) -> Expression:
         """Weight of an element in the mean: what ``denominator="weights"`` sums."""
-        return self.masked(self._weighted(self._class_weight))
+        return self.where_counted(self._weighted(self._class_weight))
 
     @cached_property
     def value(self) -> Expression:
@@ -212,6 +222,10 @@ class LossExpressions:
             return value & self.mask
         return where(self.mask, value, otherwise)
 
+    def where_counted(self, value: Expression, otherwise: float = 0.0) -> Expression:
+        """Replace the value where an element does not count."""
+        return value if self.counted is None else where(self.counted, value, otherwise)
+
     def guarded(self, value: Expression) -> Expression:
         """Return NaN where a label is outside the classes: it is never used as an index.
 
@@ -232,6 +246,29 @@ class LossExpressions:
         if full and self._element_mask is not None:
             return where(self._element_mask, derivative, 0)
         return derivative
+
+    @property
+    def _left_out(self) -> Expression | None:
+        """Condition under which the loss leaves an element out of means."""
+        function = self.loss.left_out
+        if function is None:
+            return None
+        given = {**self.symbols, **self._parameters}
+        found = expand(function(**{name: given[name] for name in signature(function).parameters}))
+        row = PRIMITIVES.get(found.operation)
+        per_element = self.kind is Kind.ROW and found.kind is Kind.ELEMENT
+        if row is None or not row.boolean or per_element:
+            requirement = f"must be a condition, one for each {self.kind.name.lower()}"
+            raise type_error(self.loss.name, "left_out", requirement, repr(found))
+        return found if self._element_mask is None else masked_rows(found, self._element_mask)
+
+    @cached_property
+    def _parameters(self) -> dict[str, object]:
+        """What the formula's parameters stand for: values that choose it, and symbols."""
+        found: dict[str, object] = dict(self.variant.structure)
+        for name in self.loss.numbers:
+            found.setdefault(name, self._parameter(name))
+        return found
 
     def _parameter(self, name: str) -> Expression:
         """Return the symbol of a parameter passed at run time; a number that is known itself."""

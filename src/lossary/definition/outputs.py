@@ -42,9 +42,9 @@ def denominator_outputs(computation: Computation) -> tuple[Output, ...]:
     variant = expressions.variant
     if computation.denominator == "weights" and (variant.weights or variant.class_weights):
         return (total("denominator", expressions.weight),)
-    if expressions.mask is None:
+    if expressions.counted is None:
         return ()
-    return (Output("denominator", expressions.mask, "count"),)
+    return (Output("denominator", expressions.counted, "count"),)
 
 
 def derivative_outputs(

@@ -27,6 +27,7 @@ from lossary.formula import (
     "survival data, doi:10.2307/2529620",
     convex=True,
     smooth=True,
+    left_out=lambda events: sum_over_classes(events) <= 0,
     differences={
         "pycox": "cox_ph_loss: divides by the number of events; ignores ties; adds 1e-7 to the "
         "sums",
@@ -58,12 +59,12 @@ def cox_nll_loss(
     Notes
     -----
     The sum over the events, not their mean: for that give their number as ``denominator`` with
-    ``reduction="mean"``. Events at the same time are each compared with all who were there before
-    it, those with the same time included (Breslow's ties); a subject whose time is censored then
-    was there too. The derivatives with respect to times and events are 0. A row without events
-    costs 0, and is counted in a mean. The terms are computed from the largest hazard among the
-    events of a time, so that none is a difference, and a likely event keeps the digits of its
-    small surprise.
+    ``reduction="mean"``. A row without events costs 0, and is not counted in a mean. Events at the
+    same time are each compared with all who were there before it, those with the same time included
+    (Breslow's ties); a subject whose time is censored then was there too. The derivatives with
+    respect to times and events are 0. The terms are computed from the largest hazard among the
+    events of a time, so that none is a difference, and a likely event keeps the digits of its small
+    surprise.
 
     See Also
     --------

@@ -135,7 +135,7 @@ def linear(loss: str | Callable[..., Any], *, logits: Transform | None = None) -
     Raises
     ------
     ValueError, TypeError
-        If there is no such loss, or it has no class axis.
+        If there is no such loss, it has no class axis, or it prepares arguments from others.
 
     See Also
     --------
@@ -171,6 +171,9 @@ def linear(loss: str | Callable[..., Any], *, logits: Transform | None = None) -
             record.name,
             "An elementwise loss takes the products themselves: features @ classifier.T.",
         )
+    if record.prepare:
+        requirement = "must be a loss that prepares no argument from others"
+        raise type_error(function, "loss", requirement, record.name, "Pass the products to it.")
     if logits is not None and not callable(logits):
         raise type_error(function, "logits", "must be a formula of the products", shown(logits))
     clash = [name for name in record.arguments[1:] if name in MATRICES]

@@ -16,6 +16,7 @@ from lossary.scoring.domain_violations import DomainViolation, violation_in
 from lossary.scoring.errors import data_error
 from lossary.scoring.grouped_totals import RowLosses
 from lossary.scoring.job import Job, LossSpec
+from lossary.summary import counted
 
 
 def row_losses(
@@ -41,6 +42,8 @@ def row_losses(
             text = str(error).removesuffix(".").replace("where=", "--where COLUMN")
             raise data_error(batch.path, text) from None
         raise violation_in(batch, spec, arguments, error.fault).error() from None
+    if spec.loss.left_out is not None:
+        mask &= np.asarray(counted(spec.loss, *arrays, **spec.parameters))
     losses = RowLosses(np.asarray(values, np.float64), mask, weights, denominator_weights)
     return losses, [violation_in(batch, spec, arguments, fault) for fault in faults]
 
