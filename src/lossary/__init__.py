@@ -20,19 +20,25 @@ _HOME = {
     "LossaryTypeError": "errors",
     "LossaryValueError": "errors",
     "Summary": "summary",
+    "circle_loss": "products.label_losses",
     "get_loss": "registry",
     "get_num_threads": "kernels.threads",
     "Product": "products.request",
     "grad": "derivatives",
+    "info_nce_loss": "products.pair_losses",
     "linear": "products.linear",
     "linear_cross_entropy": "products.linear_losses",
     "list_losses": "registry",
     "loss": "decorator",
+    "multi_similarity_loss": "products.label_losses",
+    "nt_xent_loss": "products.pair_losses",
     "options": "options",
+    "pairwise_sigmoid_loss": "products.pair_losses",
     "plot": "plotting",
     "set_num_threads": "kernels.threads",
     "set_options": "options",
     "summarize": "summary",
+    "supervised_contrastive_loss": "products.label_losses",
     "value_and_grad": "derivatives",
     "value_grad_hess": "derivatives",
     "with_link": "links",
@@ -54,8 +60,16 @@ if TYPE_CHECKING:
     from lossary.links import with_link as with_link
     from lossary.losses import *  # noqa: F403 - the losses are the public names
     from lossary.plotting import plot as plot
+    from lossary.products.label_losses import circle_loss as circle_loss
+    from lossary.products.label_losses import multi_similarity_loss as multi_similarity_loss
+    from lossary.products.label_losses import (
+        supervised_contrastive_loss as supervised_contrastive_loss,
+    )
     from lossary.products.linear import linear as linear
     from lossary.products.linear_losses import linear_cross_entropy as linear_cross_entropy
+    from lossary.products.pair_losses import info_nce_loss as info_nce_loss
+    from lossary.products.pair_losses import nt_xent_loss as nt_xent_loss
+    from lossary.products.pair_losses import pairwise_sigmoid_loss as pairwise_sigmoid_loss
     from lossary.products.request import Product as Product
     from lossary.registry import Loss as Loss
     from lossary.registry import get_loss as get_loss

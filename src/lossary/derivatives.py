@@ -14,9 +14,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 from lossary.call.evaluation import Wanted
 from lossary.call.flow import results_of
 from lossary.errors import choices, shown, type_error, value_error
-from lossary.products.flow import gradients_of
-from lossary.products.linear import ProductLoss, product_loss_of
-from lossary.products.request import MATRICES
+from lossary.products.linear import MatrixLoss, matrix_loss_of
 from lossary.registry import Loss, get_loss
 
 Function = Callable[..., Any]
@@ -135,7 +133,7 @@ class _ValueAndGradient:
     _function = "value_and_grad"
     _second = False
 
-    def __init__(self, loss: Loss | ProductLoss, argnums: int | Sequence[int]) -> None:
+    def __init__(self, loss: Loss | MatrixLoss, argnums: int | Sequence[int]) -> None:
         self._single = isinstance(argnums, numbers.Integral)
         several = isinstance(argnums, Iterable) and not isinstance(argnums, str)
         self._argnums = tuple(argnums) if several else argnums  # type: ignore[arg-type]
@@ -147,7 +145,7 @@ class _ValueAndGradient:
         self._loss = loss
         self._bind = loss.bind
         self._results: Callable[[Any, Wanted], tuple[Any, ...]] = (
-            gradients_of if isinstance(loss, ProductLoss) else results_of
+            loss.results if isinstance(loss, MatrixLoss) else results_of
         )
         self.__signature__ = loss.signature
         for name in functools.WRAPPER_ASSIGNMENTS:
@@ -180,12 +178,12 @@ class _Gradient(_ValueAndGradient):
         return super().__call__(*args, **kwargs)[1]
 
 
-def _found(loss: str | Function) -> Loss | ProductLoss:
+def _found(loss: str | Function) -> Loss | MatrixLoss:
     """Return the loss that a function computes, of rows of an array or of a matrix product."""
-    return product_loss_of(loss) or get_loss(loss)
+    return matrix_loss_of(loss) or get_loss(loss)
 
 
-def _argument_names(loss: Loss | ProductLoss, argnums: int | Sequence[int]) -> tuple[str, ...]:
+def _argument_names(loss: Loss | MatrixLoss, argnums: int | Sequence[int]) -> tuple[str, ...]:
     single = isinstance(argnums, numbers.Integral)
     given = tuple(argnums) if isinstance(argnums, Iterable) else (argnums,)
     count = len(loss.arguments)
@@ -204,7 +202,7 @@ def _argument_names(loss: Loss | ProductLoss, argnums: int | Sequence[int]) -> t
     if not single and len(set(given)) < len(given):
         raise value_error(loss.name, "argnums", "must name each argument once", shown(argnums))
     names = tuple(loss.arguments[int(item)] for item in given)
-    if isinstance(loss, ProductLoss) and not set(names) <= set(MATRICES):
-        requirement = f"must choose {choices(MATRICES)}"
+    if isinstance(loss, MatrixLoss) and not set(names) <= set(loss.differentiable):
+        requirement = f"must choose {choices(loss.differentiable)}"
         raise type_error(loss.name, "argnums", requirement, ", ".join(names))
     return names

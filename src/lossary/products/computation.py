@@ -99,7 +99,7 @@ def _in_one_library(given: ProductRequest) -> tuple[Backend, dict[str, Product],
         if x is not None
     ]
     names, arrays = zip(*parts, *others, strict=True)
-    whole = rows._replace(loss=_with_arguments(rows.loss, names), arrays=arrays)
+    whole = rows._replace(loss=with_arguments(rows.loss, names), arrays=arrays)
     backend, whole = find_backend(whole)
     found = {name: backend.asarray(x, whole.function, name) for name, x in whole.named_arrays()}
     for name, x in found.items():
@@ -113,7 +113,7 @@ def _in_one_library(given: ProductRequest) -> tuple[Backend, dict[str, Product],
 
 
 @lru_cache(maxsize=256)
-def _with_arguments(loss: Definition, names: tuple[str, ...]) -> Definition:
+def with_arguments(loss: Definition, names: tuple[str, ...]) -> Definition:
     """Return a definition for messages about a call's arrays, by the names that users know."""
     return replace(loss, arguments=names, identity=f"{loss.identity} {' '.join(names)}")
 

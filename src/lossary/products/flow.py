@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any
 
+from lossary.backends.base import Backend
 from lossary.call.evaluation import Wanted
 from lossary.definition.outputs import denominator_outputs
 from lossary.definition.reduction import denominator, inverse, reduced
@@ -79,6 +81,14 @@ class Library:
         dtype = dtype if "float" in dtype else computation.template.dtype
         return backend.xp.reshape(backend.cast(x, dtype), backend.shape(given))
 
+    def constant(self, x: Any) -> Any:
+        """Return the same array, a constant for the library's own derivative."""
+        return x
+
+    def without_history(self) -> AbstractContextManager[Any]:
+        """Return a context in which the library records nothing to be differentiated."""
+        return nullcontext()
+
     def scaled(self, x: Any, scale: Any) -> Any:
         """Return a gradient times what the reduction multiplies it by."""
         return x if isinstance(scale, float) and scale == 1.0 else x * scale
@@ -86,8 +96,12 @@ class Library:
 
 def library(computation: ProductComputation) -> Library:
     """Return what computes product losses with the arrays of a computation."""
-    root = type(computation.backend).__module__.rpartition(".")[2]
-    return _library(root)
+    return library_of(computation.backend)
+
+
+def library_of(backend: Backend) -> Library:
+    """Return what computes product losses with the arrays of a backend."""
+    return _library(type(backend).__module__.rpartition(".")[2])
 
 
 @lru_cache(maxsize=16)

@@ -5,22 +5,54 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
+from lossary.call.evaluation import Wanted
 from lossary.definition.common_arguments import COMMON_ARGUMENTS
 from lossary.definition.definition import Definition
 from lossary.definition.request import Request
 from lossary.errors import shown, type_error, value_error
 from lossary.formula.expression import Expression
-from lossary.products.flow import value_of
+from lossary.products.flow import gradients_of, value_of
 from lossary.products.request import MATRICES, Product, ProductRequest
 from lossary.registry import Loss, get_loss
 
 Transform = Callable[[Expression], Expression]
 
 
-class ProductLoss:
+class MatrixLoss:
+    """A loss of matrices, whose products are not stored: what derivatives need to know of it.
+
+    Attributes
+    ----------
+    name : str
+        Name for messages.
+    function : callable
+        What users call.
+    signature : inspect.Signature
+        Its signature.
+    arguments, differentiable : tuple of str
+        Names of the array arguments, in order, and of those that have a derivative.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    signature: inspect.Signature
+    arguments: tuple[str, ...]
+    differentiable: tuple[str, ...]
+    #: A sweep computes first derivatives only.
+    has_hessian = False
+
+    def bind(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the request for a call with these arguments."""
+        raise NotImplementedError
+
+    def results(self, request: Any, wanted: Wanted) -> tuple[Any, ...]:
+        """Compute the loss and its gradients with respect to some of its arguments."""
+        raise NotImplementedError
+
+
+class ProductLoss(MatrixLoss):
     """A loss of features, a classifier, the other arguments of a loss of rows, and a bias.
 
     Attributes
@@ -36,11 +68,13 @@ class ProductLoss:
     def __init__(self, record: Loss, transform: Transform | None = None) -> None:
         self.record, self.transform = record, transform
         self.rows = _row_definition(record, transform)
+        self.arguments = ("features", "classifier", *self.rows.arguments[1:], "bias")
+        self.signature = self._signature()
+        self.function = self
         self.name = self.__name__ = self.__qualname__ = self.rows.name
         self.__doc__ = _DOCUMENTATION.format(record.name)
 
-    #: A sweep computes first derivatives only.
-    has_hessian = False
+    differentiable = MATRICES
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the loss."""
@@ -52,13 +86,11 @@ class ProductLoss:
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.record, self.transform)
 
-    @cached_property
-    def arguments(self) -> tuple[str, ...]:
-        """Names of the array arguments, in order."""
-        return ("features", "classifier", *self.rows.arguments[1:], "bias")
-
-    @cached_property
+    @property
     def __signature__(self) -> inspect.Signature:
+        return self.signature
+
+    def _signature(self) -> inspect.Signature:
         kind = inspect.Parameter
         positional = [kind(n, kind.POSITIONAL_OR_KEYWORD) for n in self.arguments[:-1]]
         positional.append(kind("bias", kind.POSITIONAL_OR_KEYWORD, default=None))
@@ -68,20 +100,14 @@ class ProductLoss:
         by_name = [kind(n, kind.KEYWORD_ONLY, default=default) for n, default in options.items()]
         return inspect.Signature([*positional, *by_name])
 
-    @property
-    def signature(self) -> inspect.Signature:
-        """Signature of the public function."""
-        return self.__signature__
-
-    @property
-    def function(self) -> ProductLoss:
-        """What users call: this object."""
-        return self
+    def results(self, request: ProductRequest, wanted: Wanted) -> tuple[Any, ...]:
+        """Compute the loss and its gradients with respect to some of its matrices."""
+        return gradients_of(request, wanted)
 
     def bind(self, *args: Any, **kwargs: Any) -> ProductRequest:
         """Return the request for a call with these arguments."""
         try:
-            bound = self.__signature__.bind(*args, **kwargs)
+            bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
             msg = f"{self.name}() {error}"
             raise TypeError(msg) from None
@@ -183,10 +209,10 @@ def linear(loss: str | Callable[..., Any], *, logits: Transform | None = None) -
     return ProductLoss(record, logits)
 
 
-def product_loss_of(loss: object) -> ProductLoss | None:
-    """Return the product loss that this is, or whose function this is; None if it is neither."""
+def matrix_loss_of(loss: object) -> MatrixLoss | None:
+    """Return the loss of matrices that this is, or whose function this is; None if neither."""
     found = getattr(loss, "product_loss", loss)
-    return found if isinstance(found, ProductLoss) else None
+    return found if isinstance(found, MatrixLoss) else None
 
 
 def _row_definition(record: Loss, transform: Transform | None) -> Definition:

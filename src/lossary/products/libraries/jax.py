@@ -67,6 +67,10 @@ class JaxLibrary(Library):
 
     kind = JaxSweep
 
+    def constant(self, x: Any) -> Any:
+        """Return an array whose derivative is 0."""
+        return jax.lax.stop_gradient(x)
+
     def value(self, computation: ProductComputation) -> Any:
         """Compute the loss as one compiled function, with a derivative attached."""
         static, arrays = _split(computation)
@@ -128,7 +132,7 @@ def _loss(static: _Static, arrays: Arrays) -> Any:
 
 def _refuse(function: str, name: str) -> None:
     requirement = "must not be differentiated"
-    remedy = f"Only {', '.join(MATRICES)} have derivatives. Pass jax.lax.stop_gradient({name})."
+    remedy = f"Only factors of the products have derivatives. Pass jax.lax.stop_gradient({name})."
     raise type_error(function, name, requirement, "an argument that is", remedy)
 
 

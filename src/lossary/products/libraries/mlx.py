@@ -35,6 +35,10 @@ class MlxLibrary(Library):
 
     kind = MlxSweep
 
+    def constant(self, x: Any) -> Any:
+        """Return an array whose derivative is 0."""
+        return mx.stop_gradient(x)
+
     def value(self, computation: ProductComputation) -> Any:
         """Compute the loss, with a derivative attached."""
         given = {n: x for n, x in computation.matrices._asdict().items() if x is not None}

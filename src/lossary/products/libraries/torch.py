@@ -44,6 +44,14 @@ class TorchSweep(HostSweep):
 class TorchLibrary(HostLibrary):
     """Product losses of tensors."""
 
+    def constant(self, x: torch.Tensor) -> torch.Tensor:
+        """Return a tensor without its history."""
+        return x.detach()
+
+    def without_history(self) -> Any:
+        """Return a context without a history."""
+        return torch.no_grad()
+
     def value(self, computation: ProductComputation) -> Any:
         """Compute the loss, with a derivative attached where one may be asked for."""
         _refuse_other_gradients(computation)
@@ -180,7 +188,7 @@ def _refuse_other_gradients(computation: ProductComputation) -> None:
     for name, x in given.items():
         if isinstance(x, torch.Tensor) and torch.is_grad_enabled() and x.requires_grad:
             requirement = "must not require a gradient"
-            remedy = f"Only {', '.join(MATRICES)} have derivatives. Pass {name}.detach()."
+            remedy = f"Only factors of the products have derivatives. Pass {name}.detach()."
             raise type_error(
                 computation.template.function, name, requirement, "a tensor that does", remedy
             )
