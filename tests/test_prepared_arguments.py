@@ -314,6 +314,14 @@ def test_what_is_prepared_is_taken_by_keyword() -> None:
             return sum_over_classes(inputs - middle)
 
 
+def test_what_can_be_asked_for() -> None:
+    with pytest.raises(ValueError, match="prepare must name inputs, axis, class_axis, got 'times'"):
+
+        @lossary.loss(axis=True, prepare={"middle": lambda xp, times: times})
+        def bad_loss(inputs: Any, *, middle: Any = None) -> Any:
+            return sum_over_classes(inputs - middle)
+
+
 def test_products_are_not_taken() -> None:
     with pytest.raises(TypeError, match="must be a loss that prepares no argument from others"):
         lossary.linear(LOSS)

@@ -194,6 +194,7 @@ def loss(
         known = {"targets": targets} if "targets" in declared.arguments else {}
         known |= domains or {}
         declared.check(targets, known, limits or {}, reduction)
+        declared.check_prepare(prepared)
         declared.check_left_out(left_out)
         record = Loss(
             name=declared.name,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,8 @@ from lossary.definition.computation import Computation
 def with_prepared(computation: Computation, backend: Backend, class_axis: Any) -> Computation:
     """Return a computation with what its loss prepares from the arrays among them.
 
-    An array that may be repeated along axes of length 1, as weights may: nothing copies it. It is a
-    constant for the library's own derivatives.
+    It may have axes of length 1 along which it is repeated, as weights may, and is a constant for
+    the library's own derivatives.
     """
     functions = computation.loss.prepare
     if not functions:
@@ -26,7 +28,7 @@ def with_prepared(computation: Computation, backend: Backend, class_axis: Any) -
     values = _values(computation, backend, xp) | _axes(computation, class_axis)
     with np.errstate(all="ignore"):  # as formulas, these divide by 0 where the result is not used
         found = {
-            name: xp.stop(function(xp, **_named(function, values)))
+            name: xp.stop(function(xp, **{key: values[key] for key in _named(function)}))
             for name, function in functions.items()
         }
     return computation.with_arrays({**computation.arrays, **found})
@@ -49,7 +51,7 @@ def _axes(computation: Computation, class_axis: Any) -> dict[str, Any]:
     return {"axis": axes, "class_axis": position}
 
 
-def _named(function: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """Return those of the values that a function has parameters for."""
-    _, *names = inspect.signature(function).parameters
-    return {name: values[name] for name in names}
+@lru_cache(maxsize=256)
+def _named(function: Callable[..., Any]) -> list[str]:
+    """Return the names of a function's parameters after the first."""
+    return list(inspect.signature(function).parameters)[1:]

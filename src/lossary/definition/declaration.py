@@ -135,6 +135,12 @@ class Declaration:
             raise value_error(self.name, "rows", requirement, shown(rows), remedy)
         return frozenset(rows)
 
+    def check_prepare(self, functions: Mapping[str, Callable[..., Any]]) -> None:
+        """Raise if a function that prepares an argument asks for what there is not."""
+        known = (*self.arguments, "axis", "class_axis")
+        for function in functions.values():
+            self._check_known("prepare", list(inspect.signature(function).parameters)[1:], known)
+
     def check_left_out(self, left_out: Callable[..., Any] | None) -> None:
         """Raise if a condition is on anything but further arguments and parameters."""
         if left_out is not None:
