@@ -17,10 +17,12 @@ from assertions import assert_close
 from libraries import BY_NAME
 
 import lossary
+from lossary.products import label_losses, pair_losses
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "porting.md"
 _ROW = re.compile(r"^\| `(.+?)` \| `(.+?)` \|$", re.MULTILINE)
 OURS = {loss.name: loss.function for loss in lossary.list_losses()}
+OURS |= {**vars(label_losses), **vars(pair_losses)}
 
 
 def _rows(section: str) -> list[Any]:
@@ -42,7 +44,12 @@ def _arrays() -> dict[str, np.ndarray]:
     found = {**rows, **numbers, "s": signs, "w": weights, "p": np.exp(rows["logp"])}
     several = (rng.random((6, 4)) < 0.5).astype(float)
     several[:, 0], several[:, 1] = 1, 0
-    return found | {"y": np.array([0, 1, 2, 3, 2, 1]), "h": several, "q2": np.exp(rows["logq"])}
+    return found | {
+        "y": np.array([0, 1, 2, 3, 2, 1]),
+        "n": np.arange(6),
+        "h": several,
+        "q2": np.exp(rows["logq"]),
+    }
 
 
 def _assert_same(theirs: Any, ours: Any) -> None:
@@ -63,7 +70,7 @@ def test_from_pytorch(theirs: str, ours: str) -> None:
 def test_from_optax(theirs: str, ours: str) -> None:
     losses = pytest.importorskip("optax.losses", reason="optax is not installed")
     arrays = {name: BY_NAME["jax"].array(value) for name, value in _arrays().items()}
-    words = arrays | {"d": 0.7, "m": 0.3}
+    words = arrays | {"d": 0.7, "m": 0.3, "concat": np.concatenate}
     _assert_same(eval(theirs, dict(vars(losses)), words), eval(ours, OURS, words))
 
 
