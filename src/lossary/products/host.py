@@ -14,7 +14,7 @@ from lossary.definition.outputs import stored
 from lossary.products.classifier import Classifier
 from lossary.products.computation import ProductComputation
 from lossary.products.flow import Library
-from lossary.products.sweep import FACTORS, Sweep, block_lengths
+from lossary.products.sweep import FACTORS, Sweep
 
 #: Elements of the classifier, or of its gradient, that are converted or added at a time.
 _PART = 2**20
@@ -96,6 +96,7 @@ class HostSweep(Sweep):
     """A sweep that skips rows and writes gradients where they belong."""
 
     kind = HostClassifier
+    copies = 1
     classifier: HostClassifier
 
     def run(self, factors: Any = None) -> tuple[Any, dict[str, Any]]:
@@ -106,7 +107,7 @@ class HostSweep(Sweep):
         losses = self.zeros((count,), computation.template.compute)
         sums = self.empty_sums()
         start = 0
-        for length in block_lengths(computation, count if chosen is None else len(chosen)):
+        for length in self.lengths(count if chosen is None else len(chosen)):
             rows = (
                 slice(start, start + length) if chosen is None else chosen[start : start + length]
             )

@@ -1,6 +1,6 @@
 """The sweep over blocks of rows: logits of a block, its losses, its gradients, then the next.
 
-``Rows`` cuts the arguments of the loss of rows; ``block_lengths`` says how many rows a tile has.
+``Rows`` cuts the arguments of the loss of rows into blocks of as many rows as a tile has memory for.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Rows:
         lead = template.unreduced_shape
         self.arrays: dict[str, Any] = {}
         self._fixed: dict[str, Any] = {}
-        for name, x in template.arrays.items():
+        given = {n: x for n, x in template.arrays.items() if n not in template.loss.prepare}
+        for name, x in given.items():
             if name in computation.products:
                 features = computation.products[name].features
                 shape = (computation.count, backend.shape(features)[-1])
@@ -80,18 +81,6 @@ def _array(computation: ProductComputation, x: Any) -> Any:
     return backend.full(x, backend.dtype(dtype), computation.matrices.features)
 
 
-def block_lengths(computation: ProductComputation, count: int) -> list[int]:
-    """Return how many rows each block has, about equally many, so that a tile fits its memory.
-
-    A row of a tile has its products, and the gradient of the first.
-    """
-    width = _BYTES[computation.dtype] * (len(computation.products) + 1)
-    most = max(1, tile_bytes() // max(1, computation.classes * width))
-    blocks = max(1, math.ceil(count / most))
-    each, more = divmod(count, blocks)
-    return [each + (i < more) for i in range(blocks)]
-
-
 class Sweep:
     """A sweep with arrays that are not written into, for any library.
 
@@ -104,6 +93,8 @@ class Sweep:
     """
 
     kind: type[Classifier] = Classifier
+    #: How many times the memory of a tile a library takes for a loss of its rows.
+    copies = 7
 
     def __init__(self, computation: ProductComputation, wanted: Sequence[str] = ()) -> None:
         self.computation, self.wanted = computation, wanted
@@ -124,7 +115,7 @@ class Sweep:
         arrays = self.rows.arrays if factors is None else {**self.rows.arrays, FACTORS: factors}
         losses, slopes, start = [], [], 0
         sums: dict[str, Any] = {}
-        for length in block_lengths(self.computation, self.computation.count):
+        for length in self.lengths(self.computation.count):
             block = {name: x[start : start + length, ...] for name, x in arrays.items()}
             value, slope, sums = self.step(block, sums)
             losses.append(value)
@@ -133,6 +124,17 @@ class Sweep:
         if "features" in self.wanted:
             sums["features"] = self.joined(slopes)
         return self.joined(losses), sums
+
+    def lengths(self, count: int) -> list[int]:
+        """Return how many rows each block has, about equally many, so that a tile fits its memory.
+
+        A row of a tile has its products, and the gradient of the first.
+        """
+        computation, copies = self.computation, self.copies * (len(self.classifiers) + 1)
+        width = computation.classes * _BYTES[computation.dtype] * copies
+        blocks = max(1, math.ceil(count / max(1, tile_bytes() // max(1, width))))
+        each, more = divmod(count, blocks)
+        return [each + (i < more) for i in range(blocks)]
 
     def step(self, block: dict[str, Any], sums: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
         """Return the losses of a block, the gradient of its features, and the sums of the rest."""

@@ -18,20 +18,22 @@ from lossary.options import tile_bytes
 from lossary.products.computation import ProductComputation, assembled
 from lossary.products.flow import Library
 from lossary.products.request import MATRICES, Product
-from lossary.products.sweep import FACTORS, Sweep, block_lengths
+from lossary.products.sweep import FACTORS, Sweep
 
 Arrays = dict[str, Any]
 
 
 class JaxSweep(Sweep):
-    """A sweep whose blocks are the steps of a scan."""
+    """A sweep whose blocks are the steps of a scan; XLA writes a gradient over its tile."""
+
+    copies = 1
 
     def run(self, factors: Any = None) -> tuple[Any, Arrays]:
         """Return the losses of all rows, and the gradients of their sum: see the base."""
         count = self.computation.count
         if not isinstance(count, int):  # a trace that leaves it open
             return super().run(factors)
-        length = max(block_lengths(self.computation, count))
+        length = max(self.lengths(count))
         blocks = count // length if length else 0
         if blocks < 2:
             return super().run(factors)
