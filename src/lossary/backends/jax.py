@@ -25,7 +25,7 @@ from lossary.formula.plan import Output
 
 Arrays = dict[str, Any]
 #: Tells along which axes an array is sharded; older versions have no such arrays.
-_TYPE_OF: Callable[[Any], Any] | None = getattr(jax, "typeof", None)
+TYPE_OF: Callable[[Any], Any] | None = getattr(jax, "typeof", None)
 
 
 class JaxOperations(ArrayOperations):
@@ -59,7 +59,7 @@ class JaxOperations(ArrayOperations):
 
 def _sharded_along(axis: int, *arrays: Any) -> Any:
     """Return how the first array that is sharded along an axis is; None if none is."""
-    specs = [_TYPE_OF(x).sharding.spec for x in arrays] if _TYPE_OF else []
+    specs = [TYPE_OF(x).sharding.spec for x in arrays] if TYPE_OF else []
     return next((s for s in specs if len(s) > axis and s[axis] is not None), None)
 
 

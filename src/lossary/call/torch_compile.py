@@ -40,11 +40,11 @@ def call(
     request = given._replace(
         arrays=tuple(map(_now, arrays)),
         parameters=tuple(map(_now, _parameters(given))),
-        axis=tuple(map(_fixed, axis)) if isinstance(axis, tuple) else _fixed(axis),
+        axis=tuple(map(fixed, axis)) if isinstance(axis, tuple) else fixed(axis),
         weights=_now(given.weights),
         denominator=_now(given.denominator),
-        ignore_index=_fixed(given.ignore_index),
-        class_axis=_fixed(given.class_axis),
+        ignore_index=fixed(given.ignore_index),
+        class_axis=fixed(given.class_axis),
     )
     backend, request = find_backend(request)
     return backend.value(_with_symbols(prepare(request, backend), given))
@@ -54,7 +54,7 @@ def call(
 def node(module: str, function: str, *given: Any) -> Any:
     """Call a function of a module of the package with arguments that a graph can hold."""
     compute: Callable[..., Any] = getattr(sys.modules[module], function)
-    return compute(*map(_fixed, given))
+    return compute(*map(fixed, given))
 
 
 def _with_symbols(computation: Computation, given: Request) -> Computation:
@@ -84,7 +84,7 @@ def _parameters(given: Request) -> list[Any]:
     found = []
     for name, x in zip(loss.parameters, given.parameters, strict=True):
         if not _is_symbol(x) or name in loss.structure or not x.node.has_hint():
-            found.append(_fixed(x))
+            found.append(fixed(x))
             continue
         limit = loss.limits.get(name)
         if limit is not None:
@@ -100,7 +100,7 @@ def _is_symbol(x: Any) -> bool:
     return isinstance(x, (torch.SymInt, torch.SymFloat))
 
 
-def _fixed(x: Any) -> Any:
+def fixed(x: Any) -> Any:
     """Return a symbol's value; the graph is specialised to it."""
     if isinstance(x, torch.SymInt):
         return int(x)

@@ -32,20 +32,24 @@ class Classifier:
         self.vectors = backend.cast(product.classifier, dtype)
         self.bias = None if product.bias is None else backend.cast(product.bias, dtype)
 
+    def multiply(self, a: Any, b: Any) -> Any:
+        """Return a matrix product."""
+        return self.xp.matmul(a, b)
+
     def logits(self, features: Any) -> Any:
         """Return the products of some rows, shape (B, C)."""
         features = self.backend.cast(features, self.dtype)
-        found = self.xp.matmul(features, self.xp.permute_dims(self.vectors, (1, 0)))
+        found = self.multiply(features, self.xp.permute_dims(self.vectors, (1, 0)))
         return found if self.bias is None else found + self.bias
 
     def features_gradient(self, slopes: Any) -> Any:
         """Return the gradient of features from that of their logits."""
-        return self.xp.matmul(slopes, self.vectors)
+        return self.multiply(slopes, self.vectors)
 
     def add_gradient(self, total: Any, slopes: Any, features: Any) -> Any:
         """Return the gradient of the vectors, that of some rows added; ``total`` may be None."""
         features = self.backend.cast(features, self.dtype)
-        found = self.xp.matmul(self.xp.permute_dims(slopes, (1, 0)), features)
+        found = self.multiply(self.xp.permute_dims(slopes, (1, 0)), features)
         found = self.backend.cast(found, self.wide)
         return found if total is None else total + found
 

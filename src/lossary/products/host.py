@@ -40,7 +40,7 @@ class HostClassifier(Classifier):
         """Return memory that is not filled."""
         raise NotImplementedError
 
-    def multiply(self, a: Any, b: Any, out: Any) -> None:
+    def write_product(self, a: Any, b: Any, out: Any) -> None:
         """Write a matrix product."""
         raise NotImplementedError
 
@@ -55,7 +55,7 @@ class HostClassifier(Classifier):
             self._tile = self.empty((len(features), len(self.vectors)), self.dtype)
         tile = self._tile[: len(features)]
         for part, vectors in self._converted():
-            self.multiply(features, vectors.T, tile[:, part])
+            self.write_product(features, vectors.T, tile[:, part])
         if self.bias is not None:
             tile += self.backend.cast(self.bias, self.dtype)
         return tile
@@ -65,7 +65,7 @@ class HostClassifier(Classifier):
         found = None
         for part, vectors in self._converted():
             term = self.empty((len(slopes), vectors.shape[1]), self.dtype)
-            self.multiply(slopes[:, part], vectors, term)
+            self.write_product(slopes[:, part], vectors, term)
             found = term if found is None else found + term
         return found
 

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from lossary.call.evaluation import Wanted
+from lossary.call.flow import torch_compiles
 from lossary.definition.common_arguments import COMMON_ARGUMENTS
 from lossary.definition.definition import Definition
 from lossary.definition.request import Request
 from lossary.errors import shown, type_error, value_error
 from lossary.formula.expression import Expression
 from lossary.products.flow import gradients_of, value_of
-from lossary.products.request import MATRICES, Product, ProductRequest
+from lossary.products.request import BY_IDENTITY, MATRICES, Product, ProductRequest
 from lossary.registry import Loss, get_loss
 
 Transform = Callable[[Expression], Expression]
@@ -72,12 +73,19 @@ class ProductLoss(MatrixLoss):
         self.signature = self._signature()
         self.function = self
         self.name = self.__name__ = self.__qualname__ = self.rows.name
+        self.identity = self.rows.identity
+        BY_IDENTITY[self.identity] = self
         self.__doc__ = _DOCUMENTATION.format(record.name)
 
     differentiable = MATRICES
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the loss."""
+        if torch_compiles():
+            from lossary.products import torch_compile
+
+            names, given = tuple(kwargs), tuple(kwargs.values())
+            return torch_compile.call(self.identity, args, names, given)
         return value_of(self.bind(*args, **kwargs))
 
     def __repr__(self) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from lossary.definition.request import Request
 
 #: The arguments of every product loss, the optional last.
 MATRICES = ("features", "classifier", "bias")
+#: Every product loss of this process by its identity.
+BY_IDENTITY: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 
 class Product(NamedTuple):

@@ -128,8 +128,11 @@ class Sweep:
     def lengths(self, count: int) -> list[int]:
         """Return how many rows each block has, about equally many, so that a tile fits its memory.
 
-        A row of a tile has its products, and the gradient of the first.
+        A row of a tile has its products, and the gradient of the first. All rows are one block
+        where a trace leaves their number open.
         """
+        if not isinstance(count, int):
+            return [count]
         computation, copies = self.computation, self.copies * (len(self.classifiers) + 1)
         width = computation.classes * _BYTES[computation.dtype] * copies
         blocks = max(1, math.ceil(count / max(1, tile_bytes() // max(1, width))))

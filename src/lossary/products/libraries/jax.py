@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lossary.backends.jax import BACKEND
+from lossary.backends.jax import BACKEND, TYPE_OF
 from lossary.bounded_cache import BoundedCache
 from lossary.definition.common_arguments import COMMON_ARRAYS
 from lossary.definition.request import Request
 from lossary.errors import type_error
 from lossary.options import tile_bytes
+from lossary.products.classifier import Classifier
 from lossary.products.computation import ProductComputation, assembled
 from lossary.products.flow import Library
 from lossary.products.request import MATRICES, Product
@@ -23,9 +24,26 @@ from lossary.products.sweep import FACTORS, Sweep
 Arrays = dict[str, Any]
 
 
+class JaxClassifier(Classifier):
+    """A classifier whose vectors may lie on several devices, which keep their parts.
+
+    Where a mesh has explicit axes the parts of a product are said; elsewhere XLA finds the same.
+    """
+
+    def multiply(self, a: Any, b: Any) -> Any:
+        """Return a matrix product that lies as its factors do."""
+        if TYPE_OF is None:
+            return jnp.matmul(a, b)
+        left, right = (TYPE_OF(x).sharding.spec for x in (a, b))
+        if not any((*left, *right)):
+            return jnp.matmul(a, b)
+        return jnp.matmul(a, b, out_sharding=jax.sharding.PartitionSpec(left[0], right[1]))
+
+
 class JaxSweep(Sweep):
     """A sweep whose blocks are the steps of a scan; XLA writes a gradient over its tile."""
 
+    kind = JaxClassifier
     copies = 1
 
     def run(self, factors: Any = None) -> tuple[Any, Arrays]:

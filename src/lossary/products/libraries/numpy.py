@@ -20,7 +20,7 @@ class NumpyClassifier(HostClassifier):
         """Return memory that is not filled."""
         return np.empty(shape, dtype)
 
-    def multiply(self, a: Any, b: Any, out: Any) -> None:
+    def write_product(self, a: Any, b: Any, out: Any) -> None:
         """Write a matrix product."""
         np.matmul(a, b, out=out)
 

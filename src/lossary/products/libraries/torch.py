@@ -23,7 +23,7 @@ class TorchClassifier(HostClassifier):
         """Return memory that is not filled."""
         return torch.empty(shape, dtype=self.backend.dtype(dtype), device=self.vectors.device)
 
-    def multiply(self, a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
+    def write_product(self, a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
         """Write a matrix product."""
         torch.mm(a, b, out=out)
 
@@ -66,7 +66,8 @@ class TorchLibrary(HostLibrary):
         self, computation: ProductComputation, wanted: Sequence[str], cotangents: Any = None
     ) -> tuple[Any, ...]:
         """Compute the loss, and gradients without a history."""
-        with torch.no_grad():
+        device = computation.matrices.features.device.type
+        with torch.no_grad(), torch.autocast(device, enabled=False):
             return super().value_and_gradients(computation, wanted, cotangents)
 
     def sweep(self, computation: ProductComputation, wanted: Sequence[str]) -> Sweep:

@@ -1,0 +1,21 @@
+"""Product losses under ``torch.compile``: one call in the graph that its tracer does not look into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from lossary.call.torch_compile import fixed
+from lossary.products.flow import value_of
+from lossary.products.request import BY_IDENTITY
+
+
+@torch.compiler.allow_in_graph
+def call(identity: str, args: tuple[Any, ...], names: tuple[str, ...], given: tuple[Any, ...]) -> Any:
+    """Compute a loss that is given by its identity, from arguments that a graph can hold.
+
+    Numbers are part of the graph: another value of one compiles another.
+    """
+    options = dict(zip(names, map(fixed, given), strict=True))
+    return value_of(BY_IDENTITY[identity].bind(*args, **options))
