@@ -121,6 +121,10 @@ READ_LATER = {
     ("lossary.registry", "lossary.definition.docstring"),
     ("lossary.call.flow", "lossary.call.torch_compile"),
     ("lossary.targets", "lossary.call.torch_compile"),
+    ("lossary.products.linear", "lossary.products.torch_compile"),
+    # Half a second, for tensors that few programs have.
+    ("lossary.backends.torch", "lossary.backends.torch_distributed"),
+    ("lossary.products.libraries.torch", "lossary.backends.torch_distributed"),
 }
 
 

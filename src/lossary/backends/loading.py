@@ -33,6 +33,7 @@ HELPERS = frozenset(
         "mlx_shapeless",
         "operations",
         "torch_autograd",
+        "torch_distributed",
         "torch_state",
     }
 )

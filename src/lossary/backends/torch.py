@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,21 +74,27 @@ class TorchOperations(ArrayOperations):
         """Return the same value, a constant for the library's own derivative."""
         return x.detach() if isinstance(x, torch.Tensor) else x
 
+    def max_classes(self, x: Any) -> Any:
+        """Maximum along the class axes; of a distributed tensor, on all devices."""
+        return _whole(super().max_classes(x))
+
     def apply_along(self, name: str, *arrays: Any, **options: Any) -> Any:
-        """Apply a function of an axis to full tensors."""
-        return getattr(TorchFunctions(self.xp), name)(*arrays, **options)
+        """Apply a function of an axis to full tensors, which is whole on every device."""
+        functions = TorchFunctions(self.xp)
+        if not any(map(is_distributed, arrays)):
+            return getattr(functions, name)(*arrays, **options)
+        from lossary.backends.torch_distributed import applied
+
+        return applied(partial(getattr(functions, name), **options), arrays, options["axis"])
 
     def index(self) -> Any:
-        """Return the positions along the class axis; distributed tensors do not take them."""
-        if any(map(is_distributed, self.computation.arrays.values())):
-            raise type_error(
-                self.computation.function,
-                "arrays",
-                "must be plain tensors where classes are told apart",
-                "DTensor",
-                "Pass .full_tensor(), or .to_local() and reduce over the processes.",
-            )
-        return super().index()
+        """Return the positions along the class axis, on the devices that have the elements."""
+        found = super().index()
+        if not is_distributed(self.like):
+            return found
+        from lossary.backends.torch_distributed import positions
+
+        return positions(found, self.like, self.axis or 0)
 
 
 class TorchBackend(HostBackend):
@@ -291,10 +298,10 @@ class TorchBackend(HostBackend):
 
     def sum_along(self, x: Any, axis: int) -> Any:
         """Sum along an axis, which is kept; float64 in pairs only where that adds no kernels."""
-        host = x.device.type == "cpu" and not torch.compiler.is_compiling()
+        host = x.device.type == "cpu" and not (torch.compiler.is_compiling() or is_distributed(x))
         if host and x.dtype is torch.float64:
             return super().sum_along(x, axis)
-        return x.sum(axis, keepdim=True, dtype=wide(x)).to(x.dtype)
+        return _whole(x.sum(axis, keepdim=True, dtype=wide(x)).to(x.dtype))
 
     def scalar(self, x: Any) -> Any:
         """Return a 0-d tensor as a Python number where it is on the host, else in wide dtype."""
@@ -302,6 +309,15 @@ class TorchBackend(HostBackend):
             return x
         readable = not (is_traced() or transforms()) and is_plain(x)
         return float(x) if readable else x.to(wide(x))
+
+
+def _whole(x: Any) -> Any:
+    """Return sums or maxima along an axis: on all devices, where their parts are on several."""
+    if not is_distributed(x):
+        return x
+    from lossary.backends.torch_distributed import whole_sums
+
+    return whole_sums(x)
 
 
 def _memory(x: torch.Tensor) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
+from lossary.definition.common_arguments import COMMON_ARRAYS
 from lossary.definition.request import Request
 
 #: The arguments of every product loss, the optional last.
@@ -54,3 +56,15 @@ class ProductRequest(NamedTuple):
         first, *others = self.rows.loss.arguments
         given = zip(others, self.rows.arrays[1:], strict=True)
         return {first: self.matrices, **{n: x for n, x in given if isinstance(x, Product)}}
+
+
+def replaced(request: Request, new: Callable[[str, Any], Any]) -> Request:
+    """Return a request with other values of its arrays, parameters and denominator."""
+    arguments = zip(request.loss.arguments, request.arrays, strict=True)
+    parameters = zip(request.loss.parameters, request.parameters, strict=True)
+    common = (*COMMON_ARRAYS, "denominator")
+    return request._replace(
+        arrays=tuple(new(name, x) for name, x in arguments),
+        parameters=tuple(new(name, x) for name, x in parameters),
+        **{name: new(name, getattr(request, name)) for name in common},
+    )

@@ -1,6 +1,6 @@
 """The sweep over blocks of rows: logits of a block, its losses, its gradients, then the next.
 
-``Rows`` cuts the arguments of the loss of rows into blocks of as many rows as a tile has memory for.
+``Rows`` has the arguments of the loss of rows, to be cut into blocks; a tile has memory for one.
 """
 
 from __future__ import annotations

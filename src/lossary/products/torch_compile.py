@@ -1,4 +1,4 @@
-"""Product losses under ``torch.compile``: one call in the graph that its tracer does not look into."""
+"""Product losses under ``torch.compile``: one node of a graph, not looked into."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from lossary.products.request import BY_IDENTITY
 
 
 @torch.compiler.allow_in_graph
-def call(identity: str, args: tuple[Any, ...], names: tuple[str, ...], given: tuple[Any, ...]) -> Any:
+def call(
+    identity: str, args: tuple[Any, ...], names: tuple[str, ...], given: tuple[Any, ...]
+) -> Any:
     """Compute a loss that is given by its identity, from arguments that a graph can hold.
 
     Numbers are part of the graph: another value of one compiles another.

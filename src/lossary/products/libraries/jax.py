@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,14 +11,13 @@ import jax.numpy as jnp
 
 from lossary.backends.jax import BACKEND, TYPE_OF
 from lossary.bounded_cache import BoundedCache
-from lossary.definition.common_arguments import COMMON_ARRAYS
 from lossary.definition.request import Request
 from lossary.errors import type_error
 from lossary.options import tile_bytes
 from lossary.products.classifier import Classifier
 from lossary.products.computation import ProductComputation, assembled
 from lossary.products.flow import Library
-from lossary.products.request import MATRICES, Product
+from lossary.products.request import MATRICES, Product, replaced
 from lossary.products.sweep import FACTORS, Sweep
 
 Arrays = dict[str, Any]
@@ -180,7 +179,7 @@ class _Static(NamedTuple):
             name: Product(*(arrays.get(n if name == first else f"{name}.{n}") for n in MATRICES))
             for name in self.products
         }
-        given = _replaced(self.request, lambda name, x: arrays.get(name, x))
+        given = replaced(self.request, lambda name, x: arrays.get(name, x))
         return assembled(BACKEND, products, given)
 
 
@@ -196,21 +195,9 @@ def _split(computation: ProductComputation) -> tuple[_Static, Arrays]:
             return x
         arrays[name] = x
 
-    request = _replaced(computation.request, taken)
+    request = replaced(computation.request, taken)
     kinds = tuple(map(type, (*request.parameters, *request.arrays)))
     return _Static(tuple(computation.products), request, kinds), arrays
-
-
-def _replaced(request: Request, new: Callable[[str, Any], Any]) -> Request:
-    """Return a request with other values of its arrays, parameters and denominator."""
-    arguments = zip(request.loss.arguments, request.arrays, strict=True)
-    parameters = zip(request.loss.parameters, request.parameters, strict=True)
-    common = (*COMMON_ARRAYS, "denominator")
-    return request._replace(
-        arrays=tuple(new(name, x) for name, x in arguments),
-        parameters=tuple(new(name, x) for name, x in parameters),
-        **{name: new(name, getattr(request, name)) for name in common},
-    )
 
 
 #: Compiled functions by what is fixed in them.

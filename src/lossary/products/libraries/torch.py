@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from lossary.backends.torch_state import is_plain, needs_gradient
+from lossary.backends.torch_state import is_distributed, is_plain, needs_gradient
 from lossary.errors import type_error
-from lossary.products.computation import ProductComputation
+from lossary.products.computation import ProductComputation, assembled
 from lossary.products.host import HostClassifier, HostLibrary, HostSweep
-from lossary.products.request import MATRICES, Product
+from lossary.products.request import MATRICES, Product, replaced
 from lossary.products.sweep import Sweep
 
 
@@ -55,17 +55,19 @@ class TorchLibrary(HostLibrary):
     def value(self, computation: ProductComputation) -> Any:
         """Compute the loss, with a derivative attached where one may be asked for."""
         _refuse_other_gradients(computation)
+        given, computation = computation, _everywhere(computation)
         tensors = tuple(computation.matrices)
         if not any(map(needs_gradient, tensors)):
-            return super().value(computation)
+            return _local(super().value(computation), given)
         if _is_ordinary(computation):
             return _FusedFunction.apply(computation, *tensors)
-        return _Function.apply(computation, *tensors)
+        return _local(_Function.apply(computation, *tensors), given)
 
     def value_and_gradients(
         self, computation: ProductComputation, wanted: Sequence[str], cotangents: Any = None
     ) -> tuple[Any, ...]:
         """Compute the loss, and gradients without a history."""
+        computation = _everywhere(computation)
         device = computation.matrices.features.device.type
         with torch.no_grad(), torch.autocast(device, enabled=False):
             return super().value_and_gradients(computation, wanted, cotangents)
@@ -165,6 +167,33 @@ def _once(
         function, sources = computation.template.function, (*computation.matrices, cotangent)
         found = {name: _Once.apply(function, x, *sources) for name, x in found.items()}
     return (None, *(found.get(name) for name in MATRICES))
+
+
+def _everywhere(computation: ProductComputation) -> ProductComputation:
+    """Return the computation with distributed tensors alone, if any matrix is one.
+
+    A classifier may lie in parts on several devices: each of them multiplies its classes. Tensors
+    that every process has count as the same on all.
+    """
+    example = next(filter(is_distributed, computation.matrices), None)
+    if example is None:
+        return computation
+    from lossary.backends.torch_distributed import replicated
+
+    def everywhere(x: Any) -> Any:
+        return replicated(x, example.device_mesh)
+
+    products = {
+        name: Product(*map(everywhere, product)) for name, product in computation.products.items()
+    }
+    request = replaced(computation.request, lambda _, x: everywhere(x))
+    return assembled(computation.backend, products, request)
+
+
+def _local(loss: Any, given: ProductComputation) -> Any:
+    """Return a loss as the features are: an ordinary tensor where they are one."""
+    plain = is_distributed(loss) and not is_distributed(given.matrices.features)
+    return loss.full_tensor() if plain else loss
 
 
 def _with_matrices(computation: ProductComputation, tensors: Sequence[Any]) -> ProductComputation:
