@@ -96,10 +96,9 @@ def ensembles(rng: np.random.Generator, size: int) -> tuple[Array, ...]:
 
 
 def distributions(rng: np.random.Generator, size: int) -> tuple[Array, ...]:
-    """Return log-probabilities of a hundred classes, and probabilities."""
+    """Return two sets of log-probabilities of a hundred classes."""
     rows = size // CLASSES
-    p, q = (rng.dirichlet(np.ones(CLASSES), rows) for _ in range(2))
-    return np.log(p), q
+    return tuple(np.log(rng.dirichlet(np.ones(CLASSES), rows)) for _ in range(2))
 
 
 # --- formulas as they are usually written, for PyTorch and JAX alike ----------------------------
@@ -186,12 +185,12 @@ def crps(x: Any, t: Any) -> Any:
 
 
 def jensen_shannon(xp: Any) -> Callable[..., Any]:
-    """Jensen-Shannon divergence from log-probabilities and probabilities."""
+    """Jensen-Shannon divergence from log-probabilities."""
 
-    def mean(logp: Any, q: Any) -> Any:
-        p = xp.exp(logp)
+    def mean(logp: Any, logq: Any) -> Any:
+        p, q = xp.exp(logp), xp.exp(logq)
         middle = xp.log((p + q) / 2)
-        return (0.5 * (p * (logp - middle) + q * (xp.log(q) - middle)).sum(1)).mean()
+        return (0.5 * (p * (logp - middle) + q * (logq - middle)).sum(1)).mean()
 
     return mean
 
@@ -215,6 +214,8 @@ ROWS = (
         {"class_weights": _WEIGHTS, "denominator": "weights"}),
     Row("sparsemax", "multiclass_sparsemax_loss", labelled, sparsemax_torch,
         lambda z, y: optax.multiclass_sparsemax_loss(z, y).mean(), {}),
+    Row("Jensen-Shannon", "jensen_shannon_divergence", distributions, jensen_shannon(torch),
+        jensen_shannon(jnp), {}),
     Row("CRPS of ensembles", "ensemble_crps_loss", ensembles, crps, crps, {}),
     Row("preferences", "dpo_loss", log_probabilities, dpo(F.logsigmoid), dpo(jax.nn.log_sigmoid),
         {}),

@@ -11,6 +11,7 @@ import numpy as np
 from oracles.mathematics import Number, Row, exp
 
 _DIGITS = 150  # overlaps may be 1 but for many digits
+_LEAST_OVERLAP = 1.1e-15  # of products of roots; below, only their logarithms are in range
 
 
 def hellinger(z: Row, t: Row) -> Number:
@@ -60,7 +61,11 @@ def _bhattacharyya_slope(place: int, index: int, z: Row, t: Row) -> Number:
 
 
 def _bhattacharyya_scale(place: int, index: int, z: Row, t: Row) -> Number:
-    return max(_bhattacharyya_terms(place, index, z, t))
+    own, share = _bhattacharyya_terms(place, index, z, t)
+    if mp.fsum(exp((p + q) / 2) for p, q in zip(z, t, strict=True)) > _LEAST_OVERLAP:
+        return max(own, share)
+    # Exponents are rounded sums: their error counts as often as they are large.
+    return max(own, share * max(1, abs(z[index] + t[index]) / 8)) if share > 0 else own
 
 
 def jensen_shannon(z: Row, t: Row) -> Number:
@@ -84,7 +89,7 @@ def _of_mean(p: Number, q: Number) -> Number:
 
 
 def _jensen_shannon_slope(place: int, index: int, z: Row, t: Row) -> Number:
-    with mp.workdps(max(mp.mp.dps, _DIGITS)):
+    with mp.workdps(400):  # the logarithms may differ by the smallest numbers
         return _of_mean((z, t)[place][index], (t, z)[place][index]) / 2
 
 
@@ -177,8 +182,12 @@ OTHER_PARAMETERS: dict[str, dict[str, Any]] = {"alpha_divergence": {"alpha": 2.0
 # Sums of products where they are not too small, else a softmax.
 LENGTHS: dict[str, int] = {"bhattacharyya_distance": 270}
 # A difference of which half is left is multiplied by a rounded mean; a product of five rounded
-# factors.
-LIMITS: dict[str, float] = {"jensen_shannon_divergence": 7, "alpha_divergence": 6}
+# factors; squares of rounded differences.
+LIMITS: dict[str, float] = {
+    "jensen_shannon_divergence": 7,
+    "alpha_divergence": 6,
+    "bhattacharyya_distance": 5,
+}
 # Five factors of the derivative are rounded.
 SLOPE_LIMITS: dict[str, float] = {"hellinger_distance": 5}
 

@@ -255,7 +255,9 @@ def jensen_shannon_divergence(
     -----
     No term of the sum is negative, also where the probabilities do not sum to 1, so that the
     divergence of nearly equal distributions keeps its digits. The derivative is half of p log(p/m)
-    for the predicted probability p and the mean m.
+    for the predicted probability p and the mean m. A class that only one of them has, as the other
+    one's log-probability is minus infinity, adds log(2) / 2 times its probability; one that neither
+    has adds 0. Both derivatives are finite there too: 0 for the probability of 0.
 
     See Also
     --------

@@ -169,7 +169,10 @@ def negative_binomial_nll_loss(
     With x the logarithm of the mean, the derivative with respect to x is the difference of mean and
     target, times r / (r + mean) for a concentration r. Differences of logarithms of the gamma
     function are taken without their leading terms, so that concentrations of 1e12 keep the digits.
-    Where the concentration is clamped, the derivative with respect to it is 0.
+    Where the concentration is clamped, the derivative with respect to it is 0. An infinite
+    concentration is a Poisson distribution. An infinite mean costs infinity, with derivatives of 0.
+    A mean of 0 costs 0 for a count of 0; for others its logarithm is that of ``eps``, and with
+    ``log_input`` it costs infinity.
 
     See Also
     --------
