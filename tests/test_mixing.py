@@ -52,6 +52,10 @@ def _rising(x: Row, key: Row) -> Row:
     return [x[k] for k in sorted(range(len(x)), key=lambda k: (key[k] != key[k], key[k]))]
 
 
+def _balance(x: Row) -> Row:
+    return [float(sum((v > w) - (v < w) for w in x)) for v in x]
+
+
 # A word of x, or of x and a key, and what it means for one row.
 WORDS: dict[str, tuple[Callable[..., Any], Callable[..., Row]]] = {
     "preceding": (lambda x, _: f.preceding(x, 7), lambda x, _: [7.0, *x[:-1]]),
@@ -90,6 +94,10 @@ WORDS: dict[str, tuple[Callable[..., Any], Callable[..., Row]]] = {
     "last_of_equals": (
         lambda x, key: f.last_of_equals(x, f.sorted_by(key, key)),
         lambda x, key: [x[len(x) - 1 - sorted(key)[::-1].index(v)] for v in sorted(key)],
+    ),
+    "rank_balance": (
+        lambda _, key: f.rank_balance(key),
+        lambda _, key: _balance(key),
     ),
 }
 
@@ -445,3 +453,22 @@ def test_words_need_a_value_for_each_class() -> None:
         @lossary.loss
         def elementwise_loss(inputs: Any, targets: Any) -> Any:
             return f.sorted_by(inputs, targets)
+
+
+@lossary.loss
+def balance_loss(inputs: Any, factors: Any, axis: int = -1) -> Any:
+    """A loss whose derivative along the factors is what is below each element, less above."""
+    return f.sum_over_classes(f.scale(factors, f.rank_balance(inputs)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(40, 20), (3, 20), (40, 150), (17, 1), (20, 300)])
+def test_balances_are_the_same_compared_and_sorted(shape: tuple[int, int], dtype: str) -> None:
+    x = np.random.default_rng(0).integers(0, 9, shape).astype(dtype)
+    x[1, 0], x[2, -1], x[0] = NAN, -INF, INF
+    balances = lossary.grad(balance_loss, argnums=1)
+    right = np.array([_balance(row) for row in x.tolist()])
+    right[1, 0] = NAN
+    given, ones = np.ascontiguousarray(x.T), np.ones(shape[::-1], dtype)
+    np.testing.assert_array_equal(balances(x, np.ones_like(x), reduction="sum"), right)
+    np.testing.assert_array_equal(balances(given, ones, axis=0, reduction="sum"), right.T)

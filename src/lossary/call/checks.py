@@ -17,7 +17,7 @@ from lossary.call.preparation import with_prepared
 from lossary.call.shapes import layout_of
 from lossary.definition.computation import Computation
 from lossary.definition.declaration import REDUCTIONS
-from lossary.definition.expressions import Variant, expressions_of
+from lossary.definition.expressions import Variant, expressions_for
 from lossary.definition.request import Request
 from lossary.errors import choices, shown, type_error, value_error
 
@@ -66,7 +66,7 @@ def prepare(request: Request, backend: Backend) -> Computation:
     compute = "float64" if "float64" in {natural, dtype} else "float32"
     computation = Computation(
         loss=request.loss,
-        expressions=expressions_of(request.loss, variant),
+        expressions=expressions_for(request.loss, variant, values),
         arrays=arrays,
         numbers=values,
         axes=axes,

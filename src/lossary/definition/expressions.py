@@ -7,6 +7,7 @@ a kernel can compute all of them in one pass.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from inspect import signature
 from typing import NamedTuple
@@ -31,12 +32,14 @@ from lossary.formula.expression import (
     label,
     literal,
     parameter,
+    walk,
 )
 from lossary.formula.expression import mask as mask_symbol
 from lossary.formula.gradient import diagonal, gradient
+from lossary.formula.lower import is_simple
 from lossary.formula.operators import NoDiagonalError
 from lossary.formula.propagation import drops_nan
-from lossary.formula.rewrite import expand, masked_rows
+from lossary.formula.rewrite import expand, expand_all, masked_rows
 from lossary.formula.table import PRIMITIVES
 
 
@@ -45,6 +48,7 @@ class Variant(NamedTuple):
 
     structure: tuple[tuple[str, object], ...] = ()
     zeros: frozenset[str] = frozenset()
+    exponents: frozenset[tuple[str, float]] = frozenset()
     defaults: frozenset[str] = frozenset()
     labels: bool = False
     weights: bool = False
@@ -276,6 +280,9 @@ class LossExpressions:
             return argument(name, self.kind)
         if name in self.variant.defaults:
             return literal(self.loss.parameters[name])
+        known = dict(self.variant.exponents).get(name)
+        if known is not None:
+            return literal(known)
         return literal(0) if name in self.variant.zeros else parameter(name)
 
     @cached_property
@@ -302,6 +309,14 @@ class LossExpressions:
                     found.append(~is_nan)
         return tuple(found)
 
+    @cached_property
+    def exponents(self) -> frozenset[str]:
+        """Names of the parameters passed at run time that exponents of powers are made of."""
+        (formula,) = expand_all(self.formula)
+        powers = (item for item in walk(formula) if item.operation == "power")
+        parts = walk(*(item.arguments[1] for item in powers))
+        return frozenset(str(item.value) for item in parts if item.operation == "parameter")
+
     @property
     def _class_factor(self) -> Expression:
         """Class weight that the formula leaves to be multiplied with."""
@@ -324,6 +339,21 @@ class LossExpressions:
     @property
     def _class_weights(self) -> Expression:
         return argument("class_weights", Kind.ELEMENT)
+
+
+def expressions_for(
+    loss: Definition, variant: Variant, numbers: Mapping[str, float]
+) -> LossExpressions:
+    """Return the expressions of a variant for given numbers.
+
+    Exponents whose powers are products and roots become constants.
+    """
+    simple = {name: value for name, value in numbers.items() if value and is_simple(value)}
+    found = expressions_of(loss, variant)
+    if not simple:
+        return found
+    known = frozenset((name, simple[name]) for name in found.exponents & simple.keys())
+    return expressions_of(loss, variant._replace(exponents=known)) if known else found
 
 
 def expressions_of(loss: Definition, variant: Variant) -> LossExpressions:

@@ -84,6 +84,7 @@ from lossary.formula.operations.order import (
     last_of_equals,
     pair_disorder,
     pair_hinge,
+    rank_balance,
     sorted_by,
 )
 from lossary.formula.operations.powers import (
@@ -179,6 +180,7 @@ __all__ = [
     "poisson_deviance_of_log",
     "power_gap",
     "preceding",
+    "rank_balance",
     "scale",
     "share",
     "sigmoid",

@@ -8,6 +8,8 @@ as accurate as the composite: nothing in it cancels.
 and a shorter ``exp_below`` for each element. The value of ``exp_below`` is ``2^64 exp(x - top)``,
 so that subnormal values keep their digits; the factor 2^-64 is moved out of sums.
 
+Powers with small exponents that are halves of whole numbers are products and roots.
+
 A factor of a whole row, such as that of a mean, multiplies row values where it can, once for a row,
 and not every element of a gradient.
 """
@@ -16,12 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lossary.formula.expression import Expression, Kind, is_number, literal, node
+from lossary.formula.expression import Expression, Kind, is_number, literal, node, number
 from lossary.formula.rewrite import expand_all, rewrite
 
 #: ``exp_below`` is 2^LIFT times its value, which leaves room for subnormal values.
 LIFT = 64
 _UNLIFT = 2.0**-LIFT
+_LARGEST_EXPONENT = 4
 
 
 def share(*outputs: Expression) -> tuple[Expression, ...]:
@@ -31,7 +34,14 @@ def share(*outputs: Expression) -> tuple[Expression, ...]:
 
 def lower(*outputs: Expression) -> tuple[Expression, ...]:
     """Return the outputs with composites expanded, those above into shared parts."""
-    return rewrite(expand_all(*outputs), _RULES)
+    compared = rewrite(outputs, {"rank_balance": lambda x: node("compared_balance", x)})
+    return rewrite(expand_all(*compared), _RULES)
+
+
+def sort(*outputs: Expression) -> tuple[Expression, ...]:
+    """Return lowered outputs with sorted rows in place of comparisons of all pairs."""
+    ranked = rewrite(outputs, {"compared_balance": lambda x: node("rank_balance", x)})
+    return rewrite(expand_all(*ranked), _RULES)
 
 
 # --- from exp(-|x|) -------------------------------------------------------------------------
@@ -61,6 +71,22 @@ def _size(x: Expression) -> Expression:
 
 def _log1p_ratio(s: Expression, d: Expression) -> Expression:
     return node("log1p", s + node("expm1", d)) - d
+
+
+# --- powers -----------------------------------------------------------------------------------
+def is_simple(exponent: float) -> bool:
+    """Return whether powers with this exponent are products and roots."""
+    return abs(exponent) <= _LARGEST_EXPONENT and (2 * exponent).is_integer()
+
+
+def _power(base: Expression, exponent: Expression) -> Expression:
+    value = number(exponent)
+    if value is None or not is_simple(value):
+        return node("power", base, exponent)
+    # A product of reciprocals leaves the range no earlier than the power does.
+    factor, root = (base, node("sqrt", base)) if value > 0 else (1 / base, 1 / node("sqrt", base))
+    whole = factor ** int(abs(value))
+    return whole if value.is_integer() else whole * root
 
 
 # --- exponentials below a row's maximum -----------------------------------------------------
@@ -153,6 +179,7 @@ _RULES: dict[str, Callable[..., Expression]] = {
     "exp_difference_or_zero": _exp_difference_or_zero,
     "where": _where,
     "sum": _sum,
+    "power": _power,
     "safe_product": _safe_product,
     "add": _add,
     "scale": _scale,

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 from lossary.formula.elements import depends_on_label, walk_elements
 from lossary.formula.expression import LEAVES, Expression, Kind, walk
-from lossary.formula.lower import lower
+from lossary.formula.lower import lower, sort
 from lossary.formula.rewrite import mixes_rows
 from lossary.formula.table import PRIMITIVES
 
@@ -113,6 +113,18 @@ class Plan:
     def mixes(self) -> bool:
         """Whether elements of a row depend on others of it, not on sums alone."""
         return any(mixes_rows(output.expression) for output in self.outputs)
+
+    @cached_property
+    def compares(self) -> bool:
+        """Whether elements of a row are compared with all others of it."""
+        return any(item.operation == "compared_balance" for item in self.nodes)
+
+    @cached_property
+    def by_order(self) -> Plan:
+        """The same plan with rows in order in place of comparisons of all elements."""
+        found = sort(*(output.expression for output in self.outputs))
+        pairs = zip(self.outputs, found, strict=True)
+        return Plan(tuple(output._replace(expression=x) for output, x in pairs))
 
     @cached_property
     def text(self) -> str:

@@ -11,6 +11,7 @@ before, but neither stores nor counts them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -76,6 +77,19 @@ class ColumnKernel(ClassFrame):
     def site(self, index: Lanes) -> ClassSite:
         """Return the site that computes the elements of one class."""
         return _ColumnSite(self, index)
+
+    def balance(self, x: Expression, own: Lanes) -> Lanes:
+        """Return how many elements x of each row are below its own, less how many are above."""
+
+        def one(index: Lanes, carried: list[Lanes]) -> list[Lanes]:
+            other = self.site(index).register(x)
+            found = carried[0] + (other < own).select(one_in_all, 0.0)
+            return [found - (other > own).select(one_in_all, 0.0)]
+
+        one_in_all = self.code.constant(1, self.form.compute)
+        start = self.code.constant(0, self.form.compute)
+        (found,) = self.code.loop(self.size["classes"], 1, [start], one)
+        return (own == own).select(found, math.nan)
 
     def gathered(self, leaf: Expression, label: Lanes) -> Lanes:
         """Read an array of elements at the class of each row's label, in the type of elements."""

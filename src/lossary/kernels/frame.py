@@ -154,6 +154,10 @@ class Frame:
         """Return the indices of the current elements, or of the first class of each row."""
         raise NotImplementedError
 
+    def balance(self, x: Expression, own: Lanes) -> Lanes:
+        """Return how many elements x of each row are below its own, less how many are above."""
+        raise NotImplementedError
+
     # --- values ---------------------------------------------------------------------------
     def _constants(self) -> None:
         """Compute constants once; read the arrays that hold one number."""
@@ -267,6 +271,8 @@ class Site:
             return self.load(item)
         if item.operation == "index":
             return self.index().to(frame.form.compute)
+        if item.operation == "compared_balance":
+            return frame.balance(item.arguments[0], self.register(item.arguments[0]))
         label = label_compared(item)
         if label is not None and label.operation == "label":
             return self.is_label(self.rounded(label))

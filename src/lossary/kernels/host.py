@@ -25,6 +25,7 @@ from lossary.kernels.memory import (
     Geometry,
     Job,
     aligned,
+    can_compare,
     combined,
     empty,
     geometry_of,
@@ -87,12 +88,14 @@ def _empty(plan: Plan, job: Job) -> dict[str, Any]:
 
 def bind(plan: Plan, job: Job, address_getter: AddressGetter | None = None) -> Kernel:
     """Return the kernel of a job, which takes arrays of the same dtypes, shapes and layouts."""
+    geometry = geometry_of(plan, job)
+    if plan.compares and (plan.mixes or not can_compare(job, geometry)):
+        plan = plan.by_order
     if plan.mixes:
         return BlockKernel(plan, job, _bind_mixed)
     long = long_kernel(plan, job, bind)
     if long is not None:
         return long
-    geometry = geometry_of(plan, job)
     if geometry is not None:
         return BoundKernel(plan, job, geometry, address_getter)
     if math.prod(job.shape) <= CHUNK and geometry_of(plan, dense_job(plan, job)) is not None:

@@ -22,6 +22,8 @@ from lossary.kernels.form import LANES, SHORT, is_class_vector
 CHUNK = 1 << 15
 #: Below this number of elements the calling thread works alone: waking another takes longer.
 PARALLEL_FROM = 1 << 17
+#: Most elements of a row that are compared with all others of it: from here on sorting is faster.
+COMPARED = 256
 #: Elements of a block of rows, over which all passes run before the next block, to stay in cache.
 BLOCK = 1 << 14
 
@@ -92,6 +94,13 @@ def geometry_of(plan: Plan, job: Job) -> Geometry | None:
         return Geometry("flat", (math.prod(job.shape),), CHUNK, order)
     lengths = class_lengths(job, order)
     return None if lengths is None else _class_geometry(*lengths, order)
+
+
+def can_compare(job: Job, geometry: Geometry | None) -> bool:
+    """Return whether a kernel compares the elements of a row with all others; else it sorts."""
+    if math.prod(job.shape[axis] for axis in job.axes) > COMPARED:
+        return False
+    return geometry is None or geometry.layout in {"columns", "short rows"}
 
 
 def dense_order(plan: Plan, job: Job) -> tuple[int, ...] | None:

@@ -6,11 +6,8 @@ from lossary.decorator import loss
 from lossary.formula import (
     Expression,
     class_count,
-    class_index,
-    first_of_equals,
-    last_of_equals,
+    rank_balance,
     scale,
-    sorted_by,
     sum_over_classes,
     where,
 )
@@ -58,12 +55,12 @@ def ensemble_crps_loss(
 
     Notes
     -----
-    Samples are sorted, which takes time proportional to M log M and no memory for pairs. Each
-    sample's distance from the outcome is multiplied by a number that its rank and side give, at
-    least 0, so that nothing cancels. Where samples are equal, or one is equal to the outcome, the
-    derivative of their distance is 0. With one sample the plain score is the absolute error. With
-    a mask of the shape of ``inputs``, ensembles may have different sizes; the fair score of a
-    single sample is NaN.
+    Many samples are sorted, in time proportional to M log M, and few are compared; there is no
+    memory for pairs. Each sample's distance from the outcome is multiplied by a number that its
+    rank and side give, at least 0, so that nothing cancels. Where samples are equal, or one is
+    equal to the outcome, the derivative of their distance is 0. With one sample the plain score is
+    the absolute error. With a mask of the shape of ``inputs``, ensembles may have different sizes;
+    the fair score of a single sample is NaN.
 
     See Also
     --------
@@ -78,14 +75,11 @@ def ensemble_crps_loss(
     >>> ensemble_crps_loss([[0.0, 10.0], [0.0, 4.0]], [5.0, 6.0], fair=True)
     array([0., 2.])
     """
-    count = class_count()
-    samples = sorted_by(inputs, inputs)
-    error = sorted_by(inputs - targets, inputs)
-    # The sum of |x_i - x_j| is twice that of (2k + 1 - M) x_k over ranks k, those of ties averaged.
-    twice_rank = first_of_equals(class_index(), samples) + last_of_equals(class_index(), samples)
-    pairs = count * (count - 1) if fair else count * count
-    own = 0 if fair else 1
-    left = (twice_rank + own) / pairs
-    right = (2 * (count - 1) - twice_rank + own) / pairs
-    beside = where(error < 0, -left, (right - left) / 2)
-    return sum_over_classes(scale(where(0 < error, right, beside), error))
+    count, error = class_count(), inputs - targets
+    # The sum of |x_i - x_j| over all i and j is twice that of b_k x_k, where b_k is how many
+    # samples are below the k-th, less how many are above.
+    balance = rank_balance(inputs)
+    own, pairs = (0, count * (count - 1)) if fair else (1, count * count)
+    left, right = (count - 1 + own + balance) / pairs, (count - 1 + own - balance) / pairs
+    beside = where(0 < error, right, -left)
+    return sum_over_classes(scale(where(error == 0, -balance / pairs, beside), error))

@@ -100,6 +100,35 @@ def last_of_equals(x: Expression, key: Expression) -> Expression:
     return node("reverse_held", x, _differs(key, "following"))
 
 
+def rank_balance(x: Expression) -> Expression:
+    """How many elements of a row are below each, less how many are above.
+
+    In a row of C different elements it is 2 k + 1 - C for that with k others below it; equal
+    elements have the mean of their ranks. NaN is neither below nor above others; its own is NaN.
+
+    Parameters
+    ----------
+    x : symbol
+        A value for each class.
+
+    Returns
+    -------
+    symbol
+        A whole number for each class, from 1 - C to C - 1. Its derivative is 0.
+
+    Examples
+    --------
+    >>> from lossary import loss
+    >>> from lossary.formula import rank_balance, sum_over_classes
+    >>> @loss
+    ... def spread_loss(inputs, axis=-1):
+    ...     return sum_over_classes(rank_balance(inputs) * inputs)
+    >>> spread_loss([[1.0, 4.0, 2.0]])
+    array([6.])
+    """
+    return node("rank_balance", x)
+
+
 def pair_hinge(x: Expression, mask: Expression) -> Expression:
     """Sum of the hinges of all pairs: Σ max(0, 1 - x_j + x_i), j where the mask holds, i elsewhere.
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from lossary.formula.expression import Expression, Kind, literal
 from lossary.formula.operators import mixing
-from lossary.formula.special.pairs import pair_disorder, pair_hinge, pair_hinge_slope
-from lossary.formula.table import CONDITION, REAL, composite, primitive
+from lossary.formula.special.pairs import (
+    pair_disorder,
+    pair_hinge,
+    pair_hinge_slope,
+    rank_balance,
+)
+from lossary.formula.table import CONDITION, REAL, composite, kernel_primitive, primitive
 
 
 def _unmoved(x: Expression, key: Expression) -> Expression | None:
@@ -34,6 +41,18 @@ TABLE = (
         bounded_by_operands=True,
         mixes=True,
     ),
+    composite(
+        # How many elements of the row are below each, less how many are above; NaN of NaN.
+        "rank_balance",
+        (REAL,),
+        rank_balance,
+        partials=lambda _: (None,),
+        bounded=True,
+        mixes=True,
+        neutral=math.nan,
+    ),
+    # The same, of comparisons with every element of the row.
+    kernel_primitive("compared_balance", (REAL,)),
     composite(
         "pair_hinge",
         (REAL, CONDITION, CONDITION),

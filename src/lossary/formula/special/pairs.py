@@ -26,6 +26,22 @@ def pair_disorder(x: Expression, first: Expression, second: Expression) -> Expre
     return node("sum", ahead) + _nan_of_pairs(x, first, second)
 
 
+def rank_balance(x: Expression) -> Expression:
+    """Return how many elements of a row are below each, less how many are above; NaN of NaN."""
+    ordered = node("sorted_by", x, x)
+    index = node("index")
+    first = node("held", index, _differs(ordered, "preceding"))
+    last = node("reverse_held", index, _differs(ordered, "following"))
+    is_number = node("equal", x, x)
+    found = node("unsorted_by", first + last - (node("sum", _indicator(is_number)) - 1), x)
+    return node("where", is_number, found, _NAN)
+
+
+def _differs(x: Expression, neighbour: str) -> Expression:
+    """Condition that the neighbour is another number; NaN, beyond the ends, equals none."""
+    return node("logical_not", node("equal", x, node(neighbour, x, _NAN)))
+
+
 class _Merged(NamedTuple):
     """The row of x less 1 at first elements, in falling order.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from lossary.formula.expression import Expression, node
+from lossary.formula.expression import Expression, node, number
 from lossary.formula.special.coefficients import EXPM1_EXCESS
 from lossary.formula.special.excess import log_quotient
 from lossary.formula.special.polynomial import polynomial
@@ -19,12 +19,25 @@ from lossary.formula.special.powers import second_difference
 
 def tweedie_deviance(mu: Expression, t: Expression, p: Expression) -> Expression:
     """Return the deviance of a target t from a mean mu: the squared error for p = 0."""
+    if number(p) == 1.5:
+        return _deviance_of_roots(mu, t)
     q = 2 - p
     positive = _positive(t)
     logarithm = log_quotient(positive, mu)
     value = _deviance(t, logarithm, node("power", mu, q), node("power", positive, q), q,
                       _of_mean(mu, t, q - 1))  # fmt: skip
     return node("where", node("equal", p, 0), (mu - t) * (mu - t), value)
+
+
+def _deviance_of_roots(mu: Expression, t: Expression) -> Expression:
+    """Return the deviance for p = 3/2: 4 (sqrt(mu) - sqrt(t))^2 / sqrt(mu)."""
+    positive = _positive(t)
+    root = node("sqrt", mu)
+    difference = (mu - positive) / (root + node("sqrt", positive))
+    value = difference * (difference / root)
+    value = node("where", mu < math.inf, value, mu)
+    value = node("where", t < 0, root + t / root, value)
+    return 4 * node("where", node("equal", mu, t), 0, value)
 
 
 def tweedie_deviance_of_log(x: Expression, t: Expression, p: Expression) -> Expression:
