@@ -12,6 +12,7 @@ from assertions import assert_close
 from libraries import BY_NAME, LIBRARIES, Library
 
 import lossary
+from lossary.products.groups import smaller
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng(21)
@@ -245,13 +246,20 @@ def test_known_values(loss: Any, arrays: Any, parameters: Any, expected: list[fl
 
 
 #: Libraries that compile each call anew are asked for the call that has most in it.
-CALLS = [(x, SOME_ROWS, "mask") for x in HERE]
-CALLS += [(BY_NAME[n], SOME_ROWS, o) for n in ("numpy", "torch") for o in ("plain", "weights")]
-CALLS += [(BY_NAME["numpy"], tile, "mask") for tile in TILES]
+CALLS = [(c, x, SOME_ROWS, "mask") for c in CASES for x in HERE if x.name != "jax"]
+CALLS += [(c, BY_NAME["jax"], SOME_ROWS, "mask") for c in ("clip", "nt_xent", "circle")]
+CALLS += [
+    (c, BY_NAME[name], SOME_ROWS, options)
+    for c in CASES
+    for name in ("numpy", "torch")
+    for options in ("plain", "weights")
+]
+CALLS += [(c, BY_NAME["numpy"], tile, "mask") for c in CASES for tile in TILES]
 
 
-@pytest.mark.parametrize(("library", "tile", "options"), CALLS, ids=lambda x: getattr(x, "name", x))
-@EVERY_CASE
+@pytest.mark.parametrize(
+    ("case", "library", "tile", "options"), CALLS, ids=lambda x: getattr(x, "name", x)
+)
 def test_values_and_gradients(case: str, options: str, library: Library, tile: int) -> None:
     loss, plain, arrays, parameters = CASES[case]
     mask = MASK if options == "mask" else None
@@ -538,6 +546,14 @@ def test_labels_of_any_integers() -> None:
     large = np.where(LABELS == 3, 2**63 - 1, np.where(LABELS == 7, 2**63 - 2, LABELS))
     for labels in (dense, dense.astype(np.uint8), large, list(map(int, dense))):
         assert_close(lossary.supervised_contrastive_loss(ANCHORS, labels), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 9])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_places_among_ordered_labels(length: int, side: str) -> None:
+    ordered, values = np.sort(RNG.integers(0, 6, length)), np.arange(-1, 8)
+    found = smaller(np, ordered, values, side == "right", np.zeros(9, int))
+    assert (found == np.searchsorted(ordered, values, side=side)).all()
 
 
 def test_two_views_are_a_label_of_two() -> None:

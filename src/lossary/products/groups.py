@@ -54,7 +54,10 @@ class Groups:
         return has if mask is None else mask & has
 
     def _found(self, ordered: Any, values: Any, side: str) -> Any:
-        return self.backend.cast(self.xp.searchsorted(ordered, values, side=side), "int32")
+        if hasattr(self.xp, "searchsorted"):
+            return self.backend.cast(self.xp.searchsorted(ordered, values, side=side), "int32")
+        start = self.call.operations.places(self.backend.shape(values)[0]) * 0
+        return smaller(self.xp, ordered, values, side == "right", start)
 
     def _labels(self, name: str) -> Any:
         """Return labels, or raise unless they are integers, one for each item."""
@@ -78,3 +81,18 @@ class Groups:
         if found != wanted:
             requirement = f"must have the dtype of targets, {wanted}"
             raise type_error(self.call.function, "other_targets", requirement, f"dtype {found}")
+
+
+def smaller(xp: Any, ordered: Any, values: Any, or_equal: bool, start: Any) -> Any:
+    """Return how many of ordered numbers are smaller than each value, or also equal to it.
+
+    For libraries without a function for it. ``start`` is zeros.
+    """
+    length = ordered.shape[0]
+    found = start
+    for power in reversed(range(length.bit_length())):
+        further = found + 2**power
+        item = xp.take(ordered, xp.clip(further, 1, length) - 1, axis=0)
+        passed = item <= values if or_equal else item < values
+        found = xp.where((further <= length) & passed, further, found)
+    return found
