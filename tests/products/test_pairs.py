@@ -358,6 +358,27 @@ def _native(name: str) -> Any:
     return lazy
 
 
+@pytest.mark.parametrize("case", ["clip", "circle", "sigmoid"])
+def test_compiled_by_torch(case: str) -> None:
+    """It is in the graph, with its gradients."""
+    torch = pytest.importorskip("torch")
+    loss, _, arrays, parameters = CASES[case]
+    given = [torch.tensor(x, requires_grad=x.dtype.kind == "f") for x in arrays]
+    mask, floats = torch.tensor(MASK), _floats(case)
+
+    def mean(*them: Any) -> Any:
+        return loss(*them, **parameters, where=mask, reduction="mean")
+
+    compiled = torch.compile(mean, fullgraph=True, backend="aot_eager")
+    values, slopes = [], []
+    for function in (mean, compiled):
+        values.append(function(*given))
+        slopes.append(torch.autograd.grad(values[-1], [given[place] for place in floats]))
+    assert_close(values[1].detach().numpy(), values[0].detach().numpy(), rtol=1e-12)
+    for found, wanted in zip(slopes[1], slopes[0], strict=True):
+        assert_close(found.numpy(), wanted.numpy(), rtol=1e-11, atol=1e-14)
+
+
 # --- numbers that are learned -----------------------------------------------------------------
 LEARNED = {
     "info_nce": ((2,), (0.3,)),
@@ -643,6 +664,9 @@ def test_pickled(case: str) -> None:
         ("info_nce", (ANCHORS, POSITIVES), {"others": ANCHORS.T}, r"others must .* D = 5, got"),
         ("info_nce", (ANCHORS, POSITIVES), {"other_anchors": ANCHORS}, "other_anchors must be l"),
         ("info_nce", (ANCHORS, POSITIVES), {"other_where": MASK}, "other_where must be left out"),
+        ("info_nce", (ANCHORS, POSITIVES), {"others": ANCHORS, "other_where": WEIGHTS},
+         "other_where must be boolean, got dtype float64"),
+        ("info_nce", (ANCHORS, POSITIVES), {"temperature": None}, "temperature must be a num"),
         ("clip", (ANCHORS, POSITIVES), {"others": ANCHORS}, "other_anchors must be given with o"),
         ("nt_xent", (ANCHORS, POSITIVES), {"others2": ANCHORS}, "others2 must be left out witho"),
         ("supervised", (ANCHORS, LABELS[1:]), {}, r"targets must have the shape \(11,\), got"),

@@ -34,6 +34,8 @@ class MatrixLoss:
         Its signature.
     arguments, differentiable : tuple of str
         Names of the array arguments, in order, and of those that have a derivative.
+    identity : str
+        Text that stands for this loss and no other in a graph.
     """
 
     name: str
@@ -41,11 +43,25 @@ class MatrixLoss:
     signature: inspect.Signature
     arguments: tuple[str, ...]
     differentiable: tuple[str, ...]
+    identity: str
     #: A sweep computes first derivatives only.
     has_hessian = False
 
+    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Compute the loss: what its public function does with its arguments."""
+        if torch_compiles():
+            from lossary.products import torch_compile
+
+            names, given = tuple(kwargs), tuple(kwargs.values())
+            return torch_compile.call(self.identity, args, names, given)
+        return self.value(self.bind(*args, **kwargs))
+
     def bind(self, *args: Any, **kwargs: Any) -> Any:
         """Return the request for a call with these arguments."""
+        raise NotImplementedError
+
+    def value(self, request: Any) -> Any:
+        """Compute the loss, with a derivative attached where the library differentiates."""
         raise NotImplementedError
 
     def results(self, request: Any, wanted: Wanted) -> tuple[Any, ...]:
@@ -81,12 +97,7 @@ class ProductLoss(MatrixLoss):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the loss."""
-        if torch_compiles():
-            from lossary.products import torch_compile
-
-            names, given = tuple(kwargs), tuple(kwargs.values())
-            return torch_compile.call(self.identity, args, names, given)
-        return value_of(self.bind(*args, **kwargs))
+        return self.call(args, kwargs)
 
     def __repr__(self) -> str:
         return f"<{self.name}>" if self.transform is None else f"<{self.name}, logits transformed>"
@@ -107,6 +118,10 @@ class ProductLoss(MatrixLoss):
         options |= {item.name: item.default for item in COMMON_ARGUMENTS if item.name in known}
         by_name = [kind(n, kind.KEYWORD_ONLY, default=default) for n, default in options.items()]
         return inspect.Signature([*positional, *by_name])
+
+    def value(self, request: ProductRequest) -> Any:
+        """Compute the loss."""
+        return value_of(request)
 
     def results(self, request: ProductRequest, wanted: Wanted) -> tuple[Any, ...]:
         """Compute the loss and its gradients with respect to some of its matrices."""

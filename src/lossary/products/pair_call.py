@@ -165,17 +165,40 @@ class PairCall:
 
     def _in_one_library(self) -> tuple[Backend, dict[str, Any], Any]:
         """Return the library of all arrays, the arrays, and the denominator."""
+        self._check_required()
+        request = self._request()
+        backend, request = find_backend(request)
+        if backend.name == "Dask":
+            requirement = "must be an array in memory"
+            remedy = "Items are compared with those of all chunks: pass what compute() returns."
+            name = self.arrays.own[0]
+            raise type_error(self.function, name, requirement, "a Dask array", remedy)
+        known = {n: backend.asarray(x, self.function, n) for n, x in request.named_arrays()}
+        for name, x in known.items():
+            dtype = backend.dtype_name(x)
+            kind_of(request, name, dtype)
+            if name == "other_where" and dtype != "bool":
+                remedy = "Pass other_where != 0."
+                raise type_error(self.function, name, "must be boolean", f"dtype {dtype}", remedy)
+        return backend, known, request.denominator
+
+    def _check_required(self) -> None:
         given = self.given
-        present = tuple(n for n in self.arrays.names if given.get(n) is not None)
-        missing = [n for n in (*self.arrays.own, "targets") if n in given and given[n] is None]
-        if missing:
-            raise type_error(self.function, missing[0], "must be an array", "None")
-        loss, flags = with_arguments(self.rows, present), ("normalize", "symmetric")
-        for name in flags:
+        for name in (*self.arrays.own, *self.arrays.numbers, "targets"):
+            if name in given and given[name] is None:
+                kind = "a number" if name in self.arrays.numbers else "an array"
+                raise type_error(self.function, name, f"must be {kind}", "None")
+        for name in ("normalize", "symmetric"):
             if not isinstance(given.get(name, True), bool):
                 requirement = "must be True or False"
                 raise type_error(self.function, name, requirement, shown(given[name]))
-        request = Request(
+
+    def _request(self) -> Request:
+        """Return the request that messages about arrays are made from."""
+        given = self.given
+        present = tuple(n for n in self.arrays.names if given.get(n) is not None)
+        loss = with_arguments(self.rows, present)
+        return Request(
             loss,
             tuple(given[name] for name in present),
             tuple(loss.parameters.values()),
@@ -186,16 +209,6 @@ class PairCall:
             given["denominator"],
             given["dtype"],
         )
-        backend, request = find_backend(request)
-        if backend.name == "Dask":
-            requirement = "must be an array in memory"
-            remedy = "Items are compared with those of all chunks: pass what compute() returns."
-            raise type_error(self.function, present[0], requirement, "a Dask array", remedy)
-        known = {n: backend.asarray(x, self.function, n) for n, x in request.named_arrays()}
-        for name, x in known.items():
-            what = "where" if name == "other_where" else name
-            kind_of(request, what, backend.dtype_name(x))
-        return backend, known, request.denominator
 
     def _size(self) -> tuple[int, int]:
         """Return the number and the length of the embeddings."""

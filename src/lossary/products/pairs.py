@@ -22,7 +22,7 @@ from lossary.products.computation import ProductComputation, assembled
 from lossary.products.flow import Library
 from lossary.products.linear import MatrixLoss
 from lossary.products.pair_call import Arrays, PairCall
-from lossary.products.request import MATRICES, Product
+from lossary.products.request import BY_IDENTITY, MATRICES, Product
 from lossary.products.variable import Variable, pulled_back
 
 P = ParamSpec("P")
@@ -100,6 +100,8 @@ class PairLoss(MatrixLoss):
     ) -> None:
         self.function, self.rows, self.arrays, self.terms = function, rows, arrays, terms
         self.name = rows.name
+        self.identity = rows.identity
+        BY_IDENTITY[self.identity] = self
         self.signature = inspect.signature(function)
         self.arguments, self.differentiable = arrays.arguments, arrays.differentiable
 
@@ -149,7 +151,7 @@ def pair_loss(
     def decorate(function: Callable[P, Any]) -> Callable[P, Any]:
         @functools.wraps(function)
         def public(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return found.value(found.bind(*args, **kwargs))
+            return found.call(args, kwargs)
 
         found = PairLoss(public, rows, arrays, terms)
         public.product_loss = found  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Product losses under ``torch.compile``: one node of a graph, not looked into."""
+"""Losses of matrices under ``torch.compile``: one node of a graph, not looked into."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import torch
 
 from lossary.call.torch_compile import fixed
-from lossary.products.flow import value_of
 from lossary.products.request import BY_IDENTITY
 
 
@@ -20,4 +19,5 @@ def call(
     Numbers are part of the graph: another value of one compiles another.
     """
     options = dict(zip(names, map(fixed, given), strict=True))
-    return value_of(BY_IDENTITY[identity].bind(*args, **options))
+    loss = BY_IDENTITY[identity]
+    return loss.value(loss.bind(*args, **options))
