@@ -48,9 +48,13 @@ EVERY = pytest.mark.parametrize(
     "library", [x for x in LIBRARIES if x.name != "dask"], ids=lambda x: x.name
 )
 CALLS = pytest.mark.parametrize(
-    ("library", "tile"),
-    [(x, SOME_ROWS) for x in LIBRARIES if x.name != "dask"]
-    + [(BY_NAME[name], tile) for name in ("numpy", "torch") for tile in TILES],
+    ("library", "tile", "reduction"),
+    [
+        *((x, SOME_ROWS, "mean") for x in LIBRARIES if x.name != "dask"),
+        # Without reduction too, but for JAX, which compiles each for a second.
+        *((x, SOME_ROWS, "none") for x in LIBRARIES if x.name not in {"dask", "jax"}),
+        *((BY_NAME[name], tile, "mean") for name in ("numpy", "torch") for tile in TILES),
+    ],
     ids=lambda x: getattr(x, "name", x),
 )
 NAMES = pytest.mark.parametrize("name", ["torch", "jax", "mlx"])
@@ -69,10 +73,9 @@ def _given(library: Library, *arrays: np.ndarray, dtype: str | None = None) -> l
 
 
 @CALLS
-@pytest.mark.parametrize("reduction", ["none", "mean"])
 @pytest.mark.parametrize("options", OPTIONS)
 def test_values_and_gradients_are_those_of_the_products(
-    library: Library, options: str, reduction: str, tile: int
+    library: Library, tile: int, reduction: str, options: str
 ) -> None:
     targets, given = OPTIONS[options]
     expected = _unfused(targets, reduction=reduction, **given)
