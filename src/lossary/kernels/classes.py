@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import zip_longest
 
-from lossary.formula.expression import LEAVES, Expression, Kind
+from lossary.formula.expression import LEAVES, Expression, Kind, is_number
 from lossary.formula.plan import Output, Pass, Spill
 from lossary.kernels.code import Code
 from lossary.kernels.form import is_class_vector
@@ -112,11 +113,15 @@ class ClassFrame(Frame):
         for spill in self.spills:
             if spill.first < number <= spill.last:
                 site.known[id(spill.element)] = site.reload(spill.output)
-        values = [site.register(item) for item in sweep.wanted]
+        count = len(sweep.reductions)
+        conditions = map(counted, sweep.reductions)
+        values = [
+            site.register(item) if condition is None else site.value(condition)
+            for item, condition in zip_longest(sweep.wanted, conditions)
+        ]
         for spill in self.spills:
             if spill.first == number:
                 site.store(spill.output, site.register(spill.element))
-        count = len(sweep.reductions)
         for output, value in zip(sweep.outputs, values[count:], strict=True):
             if output.role == "store":
                 site.store(output, value)
@@ -161,18 +166,30 @@ class ClassSite(Site):
         raise NotImplementedError
 
 
+def counted(reduction: Expression) -> Expression | None:
+    """Return the condition whose elements a sum counts; None if it is another reduction."""
+    (x,) = reduction.arguments
+    if reduction.operation == "sum" and x.operation == "where":
+        condition, one, zero = x.arguments
+        if is_number(one, 1.0) and is_number(zero, 0.0) and condition.kind is Kind.ELEMENT:
+            return condition
+    return None
+
+
 class Running:
     """Running reductions of a pass: registers that a loop over classes carries.
 
-    Sums of float32 run in float64. Sums of float64 carry their rounding errors (Knuth's TwoSum,
-    The Art of Computer Programming 2, 4.2.2). Maxima carry NaN in a separate register, which
-    keeps the chain of dependent instructions short.
+    Counts run in integers, sums of float32 in float64. Sums of float64 carry their rounding errors
+    (Knuth's TwoSum, The Art of Computer Programming 2, 4.2.2). Maxima carry NaN in a separate
+    register, which keeps the chain of dependent instructions short.
     """
 
     def __init__(self, code: Code, compute: str, sweep: Pass) -> None:
         self.code = code
         self.compute = compute
-        self.operations = [item.operation for item in sweep.reductions]
+        self.operations = [
+            item.operation if counted(item) is None else "count" for item in sweep.reductions
+        ]
 
     def start(self) -> list[Lanes]:
         """Return the registers before the first class."""
@@ -181,6 +198,8 @@ class Running:
             if operation == "max":
                 registers.append(self.code.constant(-math.inf, self.compute))
                 registers.append(self.code.constant(0, self.compute))
+            elif operation == "count":
+                registers.append(self.code.constant(0, "i32"))
             else:
                 registers.append(self.code.constant(0, "f64"))
                 if self.compute == "f64":
@@ -190,9 +209,9 @@ class Running:
     def pairs(self, registers: Sequence[Lanes]) -> list[list[Lanes]]:
         """Return the registers of each reduction."""
         rest = iter(registers)
-        single = self.compute == "f32"
+        single = {"count", "sum"} if self.compute == "f32" else {"count"}
         return [
-            [next(rest)] if single and operation == "sum" else [next(rest), next(rest)]
+            [next(rest)] if operation in single else [next(rest), next(rest)]
             for operation in self.operations
         ]
 
@@ -205,8 +224,10 @@ class Running:
         for operation, group, given in groups:
             value = given
             if part is not None:
-                value = part.select(value, 0 if operation == "sum" else -math.inf)
-            if operation == "max":
+                value = part.select(value, -math.inf if operation == "max" else 0)
+            if operation == "count":
+                found.append(group[0] + value.to("i32"))
+            elif operation == "max":
                 largest, nan = group
                 found += [
                     (value > largest).select(value, largest),
