@@ -119,7 +119,18 @@ def _where(condition: Expression, a: Expression, b: Expression) -> Expression:
 
 
 def _sum(x: Expression) -> Expression:
-    return _UNLIFT * node("sum", x.arguments[1]) if _is_lifted(x) else node("sum", x)
+    if _is_lifted(x):
+        return _UNLIFT * node("sum", x.arguments[1])
+    if x.operation == "add" and _is_below_maximum(x.arguments[0]):
+        below, rest = x.arguments
+        if rest.operation == "log1p" and rest.kind is Kind.ROW:  # neither term is negative
+            return node("sum", below) + node("class_count") * rest
+    return node("sum", x)
+
+
+def _is_below_maximum(x: Expression) -> bool:
+    """Return whether a node is how much elements are below the largest of their row."""
+    return x.operation == "difference_or_zero" and _is_maximum(*x.arguments)
 
 
 # --- one choice for two terms ---------------------------------------------------------------
