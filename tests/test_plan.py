@@ -6,7 +6,7 @@ import fuzz
 import pytest
 
 import lossary
-from lossary.definition.expressions import Variant, expressions_of
+from lossary.definition.expressions import Variant, expressions_for, expressions_of
 from lossary.formula import class_index, exp, max_over_classes, sum_over_classes, where
 from lossary.formula.elements import walk_elements
 from lossary.formula.expression import Kind, argument, literal
@@ -63,6 +63,27 @@ def test_cross_entropy_computes_each_exponential_once(hessian: bool) -> None:
     assert costly(plan) == ["exp_below"]
     (spill,) = plan.spills
     assert (spill.first, spill.last, spill.output.name) == (1, 2, "gradient")
+
+
+def test_smoothed_labels_take_no_pass_of_their_own() -> None:
+    expressions = expressions_of(lossary.get_loss("cross_entropy"), Variant(labels=True))
+    plan = make_plan((Output("value", expressions.value, "sum"),))
+    assert len(plan.passes) == 2  # the maximum, all sums
+
+
+@pytest.mark.parametrize("exponent", [-2.5, -0.5, 0.5, 2.0, 3.0])
+def test_small_exponents_are_products_and_roots(exponent: float) -> None:
+    given = {"p": exponent}
+    loss = lossary.get_loss("lp_loss")
+    expressions = expressions_for(loss, Variant(), given)
+    plan = make_plan((Output("value", expressions.value, "sum"),))
+    assert not {"power", "parameter"} & {item.operation for item in plan.nodes}
+
+
+def test_other_exponents_are_passed_at_run_time() -> None:
+    for given in ({"p": 1.7}, {"p": 4.5}):
+        expressions = expressions_for(lossary.get_loss("lp_loss"), Variant(), given)
+        assert expressions is expressions_of(lossary.get_loss("lp_loss"), Variant())
 
 
 def test_a_reduced_result_spills_nothing() -> None:
