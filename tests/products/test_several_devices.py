@@ -1,4 +1,4 @@
-"""Classifiers, and logits, whose classes lie on several devices: nothing large is gathered."""
+"""Products on several devices: classes, nothing large of which is gathered; pairs of a batch."""
 
 from __future__ import annotations
 
@@ -46,6 +46,40 @@ for kind in (AxisType.Auto, AxisType.Explicit):
     for x, y in zip(found, gradients):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-7)
     assert found[1].sharding.spec[0] == "classes"
+print("done")
+"""
+
+JAX_PAIRS = """
+from functools import partial
+import jax, numpy as np, lossary
+from jax.sharding import Mesh, PartitionSpec
+
+rng = np.random.default_rng(0)
+anchors, positives = rng.standard_normal((2, 12, 5)).astype("float32")
+gathered = partial(jax.lax.all_gather, axis_name="batch", tiled=True)
+
+def part(anchors, positives):
+    return lossary.info_nce_loss(
+        anchors,
+        positives,
+        symmetric=True,
+        others=gathered(positives),
+        other_anchors=gathered(anchors),
+        offset=jax.lax.axis_index("batch") * len(anchors),
+    )
+
+spec = PartitionSpec("batch")
+loss = jax.shard_map(
+    part, mesh=Mesh(np.array(jax.devices()), ("batch",)), in_specs=(spec, spec), out_specs=spec
+)
+step = jax.jit(jax.value_and_grad(lambda *given: loss(*given).mean(), argnums=(0, 1)))
+value, found = step(anchors, positives)
+expected, gradients = lossary.value_and_grad(lossary.info_nce_loss, argnums=(0, 1))(
+    anchors, positives, symmetric=True, reduction="mean"
+)
+np.testing.assert_allclose(value, expected, rtol=1e-5)
+for x, y in zip(found, gradients):
+    np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6)
 print("done")
 """
 
@@ -140,6 +174,12 @@ def test_jax_gathers_neither_logits_nor_classifier() -> None:
     _need("jax")
     flags = "--xla_force_host_platform_device_count=8"
     _finished(_start(JAX, XLA_FLAGS=flags, JAX_PLATFORMS="cpu"))
+
+
+def test_parts_of_a_batch_are_compared_with_all_of_it() -> None:
+    _need("jax")
+    flags = "--xla_force_host_platform_device_count=2"
+    _finished(_start(JAX_PAIRS, XLA_FLAGS=flags, JAX_PLATFORMS="cpu"))
 
 
 def test_torch_reduces_small_tensors_alone(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def supervised_contrastive_loss(
         As in every loss: what a mean divides by, and the dtype of the result.
     others : array, shape (M, D), optional
         The embeddings of all devices, which items are compared with. Those from ``offset`` on are
-        one's own, and are replaced by ``embeddings``, so that these have their whole gradient.
+        one's own, and are replaced by ``embeddings``, which so get their gradient.
     other_targets : array of int, shape (M,), optional
         Labels of the others, of the dtype of ``targets``.
     offset : int
@@ -187,7 +187,7 @@ def multi_similarity_loss(
         As in every loss: what a mean divides by, and the dtype of the result.
     others : array, shape (M, D), optional
         The embeddings of all devices, which items are compared with. Those from ``offset`` on are
-        one's own, and are replaced by ``embeddings``, so that these have their whole gradient.
+        one's own, and are replaced by ``embeddings``, which so get their gradient.
     other_targets : array of int, shape (M,), optional
         Labels of the others, of the dtype of ``targets``.
     offset : int
@@ -297,7 +297,7 @@ def circle_loss(
         As in every loss: what a mean divides by, and the dtype of the result.
     others : array, shape (M, D), optional
         The embeddings of all devices, which items are compared with. Those from ``offset`` on are
-        one's own, and are replaced by ``embeddings``, so that these have their whole gradient.
+        one's own, and are replaced by ``embeddings``, which so get their gradient.
     other_targets : array of int, shape (M,), optional
         Labels of the others, of the dtype of ``targets``.
     offset : int

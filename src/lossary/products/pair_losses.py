@@ -81,7 +81,7 @@ def info_nce_loss(
         As in every loss: what a mean divides by, and the dtype of the result.
     others : array, shape (M, D), optional
         The positives of all devices, which anchors are compared with. Those from ``offset`` on are
-        one's own, and are replaced by ``positives``, so that these have their whole gradient.
+        one's own, and are replaced by ``positives``, which so get their gradient.
     other_anchors : array, shape (M, D), optional
         The anchors of all devices, where the loss is symmetric.
     offset : int
@@ -200,7 +200,7 @@ def nt_xent_loss(
         As in every loss: what a mean divides by, and the dtype of the result.
     others1, others2 : array, shape (M, D), optional
         The views of all devices, which views are compared with. Those from ``offset`` on are one's
-        own, and are replaced by ``x1`` and ``x2``, so that these have their whole gradient.
+        own, and are replaced by ``x1`` and ``x2``, which so get their gradient.
     offset : int
         Place of the first of one's own rows among the others.
     other_where : boolean array, shape (M,), optional
@@ -311,7 +311,7 @@ def pairwise_sigmoid_loss(
         As in every loss: what a mean divides by, and the dtype of the result.
     others : array, shape (M, D), optional
         The positives of all devices, which anchors are compared with. Those from ``offset`` on are
-        one's own, and are replaced by ``positives``, so that these have their whole gradient.
+        one's own, and are replaced by ``positives``, which so get their gradient.
     offset : int
         Place of the first of one's own rows among the others.
     other_where : boolean array, shape (M,), optional
