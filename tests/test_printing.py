@@ -223,7 +223,7 @@ def _operand(primitive: Primitive, spec: OperandSpec, x: Expression) -> Expressi
         return literal(0.25)
     if spec.kind == "row":
         x = _row(x)
-    elif primitive.reduces or primitive.expands_first:
+    elif primitive.reduces or primitive.mixes or primitive.expands_first:
         x = _element(x)
     elif primitive.approximate and x.operation == "literal":
         x = _element(x)  # polynomials of a number fold in float64
