@@ -40,22 +40,8 @@ def prepare(request: Request, backend: Backend) -> Computation:
     axes, shape, unreduced_shape, labels = layout_of(request, shapes, kinds)
     if request.ignore_index is not None:
         values["ignore_index"] = _ignore_index(request, labels)
-    variant = Variant(
-        structure=structure,
-        zeros=frozenset(name for name, value in values.items() if value == 0.0) - {"ignore_index"},
-        defaults=frozenset(
-            name
-            for name in request.loss.extensions
-            if values.get(name) == request.loss.parameters[name]
-        ),
-        labels=labels,
-        weights="weights" in arrays,
-        where="where" in arrays,
-        element_mask=bool(axes) and "where" in arrays and shapes["where"] == shape,
-        ignore_index=request.ignore_index is not None,
-        class_weights="class_weights" in arrays,
-        array_parameters=frozenset(request.array_parameters()),
-    )
+    mask = bool(axes) and "where" in arrays and shapes["where"] == shape
+    variant = _variant(request, arrays, structure, values, labels=labels, element_mask=mask)
     floats = [
         x
         for name, x in arrays.items()
@@ -80,6 +66,34 @@ def prepare(request: Request, backend: Backend) -> Computation:
     )
     check = domain_check(computation, backend)
     return replace(with_prepared(computation, backend, request.class_axis), check=check)
+
+
+def _variant(
+    request: Request,
+    arrays: dict[str, Any],
+    structure: tuple[tuple[str, object], ...],
+    values: dict[str, float],
+    *,
+    labels: bool,
+    element_mask: bool,
+) -> Variant:
+    """Return the variant of the formula that a call chooses."""
+    return Variant(
+        structure=structure,
+        zeros=frozenset(name for name, value in values.items() if value == 0.0) - {"ignore_index"},
+        defaults=frozenset(
+            name
+            for name in request.loss.extensions
+            if values.get(name) == request.loss.parameters[name]
+        ),
+        labels=labels,
+        weights="weights" in arrays,
+        where="where" in arrays,
+        element_mask=element_mask,
+        ignore_index=request.ignore_index is not None,
+        class_weights="class_weights" in arrays,
+        array_parameters=frozenset(request.array_parameters()),
+    )
 
 
 def _check_integers(request: Request, arrays: dict[str, Any]) -> None:

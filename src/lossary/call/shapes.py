@@ -6,6 +6,7 @@ import math
 import numbers
 from typing import Any
 
+from lossary.definition.definition import Definition
 from lossary.definition.request import Request
 from lossary.errors import shown, type_error, value_error
 
@@ -112,30 +113,9 @@ def _axis_shape(
         remedy = "Choose the axis with axis=."
         raise value_error(request.function, first, requirement, f"shape {shape}", remedy)
     _check_least_length(request, first, shape, axes[0])
-    rows = _without(axes, shape)
-    labels = False
+    labels = _takes_as_labels(loss, shapes, shape, _without(axes, shape))
     for name in loss.arguments[1:]:
-        given = shapes[name]
-        if name == "targets" and loss.takes_labels:
-            labels = given == rows and not (loss.takes_probabilities and given == shape)
-            if labels or (loss.takes_probabilities and given == shape):
-                continue
-            wanted = f"shape {rows} for class labels"
-            if loss.takes_probabilities:
-                wanted += f" or {shape} for probabilities"
-        elif given == (rows if name in loss.rows else shape):
-            continue
-        elif name in loss.rows:
-            wanted = f"one value per row, shape {rows}"
-        else:
-            wanted = f"the shape of {first}, {shape}"
-        raise value_error(
-            request.function,
-            name,
-            f"must have {wanted}",
-            f"shape {given}",
-            _axis_hint(request, axes, shape),
-        )
+        _check_along_axis(request, name, shapes[name], axes, shape)
     if labels and kinds["targets"] == "float":
         raise type_error(
             request.function,
@@ -145,6 +125,31 @@ def _axis_shape(
             f"Convert them to an integer dtype; probabilities have shape {shape}.",
         )
     return axes, shape, labels
+
+
+def _takes_as_labels(loss: Definition, shapes: dict[str, Shape], shape: Shape, rows: Shape) -> bool:
+    """Return whether targets are one label for each row, not one number for each element."""
+    if not loss.takes_labels or "targets" not in loss.arguments[1:]:
+        return False
+    given = shapes["targets"]
+    return given == rows and not (loss.takes_probabilities and given == shape)
+
+
+def _check_along_axis(request: Request, name: str, given: Shape, axes: Shape, shape: Shape) -> None:
+    """Raise unless an argument after the first has one number for each row, or for each element."""
+    loss, rows = request.loss, _without(axes, shape)
+    if name == "targets" and loss.takes_labels:
+        fitting = [rows, shape] if loss.takes_probabilities else [rows]
+        wanted = f"shape {rows} for class labels"
+        if loss.takes_probabilities:
+            wanted += f" or {shape} for probabilities"
+    elif name in loss.rows:
+        fitting, wanted = [rows], f"one value per row, shape {rows}"
+    else:
+        fitting, wanted = [shape], f"the shape of {loss.arguments[0]}, {shape}"
+    if given not in fitting:
+        hint = _axis_hint(request, axes, shape)
+        raise value_error(request.function, name, f"must have {wanted}", f"shape {given}", hint)
 
 
 def _axis_hint(request: Request, axes: Shape, shape: Shape) -> str:
