@@ -265,9 +265,6 @@ class Transformed:
         self._formula, self._first, self._transform = formula, first, transform
         self.__signature__ = inspect.signature(formula)
 
-    #: A sweep computes first derivatives only.
-    has_hessian = False
-
     def __call__(self, **given: Any) -> Expression:
         """Return the expression of the loss."""
         given[self._first] = self._transform(given[self._first])
