@@ -9,7 +9,7 @@
 Each line is value and gradients with respect to features and classifier, in processes of their own
 that take turns: the median of their seconds, and the largest of the memory that a call takes
 beyond its arguments, its gradients included. Peers store the logits, as all code does that calls a
-cross entropy; PyTorch's ``linear_cross_entropy`` stands beside. A ratio is how many times longer
+cross entropy; PyTorch's ``linear_cross_entropy`` stands beside, plain and in chunks. A ratio is how many times longer
 the peer takes.
 """
 
@@ -28,9 +28,11 @@ from typing import Any
 import numpy as np
 
 SHAPES = ((2048, 1024, 32000), (4096, 768, 50257))
+#: MLX multiplies slowly on processors: a hundredth of the work.
+SMALL = ((512, 256, 16000),)
 WAYS = {
     "numpy": ("fused", "stored"),
-    "torch": ("fused", "stored", "torch"),
+    "torch": ("fused", "stored", "torch", "chunked"),
     "jax": ("fused", "stored"),
     "mlx": ("fused", "stored"),
 }
@@ -43,19 +45,28 @@ def main() -> None:
     if options.one:
         print(json.dumps(measured(options.one[0], options.one[1], options.dtype, options.shape[0])))
         return
-    found = []
-    for shape in options.shape or SHAPES:
+    libraries, found = options.library or list(WAYS), []
+    groups = [(shape, [x for x in libraries if x != "mlx"]) for shape in SHAPES]
+    groups += [(shape, ["mlx"]) for shape in SMALL if "mlx" in libraries]
+    for shape, group in [(x, libraries) for x in options.shape or ()] or groups:
+        if not group:
+            continue
         print(f"\n{shape[0]} rows, {shape[1]} features, {shape[2]} classes, {options.dtype}")
         print(f"{'':22}{'seconds':>9}{'MiB':>9}{'ratio':>8}")
-        for library in options.library or WAYS:
+        for library in group:
             rows = table(library, options.dtype, shape, options.rounds)
             found += rows
-            for row in rows:
-                ratio = row["seconds"] / rows[0]["seconds"]
-                title = f"{row['library']} {row['way']}"
-                print(f"{title:22}{row['seconds']:9.2f}{row['mebibytes']:9.0f}{ratio:8.2f}")
+            print_rows(rows)
     if options.json:
         Path(options.json).write_text(json.dumps(found, indent=2), encoding="utf-8")
+
+
+def print_rows(rows: list[dict[str, Any]]) -> None:
+    """Print the figures of one library's ways, the first of which is fused."""
+    for row in rows:
+        ratio, title = row["seconds"] / rows[0]["seconds"], f"{row['library']} {row['way']}"
+        figures = f"{row['seconds']:9.2f}{row['mebibytes']:9.0f}{ratio:8.2f}"
+        print(f"{title:22}{figures}", flush=True)
 
 
 def parse() -> argparse.Namespace:
@@ -146,6 +157,9 @@ def torch_step(way: str, *arrays: Any) -> Callable[[], Any]:
         ),
         "stored": lambda: torch.nn.functional.cross_entropy(features @ classifier.T, labels),
         "torch": lambda: torch.nn.functional.linear_cross_entropy(features, classifier, labels),
+        "chunked": lambda: torch.nn.functional.linear_cross_entropy(
+            features, classifier, labels, options=torch.nn.LinearCrossEntropyOptions()
+        ),
     }
 
     def step() -> None:
