@@ -9,8 +9,8 @@
 Each line is value and gradients with respect to features and classifier, in processes of their own
 that take turns: the median of their seconds, and the largest of the memory that a call takes
 beyond its arguments, its gradients included. Peers store the logits, as all code does that calls a
-cross entropy; PyTorch's ``linear_cross_entropy`` stands beside, plain and in chunks. A ratio is how many times longer
-the peer takes.
+cross entropy; PyTorch's ``linear_cross_entropy`` stands beside, plain and in chunks. A ratio is how
+many times longer the peer takes.
 """
 
 from __future__ import annotations
