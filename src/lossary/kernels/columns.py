@@ -82,14 +82,13 @@ class ColumnKernel(ClassFrame):
         """Return how many elements x of each row are below its own, less how many are above."""
 
         def one(index: Lanes, carried: list[Lanes]) -> list[Lanes]:
-            other = self.site(index).register(x)
-            found = carried[0] + (other < own).select(one_in_all, 0.0)
-            return [found - (other > own).select(one_in_all, 0.0)]
+            other, (below, above) = self.site(index).register(x), carried
+            below = (other < own).select(below + 1.0, below)
+            return [below, (other > own).select(above + 1.0, above)]
 
-        one_in_all = self.code.constant(1, self.form.compute)
-        start = self.code.constant(0, self.form.compute)
-        (found,) = self.code.loop(self.size["classes"], 1, [start], one)
-        return (own == own).select(found, math.nan)
+        zero = self.code.constant(0, self.form.compute)
+        below, above = self.code.loop(self.size["classes"], 1, [zero, zero], one)
+        return (own == own).select(below - above, math.nan)
 
     def gathered(self, leaf: Expression, label: Lanes) -> Lanes:
         """Read an array of elements at the class of each row's label, in the type of elements."""
