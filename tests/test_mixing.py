@@ -455,15 +455,13 @@ def test_words_need_a_value_for_each_class() -> None:
             return f.sorted_by(inputs, targets)
 
 
-@lossary.loss
-def balance_loss(inputs: Any, factors: Any, axis: int = -1) -> Any:
-    """A loss whose derivative along the factors is what is below each element, less above."""
-    return f.sum_over_classes(f.scale(factors, f.rank_balance(inputs)))
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(40, 20), (3, 20), (40, 150), (17, 1), (20, 300)])
 def test_balances_are_the_same_compared_and_sorted(shape: tuple[int, int], dtype: str) -> None:
+    @lossary.loss
+    def balance_loss(inputs: Any, factors: Any, axis: int = -1) -> Any:
+        return f.sum_over_classes(f.scale(factors, f.rank_balance(inputs)))
+
     x = np.random.default_rng(0).integers(0, 9, shape).astype(dtype)
     x[1, 0], x[2, -1], x[0] = NAN, -INF, INF
     balances = lossary.grad(balance_loss, argnums=1)
