@@ -239,8 +239,10 @@ def assert_examples_run(module: ModuleType) -> None:
 
 
 def test_every_public_name_is_in_the_reference() -> None:
-    functions = (DOCS / "reference" / "functions.md").read_text("utf-8")
-    shown = set(re.findall(r"^\.\. auto\w+:: ([\w.]+)", functions, re.MULTILINE))
+    pages = [
+        (DOCS / "reference" / f"{name}.md").read_text("utf-8") for name in ("functions", "products")
+    ]
+    shown = set(re.findall(r"^\.\. auto\w+:: ([\w.]+)", "".join(pages), re.MULTILINE))
     names = set(lossary.__all__) - {"__version__", "adapters"} - {loss.name for loss in LOSSES}
     assert names <= shown
     words = (DOCS / "reference" / "formula.md").read_text("utf-8")
