@@ -29,6 +29,7 @@ HEAVY = (
     "mlx",
     "cupy",
     "dask",
+    "polars",
     "llvmlite",
     "pyarrow",
     "click",

@@ -13,13 +13,14 @@ formulas that mix the elements of a row ``argsort``, ``concat``, ``take_along_ax
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from lossary.backends.operations import ArrayOperations, sum_in_pairs
 from lossary.definition.computation import Computation
+from lossary.definition.definition import Definition
 from lossary.definition.outputs import scaled_outputs, value_outputs
 from lossary.definition.reduction import reduced
 from lossary.definition.request import Request
@@ -54,6 +55,9 @@ class Backend:
     def __init__(self, xp: Any) -> None:
         self.xp = xp
 
+    def check_loss(self, loss: Definition) -> None:
+        """Refuse a loss that cannot be computed with this library."""
+
     # --- what an array is ---------------------------------------------------------------------
     def asarray(self, given: Any, function: str, name: str) -> Any:
         """Return an array of this library; Python numbers stay as they are."""
@@ -62,6 +66,10 @@ class Backend:
         kind = f"{type(given).__module__}.{type(given).__qualname__}"
         remedy = self.remedy(given)
         raise type_error(function, name, "must be an array of numbers", kind, remedy)
+
+    def stacked(self, name: str) -> str:
+        """Return what to pass instead of a list of arrays."""
+        return f"Pass {self.module}.stack({name})."
 
     def remedy(self, given: Any) -> str:
         """Return what to pass instead of an object of this library that is not an array."""
@@ -151,7 +159,17 @@ class Backend:
     def value(self, computation: Computation) -> Any:
         """Compute the loss, reduced as asked."""
         results = self.checked_run(computation, value_outputs(computation))
+        return self.combined(computation, results)
+
+    def combined(self, computation: Computation, results: Mapping[str, Any]) -> Any:
+        """Return the unreduced loss, or the sum or mean from the sums of a run."""
         return self.cast(reduced(self, computation, results), computation.dtype)
+
+    def results(
+        self, computation: Computation, names: Sequence[str], found: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
+        """Return what the caller gets of the value and of the derivatives along these arguments."""
+        return found
 
     def checked_run(self, computation: Computation, outputs: tuple[Output, ...]) -> dict[str, Any]:
         """Run, and report values outside their domains where the computation has a check."""

@@ -18,6 +18,8 @@ from lossary.errors import LossaryTypeError, type_error
 _FOLDER = "lossary.backends"
 #: Root packages that are served by the file of another.
 _ROOTS = {"jaxlib": "jax", "ml_dtypes": "numpy"}
+#: The one type that a file serves of a library whose others offer ``__array__``.
+_TYPES = {"polars": "Expr"}
 #: Modules of the folder that serve no library.
 HELPERS = frozenset(
     {
@@ -32,6 +34,7 @@ HELPERS = frozenset(
         "loading",
         "mlx_shapeless",
         "operations",
+        "polars_nodes",
         "torch_autograd",
         "torch_distributed",
         "torch_state",
@@ -77,7 +80,9 @@ def root_of(kind: type) -> str | None:
     for base in kind.__mro__:
         root = base.__module__.partition(".")[0]
         root = _ROOTS.get(root, root)
-        if root.isidentifier() and root not in HELPERS and _has_module(root):
+        if not (root.isidentifier() and root not in HELPERS and _has_module(root)):
+            continue
+        if _TYPES.get(root, base.__name__) == base.__name__:
             return root
     return None
 

@@ -55,7 +55,7 @@ def check_sequence(given: Sequence[Any], function: str, name: str) -> None:
                     check_sequence(inner, function, name)
         elif kind not in _AS_THEY_ARE and (library := root_of(kind)) not in {None, "numpy"}:
             what = f"a {type(given).__name__} of {kind.__name__}"
-            remedy = f"Pass {backend_named(library).module}.stack({name})."
+            remedy = backend_named(library).stacked(name)
             raise type_error(function, name, "must be one array", what, remedy)
 
 

@@ -71,6 +71,7 @@ def _dtype_name(backend: Backend, given: Any) -> str:
         return given
     by_name = isinstance(given, (str, type, np.dtype))
     try:
-        return np.dtype(given).name if by_name else backend.dtype_name_of(given)
+        name = np.dtype(given).name if by_name else "object"
+        return backend.dtype_name_of(given) if name == "object" else name
     except (TypeError, ValueError):
         return ""

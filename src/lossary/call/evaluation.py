@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from lossary.backends.base import Backend, CachedCall
 from lossary.definition.computation import Computation
 from lossary.definition.outputs import denominator_outputs, derivative_outputs
-from lossary.definition.reduction import denominator, inverse, reduced
+from lossary.definition.reduction import denominator, inverse
 from lossary.definition.request import Request
 from lossary.errors import type_error
 
@@ -37,7 +37,7 @@ def check_wanted(computation: Computation, wanted: Wanted) -> None:
 def evaluate(computation: Computation, backend: Backend, wanted: Wanted) -> tuple[Any, ...]:
     """Compute the value, then the gradients, then (if asked for) the diagonal Hessians."""
     if not wanted.names:
-        return (backend.value(computation),)
+        return backend.results(computation, (), (backend.value(computation),))
     unknown = denominator_outputs(computation)
     # The gradient is scaled by the denominator, so it has to be known beforehand: one pass over
     # the mask or the weights alone.
@@ -46,12 +46,12 @@ def evaluate(computation: Computation, backend: Backend, wanted: Wanted) -> tupl
     computation = computation.with_numbers(cotangent=scale)
     outputs = derivative_outputs(computation, *wanted)
     results = backend.checked_run(computation, outputs)
-    value = backend.cast(reduced(backend, computation, results | sums), computation.dtype)
+    value = backend.combined(computation, results | sums)
     derivatives = (
         backend.like_argument(computation, output.name.partition("_")[2], results[output.name])
         for output in outputs[1:]
     )
-    return (value, *derivatives)
+    return backend.results(computation, wanted.names, (value, *derivatives))
 
 
 def compiled_call(

@@ -47,8 +47,13 @@ class Request(NamedTuple):
         return {name: given[name] for name in self.loss.numbers if _is_array(given[name])}
 
 
+def is_column(x: Any) -> bool:
+    """Return whether this is an expression of Polars, which has a value once a query runs."""
+    return type(x).__module__.startswith("polars.") and type(x).__name__ == "Expr"
+
+
 def _is_array(x: Any) -> bool:
     """Return whether a parameter is an array: of whatever library, unless it is NumPy's and 0-d."""
     if isinstance(x, numbers.Number) or (isinstance(x, np.ndarray) and x.ndim == 0):
         return False
-    return hasattr(x, "shape") and hasattr(x, "dtype")
+    return (hasattr(x, "shape") and hasattr(x, "dtype")) or is_column(x)
