@@ -14,7 +14,12 @@ parquet = pytest.importorskip("pyarrow.parquet")
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "examples" / "data"
-FILES = ("breast_cancer_margins.csv", "breast_cancer_margins.parquet", "wine_logits.csv")
+FILES = (
+    "breast_cancer_margins.csv",
+    "breast_cancer_margins.parquet",
+    "breast_cancer_means.csv",
+    "wine_logits.csv",
+)
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -66,6 +71,14 @@ def test_breast_cancer_columns() -> None:
     assert data["malignant"].sum() == 212
     sizes, counts = np.unique(data["size"], return_counts=True)
     assert dict(zip(sizes, counts, strict=True)) == {"small": 189, "medium": 190, "large": 190}
+
+
+def test_breast_cancer_means_are_of_the_same_rows() -> None:
+    means = read(DATA / "breast_cancer_means.csv")
+    assert list(means) == ["id", "margin"]
+    np.testing.assert_array_equal(means["id"], np.arange(569))
+    label = read(DATA / "breast_cancer_margins.csv")["label"]
+    assert 0 < np.sum(means["margin"] * label <= 0) < 0.1 * len(label)
 
 
 def test_wine_columns() -> None:

@@ -65,6 +65,13 @@ def breast_cancer() -> dict[str, Sequence[object]]:
     }
 
 
+def breast_cancer_means() -> dict[str, Sequence[object]]:
+    """Margins of the same rows by a model that sees ten of the thirty features."""
+    data = load_breast_cancer()
+    margins, _ = scores(data.data[:, :10], 1 - data.target)
+    return {"id": list(range(len(margins))), "margin": rounded(margins)}
+
+
 def wine() -> dict[str, Sequence[object]]:
     """Logits of a three-class problem."""
     data = load_wine()
@@ -91,6 +98,7 @@ def main(folder: Path) -> None:
     margins = breast_cancer()
     write_csv(folder / "breast_cancer_margins.csv", margins)
     parquet.write_table(pyarrow.table(margins), folder / "breast_cancer_margins.parquet")
+    write_csv(folder / "breast_cancer_means.csv", breast_cancer_means())
     write_csv(folder / "wine_logits.csv", wine())
 
 

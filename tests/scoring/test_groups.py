@@ -11,6 +11,7 @@ from lossary.scoring import DataError
 from lossary.scoring.columns import Batch
 from lossary.scoring.grouped_totals import GroupedTotals, RowLosses
 from lossary.scoring.groups import Groups
+from lossary.scoring.totals import Totals
 
 
 def batch(textual=False, **columns):
@@ -136,7 +137,7 @@ def test_totals_by_group_are_those_of_the_rows(monkeypatch, rows, kinds):
     random = np.random.default_rng(1)
     a, b = random.integers(0, 40, 3000), random.integers(0, 3, 3000)
     losses, weights, part = random.random(3000), random.random(3000), random.random(3000) < 0.8
-    totals = GroupedTotals(2, 2)
+    totals = GroupedTotals(2, 2, Totals)
     for start in range(0, 3000, 250):
         some = slice(start, start + 250)
         kind = kinds[start // 500 % len(kinds)]
@@ -160,7 +161,7 @@ def test_totals_by_group_are_those_of_the_rows(monkeypatch, rows, kinds):
 
 def test_what_waits_grows_with_the_groups_alone(monkeypatch):
     monkeypatch.setattr("lossary.scoring.grouped_totals._MIN_ROWS", 100)
-    totals = GroupedTotals(1, 1)
+    totals = GroupedTotals(1, 1, Totals)
     waiting = []
     for _ in range(1000):
         column = pa.array(np.arange(50))

@@ -1,4 +1,4 @@
-"""The command line: ``lossary score | list | show | plot``."""
+"""The command line: ``lossary score | compare | list | show | plot``."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from lossary import __version__
+from lossary.cli.compare import compare_command
 from lossary.cli.listing import list_command
 from lossary.cli.plot import plot_command
 from lossary.cli.score import score_command
@@ -115,10 +116,11 @@ class _Terminating:
 @click.group(cls=App, epilog=HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="lossary")
 def app() -> None:
-    """Loss functions: score prediction files, look losses up, plot them."""
+    """Loss functions: score and compare prediction files, look losses up, plot them."""
 
 
 app.add_command(score_command)
+app.add_command(compare_command)
 app.add_command(list_command)
 app.add_command(show_command)
 app.add_command(plot_command)

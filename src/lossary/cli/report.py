@@ -1,17 +1,21 @@
-"""The output of ``lossary score``: tables on standard output, notes on standard error."""
+"""The output of ``score`` and ``compare``: tables on standard output, notes on standard error."""
 
 from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from lossary.cli.tables import print_json, print_table
-from lossary.scoring import Job, Progress, Score, Totals
+from lossary.scoring import Comparison, Figures, Job, Progress, Run, Score
 
 _FIGURES = ("mean", "sum", "weight", "count", "minimum", "maximum", "nonfinite")
+_PAIR_FIGURES = (
+    "mean_a", "mean_b", "difference", "standard_error", "low", "high",
+    "worse", "count", "weight", "nonfinite",
+)  # fmt: skip
 _ALL = "(all)"
 
 
@@ -43,20 +47,13 @@ class Report:
             yield show
 
     def show(self, job: Job, result: Score) -> None:
-        """Print the result."""
-        if not self._quiet:
-            for note in result.notes:
-                print(f"warning: {note}", file=sys.stderr)
-            if result.skipped:
-                text = f"{result.skipped} of {result.rows} rows skipped: they lack a value"
-                print(text, file=sys.stderr)
+        """Print the result of scoring."""
+        self._print_notes(result)
         if self._as_json:
             print_json(as_data(job, result))
             return
-        minor = [] if job.is_weighted else ["weight"]
-        minor += [] if any(totals.nonfinite.any() for totals in result.totals) else ["nonfinite"]
-        figures = [mean_title(job) if name == "mean" else name for name in _FIGURES]
-        print_table(["loss", *job.by, *figures], _rows(job, result), minor=minor)
+        titles = {name: name for name in _FIGURES}
+        _print_losses(job, result, titles | {"mean": mean_title(job)})
         for spec, worst in zip(job.losses, result.worst, strict=True):
             records = worst.records()
             if records:
@@ -68,32 +65,69 @@ class Report:
                 ]
                 print_table(["loss", "file", "row", *names], rows)
 
+    def show_comparison(self, job: Job, result: Comparison, confidence: float) -> None:
+        """Print the result of comparing two models; ``job`` is that of either."""
+        self._print_notes(result)
+        if self._as_json:
+            print_json(comparison_data(job, result, confidence))
+            return
+        titles = {name: name.replace("_", " ") for name in _PAIR_FIGURES}
+        titles |= {f"mean_{model.lower()}": f"{mean_title(job)} {model}" for model in "AB"}
+        titles |= {"difference": "B - A"}
+        # On a terminal there is room for the interval or its standard error.
+        _print_losses(job, result, titles, minor=["standard error"])
+
+    def _print_notes(self, result: Run) -> None:
+        if self._quiet:
+            return
+        for note in result.notes:
+            print(f"warning: {note}", file=sys.stderr)
+        if result.skipped:
+            text = f"{result.skipped} of {result.rows} rows skipped: they lack a value"
+            print(text, file=sys.stderr)
+
 
 def as_data(job: Job, result: Score) -> dict[str, Any]:
     """Return a result as the documented form of ``--json``."""
+    losses = zip(_loss_data(job, result), result.worst, strict=True)
     return {
         "files": result.files,
-        "rows": result.rows,
-        "scored": result.scored,
-        "skipped": result.skipped,
-        "excluded": result.excluded,
+        **_counts(result),
         "denominator": job.denominator,
-        "losses": [
-            {
-                "title": spec.title,
-                "loss": spec.loss.name,
-                "parameters": {**spec.loss.parameters, **spec.parameters},
-                **totals.combined().record(0, job.denominator),
-                "groups": [
-                    {"by": dict(zip(job.by, key, strict=True)), **record}
-                    for key, record in _groups(job, result, totals)
-                ],
-                "worst": worst.records(),
-            }
-            for spec, totals, worst in zip(job.losses, result.totals, result.worst, strict=True)
-        ],
+        "losses": [{**data, "worst": worst.records()} for data, worst in losses],
         "warnings": result.notes,
     }
+
+
+def comparison_data(job: Job, result: Comparison, confidence: float) -> dict[str, Any]:
+    """Return the result of a comparison as the documented form of ``--json``."""
+    return {
+        "files_a": result.files,
+        "files_b": result.files_b,
+        **_counts(result),
+        "confidence": confidence,
+        "losses": list(_loss_data(job, result)),
+        "warnings": result.notes,
+    }
+
+
+def _counts(result: Run) -> dict[str, int]:
+    return {name: getattr(result, name) for name in ("rows", "scored", "skipped", "excluded")}
+
+
+def _loss_data(job: Job, result: Score | Comparison) -> Iterator[dict[str, Any]]:
+    """Yield the name and the figures of each loss, of all rows and of the groups."""
+    for spec, totals in zip(job.losses, result.totals, strict=True):
+        yield {
+            "title": spec.title,
+            "loss": spec.loss.name,
+            "parameters": {**spec.loss.parameters, **spec.parameters},
+            **totals.combined().record(0, job.denominator),
+            "groups": [
+                {"by": dict(zip(job.by, key, strict=True)), **record}
+                for key, record in _groups(job, result, totals)
+            ],
+        }
 
 
 def mean_title(job: Job) -> str:
@@ -108,7 +142,17 @@ def group_name(job: Job, key: tuple[Any, ...]) -> str:
     return " and ".join(f"{name} is {item}" for name, item in zip(job.by, key, strict=True))
 
 
-def _rows(job: Job, result: Score) -> list[list[Any]]:
+def _print_losses(
+    job: Job, result: Score | Comparison, titles: dict[str, str], minor: Sequence[str] = ()
+) -> None:
+    """Print a table of the losses; ``titles`` has the headings of the figures."""
+    minor = [*minor, *([] if job.is_weighted else ["weight"])]
+    minor += [] if any(totals.nonfinite.any() for totals in result.totals) else ["nonfinite"]
+    header = ["loss", *job.by, *titles.values()]
+    print_table(header, _rows(job, result, list(titles)), minor=minor)
+
+
+def _rows(job: Job, result: Score | Comparison, names: Sequence[str]) -> list[list[Any]]:
     rows: list[list[Any]] = []
     for spec, totals in zip(job.losses, result.totals, strict=True):
         keys = [(_ALL,) * len(job.by)]
@@ -116,7 +160,7 @@ def _rows(job: Job, result: Score) -> list[list[Any]]:
         if job.by:
             keys = [*result.groups, *keys]
             parts.insert(0, totals.figures(job.denominator))
-        columns = (itertools.chain(*(part[name].tolist() for part in parts)) for name in _FIGURES)
+        columns = (itertools.chain(*(part[name].tolist() for part in parts)) for name in names)
         rows += [
             [spec.title, *key, *row]
             for key, row in zip(keys, zip(*columns, strict=True), strict=True)
@@ -124,7 +168,7 @@ def _rows(job: Job, result: Score) -> list[list[Any]]:
     return rows
 
 
-def _groups(job: Job, result: Score, totals: Totals) -> Iterator[tuple[Any, Any]]:
+def _groups(job: Job, result: Run, totals: Figures) -> Iterator[tuple[Any, Any]]:
     """Yield the groups in order, with their figures."""
     if job.by:
         yield from zip(result.groups, totals.records(job.denominator), strict=True)

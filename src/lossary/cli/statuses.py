@@ -13,7 +13,7 @@ TERMINATED = 128 + 15
 HELP = """\b
 Exit status:
   0    done
-  1    a mean is above --fail-above
+  1    a mean (compare: the lower end of an interval) is above --fail-above
   2    wrong command line
   3    data that cannot be used, a mean over nothing with --fail-above, or
        output that cannot be written

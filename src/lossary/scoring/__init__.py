@@ -1,10 +1,25 @@
 """Scoring of prediction files: losses of rows, summed by group, and the rows with the largest."""
 
-from lossary.scoring.entry import score
+from lossary.scoring.entry import compare, score
 from lossary.scoring.errors import DataError
 from lossary.scoring.job import Job, LossSpec
-from lossary.scoring.result import Progress, Score
-from lossary.scoring.totals import Totals
+from lossary.scoring.pairs import PairTotals
+from lossary.scoring.result import Comparison, Progress, Run, Score
+from lossary.scoring.totals import Figures, Totals
 from lossary.scoring.worst import Worst
 
-__all__ = ["DataError", "Job", "LossSpec", "Progress", "Score", "Totals", "Worst", "score"]
+__all__ = [
+    "Comparison",
+    "DataError",
+    "Figures",
+    "Job",
+    "LossSpec",
+    "PairTotals",
+    "Progress",
+    "Run",
+    "Score",
+    "Totals",
+    "Worst",
+    "compare",
+    "score",
+]

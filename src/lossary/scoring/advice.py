@@ -20,7 +20,7 @@ def label_advice(job: Job, binding: Binding, error: DataError) -> str:
         if "targets" not in spec.loss.arguments:
             continue
         use = job.argument_use(spec, "targets")
-        if error.column not in binding.names[use] or use.kind != "numbers":
+        if error.column not in binding.names.get(use, ()) or use.kind != "numbers":
             continue
         if spec.has_two_labels:
             return f"For two labels of any kind pass the positive one, e.g. --positive {label}."

@@ -27,15 +27,20 @@ class Arguments:
     def __init__(
         self, batch: Batch, binding: Binding, job: Job, labels: dict[str, TwoLabels]
     ) -> None:
-        self._batch = batch
+        self.batch = batch
         self._binding = binding
         self._job = job
         self._labels = labels
         self._arrays: dict[tuple[Any, ...], Array] = {}
+        #: The arguments of the same rows in another file, whose columns stand in for lacking ones.
+        self.elsewhere: Arguments | None = None
 
     def array(self, spec: LossSpec, name: str) -> Array:
         """Return an argument of a loss, with one row per row of the batch."""
         use = self._job.argument_use(spec, name)
+        owner = self._owner(spec, name)
+        if owner is not self:
+            return owner.array(spec, name)
         names = self._binding.names[use]
         if use.kind == "labels" and spec.loss.takes_labels:
             key: tuple[Any, ...] = ("named classes", names, spec.ignore_index)
@@ -43,11 +48,11 @@ class Arguments:
         if use.kind == "labels":
             key = ("two labels", names, spec.loss.targets.two_classes)
             return self._cached(key, lambda: self._two_labels(spec, names))
-        is_matrix = len(names) > 1 or self._batch.is_list(names[0])
+        is_matrix = len(names) > 1 or self.batch.is_list(names[0])
         self._check_columns(spec, name, names, is_matrix)
         if is_matrix or not _may_be_labels(spec, name):
-            return self._cached(("numbers", names), lambda: self._batch.numbers(names))
-        return self._cached(("labels", names), lambda: self._batch.labels(names[0]))
+            return self._cached(("numbers", names), lambda: self.batch.numbers(names))
+        return self._cached(("labels", names), lambda: self.batch.labels(names[0]))
 
     def is_labels(self, spec: LossSpec, name: str) -> bool:
         """Return whether an argument of a loss has class labels, not a number per class."""
@@ -55,8 +60,25 @@ class Arguments:
 
     def is_boolean(self, spec: LossSpec, name: str) -> bool:
         """Return whether an argument of a loss comes from a column of true and false."""
-        (first, *_) = self._binding.names[self._job.argument_use(spec, name)]
-        return self._batch.is_boolean(first)
+        (first, *_) = self.columns(spec, name)
+        return self._owner(spec, name).batch.is_boolean(first)
+
+    def has(self, spec: LossSpec, name: str) -> bool:
+        """Return whether the file itself has the columns of an argument of a loss."""
+        takes = name in spec.loss.arguments
+        return takes and self._job.argument_use(spec, name) in self._binding.names
+
+    def columns(self, spec: LossSpec, name: str) -> tuple[str, ...]:
+        """Return the names of the columns that an argument of a loss is made from."""
+        return self._owner(spec, name)._binding.names[self._job.argument_use(spec, name)]
+
+    def path(self, spec: LossSpec, name: str) -> str:
+        """Return the file that has the columns of an argument of a loss."""
+        return self._owner(spec, name).batch.path
+
+    def _owner(self, spec: LossSpec, name: str) -> Arguments:
+        """Return the arguments of the file that has the columns."""
+        return self if self.elsewhere is None or self.has(spec, name) else self.elsewhere
 
     def _cached(self, key: tuple[Any, ...], make: Callable[[], Array]) -> Array:
         if key not in self._arrays:
@@ -67,7 +89,7 @@ class Arguments:
         (name,) = names
         labels = self._labels.setdefault(name, TwoLabels(name, str(self._job.positive)))
         negative, positive = spec.loss.targets.two_classes or (0.0, 1.0)
-        return np.where(labels.positive(self._batch), positive, negative)
+        return np.where(labels.positive(self.batch), positive, negative)
 
     def _class_indices(self, spec: LossSpec, names: tuple[str, ...]) -> Array:
         (name,) = names
@@ -78,8 +100,8 @@ class Arguments:
         if width + extra != len(classes):
             needed = "threshold between classes" if extra else "class"
             problem = f"{spec.title} takes a column per {needed} for {first}, got {width}"
-            raise data_error(self._batch.path, problem, f"--classes names {len(classes)}.")
-        return Classes(name, classes, spec.ignore_index).indices(self._batch)
+            raise data_error(self.batch.path, problem, f"--classes names {len(classes)}.")
+        return Classes(name, classes, spec.ignore_index).indices(self.batch)
 
     def _check_columns(
         self, spec: LossSpec, name: str, names: tuple[str, ...], is_matrix: bool
@@ -89,11 +111,11 @@ class Arguments:
         per_row = spec.loss.axis is None or name in spec.loss.rows
         if per_row and is_matrix:
             problem = f"{spec.title} takes one column of numbers for {name}, got {given}"
-            raise data_error(self._batch.path, problem)
+            raise data_error(self.batch.path, problem)
         if not per_row and not is_matrix and not _may_be_labels(spec, name):
             problem = f"{spec.title} takes a column per class for {name}, got {given}"
             remedy = "Name several columns, with commas or a pattern such as 'z_*', or a list."
-            raise data_error(self._batch.path, problem, remedy)
+            raise data_error(self.batch.path, problem, remedy)
 
 
 def _may_be_labels(spec: LossSpec, name: str) -> bool:

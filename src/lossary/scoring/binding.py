@@ -5,8 +5,8 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 
 from lossary.errors import did_you_mean
 from lossary.scoring.errors import DataError, data_error
@@ -53,12 +53,15 @@ class Binding:
         Columns to copy to the output.
     selection : Selection
         Columns to read.
+    lacking : dict
+        Optional uses whose columns the file does not have, with the error about them.
     """
 
     names: dict[Use, tuple[str, ...]]
     required: tuple[tuple[str, str], ...]
     copied: tuple[str, ...]
     selection: Selection
+    lacking: dict[Use, DataError] = field(default_factory=dict)
 
     def column(self, use: Use) -> str:
         """Return the only column of a use."""
@@ -66,8 +69,14 @@ class Binding:
         return name
 
 
-def bind(path: str, available: Sequence[str], uses: Sequence[Use]) -> Binding:
-    """Find the columns that the uses name.
+class MissingColumn(DataError):
+    """A file does not have a column."""
+
+
+def bind(
+    path: str, available: Sequence[str], uses: Sequence[Use], optional: Collection[Use] = ()
+) -> Binding:
+    """Find the columns that the uses name; a file need not have those of ``optional`` uses.
 
     Raises
     ------
@@ -75,7 +84,15 @@ def bind(path: str, available: Sequence[str], uses: Sequence[Use]) -> Binding:
         If a column is missing or ambiguous: close matches and all columns are named.
     """
     counts = Counter(available)
-    names = {use: _resolve(path, counts, use) for use in uses}
+    names: dict[Use, tuple[str, ...]] = {}
+    lacking: dict[Use, DataError] = {}
+    for use in uses:
+        try:
+            names[use] = _resolve(path, counts, use)
+        except MissingColumn as error:
+            if use not in optional:
+                raise
+            lacking[use] = error
 
     def columns(is_wanted: Callable[[Use], bool]) -> list[str]:
         found = (name for use, columns in names.items() if is_wanted(use) for name in columns)
@@ -90,6 +107,7 @@ def bind(path: str, available: Sequence[str], uses: Sequence[Use]) -> Binding:
             values=columns(lambda use: use.kind != "numbers"),
             numbers=columns(lambda use: use.kind == "numbers"),
         ),
+        lacking=lacking,
     )
 
 
@@ -127,7 +145,8 @@ def _missing(path: str, available: list[str], use: Use, name: str) -> DataError:
         if delimiter:
             remedy = f"If {delimiter!r} separates the values, pass --delimiter {delimiter!r}."
     remedy = f"{remedy} The columns are {_listed(available)}.".lstrip()
-    return data_error(path, f"{use.option} must name a column, got {name!r}", remedy)
+    error = data_error(path, f"{use.option} must name a column, got {name!r}", remedy)
+    return MissingColumn(str(error))
 
 
 def _listed(names: list[str]) -> str:

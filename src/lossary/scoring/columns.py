@@ -60,6 +60,13 @@ class Batch:
         batch._parsed = {name: item.filter(arrow_mask) for name, item in self._parsed.items()}
         return batch
 
+    def slice(self, start: int, stop: int) -> Batch:
+        """Return the rows from one index to before another, without a copy."""
+        size = stop - start
+        values = self.values.slice(start, size)
+        numbers = None if self._numbers is self.values else self._numbers.slice(start, size)
+        return Batch(values, self.path, self.rows[start:stop], self.textual, numbers)
+
     def missing(self, name: str, kind: str) -> Array | None:
         """Return which rows lack a value in a column of this kind of use; None if none does."""
         column = self._number_column(name) if kind == "numbers" else self.values.column(name)

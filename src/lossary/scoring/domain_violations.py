@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,26 @@ class DomainViolation:
         return f"{text} {self.remedy}"
 
 
+class Violations:
+    """The violations of a run: of each loss and argument the first, with the number of all."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str, str], DomainViolation] = {}
+
+    def add(self, violations: Sequence[DomainViolation], side: str = "") -> None:
+        """Add the violations of a batch; those of different sides are counted apart."""
+        for violation in violations:
+            key = (violation.title, violation.argument, side)
+            if key in self._found:
+                self._found[key].count += violation.count
+            else:
+                self._found[key] = violation
+
+    def warnings(self) -> list[str]:
+        """Return the warnings about all rows."""
+        return [violation.warning() for violation in self._found.values()]
+
+
 def violation_in(
     batch: Batch, spec: LossSpec, arguments: Arguments, fault: Fault
 ) -> DomainViolation:
@@ -52,7 +73,7 @@ def violation_in(
         argument=fault.argument,
         domain=fault.domain,
         value=fault.value,
-        path=batch.path,
+        path=arguments.path(spec, fault.argument),
         row=int(batch.rows[fault.position[0]]),
         count=fault.count,
         remedy=domain_advice(spec, fault, arguments),

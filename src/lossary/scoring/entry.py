@@ -1,10 +1,14 @@
-"""The function that runs a scoring job. It loads the modules that need PyArrow."""
+"""The functions that run scoring jobs. They load the modules that need PyArrow."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields, replace
+
+from lossary.errors import value_error
 from lossary.optional import require
 from lossary.scoring.job import FUNCTION, Job
-from lossary.scoring.result import Progress, Score
+from lossary.scoring.result import Comparison, Progress, Score
 
 
 def score(job: Job, progress: Progress | None = None) -> Score:
@@ -33,4 +37,66 @@ def score(job: Job, progress: Progress | None = None) -> Score:
     """
     scorer = require(FUNCTION, "lossary.scoring.scorer", library="pyarrow")
     result: Score = scorer.run(job, progress)
+    return result
+
+
+def compare(
+    first: Job,
+    second: Job,
+    *,
+    key: Sequence[str] = (),
+    confidence: float = 0.95,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare the losses of two models, A and B, on the same rows in the same order: one pass.
+
+    The jobs differ in files, inputs and columns of other arguments only. With the same files, read
+    once, they are two predictions of one file. Targets, weights, ``where`` and ``by`` may be
+    columns of either; targets that both have must be equal.
+
+    Parameters
+    ----------
+    first, second : Job
+        The losses of A and of B; the output is that of the first job, with the columns of its
+        files, the losses of both and their differences.
+    key : sequence of str
+        Columns that must be equal in both, row by row.
+    confidence : float
+        Confidence of the intervals, which are those of a normal distribution.
+    progress : callable, optional
+        Called after each batch.
+
+    Returns
+    -------
+    Comparison
+        By loss and group: both means, the mean of B - A, its standard error and interval, and the
+        number of rows in which B is worse; and warnings.
+
+    Raises
+    ------
+    ValueError
+        If the jobs cannot be compared, or the output is one of the files.
+    DataError
+        If a file cannot be read, lacks a column, or holds values that a loss does not take; if
+        numbers of rows, keys or targets differ.
+    ImportError
+        If PyArrow is not installed.
+    """
+    function = "compare"
+    if not 0 < confidence < 1:
+        raise value_error(function, "confidence", "must be between 0 and 1", confidence)
+    own = ("files", "inputs", "columns", "delimiter", "output", "output_columns")
+    common = [item.name for item in fields(Job) if item.name not in own]
+    if any(getattr(first, name) != getattr(second, name) for name in common):
+        requirement = "must differ from the first job in files, inputs and columns only"
+        raise value_error(function, "second", requirement, second)
+    if first.worst or first.denominator != "weights":
+        given = f"worst={first.worst}, denominator={first.denominator!r}"
+        raise value_error(function, "first", "must not set worst or denominator", given)
+    if key and first.files == second.files:
+        raise value_error(function, "key", "needs two files to compare", ", ".join(key))
+    comparer = require(function, "lossary.scoring.comparer", library="pyarrow")
+    result: Comparison = comparer.run(
+        first, replace(second, output=None, output_columns=()), key, confidence, progress
+    )
     return result

@@ -6,6 +6,7 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
+from lossary.errors import value_error
 from lossary.scoring.blocks import STDIN
 from lossary.scoring.errors import data_error
 from lossary.scoring.readers import READERS, suffix
@@ -37,6 +38,13 @@ def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]
             raise data_error(pattern, problem)
         found += files
     return list(dict.fromkeys(found))
+
+
+def check_output(function: str, files: Sequence[str], output: Path | None) -> None:
+    """Raise if the output is one of the files."""
+    if output is not None and any(is_same_file(file, output) for file in files):
+        requirement = "must not be one of the files that are read"
+        raise value_error(function, "--output", requirement, output)
 
 
 def is_same_file(first: str | Path, second: Path) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from lossary.arrays import Array
 from lossary.scoring.groups import Groups
+from lossary.scoring.pairs import PairTotals
 from lossary.scoring.result import Key
 from lossary.scoring.totals import Totals
 
@@ -19,6 +20,8 @@ from lossary.scoring.totals import Totals
 _ROWS_PER_GROUP = 4
 _MIN_ROWS = 1 << 17
 
+T = TypeVar("T", Totals, PairTotals)
+
 
 @dataclass(frozen=True, slots=True)
 class RowLosses:
@@ -27,7 +30,7 @@ class RowLosses:
     Attributes
     ----------
     values, mask : array
-        The losses, and which rows take part.
+        The losses, or a column for each of two models, and which rows take part.
     weights, denominator_weights : array, optional
         Factors of the losses, and terms of the denominator of a mean; None where they are 1.
     """
@@ -38,17 +41,20 @@ class RowLosses:
     denominator_weights: Array | None = None
 
 
-class GroupedTotals:
+class GroupedTotals(Generic[T]):
     """Totals by group for several losses over the same rows.
 
     Parameters
     ----------
     losses, columns : int
         The number of losses, and the number of columns that group the rows.
+    kind : type
+        What adds the losses up: ``Totals``, or ``PairTotals`` for pairs of losses.
     """
 
-    def __init__(self, losses: int, columns: int) -> None:
-        self._totals = [Totals() for _ in range(losses)]
+    def __init__(self, losses: int, columns: int, kind: type[T]) -> None:
+        self._kind: type[T] = kind
+        self._totals: list[T] = [kind() for _ in range(losses)]
         self._groups = Groups(columns)
         self._columns: list[list[Any]] = [[] for _ in range(columns)]
         self._losses: list[list[RowLosses]] = [[] for _ in range(losses)]
@@ -67,7 +73,7 @@ class GroupedTotals:
         if self._rows >= max(_MIN_ROWS, _ROWS_PER_GROUP * len(self._groups)):
             self._flush()
 
-    def finish(self) -> tuple[list[Key], list[Totals]]:
+    def finish(self) -> tuple[list[Key], list[T]]:
         """Return the values of the groups in order, and every loss's totals in that order."""
         self._flush()
         keys, order = self._groups.ordered()
@@ -84,7 +90,8 @@ class GroupedTotals:
             values = np.concatenate([item.values for item in losses])[rows]
             weights = _joined([item.weights for item in losses], rows)
             denominator_weights = _joined([item.denominator_weights for item in losses], rows)
-            totals.merge(Totals.of(codes[rows], groups, values, weights, denominator_weights))
+            added = self._kind.of(codes[rows], groups, values, weights, denominator_weights)
+            totals.merge(added)
         self._columns = [[] for _ in self._columns]
         self._losses = [[] for _ in self._losses]
         self._rows = 0

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from lossary.arrays import Array
@@ -14,6 +15,7 @@ from lossary.scoring.arrow_types import dictionary_decoded, value_type
 from lossary.scoring.columns import Batch
 from lossary.scoring.csv_writer import CsvWriter
 from lossary.scoring.errors import DataError, data_error, reason
+from lossary.scoring.grouped_totals import RowLosses
 from lossary.scoring.replacing import replacing
 
 
@@ -87,6 +89,16 @@ def open_output(path: Path, types: dict[str, Any]) -> Iterator[Output]:
                 output.close()
     except (pa.ArrowException, OSError) as error:
         raise _unwritable(str(path), error) from None
+
+
+def spread(mask: Array, losses: RowLosses) -> tuple[Array, Array]:
+    """Return losses for all rows of a batch, and which rows have none."""
+    values = np.zeros(len(mask))
+    rows = np.flatnonzero(mask)
+    values[rows] = losses.values
+    missing = np.ones(len(mask), dtype=bool)
+    missing[rows[losses.mask]] = False
+    return values, missing
 
 
 def _cast(column: Any, arrow_type: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The result of a scoring job."""
+"""The results of passes over files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from lossary.scoring.errors import data_error
+from lossary.scoring.pairs import PairTotals
 from lossary.scoring.totals import Totals
 from lossary.scoring.worst import Worst
 
@@ -16,8 +18,8 @@ Progress = Callable[[int, int | None], None]
 
 
 @dataclass
-class Score:
-    """The result of a job.
+class Run:
+    """What every pass over files reports.
 
     Attributes
     ----------
@@ -27,8 +29,6 @@ class Score:
         Numbers of rows: read, scored, skipped for missing values, excluded by ``where``.
     groups : list of tuple
         Values of the grouping columns, one tuple per group, sorted.
-    totals, worst : list
-        Per loss: sums by group, and the rows with the largest loss.
     notes : list of str
         Warnings.
     """
@@ -39,6 +39,46 @@ class Score:
     skipped: int = 0
     excluded: int = 0
     groups: list[Key] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Score(Run):
+    """The result of a job.
+
+    Attributes
+    ----------
+    totals, worst : list
+        Per loss: sums by group, and the rows with the largest loss.
+    """
+
     totals: list[Totals] = field(default_factory=list)
     worst: list[Worst] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Comparison(Run):
+    """The result of comparing two jobs.
+
+    Attributes
+    ----------
+    files_b : list of str
+        The files of the second job; ``files`` are those of the first.
+    totals : list
+        Per loss: sums of the paired losses by group.
+    """
+
+    files_b: list[str] = field(default_factory=list)
+    totals: list[PairTotals] = field(default_factory=list)
+
+
+def check_rows(result: Run) -> None:
+    """Raise if there are no rows, or none takes part."""
+    files = ", ".join(result.files)
+    if result.rows == 0:
+        raise data_error(files, "there are no rows")
+    if result.scored == 0:
+        reasons = [f"{result.skipped} lack a value"] if result.skipped else []
+        reasons += [f"{result.excluded} are excluded by --where"] if result.excluded else []
+        problem = f"none of the {result.rows} rows takes part: {' and '.join(reasons)}"
+        raise data_error(files, problem)

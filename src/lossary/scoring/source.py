@@ -31,6 +31,13 @@ class Selection:
         """All columns, each once."""
         return list(dict.fromkeys([*self.values, *self.numbers]))
 
+    def joined(self, other: Selection) -> Selection:
+        """Return the columns of two selections, each once."""
+        return Selection(
+            values=list(dict.fromkeys([*self.values, *other.values])),
+            numbers=list(dict.fromkeys([*self.numbers, *other.numbers])),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:

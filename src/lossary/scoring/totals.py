@@ -3,15 +3,42 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from lossary.arrays import Array
 
 
-class Totals:
+class Figures(ABC):
+    """Figures of groups, as arrays over the groups or as a record of each."""
+
+    @abstractmethod
+    def figures(self, denominator: str) -> dict[str, Array]:
+        """Return the figures of all groups, by name."""
+
+    @abstractmethod
+    def take(self, codes: Array) -> Self:
+        """Return the figures of the groups with these codes, in this order."""
+
+    @abstractmethod
+    def combined(self) -> Self:
+        """Return the figures of all groups together, as one group."""
+
+    def records(self, denominator: str) -> Iterator[dict[str, Any]]:
+        """Yield the figures of each group as Python numbers."""
+        figures = self.figures(denominator)
+        for row in zip(*(values.tolist() for values in figures.values()), strict=True):
+            yield dict(zip(figures, row, strict=True))
+
+    def record(self, code: int, denominator: str) -> dict[str, Any]:
+        """Return the figures of one group as Python numbers."""
+        return next(self.take(np.array([code])).records(denominator))
+
+
+class Totals(Figures):
     """Per group: count, weight, weighted sum, smallest and largest loss.
 
     Totals of several batches can be merged. Sums carry their rounding error (Neumaier 1974,
@@ -46,11 +73,11 @@ class Totals:
         totals.count += np.bincount(codes, minlength=groups)
         # As in the losses themselves: weight 0 adds exactly 0, even to an infinite loss.
         weighted = losses if weights is None else np.where(weights == 0, 0.0, losses) * weights
-        totals.sum = _Sums(_sums_by_group(codes, weighted, groups))
+        totals.sum = _Sums(sums_by_group(codes, weighted, groups))
         totals.weight = _Sums(
             totals.count.astype(float)
             if denominator_weights is None
-            else _sums_by_group(codes, denominator_weights, groups)
+            else sums_by_group(codes, denominator_weights, groups)
         )
         nonfinite = ~np.isfinite(losses)
         if nonfinite.any():
@@ -66,8 +93,8 @@ class Totals:
     def merge(self, other: Totals) -> None:
         """Add the totals of other rows, group by group; they may have more groups."""
         groups = max(len(self), len(other))
-        self._grow(groups)
-        other._grow(groups)
+        self.grow(groups)
+        other.grow(groups)
         self.count += other.count
         self.nonfinite += other.nonfinite
         self.weight.merge(other.weight)
@@ -75,9 +102,9 @@ class Totals:
         np.minimum(self.minimum, other.minimum, out=self.minimum)
         np.maximum(self.maximum, other.maximum, out=self.maximum)
 
-    def take(self, codes: Array) -> Totals:
+    def take(self, codes: Array) -> Self:
         """Return the totals of the groups with these codes, in this order."""
-        totals = Totals()
+        totals = type(self)()
         totals.count = self.count[codes]
         totals.nonfinite = self.nonfinite[codes]
         totals.weight = self.weight.take(codes)
@@ -86,9 +113,9 @@ class Totals:
         totals.maximum = self.maximum[codes]
         return totals
 
-    def combined(self) -> Totals:
+    def combined(self) -> Self:
         """Return the totals of all groups together, as one group."""
-        total = Totals(1)
+        total = type(self)(1)
         total.count[0] = self.count.sum()
         total.nonfinite[0] = self.nonfinite.sum()
         total.weight = self.weight.combined()
@@ -115,17 +142,8 @@ class Totals:
             "nonfinite": self.nonfinite,
         }
 
-    def records(self, denominator: str) -> Iterator[dict[str, Any]]:
-        """Yield the figures of each group as Python numbers."""
-        figures = self.figures(denominator)
-        for row in zip(*(values.tolist() for values in figures.values()), strict=True):
-            yield dict(zip(figures, row, strict=True))
-
-    def record(self, code: int, denominator: str) -> dict[str, Any]:
-        """Return the figures of one group as Python numbers."""
-        return next(self.take(np.array([code])).records(denominator))
-
-    def _grow(self, groups: int) -> None:
+    def grow(self, groups: int) -> None:
+        """Add groups without rows, up to this number of groups."""
         added = groups - len(self)
         if added > 0:
             self.count = np.pad(self.count, (0, added))
@@ -168,7 +186,7 @@ class _Sums:
         return _Sums(np.array([math.fsum(values) if np.isfinite(values).all() else values.sum()]))
 
 
-def _sums_by_group(codes: Array, values: Array, groups: int) -> Array:
+def sums_by_group(codes: Array, values: Array, groups: int) -> Array:
     """Sum values by group: pairwise where there is one group, else in order."""
     if groups == 1:
         return np.array([values.sum()])
