@@ -42,6 +42,7 @@ class Registers:
             "exp_difference_or_one": self._exp_difference_or_one,
             "exp_difference_or_zero": self._exp_difference_or_zero,
             "difference_or_zero": lambda a, b: self.where(a == b, 0.0, a - b),
+            "scale": lambda c, x: (c == 0).select(c, c * x),
             "safe_product": lambda a, b: self.where((a == 0) | (b == 0), 0.0, a * b),
             **{
                 name: self._prepared(function, elements) for name, function in _PREPARATIONS.items()
