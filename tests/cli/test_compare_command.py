@@ -13,7 +13,7 @@ import pytest
 from command_line import HINGE, table
 
 import lossary
-from lossary.scoring import Job, LossSpec, compare
+from lossary.scoring import Job, LossSpec, PairTotals, compare
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "examples" / "data"
@@ -318,3 +318,77 @@ def test_jobs_that_cannot_be_compared(files):
     ]:
         with pytest.raises(ValueError, match=message):
             compare(*jobs, **options)
+
+
+LOGITS, LOGITS_B = RANDOM.normal(size=(2, ROWS, 3))
+CLASS = RANDOM.integers(0, 3, ROWS)
+
+
+def columns(logits, kind):
+    """Return logits as a column of lists, of a fixed length or not, or as three columns."""
+    if kind == "columns":
+        return {f"z_{k}": logits[:, k] for k in range(3)}
+    arrow_type = pa.list_(pa.float64(), 3 if kind == "fixed" else -1)
+    return {"z_0": pa.array(logits.tolist(), arrow_type)}
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "jsonl"])
+@pytest.mark.parametrize("kind", ["lists", "fixed", "columns"])
+def test_several_files_and_formats_whose_batches_differ(run, tmp_path, monkeypatch, suffix, kind):
+    monkeypatch.setattr("lossary.scoring.source.BATCH_ROWS", 90)
+    monkeypatch.setattr("lossary.scoring.source.MIN_BATCH_ROWS", 90)
+    data = pa.table({**columns(LOGITS, kind), "t": CLASS})
+    for part, (start, stop) in enumerate([(0, 101), (101, 101), (101, 550), (550, ROWS)]):
+        pq.write_table(data[start:stop], tmp_path / f"a{part}.parquet", row_group_size=64)
+    other = pa.table({**columns(LOGITS_B, kind), "t": CLASS})
+    path = tmp_path / f"b.{suffix}"
+    if suffix == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in other.to_pylist()))
+    elif suffix == "arrow":
+        with pa.ipc.new_file(path, other.schema) as file:
+            file.write_table(other, max_chunksize=77)
+    else:
+        pq.write_table(other, path)
+    options = ["--inputs", "z_*", "--targets", "t", "--loss", "cross_entropy", "--key", "t"]
+    outcome = run("compare", tmp_path / "a*.parquet", path, *options, "--json")
+    assert (outcome.status, outcome.err) == (0, "")
+    (loss,) = json.loads(outcome.out)["losses"]
+    a, b = (lossary.cross_entropy(item, CLASS) for item in (LOGITS, LOGITS_B))
+    assert_figures(loss, *expected(b - a))
+
+
+def test_columns_that_appear_late_in_json_lines(run, tmp_path, predictions):
+    a = predictions("margin\n" + "1\n" * 9000, "a.csv")
+    lines = ['{"margin": 0.5, "label": 1}\n'] * 9000
+    lines[-1] = '{"margin": 0.5, "label": 1, "kind": "x"}\n'
+    b = predictions("".join(lines), "b.jsonl")
+    outcome = run("compare", a, b, *HINGE, "--by", "kind")
+    assert [(r["kind"], r["count"]) for r in table(outcome.out)] == [
+        ("x", "1"), ("", "8999"), ("(all)", "9000"),
+    ]  # fmt: skip
+
+
+def test_rows_that_one_loss_leaves_out_take_no_part(run, predictions):
+    text = "a_0,a_1,b_0,b_1,t,ok\n0,1,2,3,-1,1\n0,1,1,0,1,1\n0,1,5,0,0,0\n"
+    options = ["--inputs-a", "a_*", "--inputs-b", "b_*", "--targets", "t", "--where", "ok"]
+    options += ["--loss", "cross_entropy:ignore_index=-1", "--json"]
+    data = json.loads(run("compare", predictions(text), *options).out)
+    assert (data["excluded"], data["losses"][0]["count"], data["losses"][0]["worse"]) == (1, 1, 1)
+
+
+def test_sums_can_be_merged_in_any_partition():
+    losses = np.exp(3 * RANDOM.normal(size=(ROWS, 2)))
+    codes = RANDOM.integers(0, 3, ROWS)
+    whole = PairTotals.of(codes, 3, losses, WEIGHT).figures("weights")
+    merged = PairTotals()
+    for rows in np.array_split(np.arange(ROWS), [1, 2, 60, 61, 400]):
+        merged.merge(PairTotals.of(codes[rows], 3, losses[rows], WEIGHT[rows]))
+    for name, values in merged.figures("weights").items():
+        np.testing.assert_allclose(values, whole[name], rtol=1e-12)
+
+
+def test_weights_that_cancel_in_a_part_do_not_spoil_the_whole():
+    parts = [PairTotals.of(np.zeros(2, int), 1, np.eye(2), np.array([1.0, -1.0]))]
+    parts.append(PairTotals.of(np.zeros(3, int), 1, np.arange(6.0).reshape(3, 2), np.ones(3)))
+    parts[0].merge(parts[1])
+    assert np.isfinite(parts[0].figures("weights")["standard_error"]).all()

@@ -30,6 +30,9 @@ from lossary.scoring.row_losses import row_losses
 
 FUNCTION = "compare"
 
+# The ends of the names of the columns that the output adds.
+_ENDS = ("A", "B", "B - A")
+
 Sides = tuple[Side, Side]
 
 
@@ -188,9 +191,6 @@ class Comparer:
             totals.confidence = confidence
         self.result.notes += self._violations.warnings()
         return self.result
-
-
-_ENDS = ("A", "B", "B - A")
 
 
 def _sides(
