@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
-from cases import CASES, Case, every
+from cases import CASES, Case, every, every_kind
 
 import lossary
 from lossary import (
@@ -77,6 +78,28 @@ def test_derivatives_are_those_of_numpy(case: Case) -> None:
     found = frame.lazy().select(*function(*columns, reduction="none")).collect()
     for one, wanted in zip(found, function(*arrays, reduction="none"), strict=True):
         _close(one, wanted)
+
+
+@every(PLAIN)
+def test_nulls_of_every_argument_are_nulls(case: Case) -> None:
+    _, frame, columns = _columns(case)
+    number = case.floats[0]
+    for name in frame.columns:
+        holes = frame.with_columns(pl.when(pl.int_range(pl.len()) > 0).then(pl.col(name)))
+        found = holes.select(case(*columns), grad(case.loss.function, number)(*columns))
+        for one in found:
+            assert one.is_null().to_list() == [True] + [False] * (len(frame) - 1)
+
+
+@every_kind([case for case in PLAIN if len(case.arrays) <= 2])
+def test_infinities_zeros_and_nan(case: Case) -> None:
+    values = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, math.inf, -math.inf, math.nan, 1e-300, 1e300, -750.0]
+    arrays = [np.ravel(x) for x in np.meshgrid(*[values] * len(case.arrays))]
+    frame = pl.DataFrame(dict(zip(case.loss.arguments, arrays, strict=True)))
+    with lossary.options(domain="ignore"):
+        wanted = case(*arrays)
+    found = frame.select(case(*map(pl.col, case.loss.arguments))).to_series()
+    _close(found, wanted, atol=0)
 
 
 # Reductions ---------------------------------------------------------------------------------------
