@@ -35,9 +35,9 @@ def _deviance_of_roots(mu: Expression, t: Expression) -> Expression:
     root = node("sqrt", mu)
     difference = (mu - positive) / (root + node("sqrt", positive))
     value = difference * (difference / root)
-    value = node("where", mu < math.inf, value, mu)
     value = node("where", t < 0, root + t / root, value)
-    return 4 * node("where", node("equal", mu, t), 0, value)
+    value = 4 * node("where", node("equal", mu, t), 0, value)
+    return node("where", (mu < math.inf) & (t < math.inf), value, (mu - t) * (mu - t))
 
 
 def tweedie_deviance_of_log(x: Expression, t: Expression, p: Expression) -> Expression:
