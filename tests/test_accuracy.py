@@ -219,6 +219,8 @@ def _placed(x: np.ndarray, axis: int) -> np.ndarray:
 
 def _back(x: np.ndarray, axis: int) -> np.ndarray:
     """Undo the move for a gradient."""
+    if axis == 1 and x.ndim == 2:  # of row values
+        return x.reshape(-1)
     moved = np.moveaxis(x, axis, -1) if axis >= 0 else x
     return moved.reshape(-1, x.shape[axis]) if axis == 1 else moved
 
