@@ -194,6 +194,45 @@ def test_transformations_of_tensors() -> None:
     assert_close(torch.func.grad(loss)(features).numpy(), expected.numpy(), rtol=1e-12, atol=1e-15)
 
 
+def test_one_trace_of_jax_serves_every_number_of_rows() -> None:
+    export = pytest.importorskip("jax.export")
+    import jax
+
+    def loss(features: Any, classifier: Any, labels: Any) -> Any:
+        return linear_cross_entropy(features, classifier, labels, reduction="mean")
+
+    (rows,) = export.symbolic_shape("rows")
+    given = _given(BY_NAME["jax"], FEATURES, CLASSIFIER, LABELS, dtype="float32")
+    shapes = [(rows, LENGTH), CLASSIFIER.shape, (rows,)]
+    symbols = [jax.ShapeDtypeStruct(shape, x.dtype) for shape, x in zip(shapes, given, strict=True)]
+    exported = export.export(jax.jit(jax.value_and_grad(loss)))(*symbols)
+    for count in (3, ROWS):
+        part = [given[0][:count], given[1], given[2][:count]]
+        value, gradient = exported.call(*part)
+        expected, wanted = lossary.value_and_grad(linear_cross_entropy)(*part, reduction="mean")
+        assert_close(np.asarray(value), np.asarray(expected), rtol=1e-6)
+        assert_close(np.asarray(gradient), np.asarray(wanted), rtol=1e-5, atol=1e-7)
+
+
+def test_compiled_by_mlx() -> None:
+    mx = pytest.importorskip("mlx.core")
+    features, classifier, labels = _given(
+        BY_NAME["mlx"], FEATURES, CLASSIFIER, LABELS, dtype="float32"
+    )
+
+    def loss(x: Any, w: Any) -> Any:
+        return linear_cross_entropy(x, w, labels, reduction="mean")
+
+    with lossary.options(tile_bytes=SOME_ROWS):
+        value, gradients = mx.compile(mx.value_and_grad(loss, argnums=(0, 1)))(features, classifier)
+    logits = FEATURES @ CLASSIFIER.T
+    expected, slopes = lossary.value_and_grad(lossary.cross_entropy)(
+        logits, LABELS, reduction="mean"
+    )
+    assert_close(np.asarray(value), expected, rtol=1e-5)
+    assert_close(np.asarray(gradients[0]), slopes @ CLASSIFIER, rtol=1e-4, atol=1e-6)
+
+
 @NAMES
 def test_targets_have_no_derivative(name: str) -> None:
     library = BY_NAME[name]
