@@ -374,7 +374,7 @@ def student_t_nll_loss(
     --------
     >>> from lossary import student_t_nll_loss
     >>> student_t_nll_loss([1.0, 0.0], [3.0, 1e200], [0.5, 1.0], [4.0, 3.0])
-    array([   3.39233832, 1839.9528001 ])
+    array([   3.39233832, 1839.95280013])
     """
     spread = maximum(eps, scales)
     value = log(spread) + student_t_tail(inputs - targets, spread, df) - log_gamma_half_step(df / 2)
