@@ -17,7 +17,7 @@ from lossary.products.flow import Library
 from lossary.products.sweep import FACTORS, Sweep
 
 #: Elements of the classifier, or of its gradient, that are converted or added at a time.
-_PART = 2**20
+_PART = 2**21
 
 
 class HostClassifier(Classifier):

@@ -12,6 +12,8 @@ from lossary.products.host import HostClassifier, HostLibrary, HostSweep
 class NumpyClassifier(HostClassifier):
     """A classifier in NumPy's memory."""
 
+    _term: Any = None
+
     def product_dtype(self, dtype: str) -> str:
         """Return float32 for halves, which NumPy multiplies one by one."""
         return "float32" if dtype.endswith("float16") else dtype
@@ -25,8 +27,12 @@ class NumpyClassifier(HostClassifier):
         np.matmul(a, b, out=out)
 
     def add_product(self, total: Any, a: Any, b: Any) -> None:
-        """Add a matrix product."""
-        total += np.matmul(a, b)
+        """Add a matrix product, which is computed into memory that is there."""
+        if self._term is None or self._term.shape[0] < len(total):
+            self._term = np.empty(total.shape, total.dtype)
+        term = self._term[: len(total)]
+        np.matmul(a, b, out=term)
+        total += term
 
 
 class NumpySweep(HostSweep):
