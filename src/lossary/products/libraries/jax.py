@@ -21,6 +21,8 @@ from lossary.products.request import MATRICES, Product, replaced
 from lossary.products.sweep import FACTORS, Sweep
 
 Arrays = dict[str, Any]
+#: Elements of the classifier's gradient that are added at a time.
+_PART = 2**18
 
 
 class JaxClassifier(Classifier):
@@ -37,6 +39,29 @@ class JaxClassifier(Classifier):
         if not any((*left, *right)):
             return jnp.matmul(a, b)
         return jnp.matmul(a, b, out_sharding=jax.sharding.PartitionSpec(left[0], right[1]))
+
+    def add_gradient(self, total: Any, slopes: Any, features: Any) -> Any:
+        """Return the gradient of the vectors, that of some rows added.
+
+        Part by part, as XLA would keep a whole array of terms beside the sum; on several devices
+        parts might have to be gathered.
+        """
+        count, length = self.vectors.shape
+        each = max(1, _PART // max(1, length))
+        if total is None or count < 2 * each or jax.device_count() > 1:
+            return super().add_gradient(total, slopes, features)
+        features = self.backend.cast(features, self.dtype)
+
+        def added(index: Any, total: Any) -> Any:
+            start = jnp.minimum(index * each, count - each)
+            part = jax.lax.dynamic_slice_in_dim(slopes, start, each, axis=1)
+            # The last part begins within the one before it, whose rows it must not add again.
+            new = (start + jnp.arange(each)) >= index * each
+            term = jnp.where(new[:, None], self.multiply(part.T, features).astype(self.wide), 0)
+            known = jax.lax.dynamic_slice_in_dim(total, start, each)
+            return jax.lax.dynamic_update_slice_in_dim(total, known + term, start, axis=0)
+
+        return jax.lax.fori_loop(0, -(-count // each), added, total)
 
 
 class JaxSweep(Sweep):
