@@ -20,7 +20,10 @@ _blocks: ContextVar[tuple[options, ...]] = ContextVar("lossary_options", default
 
 def domain_policy() -> Policy:
     """Return what is done about values outside a loss's domain, here and now."""
-    given = (block.domain for block in reversed(_blocks.get()) if block.domain is not None)
+    blocks = _blocks.get()
+    if not blocks:  # every call asks
+        return _default
+    given = (block.domain for block in reversed(blocks) if block.domain is not None)
     return next(given, _default)
 
 
