@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -72,11 +71,9 @@ def compare_command(**given: Any) -> int:
     limits = parse_limits(given.pop("limits"), given["losses"])
     first, second = _jobs(given)
     report = Report(as_json=as_json, quiet=quiet)
-    # The command owns the process, so it may catch the warnings of all threads.
-    with report.progress() as progress, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", RuntimeWarning)
-        result = compare(first, second, key=key, confidence=confidence, progress=progress)
-    result.notes += [str(warning.message) for warning in caught]
+    result = report.computed(
+        lambda progress: compare(first, second, key=key, confidence=confidence, progress=progress)
+    )
     report.show_comparison(first, result, confidence)
     return check_margins(first, result, limits, confidence)
 

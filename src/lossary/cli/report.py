@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from lossary.cli.tables import print_json, print_table
 from lossary.scoring import Comparison, Figures, Job, Progress, Run, Score
 
+R = TypeVar("R", bound=Run)
 _FIGURES = ("mean", "sum", "weight", "count", "minimum", "maximum", "nonfinite")
 _PAIR_FIGURES = (
     "mean_a", "mean_b", "difference", "standard_error", "low", "high",
@@ -26,8 +28,17 @@ class Report:
         self._as_json = as_json
         self._quiet = quiet
 
+    def computed(self, compute: Callable[[Progress | None], R]) -> R:
+        """Return what reads the files, with its progress shown; warnings are among its notes."""
+        # The command owns the process, so it may catch the warnings of all threads.
+        with self._progress() as progress, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", RuntimeWarning)
+            result = compute(progress)
+        result.notes += [str(warning.message) for warning in caught]
+        return result
+
     @contextmanager
-    def progress(self) -> Iterator[Progress | None]:
+    def _progress(self) -> Iterator[Progress | None]:
         """Show the number of rows read and, where known, their share; on a terminal only."""
         if self._quiet or not sys.stderr.isatty():
             yield None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import click
@@ -73,10 +72,6 @@ def score_command(**given: Any) -> int:
     limits = parse_limits(given.pop("limits"), given["losses"])
     job = job_options.make_job(given)
     report = Report(as_json=as_json, quiet=quiet)
-    # The command owns the process, so it may catch the warnings of all threads.
-    with report.progress() as progress, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", RuntimeWarning)
-        result = score(job, progress)
-    result.notes += [str(warning.message) for warning in caught]
+    result = report.computed(lambda progress: score(job, progress))
     report.show(job, result)
     return check_limits(job, result, limits)
