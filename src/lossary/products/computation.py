@@ -16,7 +16,13 @@ from lossary.definition.definition import Definition
 from lossary.definition.outputs import VIOLATIONS
 from lossary.definition.request import Request
 from lossary.errors import value_error
-from lossary.products.request import MATRICES, Product, ProductRequest
+from lossary.products.request import (
+    Product,
+    ProductRequest,
+    part_names,
+    parts_of,
+    products_from,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,11 @@ class ProductComputation:
         """Features, classifier and bias."""
         return next(iter(self.products.values()))
 
+    def with_matrices(self, matrices: Product) -> ProductComputation:
+        """Return the same computation of other features, classifier and bias."""
+        first = next(iter(self.products))
+        return replace(self, products={**self.products, first: matrices})
+
     @property
     def count(self) -> Any:
         """Number of rows."""
@@ -68,8 +79,9 @@ def checked(given: ProductRequest) -> ProductComputation:
 
 def assembled(backend: Backend, products: dict[str, Product], rows: Request) -> ProductComputation:
     """Check arrays of one library; their values are not looked at."""
+    names = part_names(products)
     for name, product in products.items():
-        _check_shapes(rows, backend, _prefix(rows, name), product)
+        _check_shapes(rows, backend, names[name], product)
     first = next(iter(products.values()))
     dtype = _dtype(backend, first)
     count = backend.shape(first.classifier)[0]
@@ -92,22 +104,13 @@ def _in_one_library(given: ProductRequest) -> tuple[Backend, dict[str, Product],
         for name, x in zip(rows.loss.arguments, rows.arrays, strict=True)
         if name not in products
     ]
-    parts = [
-        (_prefix(rows, name) + part, x)
-        for name, product in products.items()
-        for part, x in zip(MATRICES, product, strict=True)
-        if x is not None
-    ]
-    names, arrays = zip(*parts, *others, strict=True)
+    names, arrays = zip(*parts_of(products).items(), *others, strict=True)
     whole = rows._replace(loss=with_arguments(rows.loss, names), arrays=arrays)
     backend, whole = find_backend(whole)
     found = {name: backend.asarray(x, whole.function, name) for name, x in whole.named_arrays()}
     for name, x in found.items():
         kind_of(whole, name, backend.dtype_name(x))
-    products = {
-        name: Product(*(found.get(_prefix(rows, name) + part) for part in MATRICES))
-        for name in products
-    }
+    products = products_from(products, found)
     arrays = tuple(found.get(name) for name in rows.loss.arguments)
     return backend, products, whole._replace(loss=rows.loss, arrays=arrays)
 
@@ -118,30 +121,22 @@ def with_arguments(loss: Definition, names: tuple[str, ...]) -> Definition:
     return replace(loss, arguments=names, identity=f"{loss.identity} {' '.join(names)}")
 
 
-def _prefix(rows: Request, name: str) -> str:
-    """Return what the names of a product's parts begin with: nothing for the first argument's."""
-    return "" if name == rows.loss.arguments[0] else f"{name}."
-
-
-def _check_shapes(rows: Request, backend: Backend, prefix: str, product: Product) -> None:
-    features, classifier, bias = (
-        () if x is None else backend.shape(x)
-        for x in (product.features, product.classifier, product.bias)
-    )
-    function = rows.function
+def _check_shapes(
+    rows: Request, backend: Backend, names: tuple[str, ...], product: Product
+) -> None:
+    features, classifier, bias = (() if x is None else backend.shape(x) for x in product)
+    function, (features_name, classifier_name, bias_name) = rows.function, names
     if not features:
         requirement = "must have the shape (..., D)"
-        raise value_error(function, f"{prefix}features", requirement, "a 0-d array")
+        raise value_error(function, features_name, requirement, "a 0-d array")
     if len(classifier) != 2 or classifier[1] != features[-1]:
         requirement = f"must have the shape (C, D) with D = {features[-1]}, as features have"
         transposed = len(classifier) == 2 and classifier[0] == features[-1]
         remedy = "Pass its transpose." if transposed else ""
-        raise value_error(
-            function, f"{prefix}classifier", requirement, f"shape {classifier}", remedy
-        )
+        raise value_error(function, classifier_name, requirement, f"shape {classifier}", remedy)
     if product.bias is not None and bias != classifier[:1]:
         requirement = f"must have the shape (C,) with C = {classifier[0]}, as the classifier has"
-        raise value_error(function, f"{prefix}bias", requirement, f"shape {bias}")
+        raise value_error(function, bias_name, requirement, f"shape {bias}")
 
 
 def _dtype(backend: Backend, product: Product) -> str:

@@ -71,9 +71,6 @@ class HostClassifier(Classifier):
 
     def add_gradient(self, total: Any, slopes: Any, features: Any) -> Any:
         """Add what some rows have to the gradient of the vectors, part by part."""
-        if total is None:
-            total = self.empty(tuple(self.vectors.shape), self.wide)
-            total[...] = 0.0
         features = self.backend.cast(features, self.dtype)
         for part in self._parts():
             self.add_product(total[part], slopes[:, part].T, features)

@@ -48,7 +48,6 @@ def supervised_contrastive_loss(
     For learning representations from labels. It is the mean, over the other items of an item's
     label, of the cross entropy of its similarities, divided by the temperature, to all others.
 
-
     Parameters
     ----------
     embeddings : array, shape (N, D)
@@ -157,9 +156,8 @@ def multi_similarity_loss(
 
     For learning embeddings from labels. It is ``log(1 + sum(exp(-alpha * (s - base)))) / alpha``
     over the similarities s to the other items of an item's label, plus
-    ``log(1 + sum(exp(beta * (s - base)))) / beta`` over those of other labels. All pairs are taken:
-    there is no mining.
-
+    ``log(1 + sum(exp(beta * (s - base)))) / beta`` over those of other labels. All pairs of
+    the batch take part.
 
     Parameters
     ----------
@@ -271,7 +269,6 @@ def circle_loss(
     of an item's label and n to those of other labels it is the softplus of
     ``logsumexp(gamma * max(0, n + margin) * (n - margin))`` plus
     ``logsumexp(-gamma * max(0, 1 + margin - p) * (p - 1 + margin))``.
-
 
     Parameters
     ----------

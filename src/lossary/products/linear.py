@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec
 
 from lossary.call.evaluation import Wanted
 from lossary.call.flow import torch_compiles
@@ -18,6 +19,7 @@ from lossary.products.flow import gradients_of, value_of
 from lossary.products.request import BY_IDENTITY, MATRICES, Product, ProductRequest
 from lossary.registry import Loss, get_loss
 
+P = ParamSpec("P")
 Transform = Callable[[Expression], Expression]
 
 
@@ -69,6 +71,20 @@ class MatrixLoss:
         raise NotImplementedError
 
 
+def function_of(
+    declared: Callable[P, Any], made: Callable[[Callable[P, Any]], MatrixLoss]
+) -> Callable[P, Any]:
+    """Return the public function of a loss of matrices, from its signature and documentation."""
+
+    @functools.wraps(declared)
+    def public(*args: P.args, **kwargs: P.kwargs) -> Any:
+        return loss.call(args, kwargs)
+
+    loss = made(public)
+    public.product_loss = loss  # type: ignore[attr-defined]
+    return public
+
+
 class ProductLoss(MatrixLoss):
     """A loss of features, a classifier, the other arguments of a loss of rows, and a bias.
 
@@ -77,7 +93,7 @@ class ProductLoss(MatrixLoss):
     record : Loss
         The loss of rows as it is known to users.
     transform : callable, optional
-        What is applied to the products before they are the loss's first argument.
+        The formula that turns products into the first argument of the loss.
     rows : Definition
         The loss of rows, under the name of this one.
     """
@@ -184,7 +200,7 @@ def linear(loss: str | Callable[..., Any], *, logits: Transform | None = None) -
     Raises
     ------
     ValueError, TypeError
-        If there is no such loss, it has no class axis, or it prepares arguments from others.
+        If the loss is unknown, has no class axis, or prepares arguments from others.
 
     See Also
     --------

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec
 
 from lossary.definition.definition import Reduction
-from lossary.products.linear import linear
+from lossary.products.linear import function_of, linear
 
-_linear_cross_entropy = linear("cross_entropy")
+P = ParamSpec("P")
 
 
+def _of_rows(name: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+    """Return a decorator that makes the function of a product loss, given the loss of rows."""
+    return lambda function: function_of(function, lambda _: linear(name))
+
+
+@_of_rows("cross_entropy")
 def linear_cross_entropy(
     features: Any,
     classifier: Any,
@@ -41,7 +48,7 @@ def linear_cross_entropy(
     targets : array of int, shape (...), or of float, shape (..., C), or Product
         Class labels from 0 to C-1, or probabilities.
     bias : array, shape (C,), optional
-        What is added to the products.
+        A number for each class, added to its products.
     label_smoothing : float
         Share of the targets that is spread over all classes, from 0 to 1 (exclusive).
     reduction : {"none", "mean", "sum"}
@@ -87,20 +94,3 @@ def linear_cross_entropy(
     >>> linear_cross_entropy(features, classifier, [1])
     array([1.8619948])
     """
-    return _linear_cross_entropy(
-        features,
-        classifier,
-        targets,
-        bias,
-        label_smoothing=label_smoothing,
-        reduction=reduction,
-        weights=weights,
-        where=where,
-        denominator=denominator,
-        dtype=dtype,
-        ignore_index=ignore_index,
-        class_weights=class_weights,
-    )
-
-
-linear_cross_entropy.product_loss = _linear_cross_entropy  # type: ignore[attr-defined]

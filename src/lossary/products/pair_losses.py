@@ -56,7 +56,6 @@ def info_nce_loss(
     an anchor's similarities, divided by the temperature, to all positives. Its N x N
     similarities are computed in tiles and never stored.
 
-
     Parameters
     ----------
     anchors : array, shape (N, D)
@@ -177,7 +176,6 @@ def nt_xent_loss(
     cross entropy is that of its similarities, divided by the temperature, to all 2N - 1 other
     views; an item's loss is the mean of its two.
 
-
     Parameters
     ----------
     x1 : array, shape (N, D)
@@ -286,7 +284,6 @@ def pairwise_sigmoid_loss(
     ``scales * similarity + biases``, whose target is 1 for the anchor's own positive and 0 for the
     others; its mean over the anchors is SigLIP's.
 
-
     Parameters
     ----------
     anchors : array, shape (N, D)
@@ -296,7 +293,8 @@ def pairwise_sigmoid_loss(
     scales : float or 0-d array
         What similarities are multiplied by; SigLIP starts at 10. It has a derivative.
     biases : float or 0-d array
-        What is added; SigLIP starts at -10. It has a derivative too, as both are learned.
+        The bias, added to similarities; SigLIP starts at -10. It has a derivative too, as both
+        are learned.
     normalize : bool
         Whether embeddings are divided by their lengths, so that similarities are cosines; False
         where they are dot products.

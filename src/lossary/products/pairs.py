@@ -6,7 +6,6 @@ losses of rows, ``pair_losses.py`` the functions.
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from lossary.definition.request import Request
 from lossary.errors import type_error
 from lossary.products.computation import ProductComputation, assembled
 from lossary.products.flow import Library
-from lossary.products.linear import MatrixLoss
+from lossary.products.linear import MatrixLoss, function_of
 from lossary.products.pair_call import Arrays, PairCall
 from lossary.products.request import BY_IDENTITY, MATRICES, Product
 from lossary.products.variable import Variable, pulled_back
@@ -35,7 +34,8 @@ class Term:
     Attributes
     ----------
     rows, columns : Variable
-        What is multiplied: vectors of shape (V N, D), each view's after the other's, and (M, D).
+        Vectors of shape (V N, D), those of one view after those of another, and of shape (M, D);
+        their products are the similarities.
     arguments : tuple
         The other arguments of the loss of rows.
     bias : Variable, optional
@@ -149,13 +149,7 @@ def pair_loss(
     """Return a decorator that makes a loss of pairs of a signature and its documentation."""
 
     def decorate(function: Callable[P, Any]) -> Callable[P, Any]:
-        @functools.wraps(function)
-        def public(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return found.call(args, kwargs)
-
-        found = PairLoss(public, rows, arrays, terms)
-        public.product_loss = found  # type: ignore[attr-defined]
-        return public
+        return function_of(function, lambda public: PairLoss(public, rows, arrays, terms))
 
     return decorate
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -28,7 +28,7 @@ class Product(NamedTuple):
     classifier : array, shape (C, D)
         One vector for each class.
     bias : array, shape (C,), optional
-        What is added to the products of each class.
+        A number for each class, added to its products.
     """
 
     features: Any
@@ -56,6 +56,31 @@ class ProductRequest(NamedTuple):
         first, *others = self.rows.loss.arguments
         given = zip(others, self.rows.arrays[1:], strict=True)
         return {first: self.matrices, **{n: x for n, x in given if isinstance(x, Product)}}
+
+
+def part_names(products: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the names that parts of products have for users: ``bias``, and ``targets.bias``."""
+    found = {name: tuple(f"{name}.{part}" for part in MATRICES) for name in products}
+    return {**found, next(iter(found)): MATRICES}
+
+
+def parts_of(products: Mapping[str, Product]) -> dict[str, Any]:
+    """Return the arrays that products are made of, by their names."""
+    names = part_names(products)
+    return {
+        part: x
+        for name, product in products.items()
+        for part, x in zip(names[name], product, strict=True)
+        if x is not None
+    }
+
+
+def products_from(names: Iterable[str], arrays: Mapping[str, Any]) -> dict[str, Product]:
+    """Return the products of these names from the arrays that they are made of."""
+    return {
+        name: Product(*(arrays.get(part) for part in parts))
+        for name, parts in part_names(names).items()
+    }
 
 
 def replaced(request: Request, new: Callable[[str, Any], Any]) -> Request:

@@ -259,9 +259,9 @@ def alpha_divergence_term(x: Operand, t: Operand, alpha: Operand) -> Expression:
     -------
     symbol
         (q^a p^(1 - a) - a q - (1 - a) p) / (a (a - 1)) with a for ``alpha``, and its limits for 0
-        and 1: not negative, within 6 units in the last place; where ``alpha`` is no multiple of 1/2
-        an exponent is rounded, which counts as often as it is large. Its derivative along x is
-        (p - q^a p^(1 - a)) / a.
+        and 1: never below 0, within 6 units in the last place if ``2 * alpha`` is an integer. For
+        other values an exponent is rounded, and the error grows with the exponent. Its derivative
+        along x is (p - q^a p^(1 - a)) / a.
 
     Examples
     --------

@@ -78,7 +78,7 @@ def student_t_slopes(
 def student_t_slope(r: Expression, s: Expression, nu: Expression) -> Expression:
     """Return (nu + 1) r / (nu s^2 + r^2)."""
     u, part, is_near, _, _, size, _ = _ratios(r, s, nu)
-    # What is divided by a scale below 1 first is no longer subnormal.
+    # A subnormal error is divided by a scale below 1 first: the quotient is a normal number.
     factor = _curvature_at_0(s, nu)
     is_direct = (abs(r) < 1e-30) & (s < 1) & (factor < math.inf)
     near = node("where", is_direct, r * node("where", is_direct, factor, 1), (u + part) / s)

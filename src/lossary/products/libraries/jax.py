@@ -17,7 +17,7 @@ from lossary.options import tile_bytes
 from lossary.products.classifier import Classifier
 from lossary.products.computation import ProductComputation, assembled
 from lossary.products.flow import Library
-from lossary.products.request import MATRICES, Product, replaced
+from lossary.products.request import MATRICES, parts_of, products_from, replaced
 from lossary.products.sweep import FACTORS, Sweep
 
 Arrays = dict[str, Any]
@@ -199,21 +199,14 @@ class _Static(NamedTuple):
 
     def computation(self, arrays: Arrays) -> ProductComputation:
         """Return the computation of arrays, which may be tracers."""
-        first = self.products[0]
-        products = {
-            name: Product(*(arrays.get(n if name == first else f"{name}.{n}") for n in MATRICES))
-            for name in self.products
-        }
+        products = products_from(self.products, arrays)
         given = replaced(self.request, lambda name, x: arrays.get(name, x))
         return assembled(BACKEND, products, given)
 
 
 def _split(computation: ProductComputation) -> tuple[_Static, Arrays]:
     """Return the fixed part of a call, and its arrays by name."""
-    arrays: Arrays = {}
-    for index, (name, product) in enumerate(computation.products.items()):
-        prefix = f"{name}." if index else ""
-        arrays |= {f"{prefix}{n}": x for n, x in product._asdict().items() if x is not None}
+    arrays: Arrays = parts_of(computation.products)
 
     def taken(name: str, x: Any) -> Any:
         if not isinstance(x, jax.Array):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import mlx.core as mx
 
 from lossary.products.computation import ProductComputation
 from lossary.products.flow import Library
-from lossary.products.request import MATRICES, Product
+from lossary.products.request import Product
 from lossary.products.sweep import Sweep
 
 
@@ -43,28 +42,22 @@ class MlxLibrary(Library):
         """Compute the loss, with a derivative attached."""
         given = {n: x for n, x in computation.matrices._asdict().items() if x is not None}
 
+        def of(matrices: Sequence[Any]) -> ProductComputation:
+            return computation.with_matrices(Product(**dict(zip(given, matrices, strict=True))))
+
         @mx.custom_function
         def value(*matrices: Any) -> Any:
-            return self.value_and_gradients(_with(computation, given, matrices), ())[0]
+            return self.value_and_gradients(of(matrices), ())[0]
 
         @value.vjp
         def backward(primals: Any, cotangent: Any, loss: Any) -> Any:
-            inner = _with(computation, given, primals)
+            inner = of(primals)
             rows = inner.template.reduction == "none"
             factors = cotangent.reshape(-1).astype(mx.float32) if rows else None
             _, *found = self.value_and_gradients(inner, tuple(given), factors)
             return tuple(found if rows else ((x * cotangent).astype(x.dtype) for x in found))
 
         return value(*given.values())
-
-
-def _with(
-    computation: ProductComputation, names: Iterable[str], matrices: Sequence[Any]
-) -> ProductComputation:
-    """Return the computation with other matrices."""
-    first, *others = computation.products.items()
-    product = Product(**{**dict.fromkeys(MATRICES), **dict(zip(names, matrices, strict=True))})
-    return replace(computation, products={first[0]: product, **dict(others)})
 
 
 LIBRARY = MlxLibrary()

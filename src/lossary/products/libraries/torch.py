@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ from lossary.backends.torch_state import is_distributed, is_plain, needs_gradien
 from lossary.errors import type_error
 from lossary.products.computation import ProductComputation, assembled
 from lossary.products.host import HostClassifier, HostLibrary, HostSweep
-from lossary.products.request import MATRICES, Product, replaced
+from lossary.products.request import MATRICES, Product, parts_of, replaced
 from lossary.products.sweep import Sweep
 
 
@@ -83,7 +82,7 @@ class _Function(torch.autograd.Function):
     @staticmethod
     def forward(computation: ProductComputation, *tensors: Any) -> Any:
         """Compute the loss."""
-        return LIBRARY.value_and_gradients(_with_matrices(computation, tensors), ())[0]
+        return LIBRARY.value_and_gradients(computation.with_matrices(Product(*tensors)), ())[0]
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -96,7 +95,7 @@ class _Function(torch.autograd.Function):
         """Run a sweep for the gradients."""
         (cotangent,) = cotangents
         needed = [n for n, flag in zip(MATRICES, ctx.needs_input_grad[1:], strict=True) if flag]
-        computation = _with_matrices(ctx.computation, ctx.saved_tensors)
+        computation = ctx.computation.with_matrices(Product(*ctx.saved_tensors))
         rows = computation.template.reduction == "none"
         with torch.no_grad():
             factors = cotangent.reshape(-1) if rows else None
@@ -115,7 +114,7 @@ class _FusedFunction(torch.autograd.Function):
         ctx.computation, ctx.along = computation, None
         ctx.save_for_backward(*tensors)
         needed = [n for n, flag in zip(MATRICES, ctx.needs_input_grad[1:], strict=True) if flag]
-        computation = _with_matrices(computation, tensors)
+        computation = computation.with_matrices(Product(*tensors))
         if computation.template.reduction == "none":
             return LIBRARY.value_and_gradients(computation, ())[0]
         value, *found = LIBRARY.value_and_gradients(computation, needed)
@@ -196,11 +195,6 @@ def _local(loss: Any, given: ProductComputation) -> Any:
     return loss.full_tensor() if plain else loss
 
 
-def _with_matrices(computation: ProductComputation, tensors: Sequence[Any]) -> ProductComputation:
-    first, *others = computation.products.items()
-    return replace(computation, products={first[0]: Product(*tensors), **dict(others)})
-
-
 def _is_ordinary(computation: ProductComputation) -> bool:
     """Return whether all tensors are ordinary ones in host memory, and nothing traces."""
     arrays = [x for x in computation.template.arrays.values() if isinstance(x, torch.Tensor)]
@@ -212,9 +206,9 @@ def _is_ordinary(computation: ProductComputation) -> bool:
 
 def _refuse_other_gradients(computation: ProductComputation) -> None:
     """Raise where a gradient would be needed of what is not features, classifier or bias."""
-    others = list(computation.products)[1:]
     given = {n: x for n, x in computation.template.arrays.items() if n not in computation.products}
-    given |= {f"{n}.{p}": x for n in others for p, x in computation.products[n]._asdict().items()}
+    parts = parts_of(computation.products)
+    given |= {name: x for name, x in parts.items() if name not in MATRICES}
     for name, x in given.items():
         if isinstance(x, torch.Tensor) and torch.is_grad_enabled() and x.requires_grad:
             requirement = "must not require a gradient"
