@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 from typing import Any
 
@@ -160,6 +161,29 @@ def _native(name: str) -> Any:
     import mlx.core as mx
 
     return lambda function, given: mx.grad(function, argnums=(0, 1, 2))(*given)
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+def test_classifiers_are_read_and_summed_in_parts(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts of three classes, of which the last has one; on hosts they are converted too."""
+    library = BY_NAME[name]
+    module = "lossary.products.libraries.jax" if name == "jax" else "lossary.products.host"
+    monkeypatch.setattr(importlib.import_module(module), "_PART", 3 * LENGTH)
+    features = FEATURES.astype("float32" if name == "jax" else "float64")
+    given = _given(library, features, CLASSIFIER.astype("float32"), LABELS)
+    with lossary.options(tile_bytes=SOME_ROWS + 1):  # compiled for no other test
+        value, gradients = lossary.value_and_grad(linear_cross_entropy, argnums=(0, 1))(
+            *given, reduction="mean"
+        )
+    logits = FEATURES @ CLASSIFIER.T
+    expected, slopes = lossary.value_and_grad(lossary.cross_entropy)(
+        logits, LABELS, reduction="mean"
+    )
+    wanted = (expected, slopes @ CLASSIFIER, slopes.T @ FEATURES)
+    for found, exact in zip((value, *gradients), wanted, strict=True):
+        assert_close(library.numpy(found), exact, rtol=1e-5, atol=1e-7)
 
 
 def test_a_second_backward_pass_of_tensors_runs_again() -> None:
