@@ -387,6 +387,8 @@ def test_pickled() -> None:
     [
         ((FEATURES, CLASSIFIER.T, LABELS), {}, r"classifier must .*\(C, D\) with D = 5"),
         ((FEATURES, CLASSIFIER[:, 0], LABELS), {}, r"classifier must .* got shape \(7,\)"),
+        ((None, CLASSIFIER, LABELS), {}, "features must be an array, got None"),
+        ((FEATURES, None, LABELS), {}, "classifier must be an array, got None"),
         ((1.0, CLASSIFIER, LABELS), {}, r"features must have the shape \(\.\.\., D\)"),
         ((FEATURES, CLASSIFIER, LABELS, BIAS[:3]), {}, r"bias must .* C = 7.*got shape \(3,\)"),
         ((FEATURES, CLASSIFIER, LABELS[:3]), {}, r"targets must have shape \(11,\)"),

@@ -15,7 +15,7 @@ from lossary.definition.computation import Computation
 from lossary.definition.definition import Definition
 from lossary.definition.outputs import VIOLATIONS
 from lossary.definition.request import Request
-from lossary.errors import value_error
+from lossary.errors import type_error, value_error
 from lossary.products.request import (
     Product,
     ProductRequest,
@@ -99,6 +99,10 @@ def assembled(backend: Backend, products: dict[str, Product], rows: Request) -> 
 def _in_one_library(given: ProductRequest) -> tuple[Backend, dict[str, Product], Request]:
     """Return the library that all arrays belong to, with the products and the request of rows."""
     rows, products = given.rows, given.products
+    for name, parts in part_names(products).items():
+        for part, x in zip(parts[:2], products[name][:2], strict=True):
+            if x is None:
+                raise type_error(rows.function, part, "must be an array", "None")
     others = [
         (name, x)
         for name, x in zip(rows.loss.arguments, rows.arrays, strict=True)
