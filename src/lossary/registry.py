@@ -93,6 +93,46 @@ class Loss(Definition):
 
         return gradient_latex(self, **structure)
 
+    def javascript(self, **structure: object) -> str:
+        """Return the loss as JavaScript, for pages that compute it where they are read.
+
+        Parameters
+        ----------
+        **structure
+            What chooses a form of the formula, such as ``with_logits=True``; ``labels=True``
+            chooses class labels as targets, ``alpha=True`` a parameter that is None by default.
+
+        Returns
+        -------
+        str
+            The declaration of a function of one object, which has the arguments and parameters by
+            their names. It returns an object: ``value``, and ``gradient`` and ``hessian`` (its
+            diagonal) with respect to the first argument. Arguments are numbers; those of a loss
+            along an axis are arrays of the length of the axis, or a class label. The text stands
+            alone, and computes in float64 what the package computes.
+
+        Examples
+        --------
+        >>> import lossary
+        >>> print(lossary.get_loss("huber_loss").javascript())
+        const huber_loss = (() => {
+          return ({inputs, targets, delta = 1}) => {
+            const t0 = inputs - targets;
+            const t1 = Math.abs(t0);
+            const t2 = t1 <= delta;
+            const t3 = 0.5 * t0;
+            return {
+              value: t2 ? t3 * t0 : delta * (t1 - 0.5 * delta),
+              gradient: (t2 ? t3 + t0 * 0.5 : 0) + (t2 ? 0 : delta * Math.sign(t0)),
+              hessian: t2 ? 1 : 0,
+            };
+          };
+        })();
+        """
+        from lossary.definition.javascript import javascript
+
+        return javascript(self, structure)
+
     @property
     def lipschitz_text(self) -> str:
         """The Lipschitz constant in words; "" where there is none."""

@@ -59,14 +59,14 @@ def gradient_latex(loss: Definition, **structure: object) -> str:
 
 def shown_formula(loss: Definition, structure: Mapping[str, object]) -> Expression:
     """Return the formula as it is printed, tidied for reading."""
-    return tidy(_variant(loss, structure).unexpanded)
+    return tidy(variant_of(loss, structure).unexpanded)
 
 
 def shown_gradient(
     loss: Definition, structure: Mapping[str, object], argument: str | None = None
 ) -> Expression:
     """Return the derivative with respect to an argument, the first by default, as it is printed."""
-    chosen = _variant(loss, structure)
+    chosen = variant_of(loss, structure)
     return tidy(gradient(chosen.formula, chosen.symbols[argument or loss.arguments[0]]))
 
 
@@ -83,7 +83,8 @@ def is_readable(expression: Expression) -> bool:
     return len(named_text(expression)) <= LONGEST_SHOWN
 
 
-def _variant(loss: Definition, structure: Mapping[str, object]) -> LossExpressions:
+def variant_of(loss: Definition, structure: Mapping[str, object]) -> LossExpressions:
+    """Return the expressions of a variant, with its defaults where nothing is chosen."""
     labels = bool(structure.get("labels", loss.takes_labels))
     flags = {
         name: structure.get(name, default)

@@ -1,6 +1,7 @@
 """Formulas for reading: plain text, LaTeX, shorter forms, and names for repeated parts.
 
-What is computed is never changed by what is printed.
+What is computed is never changed by what is printed. ``javascript`` prints what is computed, for
+another machine.
 """
 
 from lossary.formula.printing.parts import Named, name_parts, named_latex, named_text

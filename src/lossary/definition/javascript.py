@@ -1,0 +1,45 @@
+"""A loss as JavaScript: a function of its value, gradient and diagonal Hessian."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lossary.definition.definition import Definition
+from lossary.definition.docstring import variant_of
+from lossary.formula.expression import literal
+from lossary.formula.printing.javascript import RESERVED, spelled, to_javascript, written_number
+
+_RESULTS = ("value", "gradient", "hessian")
+
+
+def javascript(loss: Definition, structure: Mapping[str, object]) -> str:
+    """Return the declaration of a JavaScript function; see :meth:`lossary.Loss.javascript`."""
+    chosen = variant_of(loss, {**dict.fromkeys(loss.extensions, True), **structure})
+    first, one = loss.arguments[0], literal(1)
+    outputs = [chosen.value, chosen.gradient(first, one)]
+    if loss.has_hessian:
+        outputs.append(chosen.hessian(first, one))
+    program = to_javascript(*outputs, rows=loss.axis is not None)
+    given = [*loss.arguments, *loss.prepare]
+    given += [name for name in loss.parameters if name not in dict(chosen.variant.structure)]
+    length = [f"const n = {spelled(first)}.length;"] if loss.axis is not None else []
+    results = zip(_RESULTS, program.outputs, strict=False)
+    returned = ",\n".join(f"      {name}: {output}" for name, output in results)
+    lines = [
+        f"const {loss.name}{'_' * (loss.name in RESERVED)} = (() => {{",
+        *(f"  {helper}" for helper in program.helpers),
+        f"  return ({{{', '.join(_argument(loss, name) for name in given)}}}) => {{",
+        *(f"    {statement}" for statement in (*length, *program.statements)),
+        f"    return {{\n{returned},\n    }};",
+        "  };",
+        "})();",
+    ]
+    return "\n".join(lines)
+
+
+def _argument(loss: Definition, name: str) -> str:
+    """Return a property of the function's argument, with its default."""
+    written = name if spelled(name) == name else f"{name}: {spelled(name)}"
+    default = loss.parameters.get(name)
+    is_number = isinstance(default, (int, float))
+    return f"{written} = {written_number(float(default))}" if is_number else written
