@@ -109,7 +109,6 @@ def test_names_that_javascript_or_the_program_has_are_spelled_differently() -> N
     np.testing.assert_allclose(found, np.ravel(expected), _RELATIVE)
 
 
-
 def test_a_loss_without_a_hessian_has_none() -> None:
     @lossary.loss(has_hessian=False)
     def plain_loss(inputs: Expression, targets: Expression) -> Expression:

@@ -41,5 +41,6 @@ def _argument(loss: Definition, name: str) -> str:
     """Return a property of the function's argument, with its default."""
     written = name if spelled(name) == name else f"{name}: {spelled(name)}"
     default = loss.parameters.get(name)
-    is_number = isinstance(default, (int, float))
-    return f"{written} = {written_number(float(default))}" if is_number else written
+    if isinstance(default, (int, float)):
+        return f"{written} = {written_number(float(default))}"
+    return written
