@@ -35,6 +35,7 @@ HEAVY = (
     "click",
     "rich",
     "matplotlib",
+    "fsspec",
 )
 
 

@@ -50,6 +50,7 @@ TEST = (
     Step("JAX", ("-e", ".[jax]"), needed=False),
     Step("MLX", ("-e", ".[mlx]"), needed=False),
     Step("Dask", ("-e", ".[dask]"), needed=False),
+    Step("sources of predictions", (*PACKAGE, "--group", "sources"), needed=False),
     Step("boosters and trainers", (*PACKAGE, "--group", "adapters"), needed=False),
 )
 LINT = (*RUN, Step("lint tools", ("--group", "lint")))

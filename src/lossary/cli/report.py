@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from lossary.cli.tables import print_json, print_table
 from lossary.scoring import Comparison, Figures, Job, Progress, Run, Score
+from lossary.scoring.addresses import without_credentials
 
 R = TypeVar("R", bound=Run)
 _FIGURES = ("mean", "sum", "weight", "count", "minimum", "maximum", "nonfinite")
@@ -102,7 +103,7 @@ def as_data(job: Job, result: Score) -> dict[str, Any]:
     """Return a result as the documented form of ``--json``."""
     losses = zip(_loss_data(job, result), result.worst, strict=True)
     return {
-        "files": result.files,
+        "files": _shown(result.files),
         **_counts(result),
         "denominator": job.denominator,
         "losses": [{**data, "worst": worst.records()} for data, worst in losses],
@@ -113,13 +114,17 @@ def as_data(job: Job, result: Score) -> dict[str, Any]:
 def comparison_data(job: Job, result: Comparison, confidence: float) -> dict[str, Any]:
     """Return the result of a comparison as the documented form of ``--json``."""
     return {
-        "files_a": result.files,
-        "files_b": result.files_b,
+        "files_a": _shown(result.files),
+        "files_b": _shown(result.files_b),
         **_counts(result),
         "confidence": confidence,
         "losses": list(_loss_data(job, result)),
         "warnings": result.notes,
     }
+
+
+def _shown(files: Sequence[str]) -> list[str]:
+    return [without_credentials(file) for file in files]
 
 
 def _counts(result: Run) -> dict[str, int]:

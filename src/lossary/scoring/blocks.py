@@ -6,9 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import pyarrow as pa
-
 from lossary.scoring.errors import data_error
+from lossary.scoring.file_systems import open_stream
 
 STDIN = "-"
 BLOCK = 1 << 22
@@ -31,7 +30,7 @@ class Blocks:
 
     def __init__(self, path: str) -> None:
         is_stdin = path == STDIN
-        self._file = _standard_input() if is_stdin else pa.input_stream(path, compression="detect")
+        self._file = _standard_input() if is_stdin else open_stream(path)
         self._must_close = not is_stdin
         # read1 returns what a pipe has: Ctrl-C does not interrupt a longer read between its parts.
         self._read_some = self._file.read1 if is_stdin else self._file.read

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lossary.errors import LossaryValueError
+from lossary.scoring.addresses import without_credentials
 
 
 class DataError(LossaryValueError):
@@ -18,8 +19,8 @@ class DataError(LossaryValueError):
 
 
 def data_error(path: str, problem: str, remedy: str = "") -> DataError:
-    """Return the error ``{path}: {problem}. {remedy}``."""
-    text = f"{path}: {problem}."
+    """Return the error ``{path}: {problem}. {remedy}``, without the credentials of addresses."""
+    text = f"{without_credentials(path)}: {without_credentials(problem)}."
     return DataError(f"{text} {remedy}" if remedy else text)
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 from lossary.errors import value_error
+from lossary.scoring import file_systems
+from lossary.scoring.addresses import is_address
 from lossary.scoring.blocks import STDIN
 from lossary.scoring.errors import data_error
-from lossary.scoring.readers import READERS, suffix
+from lossary.scoring.readers import READERS, reading_errors, suffix
+
+_NO_DATA = f"the folder holds no file with the suffix {', '.join(READERS)}"
 
 
 def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]:
@@ -19,13 +23,16 @@ def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]
     """
     found: list[str] = []
     for pattern in patterns:
+        if is_address(pattern):
+            found += _find_addresses(pattern)
+            continue
         path = Path(pattern)
         if pattern == STDIN or path.is_file():
             found.append(pattern)
             continue
         if path.is_dir():
             candidates = [p for p in path.rglob("*") if _is_data(p.relative_to(path))]
-            problem = f"the folder holds no file with the suffix {', '.join(READERS)}"
+            problem = _NO_DATA
         else:
             candidates = [Path(p) for p in glob.glob(pattern, recursive=True)]
             problem = "no such file"
@@ -40,6 +47,24 @@ def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]
     return list(dict.fromkeys(found))
 
 
+def _find_addresses(pattern: str) -> list[str]:
+    """Return the addresses of files: one, those below a folder or those that match a pattern."""
+    with reading_errors(pattern):
+        if file_systems.has_wildcards(pattern):
+            found = file_systems.matching(pattern)
+        elif file_systems.exists(pattern):
+            return [pattern]
+        else:
+            folder = pattern.rstrip("/")
+            names = file_systems.files_below(folder)
+            found = [f"{folder}/{name}" for name in names if _is_data(PurePosixPath(name))]
+            if names and not found:
+                raise data_error(pattern, _NO_DATA)
+    if not found:
+        raise data_error(pattern, "no such file")
+    return found
+
+
 def check_output(function: str, files: Sequence[str], output: Path | None) -> None:
     """Raise if the output is one of the files."""
     if output is not None and any(is_same_file(file, output) for file in files):
@@ -49,9 +74,9 @@ def check_output(function: str, files: Sequence[str], output: Path | None) -> No
 
 def is_same_file(first: str | Path, second: Path) -> bool:
     """Return whether two paths lead to one file."""
-    return Path(first).resolve() == second.resolve()
+    return not is_address(str(first)) and Path(first).resolve() == second.resolve()
 
 
-def _is_data(relative: Path) -> bool:
+def _is_data(relative: PurePath) -> bool:
     hidden = any(part.startswith((".", "_")) for part in relative.parts)
     return not hidden and suffix(str(relative)) in READERS

@@ -9,10 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from lossary.errors import LossaryError
+from lossary.scoring.addresses import file_path, is_address
 from lossary.scoring.arrow_types import common_types
 from lossary.scoring.blocks import STDIN
 from lossary.scoring.csv_reader import Csv
 from lossary.scoring.errors import data_error, reason
+from lossary.scoring.file_systems import is_foreign
 from lossary.scoring.json_reader import JsonLines
 from lossary.scoring.source import Source
 from lossary.scoring.typed_readers import Arrow, Parquet
@@ -35,7 +38,7 @@ def open_source(path: str, delimiter: str | None = None) -> Iterator[Source]:
         raise data_error(path, problem)
     with reading_errors(path):
         # An empty file of text has no rows; files of these formats have a header at least.
-        if kind in TYPED and Path(path).stat().st_size == 0:
+        if kind in TYPED and not is_address(path) and Path(path).stat().st_size == 0:
             raise data_error(path, "the file is empty")
         source = READERS[kind](path, delimiter)
     with closing(source):
@@ -44,10 +47,16 @@ def open_source(path: str, delimiter: str | None = None) -> Iterator[Source]:
 
 @contextmanager
 def reading_errors(path: str) -> Iterator[None]:
-    """Turn Arrow's errors about a broken file into an error that names the file."""
+    """Turn the errors of libraries about a broken file into an error that names the file."""
     try:
         yield
-    except (pa.ArrowException, OSError, UnicodeError) as error:
+    except LossaryError:
+        raise
+    except Exception as error:
+        # The file systems of other libraries have errors of their own.
+        known = isinstance(error, pa.ArrowException | OSError | UnicodeError | ImportError)
+        if not (known or is_foreign(path)):
+            raise
         raise data_error(path, f"the file cannot be read: {reason(error)}") from None
 
 
@@ -77,7 +86,7 @@ def count_rows(files: Sequence[str]) -> int | None:
 
 def suffix(path: str) -> str:
     """Return the suffix that names the format, in lower case; two for compressed files."""
-    suffixes = [part.lower() for part in Path(path).suffixes]
+    suffixes = [part.lower() for part in Path(file_path(path)).suffixes]
     return "".join(suffixes[-2:]) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
 
 

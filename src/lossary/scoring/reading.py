@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
+from lossary.scoring.addresses import without_credentials
 from lossary.scoring.binding import Binding, Use, bind
 from lossary.scoring.columns import Batch
 from lossary.scoring.errors import DataError
@@ -36,6 +37,7 @@ def bind_source(
 def read_batches(path: str, source: Source, selection: Selection) -> Iterator[Batch]:
     """Yield the rows of a file; they count from 1."""
     first_row = 1
+    shown = without_credentials(path)
     batches = source.read(selection)
     while True:
         with reading_errors(path):
@@ -44,5 +46,5 @@ def read_batches(path: str, source: Source, selection: Selection) -> Iterator[Ba
             return
         size = data.values.num_rows
         rows = np.arange(first_row, first_row + size)
-        yield Batch(data.values, path, rows, source.textual, data.numbers)
+        yield Batch(data.values, shown, rows, source.textual, data.numbers)
         first_row += size

@@ -7,7 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from lossary.scoring.addresses import is_address
 from lossary.scoring.arrow_types import batch_without_views
+from lossary.scoring.file_systems import open_file
 from lossary.scoring.source import Batches, Rows, Selection, batch_rows, sliced
 
 
@@ -19,10 +21,20 @@ class Parquet:
     def __init__(self, path: str) -> None:
         import pyarrow.parquet as pq
 
-        # Without pre-buffering, memory holds a batch, not the column chunks of the whole file.
-        self._file = pq.ParquetFile(
-            path, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True
-        )
+        self._handle = open_file(path)
+        # Pre-buffering gets the column chunks of row groups by few requests. Without it, memory
+        # holds a batch, not the column chunks of the whole file.
+        self._is_remote = is_address(path)
+        try:
+            self._file = pq.ParquetFile(
+                self._handle,
+                pre_buffer=self._is_remote,
+                buffer_size=1 << 20,
+                page_checksum_verification=True,
+            )
+        except BaseException:
+            self._handle.close()
+            raise
         self.schema = self._file.schema_arrow
         self.rows: int | None = self._file.metadata.num_rows
         self.columns = list(self.schema.names)
@@ -33,13 +45,17 @@ class Parquet:
     def read(self, selection: Selection) -> Batches:
         """Yield the rows, reading no other columns than those selected."""
         columns = selection.columns
-        for batch in self._file.iter_batches(batch_rows(len(columns)), columns=columns):
-            converted = batch_without_views(batch)
-            yield Rows(converted, converted)
+        groups = range(self._file.num_row_groups)
+        size = batch_rows(len(columns))
+        for part in [[group] for group in groups] if self._is_remote else [[*groups]]:
+            for batch in self._file.iter_batches(size, row_groups=part, columns=columns):
+                converted = batch_without_views(batch)
+                yield Rows(converted, converted)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        self._handle.close()
 
 
 class Arrow:
@@ -48,13 +64,13 @@ class Arrow:
     textual = False
 
     def __init__(self, path: str) -> None:
-        self._map = pa.memory_map(path)
+        self._handle = open_file(path) if is_address(path) else pa.memory_map(path)
         try:
-            self.schema = pa.ipc.open_file(self._map).schema
+            self.schema = pa.ipc.open_file(self._handle).schema
             self._is_stream = False
         except pa.ArrowInvalid:
-            self._map.seek(0)
-            self.schema = pa.ipc.open_stream(self._map).schema
+            self._handle.seek(0)
+            self.schema = pa.ipc.open_stream(self._handle).schema
             self._is_stream = True
         self.columns = list(self.schema.names)
 
@@ -63,8 +79,8 @@ class Arrow:
         """The number of rows; a stream does not store it."""
         if self._is_stream:
             return None
-        self._map.seek(0)
-        return int(pa.ipc.open_file(self._map).count_rows())
+        self._handle.seek(0)
+        return int(pa.ipc.open_file(self._handle).count_rows())
 
     def complete(self) -> None:
         """Do nothing: the schema names all columns."""
@@ -77,15 +93,15 @@ class Arrow:
 
     def close(self) -> None:
         """Close the file."""
-        self._map.close()
+        self._handle.close()
 
     def _batches(self, selection: Selection) -> Iterator[Any]:
         names = set(selection.columns)
         fields = [index for index, name in enumerate(self.columns) if name in names]
         options = pa.ipc.IpcReadOptions(included_fields=fields)
-        self._map.seek(0)
+        self._handle.seek(0)
         if self._is_stream:
-            yield from pa.ipc.open_stream(self._map, options=options)
+            yield from pa.ipc.open_stream(self._handle, options=options)
         else:
-            file = pa.ipc.open_file(self._map, options=options)
+            file = pa.ipc.open_file(self._handle, options=options)
             yield from (file.get_batch(i) for i in range(file.num_record_batches))
