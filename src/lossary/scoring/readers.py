@@ -17,6 +17,7 @@ from lossary.scoring.csv_reader import Csv
 from lossary.scoring.errors import data_error, reason
 from lossary.scoring.file_systems import is_foreign
 from lossary.scoring.json_reader import JsonLines
+from lossary.scoring.partitions import Partitioned, partition_values
 from lossary.scoring.source import Source
 from lossary.scoring.typed_readers import Arrow, Parquet
 
@@ -41,6 +42,8 @@ def open_source(path: str, delimiter: str | None = None) -> Iterator[Source]:
         if kind in TYPED and not is_address(path) and Path(path).stat().st_size == 0:
             raise data_error(path, "the file is empty")
         source = READERS[kind](path, delimiter)
+    if values := partition_values(path):
+        source = Partitioned(source, values)
     with closing(source):
         yield source
 
