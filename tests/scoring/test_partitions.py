@@ -31,7 +31,9 @@ LOSSES = np.maximum(0, 1 - TABLE["margin"].to_numpy() * TABLE["label"].to_numpy(
 
 def job(*files: Any, **options: Any) -> Job:
     names = [str(file) for file in files]
-    return Job(names, [LossSpec("hinge_loss", get_loss("hinge_loss"))], "margin", "label", **options)
+    return Job(
+        names, [LossSpec("hinge_loss", get_loss("hinge_loss"))], "margin", "label", **options
+    )
 
 
 @pytest.fixture(params=["parquet", "arrow", "csv"])

@@ -39,14 +39,10 @@ class Partitioned:
         self._source = source
         self._values = values
         self.textual = source.textual
-
-    @property
-    def schema(self) -> Any:
-        """The types of the columns, where the file has types."""
-        if self._source.schema is None:
-            return None
-        further = [pa.field(name, pa.string()) for name in self._further()]
-        return pa.schema([*self._source.schema, *further])
+        self.schema: Any = None
+        if source.schema is not None:
+            further = [pa.field(name, pa.string()) for name in self._further()]
+            self.schema = pa.schema([*source.schema, *further])
 
     @property
     def rows(self) -> int | None:
