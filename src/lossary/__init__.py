@@ -35,6 +35,7 @@ _HOME = {
     "options": "options",
     "pairwise_sigmoid_loss": "products.pair_losses",
     "plot": "plotting",
+    "score": "scoring.public",
     "set_num_threads": "kernels.threads",
     "set_options": "options",
     "summarize": "summary",
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from lossary.registry import Loss as Loss
     from lossary.registry import get_loss as get_loss
     from lossary.registry import list_losses as list_losses
+    from lossary.scoring.public import score as score
     from lossary.summary import Summary as Summary
     from lossary.summary import summarize as summarize
 

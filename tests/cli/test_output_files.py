@@ -107,7 +107,7 @@ def test_an_interrupt_leaves_no_output(run, predictions, tmp_path, monkeypatch, 
 
     path, out = predictions(), tmp_path / f"losses.{suffix}"
     before = contents(tmp_path)
-    monkeypatch.setattr("lossary.scoring.scorer.Scorer.finish", interrupt)
+    monkeypatch.setattr("lossary.scoring.merging.Merger.finish", interrupt)
     outcome = run("score", path, *HINGE, "--output", out)
     assert outcome.status == 130
     assert "interrupted" in outcome.err

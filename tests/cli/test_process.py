@@ -178,10 +178,10 @@ UNFORESEEN = """
 import lossary.cli.score
 from lossary.cli import main
 
-def fail(*arguments):
+def fail(*arguments, **options):
     raise KeyError("several\\nlines")
 
-lossary.cli.score.score = fail
+lossary.cli.score.run_job = fail
 main()
 """
 

@@ -465,15 +465,15 @@ def test_a_file_of_losses_is_read_again_by_the_next_command(run, predictions, tm
 
 
 def test_warnings_of_the_run_are_notes(run, predictions, monkeypatch):
-    from lossary.scoring.scorer import Scorer
+    from lossary.scoring.merging import Merger
 
-    original = Scorer.finish
+    original = Merger.finish
 
     def finish(self):
         warnings.warn("the cache of kernels cannot be used", RuntimeWarning, stacklevel=1)
         return original(self)
 
-    monkeypatch.setattr(Scorer, "finish", finish)
+    monkeypatch.setattr(Merger, "finish", finish)
     outcome = run("score", predictions(), *HINGE)
     assert (outcome.status, outcome.err) == (0, "warning: the cache of kernels cannot be used\n")
     assert run("score", predictions(), *HINGE, "--quiet").err == ""

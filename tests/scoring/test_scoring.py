@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lossary
-from lossary.scoring import Job, LossSpec, score
+from lossary.scoring import Job, LossSpec, run_job
 
 ROWS = 500
 RANDOM = np.random.default_rng(11)
@@ -73,7 +73,7 @@ def figures(result, place=0, group=0, denominator="count"):
 def test_every_format(tmp_path, suffix):
     file = write(tmp_path / f"data.{suffix}", table())
     losses = [spec("hinge_loss"), spec("l1_loss")]
-    result = score(Job([file], losses, "margin", "label", weights="w", where="chosen", worst=3))
+    result = run_job(Job([file], losses, "margin", "label", weights="w", where="chosen", worst=3))
     assert (result.rows, result.scored, result.excluded) == (
         ROWS,
         CHOSEN.sum(),
@@ -98,7 +98,7 @@ def test_every_format(tmp_path, suffix):
 @pytest.mark.parametrize("inputs", ["z_*", ",".join(f"z_{i}" for i in range(12))])
 def test_class_columns_in_natural_order(tmp_path, suffix, inputs):
     file = write(tmp_path / f"data.{suffix}", table())
-    result = score(Job([file], [spec("cross_entropy")], inputs, "class"))
+    result = run_job(Job([file], [spec("cross_entropy")], inputs, "class"))
     expected = lossary.cross_entropy(LOGITS, CLASS, reduction="mean")
     assert figures(result)["mean"] == pytest.approx(float(expected), rel=1e-12)
 
@@ -108,7 +108,7 @@ def test_class_columns_in_natural_order(tmp_path, suffix, inputs):
 def test_a_column_of_lists(tmp_path, suffix, kind):
     data = pa.table({"logits": pa.array(LOGITS.tolist(), kind), "class": CLASS})
     file = write(tmp_path / f"data.{suffix}", data)
-    result = score(Job([file], [spec("cross_entropy")], "logits", "class"))
+    result = run_job(Job([file], [spec("cross_entropy")], "logits", "class"))
     expected = lossary.cross_entropy(LOGITS, CLASS, reduction="mean")
     assert figures(result)["mean"] == pytest.approx(float(expected), rel=1e-12)
 
@@ -120,7 +120,7 @@ def test_probabilities_as_targets(tmp_path):
     for name, values in columns.items():
         data = data.append_column(name, pa.array(values))
     file = write(tmp_path / "data.parquet", data)
-    result = score(Job([file], [spec("cross_entropy", label_smoothing=0.1)], "z_*", "p_*"))
+    result = run_job(Job([file], [spec("cross_entropy", label_smoothing=0.1)], "z_*", "p_*"))
     expected = lossary.cross_entropy(LOGITS, targets, label_smoothing=0.1, reduction="mean")
     assert figures(result)["mean"] == pytest.approx(float(expected), rel=1e-12)
 
@@ -130,7 +130,7 @@ def test_ignored_labels_take_no_part(tmp_path):
     data = table().set_column(table().schema.get_field_index("class"), "class", pa.array(labels))
     file = write(tmp_path / "data.parquet", data)
     losses = [spec("cross_entropy", ignore_index=-100), spec("nll_loss", ignore_index=-100)]
-    result = score(Job([file], losses, "z_*", "class", worst=ROWS))
+    result = run_job(Job([file], losses, "z_*", "class", worst=ROWS))
     expected = lossary.cross_entropy(LOGITS, labels, ignore_index=-100, reduction="mean")
     assert figures(result)["count"] == CHOSEN.sum()
     assert figures(result)["mean"] == pytest.approx(float(expected), rel=1e-12)
@@ -141,7 +141,7 @@ def test_ignored_labels_take_no_part(tmp_path):
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_groups(tmp_path, suffix):
     file = write(tmp_path / f"data.{suffix}", table())
-    result = score(Job([file], [spec("hinge_loss")], "margin", "label", by=["kind", "label"]))
+    result = run_job(Job([file], [spec("hinge_loss")], "margin", "label", by=["kind", "label"]))
     assert len(result.groups) == 4
     for place, (kind, label) in enumerate(result.groups):
         mine = (KIND == kind) & (LABEL == float(label))
@@ -168,7 +168,7 @@ def test_any_two_labels(tmp_path, suffix, no, yes, positive):
     if suffix == "jsonl" and isinstance(yes, float):
         positive = "1.0"  # text is compared as it is written
     losses = [spec("hinge_loss"), spec("binary_cross_entropy")]
-    result = score(Job([file], losses, "margin", "label", positive=positive, domain="raise"))
+    result = run_job(Job([file], losses, "margin", "label", positive=positive, domain="raise"))
     sign = 1 if positive != "2" else -1
     hinge = lossary.hinge_loss(MARGIN, sign * LABEL, reduction="mean")
     entropy = lossary.binary_cross_entropy(MARGIN, (sign * LABEL + 1) / 2)
@@ -184,31 +184,31 @@ def test_numbers_of_any_type(tmp_path, kind):
     data = pa.table({"x": values, "y": pa.array([0.5, 0.5, 2.0, 2.0])})
     file = tmp_path / "data.parquet"
     pq.write_table(data, file)
-    result = score(Job([str(file)], [spec("l1_loss")], "x", "y"))
+    result = run_job(Job([str(file)], [spec("l1_loss")], "x", "y"))
     assert figures(result)["sum"] == 4.0
 
 
 def test_arguments_beside_inputs_and_targets(tmp_path):
     file = write(tmp_path / "data.parquet", table())
     columns = {"vars": "w"}
-    result = score(Job([file], [spec("gaussian_nll_loss")], "margin", "label", columns))
+    result = run_job(Job([file], [spec("gaussian_nll_loss")], "margin", "label", columns))
     expected = lossary.gaussian_nll_loss(MARGIN, LABEL, WEIGHT)
     assert figures(result)["mean"] == pytest.approx(float(expected), rel=1e-12)
     vectors = Job([file], [spec("cosine_similarity_loss")], "z_[0-4]", None, {"x2": "z_[5-9]"})
     expected = lossary.cosine_similarity_loss(LOGITS[:, :5], LOGITS[:, 5:10], reduction="mean")
-    assert figures(score(vectors))["mean"] == pytest.approx(float(expected), rel=1e-12)
+    assert figures(run_job(vectors))["mean"] == pytest.approx(float(expected), rel=1e-12)
     losses = [spec("cosine_embedding_loss")]
     pairs = Job([file], losses, "z_[0-4]", "label", {"x2": "z_[5-9]"}, positive="1")
     expected = lossary.cosine_embedding_loss(LOGITS[:, :5], LOGITS[:, 5:10], LABEL)
-    assert figures(score(pairs))["mean"] == pytest.approx(float(expected.mean()), rel=1e-12)
+    assert figures(run_job(pairs))["mean"] == pytest.approx(float(expected.mean()), rel=1e-12)
     several = Job([file], losses, "z_[0-4]", "z_[0-4]", {"x2": "z_[5-9]"})
     with pytest.raises(lossary.LossaryError, match="takes one column of numbers for targets"):
-        score(several)
+        run_job(several)
 
 
 def test_a_loss_without_targets(tmp_path):
     file = write(tmp_path / "data.parquet", table())
-    result = score(Job([file], [spec("z_loss")], "z_*"))
+    result = run_job(Job([file], [spec("z_loss")], "z_*"))
     expected = lossary.z_loss(LOGITS, reduction="mean")
     assert figures(result)["mean"] == pytest.approx(float(expected), rel=1e-12)
 
@@ -217,11 +217,11 @@ def test_thresholds_are_one_less_than_classes(tmp_path):
     names = np.array(["a", "b", "c", "d"])[CLASS % 4]
     file = write(tmp_path / "data.parquet", table().append_column("name", pa.array(names)))
     losses = [spec("ordinal_cross_entropy")]
-    result = score(Job([file], losses, "z_[0-2]", "name", classes="abcd"))
+    result = run_job(Job([file], losses, "z_[0-2]", "name", classes="abcd"))
     expected = lossary.ordinal_cross_entropy(LOGITS[:, :3], CLASS % 4, reduction="mean")
     assert figures(result)["mean"] == pytest.approx(float(expected), rel=1e-12)
     with pytest.raises(lossary.LossaryError, match="a column per threshold between classes"):
-        score(Job([file], losses, "z_[0-3]", "name", classes="abcd"))
+        run_job(Job([file], losses, "z_[0-3]", "name", classes="abcd"))
     with pytest.raises(ValueError, match="--class-weights needs a loss of class labels"):
         Job([file], losses, "z_[0-2]", "name", class_weights=[1.0, 2.0, 3.0, 4.0])
 
@@ -230,7 +230,7 @@ def test_the_files_together_are_the_whole(tmp_path):
     for i in range(3):
         write(tmp_path / f"part-{i}.parquet", table().slice(i * 200, 200))
     job = Job([str(tmp_path / "*.parquet")], [spec("hinge_loss")], "margin", "label", worst=4)
-    result = score(job)
+    result = run_job(job)
     losses = lossary.hinge_loss(MARGIN, LABEL)
     assert figures(result)["sum"] == pytest.approx(math.fsum(losses), rel=1e-14)
     order = np.argsort(-losses, kind="stable")[:4]
@@ -241,7 +241,7 @@ def test_the_files_together_are_the_whole(tmp_path):
 def test_nan_is_a_number_that_is_counted(tmp_path):
     path = tmp_path / "data.csv"
     path.write_text("margin,label\nnan,1\n0.5,1\n-inf,1\n")
-    result = score(Job([str(path)], [spec("hinge_loss")], "margin", "label"))
+    result = run_job(Job([str(path)], [spec("hinge_loss")], "margin", "label"))
     assert figures(result)["nonfinite"] == 2
     assert math.isnan(figures(result)["mean"])
 
@@ -256,7 +256,7 @@ def test_only_the_columns_that_are_used_are_read(tmp_path, monkeypatch):
         return original(self, *args, columns=columns, **kwargs)
 
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
-    score(Job([file], [spec("hinge_loss")], "margin", "label", by=["kind"]))
+    run_job(Job([file], [spec("hinge_loss")], "margin", "label", by=["kind"]))
     assert [sorted(columns) for columns in seen] == [["kind", "label", "margin"]]
 
 
@@ -266,7 +266,7 @@ def test_batches_are_bounded(tmp_path, monkeypatch):
         file = write(tmp_path / f"data.{suffix}", table())
         seen = []
         job = Job([file], [spec("hinge_loss")], "margin", "label")
-        score(job, lambda *numbers, seen=seen: seen.append(numbers[0]))
+        run_job(job, progress=lambda *numbers, seen=seen: seen.append(numbers[0]))
         assert seen[-1] == ROWS
         assert max(np.diff([0, *seen])) <= 64
 
@@ -284,7 +284,7 @@ def test_how_many_rows_there_are(tmp_path, suffixes, total):
     files = [write(tmp_path / f"{i}.{name}", table()) for i, name in enumerate(suffixes)]
     seen = []
     job = Job(files, [spec("hinge_loss")], "margin", "label")
-    score(job, lambda *numbers: seen.append(numbers))
+    run_job(job, progress=lambda *numbers: seen.append(numbers))
     assert seen[-1] == (ROWS * len(files), total)
     assert {item[1] for item in seen} == {total}
 
@@ -299,7 +299,7 @@ def test_classes_of_any_name(tmp_path, suffix, names):
     file = write(tmp_path / f"data.{suffix}", data)
     classes = [str(name) for name in names]
     losses = [spec("cross_entropy"), spec("nll_loss")]
-    result = score(Job([file], losses, "z_*", "name", classes=classes, domain="ignore"))
+    result = run_job(Job([file], losses, "z_*", "name", classes=classes, domain="ignore"))
     for place, function in enumerate([lossary.cross_entropy, lossary.nll_loss]):
         with lossary.options(domain="ignore"):  # logits are no log-probabilities
             expected = function(LOGITS, CLASS, reduction="mean")
@@ -311,7 +311,7 @@ def test_named_classes_beside_ignored_labels(tmp_path):
     names[::3] = "-1"
     file = write(tmp_path / "data.parquet", table().append_column("name", pa.array(names)))
     losses = [spec("cross_entropy", ignore_index=-1)]
-    result = score(Job([file], losses, "z_*", "name", classes="abcdefghijkl"))
+    result = run_job(Job([file], losses, "z_*", "name", classes="abcdefghijkl"))
     labels = np.where(np.arange(ROWS) % 3, CLASS, -1)
     expected = lossary.cross_entropy(LOGITS, labels, ignore_index=-1, reduction="mean")
     assert figures(result)["mean"] == pytest.approx(float(expected), rel=1e-12)
@@ -335,7 +335,7 @@ def test_class_weights(tmp_path, kind, weights, smoothing):
     file = write(tmp_path / "data.parquet", data)
     loss = spec("cross_entropy", label_smoothing=smoothing, **extra)
     job = Job([file], [loss], "z_*", columns, weights=weights, class_weights=class_weights)
-    found = score(job)
+    found = run_job(job)
     options = {"class_weights": class_weights, "label_smoothing": smoothing, **extra}
     options |= {} if weights is None else {"weights": WEIGHT}
     for denominator in ("weights", "count"):
@@ -362,7 +362,7 @@ def test_scoring_leaves_the_warnings_of_other_threads_alone(tmp_path):
     watched.__dict__.update(vars(loss))
     file = write(tmp_path / "data.csv", pa.table({"margin": [0.5, 2.0], "label": [0, 1]}))
     with pytest.warns(UserWarning, match="of another thread"):
-        result = score(Job([file], [LossSpec("hinge_loss", watched)], "margin", "label"))
+        result = run_job(Job([file], [LossSpec("hinge_loss", watched)], "margin", "label"))
     (note,) = result.notes
     assert note.startswith("hinge_loss: targets must be -1 or +1, got 0 in row 1")
     assert figures(result)["sum"] == 1.0
@@ -372,7 +372,7 @@ def test_without_pyarrow():
     code = (
         "import sys; sys.modules['pyarrow'] = None; import lossary, lossary.scoring as scoring\n"
         "spec = scoring.LossSpec('hinge_loss', lossary.get_loss('hinge_loss'))\n"
-        "try: scoring.score(scoring.Job(['a.csv'], [spec], 'margin', 'label'))\n"
+        "try: scoring.run_job(scoring.Job(['a.csv'], [spec], 'margin', 'label'))\n"
         "except lossary.LossaryImportError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

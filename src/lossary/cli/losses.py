@@ -11,16 +11,15 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from lossary.call.parameters import number
 from lossary.errors import LossaryError, did_you_mean
 from lossary.registry import Loss, get_loss, list_losses
 from lossary.scoring import LossSpec
+from lossary.scoring.loss_texts import with_parameters
 
 #: The Python files that this run of a command has executed, by path.
 Modules = dict[Path, ModuleType]
 
 _IN_FILE = re.compile(r"(?P<path>.*\.py):(?P<name>\w+)(?::(?P<rest>.*))?")
-_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def parse_losses(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -54,10 +53,7 @@ def _parse_loss(text: str, modules: Modules) -> LossSpec:
     else:
         name, _, rest = text.partition(":")
         loss = _known_loss(name)
-    parameters = dict(_parse_parameter(loss, item) for item in rest.split(",") if item)
-    ignore_index = parameters.pop("ignore_index", None)
-    title = f"{loss.name}:{rest}" if rest else loss.name
-    return LossSpec(title, loss, parameters, ignore_index)
+    return with_parameters(loss, rest)
 
 
 def _known_loss(name: str) -> Loss:
@@ -100,31 +96,3 @@ def _run_file(path: Path, modules: Modules) -> ModuleType:
         raise click.UsageError(msg) from error
     modules[path] = module
     return module
-
-
-def _parse_parameter(loss: Loss, item: str) -> tuple[str, Any]:
-    key, sign, text = item.partition("=")
-    known = [*loss.parameters, *(["ignore_index"] if loss.takes_labels else [])]
-    if not sign or key not in known:
-        problem = f"no parameter {key!r}" if sign else f"write key=value after {loss.name}:"
-        remedy = did_you_mean(key, known)
-        msg = f"{loss.name}: {problem}; its parameters are {', '.join(known) or 'none'}. {remedy}"
-        raise click.UsageError(msg.rstrip())
-    return key, _parse_value(loss, key, text)
-
-
-def _parse_value(loss: Loss, key: str, text: str) -> Any:
-    """Parse a value by the type of the parameter's default, and check its range."""
-    try:
-        if isinstance(loss.parameters.get(key), bool):
-            requirement = "must be true or false"
-            return _FLAGS[text.lower()]
-        if key == "ignore_index":
-            requirement = "must be an integer"
-            return int(text)
-        requirement = "must be a number"
-        value = float(text)
-    except (KeyError, ValueError):
-        msg = f"{loss.name}: {key} {requirement}, got {text!r}"
-        raise click.UsageError(msg) from None
-    return number(loss.name, key, value, loss.limits.get(key))

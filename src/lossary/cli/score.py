@@ -10,7 +10,7 @@ from lossary.cli import job_options
 from lossary.cli.limits import check_limits, parse_limits
 from lossary.cli.report import Report
 from lossary.cli.statuses import HELP
-from lossary.scoring import score
+from lossary.scoring import run_job
 
 
 @click.command("score", epilog=HELP)
@@ -73,6 +73,6 @@ def score_command(**given: Any) -> int:
     limits = parse_limits(given.pop("limits"), given["losses"])
     job = job_options.make_job(given)
     report = Report(as_json=as_json, quiet=quiet)
-    result = report.computed(lambda progress: score(job, progress))
+    result = report.computed(lambda progress: run_job(job, progress=progress))
     report.show(job, result)
     return check_limits(job, result, limits)

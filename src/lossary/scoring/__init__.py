@@ -1,10 +1,11 @@
 """Scoring of prediction files: losses of rows, summed by group, and the rows with the largest."""
 
-from lossary.scoring.entry import compare, score
+from lossary.scoring.entry import compare, run_job
 from lossary.scoring.errors import DataError
 from lossary.scoring.job import Job, LossSpec
 from lossary.scoring.pairs import PairTotals
-from lossary.scoring.result import Comparison, Progress, Run, Score
+from lossary.scoring.public import score
+from lossary.scoring.result import Comparison, LeftOut, Progress, Run, Score
 from lossary.scoring.totals import Figures, Totals
 from lossary.scoring.worst import Worst
 
@@ -13,6 +14,7 @@ __all__ = [
     "DataError",
     "Figures",
     "Job",
+    "LeftOut",
     "LossSpec",
     "PairTotals",
     "Progress",
@@ -21,5 +23,6 @@ __all__ = [
     "Totals",
     "Worst",
     "compare",
+    "run_job",
     "score",
 ]

@@ -99,3 +99,16 @@ def _cast_views(column: Any, arrow_type: Any) -> Any:
         values = column.dictionary.cast(arrow_type.value_type)
         return pa.DictionaryArray.from_arrays(column.indices, values, ordered=arrow_type.ordered)
     return column.cast(arrow_type)
+
+
+def table_of_rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
+    """Return rows of Python values as a table; a column of several types is text."""
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    return pa.Table.from_arrays([_array(list(column)) for column in columns], names=[*names])
+
+
+def _array(values: list[Any]) -> Any:
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else str(value) for value in values])

@@ -31,6 +31,7 @@ class Csv:
     textual = True
     rows: int | None = None
     schema = None
+    part_rows: list[int] | None = None
 
     def __init__(self, path: str, delimiter: str) -> None:
         self._path = path
@@ -45,7 +46,7 @@ class Csv:
     def complete(self) -> None:
         """Do nothing: the header names all columns."""
 
-    def read(self, selection: Selection) -> Batches:
+    def read(self, selection: Selection, parts: range | None = None) -> Batches:
         """Yield the rows."""
         columns = selection.columns
         convert = csv.ConvertOptions(

@@ -59,6 +59,10 @@ class Violations:
             else:
                 self._found[key] = violation
 
+    def all(self) -> list[DomainViolation]:
+        """Return the violations, in the order in which they were found."""
+        return list(self._found.values())
+
     def warnings(self) -> list[str]:
         """Return the warnings about all rows."""
         return [violation.warning() for violation in self._found.values()]

@@ -7,19 +7,33 @@ from dataclasses import fields, replace
 
 from lossary.errors import value_error
 from lossary.optional import require
+from lossary.scoring.engines.options import EngineOptions
 from lossary.scoring.job import FUNCTION, Job
 from lossary.scoring.result import Comparison, Progress, Score
 
 
-def score(job: Job, progress: Progress | None = None) -> Score:
-    """Run a job: one pass over the files, in batches, so that memory use stays constant.
+def run_job(
+    job: Job,
+    *,
+    engine: str = "local",
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+) -> Score:
+    """Run a job over its files; :func:`lossary.score` makes the job and calls this.
 
     Parameters
     ----------
     job : Job
         What to compute.
+    engine : str
+        Who computes: see :func:`lossary.score`.
+    workers : int, optional
+        The number of workers.
+    scheduler : str, optional
+        Where the engine is, unless it is started here.
     progress : callable, optional
-        Called after each batch.
+        Called after each batch, or where the engine is elsewhere after each piece.
 
     Returns
     -------
@@ -29,14 +43,15 @@ def score(job: Job, progress: Progress | None = None) -> Score:
     Raises
     ------
     ValueError
-        If the output is one of the files.
+        If the output is one of the files, or the engine cannot do what the job needs.
     DataError
         If a file cannot be read, lacks a column, or holds values that a loss does not take.
     ImportError
-        If PyArrow is not installed.
+        If PyArrow or the library of the engine is not installed.
     """
-    scorer = require(FUNCTION, "lossary.scoring.scorer", library="pyarrow")
-    result: Score = scorer.run(job, progress)
+    running = require(FUNCTION, "lossary.scoring.running", library="pyarrow")
+    options = EngineOptions(engine, workers, scheduler)
+    result: Score = running.run_files(job, options, progress)
     return result
 
 

@@ -18,6 +18,21 @@ class DataError(LossaryValueError):
     value: Any = None
 
 
+class UnreadableError(DataError):
+    """A file, or a part of it, cannot be read.
+
+    ``span`` is what was read; ``is_passing`` says whether another try may succeed.
+    """
+
+    def __init__(self, text: str, *, span: Any = None, is_passing: bool = False) -> None:
+        super().__init__(text)
+        self.span = span
+        self.is_passing = is_passing
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unreadable, (str(self), self.span, self.is_passing)
+
+
 def data_error(path: str, problem: str, remedy: str = "") -> DataError:
     """Return the error ``{path}: {problem}. {remedy}``, without the credentials of addresses."""
     text = f"{without_credentials(path)}: {without_credentials(problem)}."
@@ -29,3 +44,7 @@ def reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _unreadable(text: str, span: Any, is_passing: bool) -> UnreadableError:
+    return UnreadableError(text, span=span, is_passing=is_passing)

@@ -46,6 +46,30 @@ class Groups:
             codes = pairs.encode([pa.array(codes << 32 | right)])
         return codes
 
+    def by_types(self) -> list[tuple[list[Any], Array]]:
+        """Return the groups by the types of their values: columns of values, and the groups' codes.
+
+        The values of a column may have several types; an Arrow array has one.
+        """
+        if not self._columns:
+            return [([], np.zeros(1, dtype=np.int64))]
+        found = [
+            known.located(codes)
+            for known, codes in zip(self._columns, self._column_codes(), strict=True)
+        ]
+        kinds = np.stack([kind for kind, _ in found], axis=1)
+        tables = []
+        for chosen in np.unique(kinds, axis=0):
+            codes = np.flatnonzero((kinds == chosen).all(axis=1))
+            columns = [
+                known.taken(kind, positions[codes])
+                for known, kind, (_, positions) in zip(
+                    self._columns, chosen.tolist(), found, strict=True
+                )
+            ]
+            tables.append((columns, codes))
+        return tables
+
     def ordered(self) -> tuple[list[Key], Array]:
         """Return the values of the groups in order, and the codes of the groups in that order.
 
@@ -95,6 +119,19 @@ class _ValueCodes:
         ranks = np.empty(len(values), dtype=np.int64)
         ranks[order] = np.arange(len(values))
         return ranks
+
+    def located(self, codes: Array) -> tuple[Array, Array]:
+        """Return where values are known from: the place of their type, and theirs in its array."""
+        kind, position = np.empty((2, len(self)), dtype=np.int64)
+        # A value of several types is that of the first.
+        for place, (_, known) in reversed([*enumerate(self._by_type.values())]):
+            kind[known], position[known] = place, np.arange(len(known))
+        return kind[codes], position[codes]
+
+    def taken(self, kind: int, positions: Array) -> Any:
+        """Return values of one type as an Arrow array."""
+        values, _ = [*self._by_type.values()][kind]
+        return values.take(pa.array(positions))
 
     def encode(self, arrays: Sequence[Any]) -> Array:
         """Return the code of every value of Arrow arrays of one type."""

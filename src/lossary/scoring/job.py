@@ -80,6 +80,8 @@ class Job:
         What to do about values outside a loss's domain.
     denominator : {"weights", "count"}
         What means divide by; without weights it is the same.
+    skip_unreadable : bool
+        Leave out files, or parts of them, that cannot be read, instead of raising.
     output : Path, optional
         Parquet, CSV or Arrow file for the losses of the rows, beside columns of the files.
     output_columns : sequence of str
@@ -104,6 +106,7 @@ class Job:
     skip_nulls: bool = False
     domain: Policy = "warn"
     denominator: Literal["weights", "count"] = "weights"
+    skip_unreadable: bool = False
     output: Path | None = None
     output_columns: Sequence[str] = ()
     delimiter: str | None = None

@@ -34,6 +34,7 @@ class JsonLines:
     textual = False
     rows: int | None = None
     schema = None
+    part_rows: list[int] | None = None
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -57,7 +58,7 @@ class JsonLines:
                 self._add_types(objects)
                 rows_before += len(objects.values)
 
-    def read(self, selection: Selection) -> Batches:
+    def read(self, selection: Selection, parts: range | None = None) -> Batches:
         """Yield the rows."""
         rows_before = 0
         with closing(Blocks(self._path)) as blocks:

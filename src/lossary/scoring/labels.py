@@ -20,38 +20,45 @@ class TwoLabels:
     def __init__(self, name: str, positive: str) -> None:
         self._name = name
         self._positive = positive
-        self._labels: set[str] = set()
+        # By label, where it occurs first: the file and the row.
+        self._found: dict[str, tuple[str, int]] = {}
         self._has_positive = False
-        self._path = ""
 
     def positive(self, batch: Batch) -> Array:
         """Return which rows have the positive label."""
         codes, values = batch.dictionary_encoded(self._name)
         labels = [label_text(value) for value in values]
-        occurs = np.bincount(codes, minlength=len(labels)) > 0
         is_positive = np.array([is_label(value, self._positive) for value in values], dtype=bool)
-        earlier = sorted(self._labels)
-        self._path = batch.path
-        self._labels |= {label for label, found in zip(labels, occurs, strict=True) if found}
-        self._has_positive |= bool((is_positive & occurs).any())
-        if len(self._labels) > 2:
-            # The first row with a third label, in the order of the rows.
-            rows = [labels[code] for code in codes.tolist()]
-            third = list(dict.fromkeys([*earlier, *rows]))[2]
-            problem = (
-                f"column {self._name!r} must hold two labels for --positive, got a third, "
-                f"{third!r}, in row {batch.rows[rows.index(third)]}"
-            )
-            remedy = f"The labels are {listed(sorted(self._labels))}."
-            raise data_error(batch.path, problem, remedy)
+        added, first = np.unique(codes, return_index=True)
+        # In the order of the rows.
+        for row, code in sorted(zip(first.tolist(), added.tolist(), strict=True)):
+            self._add(labels[code], batch.path, int(batch.rows[row]))
+        self._has_positive |= bool(is_positive[added].any())
         return is_positive[codes]
+
+    def merge(self, other: TwoLabels) -> None:
+        """Add the labels of later rows."""
+        for label, (path, row) in other._found.items():
+            self._add(label, path, row)
+        self._has_positive |= other._has_positive
 
     def check_found(self) -> None:
         """Raise if no row had the positive label."""
-        if self._labels and not self._has_positive:
+        if self._found and not self._has_positive:
+            path, _ = [*self._found.values()][-1]
             problem = f"no row of column {self._name!r} has the label {self._positive!r}"
-            remedy = f"Choose --positive among {listed(sorted(self._labels))}."
-            raise data_error(self._path, problem, remedy)
+            remedy = f"Choose --positive among {listed(sorted(self._found))}."
+            raise data_error(path, problem, remedy)
+
+    def _add(self, label: str, path: str, row: int) -> None:
+        """Add the label of a row; raise if it is the third."""
+        self._found.setdefault(label, (path, row))
+        if len(self._found) > 2:
+            problem = (
+                f"column {self._name!r} must hold two labels for --positive, got a third, "
+                f"{label!r}, in row {row}"
+            )
+            raise data_error(path, problem, f"The labels are {listed(sorted(self._found))}.")
 
 
 class Classes:

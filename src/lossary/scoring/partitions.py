@@ -59,8 +59,13 @@ class Partitioned:
         """Read on until ``columns`` has every column of the file."""
         self._source.complete()
 
-    def read(self, selection: Selection) -> Batches:
-        """Yield the rows."""
+    @property
+    def part_rows(self) -> list[int] | None:
+        """The numbers of rows of the parts that can be read apart; None if there are no parts."""
+        return self._source.part_rows
+
+    def read(self, selection: Selection, parts: range | None = None) -> Batches:
+        """Yield the rows, all or those of some parts."""
         further = self._further()
         values = [name for name in selection.values if name in further]
         numbers = [name for name in selection.numbers if name in further]
@@ -70,7 +75,7 @@ class Partitioned:
         )
         if not own.columns:  # of which the number of rows is that of some column
             own = Selection(values=self._source.columns[:1], numbers=())
-        for rows in self._source.read(own):
+        for rows in self._source.read(own, parts):
             with_values = self._added(rows.values, values, as_numbers=False)
             if rows.numbers is rows.values and not numbers:
                 yield Rows(with_values, with_values)

@@ -14,7 +14,7 @@ from lossary.scoring.addresses import file_path, is_address
 from lossary.scoring.arrow_types import common_types
 from lossary.scoring.blocks import STDIN
 from lossary.scoring.csv_reader import Csv
-from lossary.scoring.errors import data_error, reason
+from lossary.scoring.errors import UnreadableError, data_error, reason
 from lossary.scoring.file_systems import is_foreign
 from lossary.scoring.json_reader import JsonLines
 from lossary.scoring.partitions import Partitioned, partition_values
@@ -40,7 +40,7 @@ def open_source(path: str, delimiter: str | None = None) -> Iterator[Source]:
     with reading_errors(path):
         # An empty file of text has no rows; files of these formats have a header at least.
         if kind in TYPED and not is_address(path) and Path(path).stat().st_size == 0:
-            raise data_error(path, "the file is empty")
+            raise UnreadableError(str(data_error(path, "the file is empty")))
         source = READERS[kind](path, delimiter)
     if values := partition_values(path):
         source = Partitioned(source, values)
@@ -60,7 +60,9 @@ def reading_errors(path: str) -> Iterator[None]:
         known = isinstance(error, pa.ArrowException | OSError | UnicodeError | ImportError)
         if not (known or is_foreign(path)):
             raise
-        raise data_error(path, f"the file cannot be read: {reason(error)}") from None
+        text = str(data_error(path, f"the file cannot be read: {reason(error)}"))
+        is_passing = not isinstance(error, pa.ArrowInvalid | UnicodeError | ImportError)
+        raise UnreadableError(text, is_passing=is_passing) from None
 
 
 def output_types(files: Sequence[str]) -> dict[str, Any]:

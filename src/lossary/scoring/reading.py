@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
 from lossary.scoring.addresses import without_credentials
 from lossary.scoring.binding import Binding, Use, bind
 from lossary.scoring.columns import Batch
-from lossary.scoring.errors import DataError
-from lossary.scoring.readers import reading_errors
+from lossary.scoring.errors import DataError, UnreadableError
+from lossary.scoring.pieces import Span
+from lossary.scoring.readers import open_source, reading_errors
 from lossary.scoring.source import Selection, Source
+from lossary.scoring.typed_readers import Memory
 
 
 def bind_source(
@@ -34,14 +37,45 @@ def bind_source(
         return bind(path, source.columns, uses, optional)
 
 
-def read_batches(path: str, source: Source, selection: Selection) -> Iterator[Batch]:
-    """Yield the rows of a file; they count from 1."""
-    first_row = 1
+@contextmanager
+def open_span(span: Span, delimiter: str | None) -> Iterator[Source]:
+    """Open the file of a span; or its table, which is as good as a file."""
+    if span.table is not None:
+        yield Memory(span.table)
+        return
+    with open_source(span.path, delimiter) as source:
+        yield source
+
+
+@contextmanager
+def reading(span: Span) -> Iterator[None]:
+    """Add the span to an error about a file that cannot be read."""
+    try:
+        yield
+    except UnreadableError as error:
+        error.span = span
+        raise
+
+
+def read_batches(
+    path: str,
+    source: Source,
+    selection: Selection,
+    parts: range | None = None,
+    rows_before: int = 0,
+) -> Iterator[Batch]:
+    """Yield the rows of a file, or of parts of it; they count from 1 in the file."""
+    first_row = rows_before + 1
     shown = without_credentials(path)
-    batches = source.read(selection)
+    batches = source.read(selection, parts)
     while True:
-        with reading_errors(path):
-            data = next(batches, None)
+        try:
+            with reading_errors(path):
+                data = next(batches, None)
+        except UnreadableError:
+            raise
+        except DataError as error:  # a row that is broken
+            raise UnreadableError(str(error)) from None
         if data is None:
             return
         size = data.values.num_rows

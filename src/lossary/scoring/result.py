@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from lossary.optional import require
 from lossary.scoring.errors import data_error
+from lossary.scoring.figure_table import as_html, as_text, figure_names, figure_rows
+from lossary.scoring.job import Job
 from lossary.scoring.pairs import PairTotals
 from lossary.scoring.totals import Totals
 from lossary.scoring.worst import Worst
@@ -15,6 +18,25 @@ from lossary.scoring.worst import Worst
 Key = tuple[Any, ...]
 #: Called with the number of rows read so far, and with the number of all rows where it is known.
 Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Rows that could not be read and are left out, as the job asks for.
+
+    Attributes
+    ----------
+    what : str
+        The file, or the part of it.
+    rows : int, optional
+        The number of rows, where the format stores it.
+    reason : str
+        Why they cannot be read.
+    """
+
+    what: str
+    rows: int | None
+    reason: str
 
 
 @dataclass
@@ -42,18 +64,57 @@ class Run:
     notes: list[str] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(repr=False)
 class Score(Run):
-    """The result of a job.
+    """The result of a job: its figures by loss and group.
 
     Attributes
     ----------
+    job : Job
+        What was computed.
     totals, worst : list
         Per loss: sums by group, and the rows with the largest loss.
+    left_out : list of LeftOut
+        Files, or parts of them, that could not be read.
     """
 
+    job: Job = field(kw_only=True)
     totals: list[Totals] = field(default_factory=list)
     worst: list[Worst] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def to_arrow(self, *, groups: bool = True) -> Any:
+        """Return the figures as a table with a row for each loss and group.
+
+        Parameters
+        ----------
+        groups : bool
+            False for one row for each loss, of all rows together.
+
+        Returns
+        -------
+        pyarrow.Table
+            The columns ``loss``, the grouping columns, then the figures: mean, sum and weight,
+            count, minimum and maximum, and the number of losses that are not finite.
+        """
+        names = figure_names(self)
+        keys = self.job.by if groups else ()
+        rows = figure_rows(self, names, groups=groups, whole=not groups)
+        if not groups:
+            rows = [[row[0], *row[1 + len(self.job.by) :]] for row in rows]
+        convert = require("to_arrow", "lossary.scoring.arrow_types", library="pyarrow")
+        return convert.table_of_rows(["loss", *keys, *names], rows)
+
+    def to_pandas(self, *, groups: bool = True) -> Any:
+        """Return the figures as a pandas frame, with the columns of :meth:`to_arrow`."""
+        require("to_pandas", "pandas")
+        return self.to_arrow(groups=groups).to_pandas()
+
+    def __repr__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 @dataclass

@@ -1,9 +1,11 @@
-"""The pass over the files: batch by batch from columns to losses, sums, worst rows and output."""
+"""The scoring of a piece: batch by batch from columns to losses, sums and worst rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,71 +16,123 @@ from lossary.scoring.arguments import Arguments
 from lossary.scoring.binding import Binding
 from lossary.scoring.columns import Batch
 from lossary.scoring.domain_violations import Violations
-from lossary.scoring.errors import DataError
-from lossary.scoring.files import check_output, find_files
-from lossary.scoring.grouped_totals import GroupedTotals, RowLosses
-from lossary.scoring.job import FUNCTION, Job
+from lossary.scoring.errors import DataError, UnreadableError
+from lossary.scoring.grouped_totals import RowLosses
+from lossary.scoring.job import Job
 from lossary.scoring.labels import TwoLabels
-from lossary.scoring.output import Output, open_output, spread
+from lossary.scoring.output import Output, spread
+from lossary.scoring.partial import Partial
 from lossary.scoring.participation import chosen_rows, incomplete_rows, row_weights
-from lossary.scoring.readers import count_rows, open_source, output_types
-from lossary.scoring.reading import bind_source, read_batches
-from lossary.scoring.result import Progress, Score, check_rows
+from lossary.scoring.piece_totals import PieceTotals
+from lossary.scoring.pieces import Piece, Span
+from lossary.scoring.reading import bind_source, open_span, read_batches, reading
+from lossary.scoring.result import LeftOut
 from lossary.scoring.row_losses import row_losses
-from lossary.scoring.source import Source
-from lossary.scoring.totals import Totals
 from lossary.scoring.worst import Record, Worst
 
+_TRIES = 3
+_SECONDS_BETWEEN_TRIES = 0.05  # before the second; twice that before the third
 
-def run(job: Job, progress: Progress | None) -> Score:
-    """Run a job; see :func:`lossary.scoring.score`."""
-    files = find_files(job.files, job.output)
-    check_output(FUNCTION, files, job.output)
-    with ExitStack() as stack:
-        output = None
-        if job.output is not None:
-            output = stack.enter_context(open_output(job.output, output_types(files)))
-        scorer = Scorer(job, files, output)
-        total = count_rows(files) if progress else None
-        for path in files:
-            with open_source(path, job.delimiter) as source:
-                for _ in scorer.read(path, source):
-                    if progress:
-                        progress(scorer.result.rows, total)
-        return scorer.finish()
+
+@dataclass(frozen=True)
+class PieceScorer:
+    """Scores pieces: a function of a piece alone, which can be sent to other processes.
+
+    Attributes
+    ----------
+    job : Job
+        What to compute.
+    output : Output, optional
+        Where the losses of the rows are written, in this process.
+    pulse : callable, optional
+        Called after each batch with its number of rows, in this process; what it raises ends the
+        piece.
+    """
+
+    job: Job
+    output: Output | None = None
+    pulse: Callable[[int], None] | None = None
+
+    def __call__(self, piece: Piece) -> Partial:
+        """Score a piece; parts that cannot be read are left out if the job says so."""
+        left_out: list[LeftOut] = []
+        while True:
+            try:
+                return replace(self._tried(piece), left_out=left_out)
+            except UnreadableError as error:
+                if not self.job.skip_unreadable:
+                    raise
+                left_out.append(LeftOut(str(error.span), error.span.rows, str(error)))
+                piece = piece.without(error.span)
+
+    def _tried(self, piece: Piece) -> Partial:
+        """Score a piece; where it cannot be read, try again."""
+        for attempt in range(1, _TRIES + 1):
+            scorer = Scorer(self.job, self.output, self.pulse)
+            try:
+                for span in piece.spans:
+                    scorer.read(span)
+                return scorer.partial()
+            except UnreadableError as error:
+                if self.pulse:
+                    self.pulse(-scorer.rows)
+                if not error.is_passing or self.output is not None:
+                    raise
+                if attempt == _TRIES:
+                    text = f"{error} It was tried {_TRIES} times."
+                    raise UnreadableError(text, span=error.span) from None
+            time.sleep(_SECONDS_BETWEEN_TRIES * attempt)
+        raise AssertionError  # the last attempt returns or raises
 
 
 class Scorer:
-    """A running job."""
+    """A piece that is being scored."""
 
-    def __init__(self, job: Job, files: list[str], output: Output | None) -> None:
-        self.result = Score(files, worst=[Worst(job.worst) for _ in job.losses])
+    def __init__(
+        self, job: Job, output: Output | None, pulse: Callable[[int], None] | None
+    ) -> None:
+        self.rows = 0
+        self._scored = self._skipped = self._excluded = 0
         self._job = job
         self._output = output
-        self._totals = GroupedTotals(len(job.losses), len(job.by), Totals)
+        self._pulse = pulse
+        self._totals = PieceTotals(len(job.losses), len(job.by))
+        self._worst = [Worst(job.worst) for _ in job.losses]
         self._labels: dict[str, TwoLabels] = {}
         self._violations = Violations()
 
-    def read(self, path: str, source: Source) -> Iterator[None]:
-        """Score a file and yield after each batch. An empty file has no columns and no rows."""
-        if not source.columns:
-            return
-        binding = bind_source(path, source, self._job.uses())
-        if self._output is not None:
-            self._output.check_names(path, binding.copied, self._job.titles)
-        for batch in read_batches(path, source, binding.selection):
-            self._add(batch, binding)
-            yield
+    def read(self, span: Span) -> None:
+        """Score the rows of a span. An empty file has no columns and no rows."""
+        with closing(self._batches(span)) as batches:
+            for batch, binding in batches:
+                self._add(batch, binding)
+                if self._pulse:
+                    self._pulse(len(batch))
 
-    def finish(self) -> Score:
-        """Return the result, after the checks that need all rows."""
-        result = self.result
-        check_rows(result)
-        for labels in self._labels.values():
-            labels.check_found()
-        result.groups, result.totals = self._totals.finish()
-        result.notes += self._violations.warnings()
-        return result
+    def partial(self) -> Partial:
+        """Return the result."""
+        return Partial(
+            tables=self._totals.tables([*self._job.by, *self._job.titles]),
+            rows=self.rows,
+            scored=self._scored,
+            skipped=self._skipped,
+            excluded=self._excluded,
+            worst=[worst.records() for worst in self._worst],
+            labels=self._labels,
+            violations=self._violations.all(),
+        )
+
+    def _batches(self, span: Span) -> Generator[tuple[Batch, Binding]]:
+        with reading(span), open_span(span, self._job.delimiter) as source:
+            if not source.columns:
+                return
+            binding = bind_source(span.path, source, self._job.uses())
+            if self._output is not None:
+                self._output.check_names(span.path, binding.copied, self._job.titles)
+            for batch in read_batches(
+                span.path, source, binding.selection, span.parts, span.rows_before
+            ):
+                yield batch, binding
 
     # --- a batch ------------------------------------------------------------------------------
     def _add(self, batch: Batch, binding: Binding) -> None:
@@ -93,8 +147,8 @@ class Scorer:
     def _add_rows(self, batch: Batch, binding: Binding) -> None:
         mask = self._row_mask(batch, binding)
         selected = batch.filter(mask)
-        self.result.rows += len(batch)
-        self.result.scored += len(selected)
+        self.rows += len(batch)
+        self._scored += len(selected)
         losses = self._score(selected, binding)
         if self._output is not None:
             columns = [spread(mask, item) for item in losses]
@@ -104,8 +158,8 @@ class Scorer:
         """Return which rows take part: chosen by ``where``, with a value in every used column."""
         chosen = chosen_rows(self._job, batch, binding)
         skipped = incomplete_rows(self._job, batch, binding, chosen)
-        self.result.excluded += int((~chosen).sum())
-        self.result.skipped += int(skipped.sum())
+        self._excluded += int((~chosen).sum())
+        self._skipped += int(skipped.sum())
         return np.asarray(chosen & ~skipped)
 
     def _score(self, batch: Batch, binding: Binding) -> list[RowLosses]:
@@ -123,7 +177,7 @@ class Scorer:
             self._violations.add(violations)
         self._totals.add(by, losses)
         names = [name for use in job.shown_uses for name in binding.names[use]]
-        for worst, item in zip(self.result.worst, losses, strict=True):
+        for worst, item in zip(self._worst, losses, strict=True):
             rows = np.flatnonzero(item.mask)
             values = item.values[rows]
             worst.add(values, _describer(batch, rows, values, list(dict.fromkeys(names))))

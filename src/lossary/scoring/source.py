@@ -65,6 +65,10 @@ class Source(Protocol):
     schema: Any
 
     @property
+    def part_rows(self) -> list[int] | None:
+        """The numbers of rows of the parts that can be read apart; None if there are no parts."""
+
+    @property
     def rows(self) -> int | None:
         """The number of rows; None for formats that do not store it."""
 
@@ -75,8 +79,8 @@ class Source(Protocol):
     def complete(self) -> None:
         """Read on until ``columns`` has every column of the file, not only those at its start."""
 
-    def read(self, selection: Selection) -> Batches:
-        """Yield the rows, at most ``BATCH_ROWS`` at a time."""
+    def read(self, selection: Selection, parts: range | None = None) -> Batches:
+        """Yield the rows, at most ``BATCH_ROWS`` at a time: all, or those of some parts."""
 
     def close(self) -> None:
         """Close the file."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -90,17 +90,44 @@ class Totals(Figures):
     def __len__(self) -> int:
         return len(self.count)
 
-    def merge(self, other: Totals) -> None:
-        """Add the totals of other rows, group by group; they may have more groups."""
-        groups = max(len(self), len(other))
-        self.grow(groups)
-        other.grow(groups)
-        self.count += other.count
-        self.nonfinite += other.nonfinite
-        self.weight.merge(other.weight)
-        self.sum.merge(other.sum)
-        np.minimum(self.minimum, other.minimum, out=self.minimum)
-        np.maximum(self.maximum, other.maximum, out=self.maximum)
+    def merge(self, other: Totals, codes: Array | None = None) -> None:
+        """Add the totals of other rows.
+
+        Group by group, of which they may have more; or, with ``codes``, to the groups with these
+        codes, each of which occurs once.
+        """
+        if codes is None:
+            groups = max(len(self), len(other))
+            self.grow(groups)
+            other.grow(groups)
+        at = slice(None) if codes is None else codes
+        self.count[at] += other.count
+        self.nonfinite[at] += other.nonfinite
+        self.weight.merge(other.weight, at)
+        self.sum.merge(other.sum, at)
+        self.minimum[at] = np.minimum(self.minimum[at], other.minimum)
+        self.maximum[at] = np.maximum(self.maximum[at], other.maximum)
+
+    def columns(self) -> dict[str, Array]:
+        """Return all there is to know of the groups, as columns."""
+        return {
+            "count": self.count,
+            "nonfinite": self.nonfinite,
+            **dict(zip(("weight", "weight_error"), self.weight.parts(), strict=True)),
+            **dict(zip(("sum", "sum_error"), self.sum.parts(), strict=True)),
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+        }
+
+    @classmethod
+    def of_columns(cls, columns: Mapping[str, Array]) -> Self:
+        """Return the totals that these columns describe."""
+        totals = cls()
+        totals.count, totals.nonfinite = columns["count"], columns["nonfinite"]
+        totals.weight = _Sums(columns["weight"], columns["weight_error"])
+        totals.sum = _Sums(columns["sum"], columns["sum_error"])
+        totals.minimum, totals.maximum = columns["minimum"], columns["maximum"]
+        return totals
 
     def take(self, codes: Array) -> Self:
         """Return the totals of the groups with these codes, in this order."""
@@ -157,29 +184,30 @@ class Totals(Figures):
 class _Sums:
     """One sum per group, each with the accumulated rounding error of its additions."""
 
-    def __init__(self, values: Array) -> None:
+    def __init__(self, values: Array, errors: Array | None = None) -> None:
         self._high = values
-        self._low = np.zeros(len(values))
+        self._low = np.zeros(len(values)) if errors is None else errors
 
     def values(self) -> Array:
         return self._high + self._low
 
+    def parts(self) -> tuple[Array, Array]:
+        return self._high, self._low
+
     def take(self, codes: Array) -> _Sums:
-        sums = _Sums(self._high[codes])
-        sums._low = self._low[codes]
-        return sums
+        return _Sums(self._high[codes], self._low[codes])
 
     def grow(self, added: int) -> None:
         self._high = np.pad(self._high, (0, added))
         self._low = np.pad(self._low, (0, added))
 
-    def merge(self, other: _Sums) -> None:
-        a, b = self._high, other._high
+    def merge(self, other: _Sums, at: Array | slice) -> None:
+        a, b = self._high[at], other._high
         with np.errstate(invalid="ignore", over="ignore"):
             total = a + b
             error = np.where(np.abs(a) >= np.abs(b), (a - total) + b, (b - total) + a)
-        self._low += other._low + np.where(np.isfinite(total), error, 0.0)
-        self._high = total
+        self._low[at] += other._low + np.where(np.isfinite(total), error, 0.0)
+        self._high[at] = total
 
     def combined(self) -> _Sums:
         values = np.concatenate([self._high, self._low])

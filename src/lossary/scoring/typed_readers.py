@@ -1,4 +1,4 @@
-"""Readers of the formats whose columns have types: Parquet and Arrow."""
+"""Readers of what has types of columns: Parquet, Arrow and tables in memory."""
 
 from __future__ import annotations
 
@@ -42,13 +42,20 @@ class Parquet:
     def complete(self) -> None:
         """Do nothing: the schema names all columns."""
 
-    def read(self, selection: Selection) -> Batches:
-        """Yield the rows, reading no other columns than those selected."""
+    @property
+    def part_rows(self) -> list[int] | None:
+        """The numbers of rows of the row groups."""
+        metadata = self._file.metadata
+        return [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+
+    def read(self, selection: Selection, parts: range | None = None) -> Batches:
+        """Yield the rows, of all row groups or some, reading no columns but those selected."""
         columns = selection.columns
-        groups = range(self._file.num_row_groups)
+        every = range(self._file.num_row_groups) if parts is None else parts
         size = batch_rows(len(columns))
-        for part in [[group] for group in groups] if self._is_remote else [[*groups]]:
-            for batch in self._file.iter_batches(size, row_groups=part, columns=columns):
+        for groups in [[part] for part in every] if self._is_remote else [[*every]]:
+            # Without Arrow's own threads: pieces are read in parallel.
+            for batch in self._file.iter_batches(size, groups, columns, use_threads=False):
                 converted = batch_without_views(batch)
                 yield Rows(converted, converted)
 
@@ -64,7 +71,8 @@ class Arrow:
     textual = False
 
     def __init__(self, path: str) -> None:
-        self._handle = open_file(path) if is_address(path) else pa.memory_map(path)
+        self._is_remote = is_address(path)
+        self._handle = open_file(path) if self._is_remote else pa.memory_map(path)
         try:
             self.schema = pa.ipc.open_file(self._handle).schema
             self._is_stream = False
@@ -82,12 +90,22 @@ class Arrow:
         self._handle.seek(0)
         return int(pa.ipc.open_file(self._handle).count_rows())
 
+    @property
+    def part_rows(self) -> list[int] | None:
+        """The numbers of rows of the record batches; None where one would have to read them."""
+        if self._is_stream or self._is_remote:
+            return None
+        self._handle.seek(0)
+        options = pa.ipc.IpcReadOptions(included_fields=[0] if self.columns else [])
+        file = pa.ipc.open_file(self._handle, options=options)
+        return [file.get_batch(i).num_rows for i in range(file.num_record_batches)]
+
     def complete(self) -> None:
         """Do nothing: the schema names all columns."""
 
-    def read(self, selection: Selection) -> Batches:
+    def read(self, selection: Selection, parts: range | None = None) -> Batches:
         """Yield the rows; the batches of the file may be large and are cut without a copy."""
-        for batch in sliced(self._batches(selection)):
+        for batch in sliced(self._batches(selection, parts)):
             converted = batch_without_views(batch)
             yield Rows(converted, converted)
 
@@ -95,7 +113,7 @@ class Arrow:
         """Close the file."""
         self._handle.close()
 
-    def _batches(self, selection: Selection) -> Iterator[Any]:
+    def _batches(self, selection: Selection, parts: range | None) -> Iterator[Any]:
         names = set(selection.columns)
         fields = [index for index, name in enumerate(self.columns) if name in names]
         options = pa.ipc.IpcReadOptions(included_fields=fields)
@@ -104,4 +122,30 @@ class Arrow:
             yield from pa.ipc.open_stream(self._handle, options=options)
         else:
             file = pa.ipc.open_file(self._handle, options=options)
-            yield from (file.get_batch(i) for i in range(file.num_record_batches))
+            every = range(file.num_record_batches)
+            yield from (file.get_batch(i) for i in (every if parts is None else parts))
+
+
+class Memory:
+    """A table in memory."""
+
+    textual = False
+    part_rows: list[int] | None = None
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        self.schema = table.schema
+        self.rows: int | None = table.num_rows
+        self.columns = list(self.schema.names)
+
+    def complete(self) -> None:
+        """Do nothing: the schema names all columns."""
+
+    def read(self, selection: Selection, parts: range | None = None) -> Batches:
+        """Yield the rows, cut at the same places whatever the chunks of the table are."""
+        for batch in sliced(self._table.select(selection.columns).combine_chunks().to_batches()):
+            converted = batch_without_views(batch)
+            yield Rows(converted, converted)
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,11 @@ class Worst:
         order = np.argsort(-merged, kind="stable")[: self.size]
         self._losses = merged[order]
         self._records = [records[index] for index in order]
+
+    def merge(self, records: Sequence[Record]) -> None:
+        """Add the records of later rows."""
+        losses = np.array([record["loss"] for record in records])
+        self.add(losses, lambda indices: [records[index] for index in indices.tolist()])
 
     def records(self) -> list[Record]:
         """Return the rows, the largest loss first."""

@@ -1,0 +1,24 @@
+"""Which engine to use, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What an engine is made from.
+
+    Attributes
+    ----------
+    name : str
+        The name of the engine.
+    workers : int, optional
+        The number of workers; by default that of the cores here, or of all those elsewhere.
+    scheduler : str, optional
+        The address of the engine, unless it is started here.
+    """
+
+    name: str = "local"
+    workers: int | None = None
+    scheduler: str | None = None

@@ -1,0 +1,101 @@
+"""The figures of a result by loss and group: as columns, text and HTML."""
+
+from __future__ import annotations
+
+import html
+import itertools
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from lossary.scoring.job import Job
+from lossary.scoring.totals import Figures
+
+#: What stands for the value of a grouping column where a row is of all groups together.
+ALL = "(all)"
+_MAX_SHOWN = 20
+
+
+class Result(Protocol):
+    """What has figures by loss and group.
+
+    Attributes
+    ----------
+    job : Job
+        What was computed.
+    groups : list of tuple
+        The values of the grouping columns.
+    """
+
+    job: Job
+    groups: list[tuple[Any, ...]]
+
+    @property
+    def totals(self) -> Sequence[Figures]:
+        """For each loss, the figures of the groups."""
+
+
+def figure_names(result: Result) -> list[str]:
+    """Return the names of the figures."""
+    return list(result.totals[0].figures(result.job.denominator))
+
+
+def figure_rows(result: Result, names: Sequence[str], *, groups: bool, whole: bool) -> list[Any]:
+    """Return a row for each loss and group, and for each loss one of all groups together."""
+    job, rows = result.job, []
+    for spec, totals in zip(job.losses, result.totals, strict=True):
+        keys: list[tuple[Any, ...]] = []
+        parts = []
+        if groups:
+            keys += result.groups
+            parts.append(totals.figures(job.denominator))
+        if whole:
+            keys.append((ALL,) * len(job.by))
+            parts.append(totals.combined().figures(job.denominator))
+        columns = (itertools.chain(*(part[name].tolist() for part in parts)) for name in names)
+        rows += [
+            [spec.title, *key, *figures]
+            for key, figures in zip(keys, zip(*columns, strict=True), strict=True)
+        ]
+    return rows
+
+
+def as_text(result: Result) -> str:
+    """Return the beginning of the table of the figures, for a terminal."""
+    header, rows, last = _shown(result)
+    texts = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    left = 1 + len(result.job.by)  # columns of text
+    lines = [
+        "  ".join(
+            item.ljust(width) if place < left else item.rjust(width)
+            for place, (item, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in texts
+    ]
+    return "\n".join([*lines, last] if last else lines)
+
+
+def as_html(result: Result) -> str:
+    """Return the beginning of the table of the figures, for a notebook."""
+    header, rows, last = _shown(result)
+    head = "".join(f"<th>{html.escape(item)}</th>" for item in header)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(item)}</td>" for item in row) + "</tr>" for row in rows
+    )
+    end = f"<p>{html.escape(last)}</p>" if last else ""
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{end}"
+
+
+def _shown(result: Result) -> tuple[list[str], list[list[str]], str]:
+    """Return the names of the columns, the first rows, and a line on the rest."""
+    grouped = bool(result.job.by)
+    names = figure_names(result)
+    rows = figure_rows(result, names, groups=grouped, whole=not grouped)
+    header = ["loss", *result.job.by, *names]
+    texts = [[_text(item) for item in row] for row in rows[:_MAX_SHOWN]]
+    rest = len(rows) - _MAX_SHOWN
+    return header, texts, f"... and {rest:,} further rows" if rest > 0 else ""
+
+
+def _text(item: Any) -> str:
+    return f"{item:.6g}" if isinstance(item, float) else str(item)

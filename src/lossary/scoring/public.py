@@ -1,0 +1,174 @@
+"""``lossary.score``: losses over files or tables, in one call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from lossary.errors import shown, type_error
+from lossary.optional import require
+from lossary.options import Policy
+from lossary.scoring.engines.options import EngineOptions
+from lossary.scoring.job import FUNCTION, Job
+from lossary.scoring.loss_texts import LossLike, loss_specs
+from lossary.scoring.result import Progress, Score
+
+_PathLike = str | os.PathLike[str]
+
+
+def score(
+    source: Any,
+    *,
+    losses: LossLike | Iterable[LossLike],
+    inputs: str | None = None,
+    targets: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    by: str | Sequence[str] = (),
+    weights: str | None = None,
+    where: str | None = None,
+    worst: int = 0,
+    show: str | Sequence[str] = (),
+    positive: str | None = None,
+    classes: Sequence[str] = (),
+    class_weights: Sequence[float] = (),
+    nulls: Literal["error", "skip"] = "error",
+    domain: Policy = "warn",
+    denominator: Literal["weights", "count"] = "weights",
+    skip_bad: bool = False,
+    output: _PathLike | None = None,
+    output_columns: str | Sequence[str] = (),
+    delimiter: str | None = None,
+    engine: str = "local",
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Score:
+    """Compute losses over the rows of files or of a table: means by group, and the worst rows.
+
+    Rows are read in batches, so memory does not grow with their number. The data are cut into
+    pieces that depend on the data alone, and the results of the pieces are merged in their order:
+    every engine and every number of workers give the same result, to the last bit.
+
+    Parameters
+    ----------
+    source : path, sequence of paths, or table
+        Parquet, CSV, Arrow or JSON lines files by their suffix, globs or folders; or a table of
+        pyarrow, pandas, Polars or any other library that exports Arrow streams.
+    losses : str, function, or sequence of them
+        The losses: names, with parameters as in ``"huber_loss:delta=2"``, or the functions.
+    inputs, targets : str, optional
+        The columns of the losses' first argument and of their targets: a name, names with commas
+        between them, or a pattern such as ``"z_*"``.
+    columns : mapping, optional
+        The columns of other arguments, such as ``{"vars": "sigma2"}``.
+    by : str or sequence of str
+        The columns whose values group the rows.
+    weights, where : str, optional
+        The column of weights, and the boolean column of the rows that take part.
+    worst : int
+        How many rows with the largest loss to keep, for each loss.
+    show : str or sequence of str
+        Further columns to keep of these rows.
+    positive : str, optional
+        The label that counts as +1 (1 where targets lie between 0 and 1); the other is -1 (0).
+    classes : sequence of str
+        Class labels in the order of the classes, where they are not integers from 0.
+    class_weights : sequence of float
+        Weights of the classes, in their order.
+    nulls : {"error", "skip"}
+        What to do with rows that lack a value in a used column.
+    domain : {"warn", "raise", "ignore"}
+        What to do about values outside a loss's domain; warnings are in the result's ``notes``.
+    denominator : {"weights", "count"}
+        What means divide by.
+    skip_bad : bool
+        Leave out files, or parts of them, that cannot be read; the result lists them.
+    output : path, optional
+        A Parquet, CSV or Arrow file for the losses of the rows; the local engine writes it.
+    output_columns : str or sequence of str
+        The columns to copy to it; all of them if none is named.
+    delimiter : str, optional
+        What separates the values of CSV; by default a comma, or a tab in .tsv files.
+    engine : {"local"}
+        Who computes: threads of this process.
+    workers : int, optional
+        The number of workers; by default one for each core.
+    scheduler : str, optional
+        Where the engine is, unless it is started here.
+    progress : callable, optional
+        Called with the number of rows read so far, and that of all rows where it is known.
+
+    Returns
+    -------
+    Score
+        The figures by loss and group, as a table that converts to Arrow and pandas.
+
+    Raises
+    ------
+    ValueError
+        If the arguments do not fit one another.
+    DataError
+        If a file cannot be read, lacks a column, or holds values that a loss does not take; it is
+        a ValueError.
+    ImportError
+        If PyArrow or the library of the engine is not installed.
+
+    Examples
+    --------
+    >>> import lossary, pyarrow
+    >>> table = pyarrow.table({"margin": [2.0, 0.5, -1.0], "label": [1, 1, 1], "fold": [0, 1, 1]})
+    >>> result = lossary.score(
+    ...     table, losses="hinge_loss", inputs="margin", targets="label", by="fold"
+    ... )
+    >>> result.to_arrow().to_pydict()["mean"]
+    [0.0, 1.25]
+    """
+    job = Job(
+        files=_files(source),
+        losses=loss_specs(losses),
+        inputs=inputs,
+        targets=targets,
+        columns=columns or {},
+        weights=weights,
+        where=where,
+        by=_names(by),
+        worst=worst,
+        show=_names(show),
+        positive=positive,
+        classes=tuple(classes),
+        class_weights=tuple(class_weights),
+        skip_nulls=nulls == "skip",
+        domain=domain,
+        denominator=denominator,
+        skip_unreadable=skip_bad,
+        output=None if output is None else Path(output),
+        output_columns=_names(output_columns),
+        delimiter=delimiter,
+    )
+    running = require(FUNCTION, "lossary.scoring.running", library="pyarrow")
+    options = EngineOptions(engine, workers, scheduler)
+    call: Progress | None = progress
+    if job.files:
+        result: Score = running.run_files(job, options, call)
+    else:
+        result = running.run_table(job, source, options, call)
+    return result
+
+
+def _files(source: Any) -> tuple[str, ...]:
+    """Return the files that a source names; none if it is a table."""
+    if hasattr(source, "__arrow_c_stream__"):
+        return ()
+    if isinstance(source, (str, os.PathLike)):
+        return (os.fspath(source),)
+    if isinstance(source, Sequence) and all(isinstance(x, (str, os.PathLike)) for x in source):
+        if source:
+            return tuple(os.fspath(item) for item in source)
+    requirement = "must be a path, a sequence of paths or a table"
+    raise type_error(FUNCTION, "source", requirement, shown(source))
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)

@@ -1,0 +1,125 @@
+"""The run of a job: files are found and cut into pieces, an engine scores them, results merge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from threading import Event, Lock
+from typing import Any
+
+import pyarrow as pa
+
+from lossary.errors import value_error
+from lossary.scoring.blocks import STDIN
+from lossary.scoring.engines.engine import Engine, open_engine
+from lossary.scoring.engines.local import LocalEngine
+from lossary.scoring.engines.options import EngineOptions
+from lossary.scoring.errors import data_error
+from lossary.scoring.files import check_output, find_files
+from lossary.scoring.job import FUNCTION, Job
+from lossary.scoring.merging import Merger
+from lossary.scoring.output import Output, open_output
+from lossary.scoring.pieces import PIECE_ROWS, Piece, Span, cut, piece_rows
+from lossary.scoring.readers import output_types
+from lossary.scoring.result import LeftOut, Progress, Score
+from lossary.scoring.scorer import PieceScorer
+from lossary.scoring.spans import TABLE, file_spans, table_spans
+
+
+def run_files(job: Job, options: EngineOptions, progress: Progress | None) -> Score:
+    """Run a job over its files; see :func:`lossary.scoring.run`."""
+    engine = open_engine(FUNCTION, options)
+    files = find_files(job.files, job.output)
+    check_output(FUNCTION, files, job.output)
+    _check_engine(job, files, engine)
+    merger = Merger(job, files)
+    spans, errors = file_spans(files, job.delimiter)
+    if errors and not job.skip_unreadable:
+        raise errors[0]
+    merger.leave_out(*(LeftOut(item.span.path, None, str(item)) for item in errors))
+    with _output(job, files) as output:
+        if output is not None:
+            engine = LocalEngine(1)  # rows are written in their order
+        pieces = cut(spans, piece_rows(spans))
+        return _run(job, pieces, _rows(spans), engine, merger, output, progress)
+
+
+def run_table(job: Job, table: Any, options: EngineOptions, progress: Progress | None) -> Score:
+    """Run a job over a table that exports an Arrow stream."""
+    engine = open_engine(FUNCTION, options)
+    _check_engine(job, (), engine)
+    batches = pa.RecordBatchReader.from_stream(table)
+    merger = Merger(job, [TABLE])
+    pieces = cut(table_spans(batches), PIECE_ROWS)
+    return _run(job, pieces, None, engine, merger, None, progress)
+
+
+def _run(
+    job: Job,
+    pieces: Iterator[Piece],
+    total: int | None,
+    engine: Engine,
+    merger: Merger,
+    output: Output | None,
+    progress: Progress | None,
+) -> Score:
+    pulse = None
+    if isinstance(engine, LocalEngine):
+        pulse = _Pulse(progress, total, engine.stopped)
+    with closing(engine.map(PieceScorer(job, output, pulse), pieces)) as partials:
+        for partial in partials:
+            merger.add(partial)
+            if progress and not pulse:
+                progress(merger.result.rows, total)
+    return merger.finish()
+
+
+class _Pulse:
+    """Tells of the progress of pieces in several threads, and ends them when they are to stop."""
+
+    def __init__(self, progress: Progress | None, total: int | None, stopped: Event) -> None:
+        self._progress = progress
+        self._total = total
+        self._stopped = stopped
+        self._lock = Lock()
+        self._rows = 0
+
+    def __call__(self, rows: int) -> None:
+        """Add rows to those that were read."""
+        if self._stopped.is_set():
+            raise _Stopped
+        with self._lock:
+            self._rows += rows
+            if self._progress:
+                self._progress(self._rows, self._total)
+
+
+class _Stopped(Exception):
+    """The result of a piece is no longer wanted."""
+
+
+@contextmanager
+def _output(job: Job, files: Sequence[str]) -> Iterator[Output | None]:
+    if job.output is None:
+        yield None
+        return
+    with open_output(job.output, output_types(files)) as output:
+        yield output
+
+
+def _check_engine(job: Job, files: Sequence[str], engine: Engine) -> None:
+    """Raise if an engine elsewhere is to do what only this process can."""
+    if engine.in_process:
+        return
+    remedy = "Take the local engine."
+    if job.output is not None:
+        requirement = "needs the engine of this process, which writes the rows in their order"
+        raise value_error(FUNCTION, "--output", requirement, job.output, remedy)
+    if STDIN in files:
+        raise data_error(STDIN, "only this process can read standard input", remedy)
+
+
+def _rows(spans: Sequence[Span]) -> int | None:
+    """Return the number of all rows; None if a format does not store it."""
+    counts = [span.rows for span in spans]
+    return None if None in counts else sum(count for count in counts if count is not None)
