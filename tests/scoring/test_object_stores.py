@@ -14,7 +14,7 @@ import pytest
 from pyarrow import fs
 
 from lossary import get_loss
-from lossary.scoring import DataError, Job, LossSpec, compare, file_systems, score
+from lossary.scoring import DataError, Job, LossSpec, compare, file_systems, run_job
 from lossary.scoring.files import find_files
 
 MARGIN = np.random.default_rng(5).normal(size=300)
@@ -30,7 +30,7 @@ def job(*files: str, **options: Any) -> Job:
 
 
 def mean(*files: str) -> float:
-    return float(score(job(*files)).totals[0].figures("count")["mean"][0])
+    return float(run_job(job(*files)).totals[0].figures("count")["mean"][0])
 
 
 def csv() -> bytes:
@@ -162,7 +162,7 @@ def test_other_addresses_are_those_of_fsspec() -> None:
         memory.pipe("/store/x/a.csv", csv())
         memory.pipe("/store/x/b.csv.gz", gzip.compress(csv()))
         assert find_files(["memory://store/x/*.csv"]) == ["memory://store/x/a.csv"]
-        assert score(job("memory://store/x")).rows == 600
+        assert run_job(job("memory://store/x")).rows == 600
         with pytest.raises(DataError, match=r"^memory://store/z\.csv: no such file"):
             find_files(["memory://store/z.csv"])
     finally:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lossary import get_loss
-from lossary.scoring import DataError, Job, LossSpec, compare, score
+from lossary.scoring import DataError, Job, LossSpec, compare, run_job
 from lossary.scoring.partitions import partition_values
 
 DAYS = ["2026-01-01", "2026-01-02", "01067"]
@@ -47,7 +47,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_rows_are_grouped_by_folders(folder: Path) -> None:
-    result = score(job(folder, by=("day", "fold")))
+    result = run_job(job(folder, by=("day", "fold")))
     expected = {
         (day, fold): LOSSES[(TABLE["day"].to_numpy() == day) & (TABLE["fold"].to_numpy() == fold)]
         for day in DAYS
@@ -59,19 +59,19 @@ def test_rows_are_grouped_by_folders(folder: Path) -> None:
 
 
 def test_rows_are_chosen_by_folders(folder: Path) -> None:
-    result = score(job(folder, where="fold"))
+    result = run_job(job(folder, where="fold"))
     assert (result.scored, result.excluded) == (45, 45)
 
 
 def test_folders_weigh_rows(folder: Path) -> None:
-    result = score(job(folder, weights="fold"))
+    result = run_job(job(folder, weights="fold"))
     weighted = result.totals[0].figures("weights")["mean"][0]
     assert weighted == pytest.approx(LOSSES[TABLE["fold"].to_numpy() == "1"].mean())
 
 
 def test_their_values_are_copied(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "losses.parquet"
-    score(job(folder, output=output))
+    run_job(job(folder, output=output))
     written = pq.read_table(output)
     assert written.column_names == ["margin", "label", "day", "fold", "hinge_loss"]
     assert written["day"].to_pylist() == sorted(TABLE["day"].to_pylist())
@@ -92,21 +92,21 @@ def test_a_column_of_the_file_hides_that_of_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "day=other"
     path.mkdir()
     pq.write_table(TABLE, path / "a.parquet")
-    assert [key for (key,) in score(job(path, by=("day",))).groups] == sorted(DAYS)
+    assert [key for (key,) in run_job(job(path, by=("day",))).groups] == sorted(DAYS)
 
 
 def test_text_in_the_place_of_numbers_is_an_error(folder: Path) -> None:
     with pytest.raises(DataError, match="column 'day' must hold numbers"):
-        score(job(folder, weights="day"))
+        run_job(job(folder, weights="day"))
 
 
 def test_a_folder_of_an_object_store(s3: Any) -> None:
     for day in DAYS:
         part = TABLE.filter(pa.compute.equal(TABLE["day"], day)).drop_columns("day")
         pq.write_table(part, f"data/t/day={day}/part.parquet", filesystem=s3)
-    result = score(job("s3://data/t", by=("day",)))
+    result = run_job(job("s3://data/t", by=("day",)))
     assert [key for (key,) in result.groups] == sorted(DAYS)
-    assert score(job("s3://data/t/day=2026*/*.parquet")).rows == 60
+    assert run_job(job("s3://data/t/day=2026*/*.parquet")).rows == 60
 
 
 @pytest.mark.parametrize(
@@ -128,6 +128,6 @@ def test_a_missing_value_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "k=__HIVE_DEFAULT_PARTITION__"
     path.mkdir()
     pq.write_table(TABLE, path / "a.parquet")
-    assert score(job(path, by=("k",))).groups == [(None,)]
+    assert run_job(job(path, by=("k",))).groups == [(None,)]
     with pytest.raises(DataError, match="none of the 90 rows takes part: 90 lack a value"):
-        score(job(path, where="k", skip_nulls=True))
+        run_job(job(path, where="k", skip_nulls=True))

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lossary import get_loss
-from lossary.scoring import DataError, Job, LossSpec, compare, score, web_file
+from lossary.scoring import DataError, Job, LossSpec, compare, run_job, web_file
 from lossary.scoring.web_file import WebFile
 
 MARGIN = np.random.default_rng(5).normal(size=400)
@@ -145,7 +145,7 @@ def test_every_format_is_scored_as_from_a_disk(
 ) -> None:
     monkeypatch.setattr(web_file, "READ_AHEAD", 1000)  # so that there are several blocks
     server.files[name], server.has_ranges = data, has_ranges
-    result = score(job(server.address + name))
+    result = run_job(job(server.address + name))
     assert result.rows == 400
     mean = result.totals[0].figures("count")["mean"][0]
     assert mean == pytest.approx(np.maximum(0, 1 - MARGIN * LABEL).mean(), rel=1e-14)
@@ -177,18 +177,18 @@ def test_any_position_can_be_read(server: Server, has_ranges: bool) -> None:
 def test_an_empty_file_has_no_rows(server: Server) -> None:
     server.files |= {"/a.csv": b"", "/a.parquet": b""}
     with pytest.raises(DataError, match=r"a\.csv: there are no rows"):
-        score(job(f"{server.address}/a.csv"))
+        run_job(job(f"{server.address}/a.csv"))
     with pytest.raises(
         DataError, match=r"a\.parquet: the file cannot be read: Parquet file size is 0"
     ):
-        score(job(f"{server.address}/a.parquet"))
+        run_job(job(f"{server.address}/a.parquet"))
 
 
 @pytest.mark.parametrize("fault", [answers(503), answers(429), breaks_off])
 def test_a_request_that_fails_is_repeated(server: Server, fault: Callable[..., bool]) -> None:
     server.files["/p.csv"] = csv()
     server.faults = [fault, fault]
-    assert score(job(f"{server.address}/p.csv")).rows == 400
+    assert run_job(job(f"{server.address}/p.csv")).rows == 400
     assert len(server.requests) >= 3
 
 
@@ -199,7 +199,7 @@ def test_a_server_that_stops_answering_is_given_up(
     server.faults = [says_nothing] * 3
     address = f"{server.address}/p.csv"
     with pytest.raises(DataError, match=r"did not answer within 0\.1 s \(3 attempts\)") as caught:
-        score(job(address))
+        run_job(job(address))
     assert str(caught.value).startswith(f"{address}: ")
 
 
@@ -207,7 +207,7 @@ def test_a_server_that_stops_answering_is_given_up(
 def test_a_file_that_is_not_there_is_asked_for_once(server: Server, status: int) -> None:
     server.faults = [answers(status)]
     with pytest.raises(DataError, match=f"/p.csv: .* the server answers {status} "):
-        score(job(f"{server.address}/p.csv"))
+        run_job(job(f"{server.address}/p.csv"))
     assert len(server.requests) == 1
 
 
@@ -216,7 +216,7 @@ def test_a_refused_connection_names_the_address() -> None:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}/p.parquet"
     with pytest.raises(DataError, match=r"Connection refused \(3 attempts\)") as caught:
-        score(job(address))
+        run_job(job(address))
     assert str(caught.value).startswith(f"{address}: ")
 
 
@@ -233,7 +233,7 @@ def test_user_and_password_are_sent_and_never_shown(server: Server) -> None:
     server.files["/p.csv"] = b"margin,label\nx,1\n"
     address = server.address.replace("//", "//me:s%40cret@") + "/p.csv?token=t0ken"
     with pytest.raises(DataError, match="must hold numbers") as caught:
-        score(job(address))
+        run_job(job(address))
     assert set(server.authorizations) == {"Basic bWU6c0BjcmV0"}
     assert str(caught.value).startswith(f"{server.address}/p.csv?...: column 'margin'")
     assert "cret" not in str(caught.value)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from lossary.scoring.addresses import is_web
 from lossary.scoring.blocks import STDIN
 from lossary.scoring.errors import UnreadableError
 from lossary.scoring.file_systems import file_size
@@ -69,7 +70,8 @@ def _spans_or_error(path: str, delimiter: str | None) -> list[Span] | Unreadable
 
 def _spans(path: str, delimiter: str | None) -> list[Span]:
     """Return a file as its parts; as one span if it has none that can be read apart."""
-    if path == STDIN:
+    # A web server may send whole files only, so one is not opened before it is read.
+    if path == STDIN or is_web(path):
         return [Span(path)]
     if suffix(path) not in TYPED:
         with reading_errors(path):

@@ -55,7 +55,9 @@ class Parquet:
         size = batch_rows(len(columns))
         for groups in [[part] for part in every] if self._is_remote else [[*every]]:
             # Without Arrow's own threads: pieces are read in parallel.
-            for batch in self._file.iter_batches(size, groups, columns, use_threads=False):
+            for batch in self._file.iter_batches(
+                size, row_groups=groups, columns=columns, use_threads=False
+            ):
                 converted = batch_without_views(batch)
                 yield Rows(converted, converted)
 
