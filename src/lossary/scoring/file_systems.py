@@ -71,6 +71,12 @@ def exists(address: str) -> bool:
     return bool(system.get_file_info(path).type == fs.FileType.File)
 
 
+def is_folder(address: str) -> bool:
+    """Return whether there are files below an address."""
+    system, path = resolve(address)
+    return bool(system.get_file_info(path).type == fs.FileType.Directory)
+
+
 def files_below(address: str) -> list[str]:
     """Return the paths of all files below an address, relative to it, sorted."""
     system, path = resolve(address.rstrip("/"))
@@ -113,14 +119,14 @@ def resolve(address: str) -> tuple[Any, str]:
         if "@" in host:
             remedy = "Credentials are taken from the environment and from configuration files."
             raise data_error(address, "must not hold credentials", remedy)
-        return (_s3(host, *_s3_settings()) if kind.startswith("s3") else _gcs()), rest
+        return (_s3(host, *s3_settings()) if kind.startswith("s3") else _gcs()), rest
     if kind in {"hdfs", "viewfs"}:
         return _hdfs(kind, host), f"/{path}"
     system, path = fs.FileSystem.from_uri(address)
     return system, path
 
 
-def _s3_settings() -> tuple[str | None, str | None, bool]:
+def s3_settings() -> tuple[str | None, str | None, bool]:
     """Return the endpoint, the region and whether requests are unsigned, from the environment."""
     variables = os.environ
     endpoint = variables.get("AWS_ENDPOINT_URL_S3") or variables.get("AWS_ENDPOINT_URL")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 
 from lossary.errors import value_error
@@ -12,6 +12,7 @@ from lossary.scoring.addresses import is_address
 from lossary.scoring.blocks import STDIN
 from lossary.scoring.errors import data_error
 from lossary.scoring.readers import READERS, reading_errors, suffix
+from lossary.scoring.tables import find_table, is_log
 
 _NO_DATA = f"the folder holds no file with the suffix {', '.join(READERS)}"
 
@@ -30,8 +31,13 @@ def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]
         if pattern == STDIN or path.is_file():
             found.append(pattern)
             continue
+        if table := _find_table(pattern):
+            found.append(table)
+            continue
         if path.is_dir():
-            candidates = [p for p in path.rglob("*") if _is_data(p.relative_to(path))]
+            inside = [p.relative_to(path) for p in path.rglob("*")]
+            _check_no_table(pattern, inside)
+            candidates = [path / p for p in inside if _is_data(p)]
             problem = _NO_DATA
         else:
             candidates = [Path(p) for p in glob.glob(pattern, recursive=True)]
@@ -54,9 +60,12 @@ def _find_addresses(pattern: str) -> list[str]:
             found = file_systems.matching(pattern)
         elif file_systems.exists(pattern):
             return [pattern]
+        elif table := find_table(pattern):
+            return [table]
         else:
             folder = pattern.rstrip("/")
             names = file_systems.files_below(folder)
+            _check_no_table(pattern, [PurePosixPath(name) for name in names])
             found = [f"{folder}/{name}" for name in names if _is_data(PurePosixPath(name))]
             if names and not found:
                 raise data_error(pattern, _NO_DATA)
@@ -75,6 +84,20 @@ def check_output(function: str, files: Sequence[str], output: Path | None) -> No
 def is_same_file(first: str | Path, second: Path) -> bool:
     """Return whether two paths lead to one file."""
     return not is_address(str(first)) and Path(first).resolve() == second.resolve()
+
+
+def _find_table(pattern: str) -> str | None:
+    with reading_errors(pattern):
+        return find_table(pattern)
+
+
+def _check_no_table(pattern: str, inside: Iterable[PurePath]) -> None:
+    """Raise if a folder holds a table, whose files may hold rows that were deleted."""
+    for path in inside:
+        if is_log(path):
+            table = path.as_posix().partition("/_")[0]
+            problem = f"there is a table in the folder: {table}"
+            raise data_error(pattern, problem, "Name the table itself.")
 
 
 def _is_data(relative: PurePath) -> bool:

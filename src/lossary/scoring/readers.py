@@ -19,6 +19,7 @@ from lossary.scoring.file_systems import is_foreign
 from lossary.scoring.json_reader import JsonLines
 from lossary.scoring.partitions import Partitioned, partition_values
 from lossary.scoring.source import Source
+from lossary.scoring.tables import is_table, open_table
 from lossary.scoring.typed_readers import Arrow, Parquet
 
 
@@ -34,6 +35,12 @@ def open_source(path: str, delimiter: str | None = None) -> Iterator[Source]:
         If the file cannot be opened: the message names the file.
     """
     kind = ".csv" if path == STDIN else suffix(path)
+    if is_table(path):
+        with reading_errors(path):
+            table = open_table(path)
+        with closing(table):
+            yield table
+        return
     if kind not in READERS:
         problem = f"the suffix must be one of {', '.join(READERS)}"
         raise data_error(path, problem)
@@ -68,7 +75,7 @@ def reading_errors(path: str) -> Iterator[None]:
 
 def output_types(files: Sequence[str]) -> dict[str, Any]:
     """Return the types of the columns of files; columns without one are text."""
-    if not all(suffix(path) in TYPED for path in files):
+    if not all(is_typed(path) for path in files):
         return {}
     schemas = []
     for path in files:
@@ -81,13 +88,18 @@ def count_rows(files: Sequence[str]) -> int | None:
     """Return the number of rows of files together; None if a format does not store it."""
     total = 0
     for path in files:
-        if suffix(path) not in TYPED:
+        if not is_typed(path):
             return None
         with open_source(path) as source, reading_errors(path):
             if (rows := source.rows) is None:
                 return None
             total += rows
     return total
+
+
+def is_typed(path: str) -> bool:
+    """Return whether the columns of a file or table have types."""
+    return is_table(path) or suffix(path) in TYPED
 
 
 def suffix(path: str) -> str:

@@ -14,7 +14,8 @@ from lossary.scoring.blocks import STDIN
 from lossary.scoring.errors import UnreadableError
 from lossary.scoring.file_systems import file_size
 from lossary.scoring.pieces import BYTES_PER_ROW, PIECE_ROWS, Span
-from lossary.scoring.readers import TYPED, open_source, reading_errors, suffix
+from lossary.scoring.readers import is_typed, open_source, reading_errors
+from lossary.scoring.tables import is_table
 
 #: The name of a table in memory, in messages.
 TABLE = "<table>"
@@ -73,14 +74,14 @@ def _spans(path: str, delimiter: str | None) -> list[Span]:
     # A web server may send whole files only, so one is not opened before it is read.
     if path == STDIN or is_web(path):
         return [Span(path)]
-    if suffix(path) not in TYPED:
-        with reading_errors(path):
-            return [Span(path, size=file_size(path) // BYTES_PER_ROW)]
-    with open_source(path, delimiter) as source, reading_errors(path):
-        counts = source.part_rows
+    counts = None
+    if is_typed(path):
+        with open_source(path, delimiter) as source, reading_errors(path):
+            counts = source.part_rows
     if counts is None:
         with reading_errors(path):
-            return [Span(path, size=file_size(path) // BYTES_PER_ROW)]
+            size = 0 if is_table(path) else file_size(path)
+        return [Span(path, size=size // BYTES_PER_ROW)]
     if not counts:  # no rows, but there are columns that the job may lack
         return [Span(path, range(0), rows=0)]
     starts = accumulate(counts, initial=0)
