@@ -36,7 +36,9 @@ KIND = TABLE["kind"].to_numpy()
 
 def job(*files: Any, **options: Any) -> Job:
     names = [str(file) for file in files]
-    return Job(names, [LossSpec("hinge_loss", get_loss("hinge_loss"))], "margin", "label", **options)
+    return Job(
+        names, [LossSpec("hinge_loss", get_loss("hinge_loss"))], "margin", "label", **options
+    )
 
 
 def mean(result: Any) -> float:
@@ -77,7 +79,9 @@ def delete_by_vector(folder: Path, rows: list[int]) -> None:
     add = next(line["add"] for line in lines if "add" in line)
     bitmap = pyroaring.BitMap(rows).serialize()
     data = struct.pack("<iqi", 1681511377, 1, 0) + bitmap
-    standard = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
+    standard = (
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
+    )
     z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
     text = base64.b85encode(data + bytes(-len(data) % 4)).decode()
     vector = {
