@@ -12,7 +12,7 @@ from lossary.scoring.addresses import is_address
 from lossary.scoring.blocks import STDIN
 from lossary.scoring.errors import data_error
 from lossary.scoring.readers import READERS, reading_errors, suffix
-from lossary.scoring.tables import find_table, is_log
+from lossary.scoring.tables import find_table, is_table, table_inside
 
 _NO_DATA = f"the folder holds no file with the suffix {', '.join(READERS)}"
 
@@ -56,6 +56,8 @@ def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]
 def _find_addresses(pattern: str) -> list[str]:
     """Return the addresses of files: one, those below a folder or those that match a pattern."""
     with reading_errors(pattern):
+        if is_table(pattern):
+            return [find_table(pattern) or pattern]
         if file_systems.has_wildcards(pattern):
             found = file_systems.matching(pattern)
         elif file_systems.exists(pattern):
@@ -93,11 +95,9 @@ def _find_table(pattern: str) -> str | None:
 
 def _check_no_table(pattern: str, inside: Iterable[PurePath]) -> None:
     """Raise if a folder holds a table, whose files may hold rows that were deleted."""
-    for path in inside:
-        if is_log(path):
-            table = path.as_posix().partition("/_")[0]
-            problem = f"there is a table in the folder: {table}"
-            raise data_error(pattern, problem, "Name the table itself.")
+    if table := table_inside(inside):
+        problem = f"there is a table in the folder: {table}"
+        raise data_error(pattern, problem, "Name the table itself.")
 
 
 def _is_data(relative: PurePath) -> bool:
