@@ -35,7 +35,9 @@ NAME = "iceberg://local/models.scores"
 
 def job(*files: Any, **options: Any) -> Job:
     names = [str(file) for file in files]
-    return Job(names, [LossSpec("hinge_loss", get_loss("hinge_loss"))], "margin", "label", **options)
+    return Job(
+        names, [LossSpec("hinge_loss", get_loss("hinge_loss"))], "margin", "label", **options
+    )
 
 
 def mean(result: Any) -> float:

@@ -30,7 +30,9 @@ def table_inside(paths: Iterable[PurePath]) -> str | None:
     """Return the folder of a table that is among the paths of a folder; None if there is none."""
     for path in paths:
         for log in (_LOG, _METADATA):
-            if log in path.parts[:-1] and (log == _LOG or path.name.endswith(iceberg_tables.METADATA)):
+            if log in path.parts[:-1] and (
+                log == _LOG or path.name.endswith(iceberg_tables.METADATA)
+            ):
                 return PurePath(*path.parts[: path.parts.index(log)]).as_posix()
     return None
 
