@@ -2,7 +2,16 @@
 
 import pytest
 
-from lossary.scoring.addresses import file_path, is_address, is_web, without_credentials
+from lossary.scoring.addresses import (
+    display_name,
+    file_path,
+    is_address,
+    is_query,
+    is_web,
+    parsed_query,
+    query_address,
+    without_credentials,
+)
 
 
 @pytest.mark.parametrize("text", ["s3://b/x.csv", "HTTPS://h/x", "iceberg://c/n.t", "a+b://c"])
@@ -35,3 +44,21 @@ def test_the_query_of_a_web_address_is_not_a_part_of_the_name() -> None:
 )
 def test_credentials_are_not_shown(text: str, expected: str) -> None:
     assert without_credentials(text) == expected
+
+
+@pytest.mark.parametrize("database", ["", "a b/c?d#e%f.duckdb", "C:\\x.db", "postgresql://h/d?x=1"])
+def test_an_address_holds_query_and_database(database: str) -> None:
+    query = "SELECT '%3F' AS a\nFROM t WHERE b ? 1"
+    address = query_address(query, database)
+    assert is_query(address)
+    assert parsed_query(address) == (query, database)
+
+
+def test_a_query_is_shown_on_one_line() -> None:
+    query = "SELECT a,\n  b\nFROM t"
+    assert display_name(query_address(query)) == "SELECT a, b FROM t"
+    database = "postgresql://me:secret@h/d?password=secret"
+    name = display_name(query_address(query * 20, database))
+    assert name.startswith("SELECT a, b FROM tSELECT")
+    assert name.endswith("... [postgresql://h/d?...]")
+    assert len(name) < 150

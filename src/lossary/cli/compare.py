@@ -15,8 +15,11 @@ from lossary.scoring import Job, compare
 
 
 @click.command("compare", epilog=HELP)
-@click.argument("file_a", metavar="A")
+@click.argument("file_a", metavar="[A]", required=False)
 @click.argument("file_b", metavar="[B]", required=False)
+@click.option("--query-a", metavar="SQL", help="SQL query whose rows are A.")
+@click.option("--query-b", metavar="SQL", help="SQL query whose rows are B.")
+@job_options.DATABASE
 @job_options.LOSSES
 @job_options.INPUTS
 @click.option("--inputs-a", metavar="COLUMNS", help="Predictions of A; by default --inputs.")
@@ -78,8 +81,22 @@ def compare_command(**given: Any) -> int:
     return check_margins(first, result, limits, confidence)
 
 
+def _sources(given: dict[str, Any]) -> tuple[str, str | None]:
+    """Return A and B, of which each is a query or the next argument."""
+    files = [file for file in (given.pop("file_a"), given.pop("file_b")) if file is not None]
+    queries = [given.pop("query_a"), given.pop("query_b")]
+    asked = [query for query in queries if query is not None]
+    addresses = iter(job_options.query_sources(asked, given.pop("database")))
+    names = iter(files)
+    a, b = (next(names if query is None else addresses, None) for query in queries)
+    if a is None or next(names, None) is not None:
+        msg = "name A by an argument or by --query-a, and B by another or by --query-b"
+        raise click.UsageError(msg)
+    return a, b
+
+
 def _jobs(given: dict[str, Any]) -> tuple[Job, Job]:
-    file_a, file_b = given.pop("file_a"), given.pop("file_b")
+    file_a, file_b = _sources(given)
     inputs, inputs_a, inputs_b = (given.pop(name) for name in ("inputs", "inputs_a", "inputs_b"))
     if file_b is None and not (inputs_a and inputs_b):
         msg = "name a second file, or two predictions of this one by --inputs-a and --inputs-b"

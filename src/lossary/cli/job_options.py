@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 from lossary.cli.class_options import parse_class_weights, parse_classes
 from lossary.cli.losses import complete_losses, parse_losses
 from lossary.errors import LossaryError
-from lossary.scoring import Job
+from lossary.scoring import Job, query_address
 
 _OUTPUTS = (".parquet", ".csv", ".arrow")
 
@@ -46,6 +47,13 @@ LOSSES = click.option(
     required=True,
     metavar="NAME[:KEY=VALUE,...]",
     help="Loss to compute, with parameters; repeat for several. Your own: FILE.py:NAME.",
+)
+DATABASE = click.option(
+    "--database",
+    default="",
+    metavar="DATABASE",
+    help="Where queries are asked: a DuckDB file, or an address such as sqlite:scores.db. Without "
+    "it DuckDB reads the files that the query names.",
 )
 INPUTS = click.option(
     "--inputs",
@@ -119,6 +127,14 @@ DELIMITER = click.option(
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 QUIET = click.option("--quiet", is_flag=True, help="No progress and no warnings.")
+
+
+def query_sources(queries: Sequence[str], database: str) -> list[str]:
+    """Return the sources that are queries of a database."""
+    if database and not queries:
+        msg = f"--database {database}: needs a query"
+        raise click.UsageError(msg)
+    return [query_address(query, database) for query in queries]
 
 
 def make_job(given: dict[str, Any]) -> Job:

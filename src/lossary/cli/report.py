@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from lossary.cli.tables import print_json, print_table
 from lossary.scoring import Comparison, Figures, Job, Progress, Run, Score
-from lossary.scoring.addresses import without_credentials
+from lossary.scoring.addresses import display_name
 
 R = TypeVar("R", bound=Run)
 _FIGURES = ("mean", "sum", "weight", "count", "minimum", "maximum", "nonfinite")
@@ -124,7 +124,7 @@ def comparison_data(job: Job, result: Comparison, confidence: float) -> dict[str
 
 
 def _shown(files: Sequence[str]) -> list[str]:
-    return [without_credentials(file) for file in files]
+    return [display_name(file) for file in files]
 
 
 def _counts(result: Run) -> dict[str, int]:

@@ -14,7 +14,15 @@ from lossary.scoring import run_job
 
 
 @click.command("score", epilog=HELP)
-@click.argument("files", nargs=-1, required=True)
+@click.argument("files", nargs=-1)
+@click.option(
+    "--query",
+    "queries",
+    multiple=True,
+    metavar="SQL",
+    help="Score the rows of an SQL query; may be repeated.",
+)
+@job_options.DATABASE
 @job_options.LOSSES
 @job_options.INPUTS
 @job_options.TARGETS
@@ -71,6 +79,11 @@ def score_command(**given: Any) -> int:
     """
     as_json, quiet = given.pop("as_json"), given.pop("quiet")
     limits = parse_limits(given.pop("limits"), given["losses"])
+    queries = job_options.query_sources(given.pop("queries"), given.pop("database"))
+    given["files"] = (*given["files"], *queries)
+    if not given["files"]:
+        msg = "Missing argument 'FILES...' or option '--query'."
+        raise click.UsageError(msg)
     job = job_options.make_job(given)
     report = Report(as_json=as_json, quiet=quiet)
     result = report.computed(lambda progress: run_job(job, progress=progress))

@@ -1,5 +1,6 @@
 """Scoring of prediction files: losses of rows, summed by group, and the rows with the largest."""
 
+from lossary.scoring.addresses import query_address
 from lossary.scoring.entry import compare, run_job
 from lossary.scoring.errors import DataError
 from lossary.scoring.job import Job, LossSpec
@@ -23,6 +24,7 @@ __all__ = [
     "Totals",
     "Worst",
     "compare",
+    "query_address",
     "run_job",
     "score",
 ]

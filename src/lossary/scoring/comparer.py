@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lossary.arrays import Array
+from lossary.scoring.addresses import display_name
 from lossary.scoring.advice import label_advice
 from lossary.scoring.arguments import Arguments
 from lossary.scoring.binding import Use
@@ -238,5 +239,6 @@ def _columns(pair: RowLosses) -> Iterator[RowLosses]:
 
 def _check_counts(files: Sequence[str], files_b: Sequence[str], rows: int, rows_b: int) -> None:
     if rows != rows_b:
-        problem = f"there are {rows_b} rows, but {rows} in {', '.join(files)}"
-        raise data_error(", ".join(files_b), problem, "Both need predictions of the same rows.")
+        names, names_b = (", ".join(map(display_name, item)) for item in (files, files_b))
+        problem = f"there are {rows_b} rows, but {rows} in {names}"
+        raise data_error(names_b, problem, "Both need predictions of the same rows.")

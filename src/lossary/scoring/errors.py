@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lossary.errors import LossaryValueError
-from lossary.scoring.addresses import without_credentials
+from lossary.scoring.addresses import display_name, without_credentials
 
 
 class DataError(LossaryValueError):
@@ -35,7 +35,7 @@ class UnreadableError(DataError):
 
 def data_error(path: str, problem: str, remedy: str = "") -> DataError:
     """Return the error ``{path}: {problem}. {remedy}``, without the credentials of addresses."""
-    text = f"{without_credentials(path)}: {without_credentials(problem)}."
+    text = f"{display_name(path)}: {without_credentials(problem)}."
     return DataError(f"{text} {remedy}" if remedy else text)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from lossary.errors import value_error
 from lossary.scoring import file_systems
-from lossary.scoring.addresses import is_address
+from lossary.scoring.addresses import is_address, is_query
 from lossary.scoring.blocks import STDIN
 from lossary.scoring.errors import data_error
 from lossary.scoring.readers import READERS, reading_errors, suffix
@@ -24,6 +24,9 @@ def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]
     """
     found: list[str] = []
     for pattern in patterns:
+        if is_query(pattern):
+            found.append(pattern)
+            continue
         if is_address(pattern):
             found += _find_addresses(pattern)
             continue

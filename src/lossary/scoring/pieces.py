@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lossary.scoring.addresses import without_credentials
+from lossary.scoring.addresses import display_name
 
 #: Rows of a piece, at least; the last one may have fewer.
 PIECE_ROWS = 1 << 20
@@ -49,7 +49,7 @@ class Span:
     table: Any = None
 
     def __str__(self) -> str:
-        path = without_credentials(self.path)
+        path = display_name(self.path)
         if self.table is not None:
             return f"rows {self.rows_before + 1} to {self.rows_before + self.size} of {path}"
         if self.parts is None or len(self.parts) == 0:

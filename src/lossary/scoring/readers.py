@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from lossary.errors import LossaryError
-from lossary.scoring.addresses import file_path, is_address
+from lossary.scoring.addresses import file_path, is_address, is_query
 from lossary.scoring.arrow_types import common_types
 from lossary.scoring.blocks import STDIN
 from lossary.scoring.csv_reader import Csv
@@ -18,6 +18,7 @@ from lossary.scoring.errors import UnreadableError, data_error, reason
 from lossary.scoring.file_systems import is_foreign
 from lossary.scoring.json_reader import JsonLines
 from lossary.scoring.partitions import Partitioned, partition_values
+from lossary.scoring.queries import open_query
 from lossary.scoring.source import Source
 from lossary.scoring.tables import is_table, open_table
 from lossary.scoring.typed_readers import Arrow, Parquet
@@ -25,7 +26,7 @@ from lossary.scoring.typed_readers import Arrow, Parquet
 
 @contextmanager
 def open_source(path: str, delimiter: str | None = None) -> Iterator[Source]:
-    """Open a file by its suffix; standard input is CSV.
+    """Open a file by its suffix, a table or a query; standard input is CSV.
 
     ``delimiter`` separates the values of CSV where it is not that of the suffix.
 
@@ -34,25 +35,28 @@ def open_source(path: str, delimiter: str | None = None) -> Iterator[Source]:
     DataError
         If the file cannot be opened: the message names the file.
     """
+    with reading_errors(path):
+        if is_query(path):
+            source = open_query(path)
+        elif is_table(path):
+            source = open_table(path)
+        else:
+            source = _open_file(path, delimiter)
+    with closing(source):
+        yield source
+
+
+def _open_file(path: str, delimiter: str | None) -> Source:
     kind = ".csv" if path == STDIN else suffix(path)
-    if is_table(path):
-        with reading_errors(path):
-            table = open_table(path)
-        with closing(table):
-            yield table
-        return
     if kind not in READERS:
         problem = f"the suffix must be one of {', '.join(READERS)}"
         raise data_error(path, problem)
-    with reading_errors(path):
-        # An empty file of text has no rows; files of these formats have a header at least.
-        if kind in TYPED and not is_address(path) and Path(path).stat().st_size == 0:
-            raise UnreadableError(str(data_error(path, "the file is empty")))
-        source = READERS[kind](path, delimiter)
-    if values := partition_values(path):
-        source = Partitioned(source, values)
-    with closing(source):
-        yield source
+    # An empty file of text has no rows; files of these formats have a header at least.
+    if kind in TYPED and not is_address(path) and Path(path).stat().st_size == 0:
+        raise UnreadableError(str(data_error(path, "the file is empty")))
+    source = READERS[kind](path, delimiter)
+    values = partition_values(path)
+    return Partitioned(source, values) if values else source
 
 
 @contextmanager
@@ -88,7 +92,7 @@ def count_rows(files: Sequence[str]) -> int | None:
     """Return the number of rows of files together; None if a format does not store it."""
     total = 0
     for path in files:
-        if not is_typed(path):
+        if is_query(path) or not is_typed(path):
             return None
         with open_source(path) as source, reading_errors(path):
             if (rows := source.rows) is None:
@@ -99,7 +103,7 @@ def count_rows(files: Sequence[str]) -> int | None:
 
 def is_typed(path: str) -> bool:
     """Return whether the columns of a file or table have types."""
-    return is_table(path) or suffix(path) in TYPED
+    return is_query(path) or is_table(path) or suffix(path) in TYPED
 
 
 def suffix(path: str) -> str:

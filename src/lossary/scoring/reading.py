@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from lossary.scoring.addresses import without_credentials
+from lossary.scoring.addresses import display_name
 from lossary.scoring.binding import Binding, Use, bind
 from lossary.scoring.columns import Batch
 from lossary.scoring.errors import DataError, UnreadableError
@@ -66,7 +66,7 @@ def read_batches(
 ) -> Iterator[Batch]:
     """Yield the rows of a file, or of parts of it; they count from 1 in the file."""
     first_row = rows_before + 1
-    shown = without_credentials(path)
+    name = display_name(path)
     batches = source.read(selection, parts)
     while True:
         try:
@@ -80,5 +80,5 @@ def read_batches(
             return
         size = data.values.num_rows
         rows = np.arange(first_row, first_row + size)
-        yield Batch(data.values, shown, rows, source.textual, data.numbers)
+        yield Batch(data.values, name, rows, source.textual, data.numbers)
         first_row += size

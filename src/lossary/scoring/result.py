@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lossary.optional import require
+from lossary.scoring.addresses import display_name
 from lossary.scoring.errors import data_error
 from lossary.scoring.figure_table import as_html, as_text, figure_names, figure_rows
 from lossary.scoring.job import Job
@@ -135,7 +136,7 @@ class Comparison(Run):
 
 def check_rows(result: Run) -> None:
     """Raise if there are no rows, or none takes part."""
-    files = ", ".join(result.files)
+    files = ", ".join(map(display_name, result.files))
     if result.rows == 0:
         raise data_error(files, "there are no rows")
     if result.scored == 0:

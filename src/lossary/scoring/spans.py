@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lossary.scoring.addresses import is_web
+from lossary.scoring.addresses import is_query, is_web
 from lossary.scoring.blocks import STDIN
 from lossary.scoring.errors import UnreadableError
 from lossary.scoring.file_systems import file_size
@@ -71,8 +71,9 @@ def _spans_or_error(path: str, delimiter: str | None) -> list[Span] | Unreadable
 
 def _spans(path: str, delimiter: str | None) -> list[Span]:
     """Return a file as its parts; as one span if it has none that can be read apart."""
-    # A web server may send whole files only, so one is not opened before it is read.
-    if path == STDIN or is_web(path):
+    # A web server may send whole files only and a query take long: neither is opened before it is
+    # read.
+    if path == STDIN or is_web(path) or is_query(path):
         return [Span(path)]
     counts = None
     if is_typed(path):
