@@ -1,4 +1,4 @@
-"""Rows of SQL queries: of DuckDB, over its files and any others, and of databases with an ADBC driver."""
+"""Rows of SQL queries, of DuckDB and of databases with an ADBC driver."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lossary.optional import require
 from lossary.scoring.addresses import parsed_query
 from lossary.scoring.arrow_types import batch_without_views, without_views
 from lossary.scoring.errors import data_error, reason
-from lossary.scoring.source import BATCH_ROWS, Batches, Rows, Selection, sliced
+from lossary.scoring.source import BATCH_ROWS, Batches, Rows, Selection, Source, sliced
 
 _DATABASE = re.compile(r"(\w[\w+.-]+):")
 #: Modules of drivers, by the scheme of a database; others are found by the driver manager.
@@ -29,7 +29,7 @@ DRIVERS = {
 }
 
 
-def open_query(address: str) -> DuckDB | Adbc:
+def open_query(address: str) -> Source:
     """Open a query by its address; see :func:`lossary.scoring.query_address`."""
     query, database = parsed_query(address)
     found = _DATABASE.match(database)
