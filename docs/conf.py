@@ -24,6 +24,7 @@ extensions = [
     "command_help",
     "loss_curves",
     "loss_pages",
+    "loss_plots",
     "mathml",
     "narrow_tables",
 ]

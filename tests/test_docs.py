@@ -77,7 +77,7 @@ def test_every_loss_has_its_page_with_its_plot(written: Path) -> None:
     listed = (written / "index.rst").read_text("utf-8")
     for loss in LOSSES:
         page = (written / f"{loss.name}.rst").read_text("utf-8")
-        assert f".. loss-curves:: {loss.name}\n" in page
+        assert f".. loss-plot:: {loss.name}\n" in page
         assert f":doc:`{loss.name}`" in listed
         assert f".. small-curve:: {loss.name}\n" in listed
         assert loss.summary in listed
@@ -191,7 +191,8 @@ def test_the_page_of_the_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not path.exists()
 
 
-@pytest.mark.parametrize("name", ["loss_pages", "formula_lines", "textbook"])
+@pytest.mark.parametrize("name", ["loss_pages", "formula_lines", "textbook", "plot_facts"]
+)
 def test_examples_of_the_page_writers(name: str) -> None:
     assert_examples_run(importlib.import_module(name))
 

@@ -129,7 +129,7 @@ def page(loss: Loss) -> str:
             _heading(loss.name, "="),
             f"{loss.summary}\n",
             "\n".join(_formulas(loss)),
-            f".. loss-curves:: {loss.name}\n",
+            f".. loss-plot:: {loss.name}\n",
             _heading("Facts", "-"),
             _table([], _facts(loss), "facts"),
             _heading("Function", "-"),
