@@ -191,8 +191,7 @@ def test_the_page_of_the_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not path.exists()
 
 
-@pytest.mark.parametrize("name", ["loss_pages", "formula_lines", "textbook", "plot_facts"]
-)
+@pytest.mark.parametrize("name", ["loss_pages", "formula_lines", "textbook", "plot_facts"])
 def test_examples_of_the_page_writers(name: str) -> None:
     assert_examples_run(importlib.import_module(name))
 

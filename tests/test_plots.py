@@ -103,8 +103,12 @@ function main(hashes) {
 
 
 def test_a_link_restores_a_view_and_what_is_no_view_is_left_out(scripts: Path) -> None:
-    full = "#plot?losses=huber_loss+tweedie_deviance&x=0.5&from=-2&to=4&targets=1&huber_loss.delta=2"
-    row = "#plot?losses=cross_entropy&along=1&count=4&logits.2=1.5&cross_entropy.label_smoothing=0.1"
+    full = (
+        "#plot?losses=huber_loss+tweedie_deviance&x=0.5&from=-2&to=4&targets=1&huber_loss.delta=2"
+    )
+    row = (
+        "#plot?losses=cross_entropy&along=1&count=4&logits.2=1.5&cross_entropy.label_smoothing=0.1"
+    )
     odd = "#plot?losses=evil+huber_loss&x=NaN&along=99&huber_loss.delta=1e9&huber_loss.form=7&q="
     gap = "#plot?losses=tweedie_deviance&tweedie_deviance.power=0.7&tweedie_deviance.form=1"
     program = _program(scripts, "loss_core.js", main=_LINKS)
@@ -144,7 +148,8 @@ FORMULAS = [
     "maximum(0, 1 - inputs * targets)",
     "maximum(inputs - targets, 0) ** 2",
     "(inputs - targets) ** 2",
-    "delta = 0.5\nr = inputs - targets\nwhere(abs(r) <= delta, 0.5 * r**2, delta * (abs(r) - 0.5 * delta))",
+    "delta = 0.5\nr = inputs - targets\n"
+    "where(abs(r) <= delta, 0.5 * r**2, delta * (abs(r) - 0.5 * delta))",
     "return log_cosh(inputs - targets)  # even",
     "gamma = 2.0\np = sigmoid(inputs)\ntargets * (1 - p) ** gamma * softplus(-inputs)",
     "-tanh(inputs * targets) + 2 ** -inputs",
@@ -162,8 +167,8 @@ function main({texts, x}) {
     const parsed = lossary.parseFormula(text);
     const f = lossary.compileFormula(parsed);
     const given = (inputs) => ({inputs, targets: 1});
-    const results = x.map(given).map(f).map(({value, gradient, hessian}) => [value, gradient, hessian]);
-    return [lossary.toPython(parsed), results];
+    const results = x.map(given).map(f);
+    return [lossary.toPython(parsed), results.map((y) => [y.value, y.gradient, y.hessian])];
   });
 }
 """

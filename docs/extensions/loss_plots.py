@@ -1,4 +1,4 @@
-"""The directives ``loss-plot`` and ``loss-playground``: plots that are computed where they are read.
+"""The directives ``loss-plot`` and ``loss-playground``: plots computed where they are read.
 
 The scripts are copied with the static files; a page loads those of its own losses, and the plot
 those that a reader adds. The drawings of :mod:`loss_curves` stand in the place of a plot, for

@@ -87,7 +87,9 @@ def forms(loss: Loss) -> list[dict[str, object]]:
             limit = loss.limits.get(name, FINITE)
             others = [k for k in _WHOLE if k != default and limit.contains(k)]
             choices[name] = (default, *others)
-    return [dict(zip(choices, chosen, strict=True)) for chosen in itertools.product(*choices.values())]
+    return [
+        dict(zip(choices, chosen, strict=True)) for chosen in itertools.product(*choices.values())
+    ]
 
 
 def facts(loss: Loss, form: Mapping[str, object]) -> dict[str, Any]:
