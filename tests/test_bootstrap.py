@@ -81,7 +81,17 @@ def bootstrap(project: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> Modul
 
 
 RUN = ["pip", "lossary"]
-TEST = [*RUN, "PyTorch", "test tools", "JAX", "MLX", "Dask", "boosters and trainers"]
+TEST = [
+    *RUN,
+    "PyTorch",
+    "test tools",
+    "JAX",
+    "MLX",
+    "Dask",
+    "sources of predictions",
+    "engines of scoring",
+    "boosters and trainers",
+]
 
 
 # What is installed when ---------------------------------------------------------------------------
@@ -196,7 +206,7 @@ def test_interrupted_change_does_not_look_like_the_old_state(
     assert pip.taken() == RUN
 
 
-@pytest.mark.parametrize("library", ["PyTorch", "JAX", "MLX", "Dask", "boosters and trainers"])
+@pytest.mark.parametrize("library", TEST[2:3] + TEST[4:])
 def test_optional_library_is_left_out(
     bootstrap: ModuleType, pip: Pip, capsys: pytest.CaptureFixture[str], library: str
 ) -> None:

@@ -51,6 +51,7 @@ TEST = (
     Step("MLX", ("-e", ".[mlx]"), needed=False),
     Step("Dask", ("-e", ".[dask]"), needed=False),
     Step("sources of predictions", (*PACKAGE, "--group", "sources"), needed=False),
+    Step("engines of scoring", (*PACKAGE, "--group", "engines"), needed=False),
     Step("boosters and trainers", (*PACKAGE, "--group", "adapters"), needed=False),
 )
 LINT = (*RUN, Step("lint tools", ("--group", "lint")))

@@ -79,6 +79,7 @@ def test_json(run, predictions):
         "excluded",
         "denominator",
         "losses",
+        "left_out",
         "warnings",
     ]
     assert (data["files"], data["rows"], data["scored"]) == ([str(path)], 3, 3)

@@ -57,6 +57,12 @@ def files(tmp_path):
     return tmp_path
 
 
+def frame(table):
+    """Return a table as a pandas frame."""
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    return table.to_pandas()
+
+
 def bits(result):
     """Return everything that a result says, exactly."""
     totals = [item.columns() for item in result.totals]
@@ -111,7 +117,7 @@ def test_chunks_of_a_table_do_not_matter(chunk):
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize(
     "convert",
-    [lambda x: x, lambda x: x.to_reader(), polars.from_arrow, lambda x: x.to_pandas()],
+    [lambda x: x, lambda x: x.to_reader(), polars.from_arrow, frame],
     ids=["table", "reader", "polars", "pandas"],
 )
 def test_a_table_in_memory_is_as_good_as_a_file(tmp_path, convert):

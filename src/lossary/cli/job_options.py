@@ -38,6 +38,17 @@ def _parse_delimiter(ctx: click.Context, param: click.Parameter, text: str | Non
     return mark
 
 
+def _parse_quantiles(
+    ctx: click.Context, param: click.Parameter, text: str | None
+) -> tuple[float, ...]:
+    """Return the shares in a text such as ``0.5,0.9``."""
+    try:
+        return tuple(float(item) for item in text.split(",")) if text else ()
+    except ValueError:
+        msg = f"must be numbers with commas between them, got {text!r}"
+        raise click.BadParameter(msg, ctx, param) from None
+
+
 LOSSES = click.option(
     "--loss",
     "losses",
@@ -73,6 +84,12 @@ WEIGHTS = click.option("--weights", metavar="COLUMN", help="Column of weights.")
 WHERE = click.option("--where", metavar="COLUMN", help="Boolean column: rows that take part.")
 BY = click.option(
     "--by", multiple=True, metavar="COLUMN", help="Group by a column; may be repeated."
+)
+QUANTILES = click.option(
+    "--quantiles",
+    callback=_parse_quantiles,
+    metavar="Q,Q,...",
+    help="Quantiles of the losses, from 0 to 1: 0.5 is the median. They are within 1 %.",
 )
 POSITIVE = click.option(
     "--positive",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -12,14 +11,13 @@ from typing import Any, TypeVar
 from lossary.cli.tables import print_json, print_table
 from lossary.scoring import Comparison, Figures, Job, Progress, Run, Score
 from lossary.scoring.addresses import display_name
+from lossary.scoring.figure_table import figure_names, figure_rows
 
 R = TypeVar("R", bound=Run)
-_FIGURES = ("mean", "sum", "weight", "count", "minimum", "maximum", "nonfinite")
 _PAIR_FIGURES = (
     "mean_a", "mean_b", "difference", "standard_error", "low", "high",
     "worse", "count", "weight", "nonfinite",
 )  # fmt: skip
-_ALL = "(all)"
 
 
 class Report:
@@ -64,7 +62,7 @@ class Report:
         if self._as_json:
             print_json(as_data(job, result))
             return
-        titles = {name: name for name in _FIGURES}
+        titles = {name: name for name in figure_names(result)}
         _print_losses(job, result, titles | {"mean": mean_title(job)})
         for spec, worst in zip(job.losses, result.worst, strict=True):
             records = worst.records()
@@ -107,6 +105,7 @@ def as_data(job: Job, result: Score) -> dict[str, Any]:
         **_counts(result),
         "denominator": job.denominator,
         "losses": [{**data, "worst": worst.records()} for data, worst in losses],
+        "left_out": [{"what": item.what, "rows": item.rows} for item in result.left_out],
         "warnings": result.notes,
     }
 
@@ -165,23 +164,8 @@ def _print_losses(
     minor = [*minor, *([] if job.is_weighted else ["weight"])]
     minor += [] if any(totals.nonfinite.any() for totals in result.totals) else ["nonfinite"]
     header = ["loss", *job.by, *titles.values()]
-    print_table(header, _rows(job, result, list(titles)), minor=minor)
-
-
-def _rows(job: Job, result: Score | Comparison, names: Sequence[str]) -> list[list[Any]]:
-    rows: list[list[Any]] = []
-    for spec, totals in zip(job.losses, result.totals, strict=True):
-        keys = [(_ALL,) * len(job.by)]
-        parts = [totals.combined().figures(job.denominator)]
-        if job.by:
-            keys = [*result.groups, *keys]
-            parts.insert(0, totals.figures(job.denominator))
-        columns = (itertools.chain(*(part[name].tolist() for part in parts)) for name in names)
-        rows += [
-            [spec.title, *key, *row]
-            for key, row in zip(keys, zip(*columns, strict=True), strict=True)
-        ]
-    return rows
+    rows = figure_rows(job, result, list(titles), groups=bool(job.by), whole=True)
+    print_table(header, rows, minor=minor)
 
 
 def _groups(job: Job, result: Run, totals: Figures) -> Iterator[tuple[Any, Any]]:

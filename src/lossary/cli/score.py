@@ -11,6 +11,7 @@ from lossary.cli.limits import check_limits, parse_limits
 from lossary.cli.report import Report
 from lossary.cli.statuses import HELP
 from lossary.scoring import run_job
+from lossary.scoring.engines.options import ENGINES
 
 
 @click.command("score", epilog=HELP)
@@ -30,6 +31,7 @@ from lossary.scoring import run_job
 @job_options.WEIGHTS
 @job_options.WHERE
 @job_options.BY
+@job_options.QUANTILES
 @click.option(
     "--worst",
     type=click.IntRange(min=0),
@@ -56,6 +58,12 @@ from lossary.scoring import run_job
     help="What means divide by: the number of rows, or the sum of their weights (1 without "
     "--weights and --class-weights).",
 )
+@click.option(
+    "--skip-bad",
+    "skip_unreadable",
+    is_flag=True,
+    help="Leave out files, or parts of them, that cannot be read, and say which.",
+)
 @job_options.OUTPUT
 @job_options.OUTPUT_COLUMNS
 @job_options.DELIMITER
@@ -66,6 +74,26 @@ from lossary.scoring import run_job
     metavar="[LOSS=]X",
     help="Exit with status 1 if a mean, of all rows or of a group, exceeds X; with 3 if it is "
     "over nothing.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice([*ENGINES]),
+    default="local",
+    show_default=True,
+    help="Who computes: threads of this process, the workers of Dask, or a Spark Connect server.",
+)
+@click.option(
+    "--scheduler",
+    "--remote",
+    metavar="ADDRESS",
+    help="Where the engine is: tcp://host:8786 for Dask, sc://host:15002 for Spark.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of threads, of processes for Dask or of tasks for Spark.  [default: one for each "
+    "core]",
 )
 @job_options.JSON
 @job_options.QUIET
@@ -78,6 +106,7 @@ def score_command(**given: Any) -> int:
     data.
     """
     as_json, quiet = given.pop("as_json"), given.pop("quiet")
+    options = {name: given.pop(name) for name in ("engine", "scheduler", "workers")}
     limits = parse_limits(given.pop("limits"), given["losses"])
     queries = job_options.query_sources(given.pop("queries"), given.pop("database"))
     given["files"] = (*given["files"], *queries)
@@ -86,6 +115,6 @@ def score_command(**given: Any) -> int:
         raise click.UsageError(msg)
     job = job_options.make_job(given)
     report = Report(as_json=as_json, quiet=quiet)
-    result = report.computed(lambda progress: run_job(job, progress=progress))
+    result = report.computed(lambda progress: run_job(job, **options, progress=progress))
     report.show(job, result)
     return check_limits(job, result, limits)

@@ -15,18 +15,9 @@ ALL = "(all)"
 _MAX_SHOWN = 20
 
 
-class Result(Protocol):
-    """What has figures by loss and group.
+class Grouped(Protocol):
+    """What has figures by group, for each loss."""
 
-    Attributes
-    ----------
-    job : Job
-        What was computed.
-    groups : list of tuple
-        The values of the grouping columns.
-    """
-
-    job: Job
     groups: list[tuple[Any, ...]]
 
     @property
@@ -34,14 +25,22 @@ class Result(Protocol):
         """For each loss, the figures of the groups."""
 
 
+class Result(Grouped, Protocol):
+    """What knows besides what was computed."""
+
+    job: Job
+
+
 def figure_names(result: Result) -> list[str]:
     """Return the names of the figures."""
     return list(result.totals[0].figures(result.job.denominator))
 
 
-def figure_rows(result: Result, names: Sequence[str], *, groups: bool, whole: bool) -> list[Any]:
+def figure_rows(
+    job: Job, result: Grouped, names: Sequence[str], *, groups: bool, whole: bool
+) -> list[list[Any]]:
     """Return a row for each loss and group, and for each loss one of all groups together."""
-    job, rows = result.job, []
+    rows: list[list[Any]] = []
     for spec, totals in zip(job.losses, result.totals, strict=True):
         keys: list[tuple[Any, ...]] = []
         parts = []
@@ -90,7 +89,7 @@ def _shown(result: Result) -> tuple[list[str], list[list[str]], str]:
     """Return the names of the columns, the first rows, and a line on the rest."""
     grouped = bool(result.job.by)
     names = figure_names(result)
-    rows = figure_rows(result, names, groups=grouped, whole=not grouped)
+    rows = figure_rows(result.job, result, names, groups=grouped, whole=not grouped)
     header = ["loss", *result.job.by, *names]
     texts = [[_text(item) for item in row] for row in rows[:_MAX_SHOWN]]
     rest = len(rows) - _MAX_SHOWN

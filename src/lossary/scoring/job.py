@@ -64,6 +64,8 @@ class Job:
         Column of weights; boolean column of the rows that take part.
     by : sequence of str
         Columns whose combined values group the rows.
+    quantiles : sequence of float
+        Quantiles of the losses, such as 0.5 for the median; within 1 % of a loss of that rank.
     worst : int
         Number of rows with the largest loss to keep, for each loss.
     show : sequence of str
@@ -98,6 +100,7 @@ class Job:
     weights: str | None = None
     where: str | None = None
     by: Sequence[str] = ()
+    quantiles: Sequence[float] = ()
     worst: int = 0
     show: Sequence[str] = ()
     positive: str | None = None
@@ -130,6 +133,9 @@ class Job:
         if self.classes and self.class_weights and len(self.classes) != len(self.class_weights):
             requirement = f"must be {len(self.classes)} numbers, one for each class"
             raise value_error(FUNCTION, "--class-weights", requirement, len(self.class_weights))
+        for share in self.quantiles:
+            if not 0 <= share <= 1:
+                raise value_error(FUNCTION, "--quantiles", "must be between 0 and 1", share)
         if self.output_columns and self.output is None:
             columns = ", ".join(self.output_columns)
             raise value_error(FUNCTION, "--columns", "needs --output", columns)

@@ -16,7 +16,7 @@ class Merger:
 
     def __init__(self, job: Job, files: list[str]) -> None:
         self.result = Score(files, job=job, worst=[Worst(job.worst) for _ in job.losses])
-        self._totals = PieceTotals(len(job.losses), len(job.by))
+        self._totals = PieceTotals(job)
         self._labels: dict[str, TwoLabels] = {}
         self._violations = Violations()
 

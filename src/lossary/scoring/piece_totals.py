@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lossary.arrays import Array
+from lossary.scoring.arrow_types import is_list
 from lossary.scoring.grouped_totals import GroupedTotals
+from lossary.scoring.job import Job
+from lossary.scoring.quantile_totals import QuantileTotals
 from lossary.scoring.totals import Totals
 
 
@@ -18,12 +20,15 @@ class PieceTotals(GroupedTotals[Totals]):
 
     Parameters
     ----------
-    losses, columns : int
-        The number of losses, and the number of columns that group the rows.
+    job : Job
+        The losses, the columns that group the rows, and the quantiles.
     """
 
-    def __init__(self, losses: int, columns: int) -> None:
-        super().__init__(losses, columns, Totals)
+    def __init__(self, job: Job) -> None:
+        super().__init__(len(job.losses), len(job.by), QuantileTotals if job.quantiles else Totals)
+        for totals in self._totals:
+            if isinstance(totals, QuantileTotals):
+                totals.shares = job.quantiles
 
     def tables(self, names: Sequence[str]) -> list[Any]:
         """Return the groups with their totals as Arrow tables, one for each set of types.
@@ -47,13 +52,21 @@ class PieceTotals(GroupedTotals[Totals]):
         codes = self._groups.encode([[key] for key in keys], table.num_rows)
         for totals, struct in zip(self._totals, structs, strict=True):
             totals.grow(len(self._groups))
-            totals.merge(Totals.of_columns(_columns(struct)), codes)
+            totals.merge(self._kind.of_columns(_columns(struct)), codes)
 
 
-def _struct(columns: Mapping[str, Array]) -> Any:
-    return pa.StructArray.from_arrays([pa.array(values) for values in columns.values()], [*columns])
+def _struct(columns: Mapping[str, Any]) -> Any:
+    """Return columns, of which some may be Arrow arrays already, as one."""
+    arrays = [
+        pa.array(values) if isinstance(values, np.ndarray) else values
+        for values in columns.values()
+    ]
+    return pa.StructArray.from_arrays(arrays, [*columns])
 
 
-def _columns(struct: Any) -> dict[str, Array]:
-    parts = zip(struct.type, struct.flatten(), strict=True)
-    return {field.name: np.asarray(part) for field, part in parts}
+def _columns(struct: Any) -> dict[str, Any]:
+    """Return the columns of a struct: lists as they are, numbers as arrays."""
+    return {
+        field.name: part if is_list(part.type) else np.asarray(part)
+        for field, part in zip(struct.type, struct.flatten(), strict=True)
+    }

@@ -28,6 +28,7 @@ def score(
     by: str | Sequence[str] = (),
     weights: str | None = None,
     where: str | None = None,
+    quantiles: float | Sequence[float] = (),
     worst: int = 0,
     show: str | Sequence[str] = (),
     positive: str | None = None,
@@ -67,6 +68,9 @@ def score(
         The columns whose values group the rows.
     weights, where : str, optional
         The column of weights, and the boolean column of the rows that take part.
+    quantiles : float or sequence of float
+        Quantiles of the losses, from 0 to 1: 0.5 is the median. They are within 1 % of the loss of
+        that rank.
     worst : int
         How many rows with the largest loss to keep, for each loss.
     show : str or sequence of str
@@ -91,12 +95,14 @@ def score(
         The columns to copy to it; all of them if none is named.
     delimiter : str, optional
         What separates the values of CSV; by default a comma, or a tab in .tsv files.
-    engine : {"local"}
-        Who computes: threads of this process.
+    engine : {"local", "dask", "spark"}
+        Who computes: threads of this process, the workers of Dask, or a Spark Connect server.
     workers : int, optional
-        The number of workers; by default one for each core.
+        The number of threads, of processes that Dask starts here, or of tasks for Spark; by
+        default one for each core (1000 tasks).
     scheduler : str, optional
-        Where the engine is, unless it is started here.
+        The address of Dask's scheduler (``"tcp://host:8786"``; without it, one is started here) or
+        of the Spark Connect server (``"sc://host:15002"``).
     progress : callable, optional
         Called with the number of rows read so far, and that of all rows where it is known.
 
@@ -134,6 +140,7 @@ def score(
         weights=weights,
         where=where,
         by=_names(by),
+        quantiles=(quantiles,) if isinstance(quantiles, float | int) else tuple(quantiles),
         worst=worst,
         show=_names(show),
         positive=positive,

@@ -100,7 +100,7 @@ class Score(Run):
         """
         names = figure_names(self)
         keys = self.job.by if groups else ()
-        rows = figure_rows(self, names, groups=groups, whole=not groups)
+        rows = figure_rows(self.job, self, names, groups=groups, whole=not groups)
         if not groups:
             rows = [[row[0], *row[1 + len(self.job.by) :]] for row in rows]
         convert = require("to_arrow", "lossary.scoring.arrow_types", library="pyarrow")

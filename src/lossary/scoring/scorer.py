@@ -96,7 +96,7 @@ class Scorer:
         self._job = job
         self._output = output
         self._pulse = pulse
-        self._totals = PieceTotals(len(job.losses), len(job.by))
+        self._totals = PieceTotals(job)
         self._worst = [Worst(job.worst) for _ in job.losses]
         self._labels: dict[str, TwoLabels] = {}
         self._violations = Violations()

@@ -61,7 +61,7 @@ class Totals(Figures):
         losses: Array,
         weights: Array | None = None,
         denominator_weights: Array | None = None,
-    ) -> Totals:
+    ) -> Self:
         """Return the totals of losses; ``codes`` has the group of each, a number below ``groups``.
 
         Losses are multiplied by ``weights``. ``denominator_weights`` are summed for the
@@ -108,7 +108,7 @@ class Totals(Figures):
         self.minimum[at] = np.minimum(self.minimum[at], other.minimum)
         self.maximum[at] = np.maximum(self.maximum[at], other.maximum)
 
-    def columns(self) -> dict[str, Array]:
+    def columns(self) -> dict[str, Any]:
         """Return all there is to know of the groups, as columns."""
         return {
             "count": self.count,
@@ -120,7 +120,7 @@ class Totals(Figures):
         }
 
     @classmethod
-    def of_columns(cls, columns: Mapping[str, Array]) -> Self:
+    def of_columns(cls, columns: Mapping[str, Any]) -> Self:
         """Return the totals that these columns describe."""
         totals = cls()
         totals.count, totals.nonfinite = columns["count"], columns["nonfinite"]

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from lossary.errors import choices, did_you_mean, value_error
 from lossary.optional import require
-from lossary.scoring.engines.options import EngineOptions
+from lossary.scoring.engines.options import ENGINES, EngineOptions
 from lossary.scoring.partial import Partial
 from lossary.scoring.pieces import Piece
 
@@ -30,10 +30,6 @@ class Engine(Protocol):
         """Yield the results in the order of the pieces; a lost worker's pieces are done again."""
 
 
-#: The library that an engine needs, by the engine's name, which is that of its module.
-ENGINES = {"local": None}
-
-
 def open_engine(function: str, options: EngineOptions) -> Engine:
     """Return an engine.
 
@@ -50,6 +46,9 @@ def open_engine(function: str, options: EngineOptions) -> Engine:
         raise value_error(function, "engine", f"must be {choices(ENGINES)}", repr(name), remedy)
     if options.workers is not None and options.workers < 1:
         raise value_error(function, "workers", "must be a positive integer", options.workers)
-    module: Any = require(function, f"lossary.scoring.engines.{name}", library=ENGINES[name])
+    library, install = ENGINES[name]
+    module: Any = require(
+        function, f"lossary.scoring.engines.{name}", library=library, install=install
+    )
     engine: Engine = module.open_engine(function, options)
     return engine

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: The libraries that engines need, to import and to install, by the name of the engine's module.
+ENGINES = {
+    "local": ("pyarrow", "pyarrow"),
+    "dask": ("distributed", "distributed"),
+    "spark": ("pyspark", "pyspark-client"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:

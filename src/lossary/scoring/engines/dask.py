@@ -1,0 +1,102 @@
+"""The engine of Dask's distributed scheduler: a running cluster, or processes of this machine."""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack
+from typing import Any
+
+from distributed import Client, LocalCluster
+from distributed.scheduler import KilledWorker
+
+from lossary.errors import value_error
+from lossary.kernels.threads import get_num_threads
+from lossary.scoring.engines.engine import Function
+from lossary.scoring.engines.options import EngineOptions
+from lossary.scoring.engines.outcome import Outcome, partial_of
+from lossary.scoring.errors import data_error
+from lossary.scoring.partial import Partial
+from lossary.scoring.pieces import Piece
+
+# Pieces that are sent before their turn, for each thread of the workers. What they give stays in
+# the workers' memory until its turn comes.
+_AHEAD = 4
+_SECONDS_TO_CONNECT = 10
+
+
+class DaskEngine:
+    """Scores pieces on the workers of a Dask cluster.
+
+    Dask does the pieces of a lost worker again on others, and gives a piece up that three workers
+    were lost with.
+
+    Parameters
+    ----------
+    function : str
+        The public function, for messages.
+    options : EngineOptions
+        The address of a scheduler such as ``tcp://host:8786``; without one, a cluster of processes
+        of this machine is started and ended.
+    """
+
+    in_process = False
+
+    def __init__(self, function: str, options: EngineOptions) -> None:
+        self._function = function
+        self._options = options
+
+    def map(self, function: Function, pieces: Iterable[Piece]) -> Generator[Partial]:
+        """Yield the results in the order of the pieces."""
+        with ExitStack() as stack:
+            client = self._connect(stack)
+            threads = sum(client.nthreads().values()) or 1
+            outcome, job = Outcome(function), secrets.token_hex(4)
+            waiting: deque[tuple[Piece, Any]] = deque()
+            # Whatever ends the job, no piece goes on.
+            stack.callback(lambda: client.cancel([future for _, future in waiting]))
+            for piece in pieces:
+                key = f"lossary-score-{job}-{piece.index}"
+                waiting.append((piece, client.submit(outcome, piece, key=key)))
+                if len(waiting) >= _AHEAD * threads:
+                    yield _result(*waiting.popleft())
+            while waiting:
+                yield _result(*waiting.popleft())
+
+    def _connect(self, stack: ExitStack) -> Any:
+        """Return a client, which ends with the stack."""
+        address, workers = self._options.scheduler, self._options.workers
+        if address is None:
+            cluster: Any = LocalCluster(
+                n_workers=workers or get_num_threads(),
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",
+            )
+            address = stack.enter_context(cluster).scheduler_address
+        elif workers is not None:
+            remedy = "The cluster has the workers that it has."
+            requirement = "must be left out where a scheduler is given"
+            raise value_error(self._function, "workers", requirement, workers, remedy)
+        try:
+            return stack.enter_context(Client(address, timeout=_SECONDS_TO_CONNECT))
+        except (OSError, ValueError) as error:  # TimeoutError is an OSError
+            requirement = "must be the address of a running Dask scheduler, as tcp://host:8786"
+            remedy = str(error).partition("\n")[0]
+            raise value_error(
+                self._function, "scheduler", requirement, repr(address), remedy
+            ) from None
+
+
+def _result(piece: Piece, future: Any) -> Partial:
+    try:
+        return partial_of(future.result())
+    except KilledWorker as error:
+        problem = f"the workers that scored it were lost, {error.allowed_failures + 1} in all"
+        remedy = "They may need more memory; what they last wrote to their logs may tell."
+        raise data_error(str(piece), problem, remedy) from None
+
+
+def open_engine(function: str, options: EngineOptions) -> DaskEngine:
+    """Return the engine."""
+    return DaskEngine(function, options)

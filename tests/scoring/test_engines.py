@@ -1,0 +1,279 @@
+"""Every engine gives the bits that one thread gives, whatever happens to its workers."""
+
+import itertools
+import os
+import signal
+import socket
+import threading
+import warnings
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import lossary
+from lossary.scoring import running
+from lossary.scoring.engines.local import LocalEngine
+from lossary.scoring.engines.options import ENGINES
+from lossary.scoring.scorer import PieceScorer
+
+ROWS = 6000
+RANDOM = np.random.default_rng(8)
+TABLE = pa.table(
+    {
+        "margin": RANDOM.normal(size=ROWS) * np.exp(RANDOM.normal(size=ROWS) * 5),
+        "label": RANDOM.choice([-1, 1], ROWS),
+        "weight": RANDOM.random(ROWS),
+        "kind": RANDOM.choice(["a", "b", "c"], ROWS),
+        "fold": RANDOM.integers(0, 40, ROWS),
+    }
+)
+OPTIONS = {
+    "losses": ["hinge_loss", "huber_loss:delta=2"],
+    "inputs": "margin",
+    "targets": "label",
+    "weights": "weight",
+    "by": ["kind", "fold"],
+    "worst": 5,
+    "domain": "ignore",
+}
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces(monkeypatch):
+    for module in ("pieces", "spans", "running"):
+        monkeypatch.setattr(f"lossary.scoring.{module}.PIECE_ROWS", 500)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with a data set of several files."""
+    cuts = [0, 900, 1000, 4400, ROWS]
+    for place, (start, stop) in enumerate(itertools.pairwise(cuts)):
+        path = tmp_path / "data" / f"{place}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        pq.write_table(TABLE.slice(start, stop - start), path, row_group_size=100 + 70 * place)
+    return tmp_path / "data"
+
+
+@pytest.fixture(scope="module")
+def dask_cluster():
+    """Start a Dask cluster of two processes."""
+    distributed = pytest.importorskip("distributed", reason="Dask's scheduler is not installed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def spark_server():
+    """Start a Spark Connect server that needs no Java, and return its address."""
+    spark = pytest.importorskip("pysail.spark", reason="Sail is not installed")
+    pyspark = pytest.importorskip("pyspark", reason="PySpark's client is not installed")
+    # It takes a process of pytest-xdist for a run of its own doctests, and looks for Java's Spark.
+    os.environ.setdefault("SPARK_HOME", os.path.dirname(pyspark.__file__))
+    server = spark.SparkConnectServer()
+    server.start(background=True)
+    _, port = server.listening_address
+    yield f"sc://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["local", "dask", "spark"])
+def engine(request):
+    """Return the arguments that choose an engine."""
+    if request.param == "dask":
+        cluster = request.getfixturevalue("dask_cluster")
+        return {"engine": "dask", "scheduler": cluster.scheduler_address}
+    if request.param == "spark":
+        return {"engine": "spark", "scheduler": request.getfixturevalue("spark_server")}
+    return {"engine": "local", "workers": 3}
+
+
+def bits(result):
+    """Return everything that a result says, exactly."""
+    totals = [item.columns() for item in result.totals]
+    sums = [[(name, values.tobytes()) for name, values in item.items()] for item in totals]
+    return result.groups, sums, [worst.records() for worst in result.worst], result.rows
+
+
+def test_all_engines_are_tested():
+    assert set(ENGINES) == {"local", "dask", "spark"}
+
+
+def test_every_engine_gives_the_same_bits(folder, engine):
+    expected = bits(lossary.score(folder, **OPTIONS, workers=1))
+    seen = []
+    told = {"progress": lambda *numbers: seen.append(numbers)}
+    assert bits(lossary.score(folder, **OPTIONS, **engine, **told)) == expected
+    assert seen[-1] == (ROWS, ROWS)
+    assert len(seen) > 5
+
+
+def test_every_engine_takes_tables(engine):
+    expected = bits(lossary.score(TABLE, **OPTIONS, workers=1))
+    assert bits(lossary.score(TABLE, **OPTIONS, **engine)) == expected
+
+
+def test_every_engine_raises_the_first_error(folder, engine):
+    labels = np.ones(ROWS, dtype=int)
+    labels[[1200, 5800]] = 7, 9
+    table = TABLE.set_column(1, "label", pa.array(labels))
+    with pytest.raises(lossary.LossaryError, match="got 7 in row 1201"):
+        lossary.score(table, **OPTIONS | {"domain": "raise", "losses": "hinge_loss"}, **engine)
+    with pytest.raises(lossary.LossaryError, match="--inputs must name a column, got 'marg'"):
+        lossary.score(folder, **OPTIONS | {"inputs": "marg"}, **engine)
+
+
+def test_every_engine_leaves_out_what_cannot_be_read(folder, engine):
+    part = folder / "2.parquet"
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 0xFF  # in the middle of a column chunk
+    part.write_bytes(content)
+    (folder / "3.parquet").write_bytes(b"PAR1 and then nothing that is Parquet")
+    with pytest.raises(lossary.LossaryError, match=r"3\.parquet: the file cannot be read"):
+        lossary.score(folder, **OPTIONS, **engine)
+    result = lossary.score(folder, **OPTIONS, **engine, skip_bad=True)
+    broken, unfooted = sorted(result.left_out, key=lambda item: item.what)
+    assert "2.parquet, parts" in broken.what
+    assert "It was tried 3 times." in broken.reason
+    assert unfooted.what == str(folder / "3.parquet")
+    assert result.rows == 4400 - broken.rows
+    assert any("3.parquet" in note and "left out" in note for note in result.notes)
+
+
+def test_only_this_process_writes_rows(folder, engine, tmp_path):
+    options = {**OPTIONS, **engine, "output": tmp_path / "losses.parquet"}
+    if engine["engine"] == "local":
+        lossary.score(folder, **options)
+        assert pq.read_metadata(tmp_path / "losses.parquet").num_rows == ROWS
+        return
+    with pytest.raises(lossary.LossaryError, match="--output needs the engine of this process"):
+        lossary.score(folder, **options)
+
+
+def test_a_worker_that_is_killed_loses_nothing(folder, dask_cluster, tmp_path, monkeypatch):
+    marker = tmp_path / "was killed"
+
+    def fatal(job, *_):
+        scorer = PieceScorer(job)
+
+        def scored(piece):
+            if piece.index == 2 and not marker.exists():
+                marker.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return scorer(piece)
+
+        return scored
+
+    expected = bits(lossary.score(folder, **OPTIONS))
+    monkeypatch.setattr(running, "PieceScorer", fatal)
+    address = dask_cluster.scheduler_address
+    assert bits(lossary.score(folder, **OPTIONS, engine="dask", scheduler=address)) == expected
+    assert marker.exists()
+
+
+def test_a_piece_that_kills_its_workers_is_given_up(folder, dask_cluster, monkeypatch):
+    def fatal(job, *_):
+        scorer = PieceScorer(job)
+
+        def scored(piece):
+            if piece.index == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return scorer(piece)
+
+        return scored
+
+    scheduler = dask_cluster.scheduler
+    monkeypatch.setattr(running, "PieceScorer", fatal)
+    monkeypatch.setattr(scheduler, "allowed_failures", 0)
+    with pytest.raises(lossary.LossaryError, match=r"\.parquet.*were lost, 1 in all"):
+        lossary.score(folder, **OPTIONS, engine="dask", scheduler=scheduler.address)
+
+
+def test_a_read_that_fails_once_is_tried_again(folder, monkeypatch):
+    failures = iter([OSError("the line is down"), OSError("the line is down")])
+    original = pq.ParquetFile.iter_batches
+
+    def unsteady(self, *args, **kwargs):
+        for error in failures:
+            raise error
+        return original(self, *args, **kwargs)
+
+    expected = bits(lossary.score(folder, **OPTIONS))
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", unsteady)
+    seen = []
+    told = {"progress": lambda rows, total: seen.append(rows)}
+    assert bits(lossary.score(folder, **OPTIONS, workers=1, **told)) == expected
+    assert seen[-1] == ROWS
+
+
+def test_an_interrupt_ends_the_threads(folder, monkeypatch):
+    """What other threads have begun ends with the next batch."""
+    monkeypatch.setattr("lossary.scoring.source.BATCH_ROWS", 50)
+    started, calls = threading.Event(), []
+
+    def interrupted(self, partial):
+        started.wait(10)
+        raise KeyboardInterrupt
+
+    def told(rows, total):
+        calls.append(rows)
+        started.set()
+
+    monkeypatch.setattr("lossary.scoring.merging.Merger.add", interrupted)
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        lossary.score(folder, **OPTIONS, workers=2, progress=told)
+    assert threading.active_count() == before
+    assert calls[-1] < ROWS
+
+
+def test_results_come_in_order_and_few_are_held():
+    engine, held = LocalEngine(3), []
+
+    def pieces():
+        for index in range(50):
+            held.append(index)
+            yield index
+
+    seen = []
+    for result in engine.map(lambda index: -index, pieces()):
+        seen.append(result)
+        assert len(held) - len(seen) <= 6
+    assert seen == [-index for index in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"engine": "dusk"}, "must be 'local' or 'dask' or 'spark', got 'dusk'. Did you mean dask"),
+        ({"workers": 0}, "workers must be a positive integer, got 0"),
+        ({"scheduler": "tcp://a:1"}, "scheduler must be left out for the local engine"),
+    ],
+)
+def test_engines_that_cannot_be(folder, options, message):
+    with pytest.raises(ValueError, match=message):
+        lossary.score(folder, **OPTIONS, **options)
+
+
+def test_a_scheduler_that_is_not_there(folder):
+    pytest.importorskip("pyspark", reason="PySpark's client is not installed")
+    with socket.socket() as taken:  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))
+        address = f"sc://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(ValueError, match="must be the address of a Spark Connect server"):
+            lossary.score(folder, **OPTIONS, engine="spark", scheduler=address)
+    with pytest.raises(ValueError, match="must be the address of a Spark Connect server"):
+        lossary.score(folder, **OPTIONS, engine="spark")
+
+
+def test_a_cluster_of_this_machine(folder):
+    pytest.importorskip("distributed", reason="Dask's scheduler is not installed")
+    expected = bits(lossary.score(folder, **OPTIONS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = lossary.score(folder, **OPTIONS, engine="dask", workers=1)
+    assert bits(found) == expected
