@@ -133,10 +133,10 @@ function main({x, y}) {
 def test_curves_are_cut_at_jumps_and_far_values_do_not_squeeze_the_others(scripts: Path) -> None:
     x = np.linspace(-1.0, 1.0, 41)
     y = np.where(x < 0, 0.0, np.where(np.abs(x) < 1e-9, 0.5, 1.0))
-    y[-1] = np.nan
+    y[-2:] = 5.0, np.nan  # a jump before the end
     program = _program(scripts, "loss_core.js", main=_PIECES)
     pieces, wide, empty, *ticks, read = node.run(program, {"x": x.tolist(), "y": y.tolist()})
-    assert [len(piece) for piece in pieces] == [20, 1, 19]
+    assert [len(piece) for piece in pieces] == [20, 1, 18, 1]
     assert wide[1] < 10
     assert empty == [-1.0, 1.0]
     assert ticks == [[-3, -2, -1, 0, 1, 2, 3], [0, 0.05, 0.1, 0.15, 0.2, 0.25]]

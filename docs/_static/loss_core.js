@@ -149,7 +149,7 @@ globalThis.lossary ??= {};
     const found = [];
     let piece = [];
     for (let i = 0; i < y.length; i++) {
-      const beside = Math.min(step[i - 2] ?? step[i] ?? 0, step[i] ?? step[i - 2] ?? 0);
+      const beside = Math.min(...[step[i - 2], step[i]].filter(Number.isFinite));
       if (i && step[i - 1] > 0.02 * span && step[i - 1] > 8 * beside) {
         found.push(piece);
         piece = [];
