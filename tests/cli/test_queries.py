@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lossary
-from lossary.scoring import query_address
+from lossary.scoring import queries, query_address
 
 ROWS = 300
 MARGIN = np.random.default_rng(5).normal(size=ROWS)
@@ -99,6 +100,29 @@ def test_columns_of_a_query_are_copied_with_their_types(
     assert written.schema.types == [pa.int64(), pa.float64(), pa.decimal128(3, 1), pa.float64()]
     assert written["id"].to_pylist() == list(range(ROWS))
     assert written["hinge_loss"].to_numpy() == pytest.approx(LOSSES)
+
+
+def test_numbers_of_any_precision_arrive_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As PostgreSQL's driver sends its type "numeric".
+    kind = pa.opaque(pa.string(), "numeric", "PostgreSQL")
+    weights = pa.ExtensionArray.from_storage(kind, pa.array([f"{i}.10" for i in range(ROWS)]))
+    cursor = Mock()
+    cursor.fetch_record_batch.return_value = TABLE.append_column("w", weights).to_reader(100)
+    connection = Mock(**{"cursor.return_value": cursor})
+    monkeypatch.setattr(queries, "_connected", lambda *_: connection)
+    result = lossary.score(
+        query_address("SELECT", "postgresql://host"),
+        losses="hinge_loss",
+        inputs="margin",
+        targets="label",
+        weights="w",
+        by="w",
+    )
+    assert result.totals[0].combined().figures("weights")["mean"][0] == pytest.approx(
+        np.average(LOSSES, weights=np.arange(ROWS) + 0.1)
+    )
+    assert ("7.10",) in result.groups
+    connection.close.assert_called_once()
 
 
 def test_queries_and_files_are_scored_together(

@@ -229,6 +229,27 @@ def test_a_file_that_changes_meanwhile_is_an_error(server: Server) -> None:
             file.read(10)
 
 
+def test_another_server_gets_the_request_without_the_password(server: Server) -> None:
+    def refers(handler: http.server.BaseHTTPRequestHandler) -> bool:
+        handler.send_response(302)
+        handler.send_header("Location", f"{server.address}/p.csv")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+        return True
+
+    server.files["/p.csv"] = csv()
+    server.faults = [refers]
+    address = server.address.replace("//", "//me:secret@")
+    assert run_job(job(f"{address}/moved.csv")).rows == 400
+    assert server.authorizations[:2] == ["Basic bWU6c2VjcmV0", None]
+
+
+def test_names_with_spaces_and_other_letters_are_quoted(server: Server) -> None:
+    server.files["/a%20b/%C3%BC.csv"] = csv()
+    assert run_job(job(f"{server.address}/a b/ü.csv")).rows == 400
+    assert run_job(job(f"{server.address}/a%20b/%C3%BC.csv?x=a b")).rows == 400
+
+
 def test_user_and_password_are_sent_and_never_shown(server: Server) -> None:
     server.files["/p.csv"] = b"margin,label\nx,1\n"
     address = server.address.replace("//", "//me:s%40cret@") + "/p.csv?token=t0ken"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -105,9 +105,16 @@ class Adbc:
 
     def read(self, selection: Selection, parts: range | None = None) -> Batches:
         """Yield the rows as they arrive; they can be read once."""
+        texts = [name for name in selection.numbers if self._is_numeric(name)]
         with query_errors(self._address):
             batches = (batch.select(selection.columns) for batch in self._reader)
-            yield from _rows(batches)
+            for rows in _rows(batches):
+                yield Rows(rows.values, _parsed(rows.values, texts)) if texts else rows
+
+    def _is_numeric(self, name: str) -> bool:
+        """Return whether a column holds numbers of any precision, which arrive as text."""
+        arrow_type = self._reader.schema.field(name).type
+        return isinstance(arrow_type, pa.OpaqueType) and arrow_type.type_name == "numeric"
 
     def close(self) -> None:
         """Close the connection."""
@@ -118,12 +125,23 @@ class Adbc:
 
 def _rows(batches: Any) -> Iterator[Rows]:
     for batch in sliced(batches):
-        converted = batch_without_views(batch)
+        columns = [getattr(column, "storage", column) for column in batch.columns]
+        converted = batch_without_views(pa.record_batch(columns, names=batch.schema.names))
         yield Rows(converted, converted)
 
 
+def _parsed(batch: Any, names: Iterable[str]) -> Any:
+    """Return a record batch with columns of text as numbers."""
+    for name in names:
+        index = batch.schema.get_field_index(name)
+        batch = batch.set_column(index, name, batch.column(index).cast(pa.float64()))
+    return batch
+
+
 def _plain(schema: Any) -> Any:
-    return pa.schema([(field.name, without_views(field.type)) for field in schema])
+    """Return a schema without views, and without what databases add to types of their own."""
+    types = [getattr(field.type, "storage_type", field.type) for field in schema]
+    return pa.schema(list(zip(schema.names, map(without_views, types), strict=True)))
 
 
 def _connected(kind: str, database: str) -> Any:

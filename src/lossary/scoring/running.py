@@ -36,7 +36,7 @@ def run_files(job: Job, options: EngineOptions, progress: Progress | None) -> Sc
     spans, errors = file_spans(files, job.delimiter)
     if errors and not job.skip_unreadable:
         raise errors[0]
-    merger.leave_out(*(LeftOut(item.span.path, None, str(item)) for item in errors))
+    merger.leave_out(*(LeftOut(str(item.span), None, str(item)) for item in errors))
     with _output(job, files) as output:
         if output is not None:
             engine = LocalEngine(1)  # rows are written in their order

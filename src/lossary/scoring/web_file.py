@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any, TypeVar
 from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
 #: Seconds without an answer after which a request is given up.
@@ -26,6 +26,11 @@ READ_AHEAD = 1 << 18
 _COPY_BYTES = 1 << 20
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")
+
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "lossary"}
+
+# What is quoted already stays as it is, and so do the marks that divide an address.
+_QUOTED = "%/:@!$&'()*+,;=?~-._"
 
 T = TypeVar("T")
 
@@ -49,7 +54,7 @@ class WebFile(io.RawIOBase):
 
     def __init__(self, address: str) -> None:
         super().__init__()
-        self._address, self._headers = _without_user(address)
+        self._address, self._authorization = _without_user(address)
         self._position = 0
         self._size = 0
         self._version: str | None = None
@@ -103,8 +108,10 @@ class WebFile(io.RawIOBase):
     # --- requests -----------------------------------------------------------------------------
     def _fetch(self, start: int, size: int) -> None:
         """Get a block of the file, or all of it where the server does not know ranges."""
-        headers = {**self._headers, "Range": f"bytes={start}-{start + size - 1}"}
+        headers = {**_HEADERS, "Range": f"bytes={start}-{start + size - 1}"}
         request = Request(self._address, headers=headers)
+        if self._authorization:  # which is not for servers that this one refers to
+            request.add_unredirected_header("Authorization", self._authorization)
         _repeated(lambda: self._attempt(request, start))
 
     def _attempt(self, request: Request, start: int) -> None:
@@ -191,12 +198,11 @@ def _copied(response: Any) -> tuple[IO[bytes], int]:
     return copy, size
 
 
-def _without_user(address: str) -> tuple[str, dict[str, str]]:
-    """Return an address without user and password, and the headers of a request for it."""
-    headers = {"Accept-Encoding": "identity", "User-Agent": "lossary"}
+def _without_user(address: str) -> tuple[str, str]:
+    """Return an address without user and password, and the header that they make."""
     parts = urlsplit(address)
     user, at, host = parts.netloc.rpartition("@")
-    if at:
-        token = base64.b64encode(unquote(user).encode()).decode()
-        headers["Authorization"] = f"Basic {token}"
-    return urlunsplit(parts._replace(netloc=host, fragment="")), headers
+    token = base64.b64encode(unquote(user).encode()).decode()
+    path, query = (quote(part, safe=_QUOTED) for part in (parts.path, parts.query))
+    address = urlunsplit((parts.scheme, host, path, query, ""))
+    return address, f"Basic {token}" if at else ""
