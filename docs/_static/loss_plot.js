@@ -58,6 +58,7 @@
     build() {
       const focused = document.activeElement;
       const [name, loss] = [focused?.getAttribute("name"), focused?.dataset?.loss];
+      const isOwn = this.element.contains(focused);
       this.panels = this.cursorArea();
       this.readout = make("output", { class: "readout", "aria-live": "off" });
       this.link = make("a", { class: "link", href: "#" }, "Link to this view");
@@ -70,8 +71,9 @@
              make("button", { type: "button", class: "reset", onclick: () => this.reset() }, "Reset"),
              this.link));
       this.element.classList.add("ready");
-      const same = `[name="${name}"]${loss ? `[data-loss="${loss}"]` : ""}`;
-      if (name && !focused.isConnected) this.element.querySelector(same)?.focus();
+      const same = name ? `[name="${name}"]${loss ? `[data-loss="${loss}"]` : ""}`
+                        : `.${focused?.classList[0] ?? "panels"}`;
+      if (isOwn) this.element.querySelector(same)?.focus();
       this.redraw();
     }
 
@@ -79,7 +81,6 @@
       this.view = lossary.newView(this.names);
       this.build();
       this.remember();
-      this.element.querySelector("button.reset").focus();
     }
 
     cursorArea() {

@@ -115,19 +115,17 @@ class Loss(Definition):
         --------
         >>> import lossary
         >>> print(lossary.get_loss("huber_loss").javascript())
-        const huber_loss = (() => {
-          return ({inputs, targets, delta = 1}) => {
-            const t0 = inputs - targets;
-            const t1 = Math.abs(t0);
-            const t2 = t1 <= delta;
-            const t3 = 0.5 * t0;
-            return {
-              value: t2 ? t3 * t0 : delta * (t1 - 0.5 * delta),
-              gradient: (t2 ? t3 + t0 * 0.5 : 0) + (t2 ? 0 : delta * Math.sign(t0)),
-              hessian: t2 ? 1 : 0,
-            };
+        const huber_loss = ({inputs, targets, delta = 1}) => {
+          const t0 = inputs - targets;
+          const t1 = Math.abs(t0);
+          const t2 = t1 <= delta;
+          const t3 = 0.5 * t0;
+          return {
+            value: t2 ? t3 * t0 : delta * (t1 - 0.5 * delta),
+            gradient: (t2 ? t3 + t0 * 0.5 : 0) + (t2 ? 0 : delta * Math.sign(t0)),
+            hessian: t2 ? 1 : 0,
           };
-        })();
+        };
         """
         from lossary.definition.javascript import javascript
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from textwrap import indent
 
 from lossary.definition.definition import Definition
 from lossary.definition.docstring import variant_of
@@ -24,17 +25,24 @@ def javascript(loss: Definition, structure: Mapping[str, object]) -> str:
     given += [name for name in loss.parameters if name not in dict(chosen.variant.structure)]
     length = [f"const n = {spelled(first)}.length;"] if loss.axis is not None else []
     results = zip(_RESULTS, program.outputs, strict=False)
-    returned = ",\n".join(f"      {name}: {output}" for name, output in results)
-    lines = [
-        f"const {loss.name}{'_' * (loss.name in RESERVED)} = (() => {{",
-        *(f"  {helper}" for helper in program.helpers),
-        f"  return ({{{', '.join(_argument(loss, name) for name in given)}}}) => {{",
-        *(f"    {statement}" for statement in (*length, *program.statements)),
-        f"    return {{\n{returned},\n    }};",
+    function = [
+        f"({{{', '.join(_argument(loss, name) for name in given)}}}) => {{",
+        *(f"  {statement}" for statement in (*length, *program.statements)),
+        "  return {",
+        *(f"    {name}: {output}," for name, output in results),
         "  };",
-        "})();",
+        "};",
     ]
-    return "\n".join(lines)
+    name = loss.name + "_" * (loss.name in RESERVED)
+    return f"const {name} = " + _with_helpers(program.helpers, "\n".join(function))
+
+
+def _with_helpers(helpers: Sequence[str], function: str) -> str:
+    """Return a function that alone knows its helpers."""
+    if not helpers:
+        return function
+    inner = "\n".join((*helpers, f"return {function}"))
+    return f"(() => {{\n{indent(inner, '  ')}\n}})();"
 
 
 def _argument(loss: Definition, name: str) -> str:

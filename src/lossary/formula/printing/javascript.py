@@ -68,34 +68,44 @@ _MIXING = {
 _LOOPS = {
     "power": "(a, b) => (a === 1 || b === 0 ? 1 : a ** b)",
     "each": "(n, f) => Array.from({length: n}, (_, k) => f(k))",
-    "sum": "(n, f) => { let y = 0; for (let k = 0; k < n; k++) y += f(k); return y; }",
-    "max": (
-        "(n, f) => { let y = -Infinity; for (let k = 0; k < n; k++) y = Math.max(y, f(k)); "
-        "return y; }"
-    ),
+    "sum": """(n, f) => {
+  let y = 0;
+  for (let k = 0; k < n; k++) y += f(k);
+  return y;
+}""",
+    "max": """(n, f) => {
+  let y = -Infinity;
+  for (let k = 0; k < n; k++) y = Math.max(y, f(k));
+  return y;
+}""",
     "at": "(n, f, k) => (Number.isInteger(k) && 0 <= k && k < n ? f(k) : 0)",
-    "neighbour": (
-        "(x, fill, reverse) => reverse ? [...x.slice(1), fill] : [fill, ...x.slice(0, -1)]"
-    ),
-    "running": (
-        "(x, f, reverse) => { const y = [...x]; if (reverse) "
-        "for (let k = y.length - 2; k >= 0; k--) y[k] = f(y[k + 1], y[k]); "
-        "else for (let k = 1; k < y.length; k++) y[k] = f(y[k - 1], y[k]); return y; }"
-    ),
-    "recurrence": (
-        "(x, a, reverse) => { const n = x.length, y = Array(n); let last = 0; "
-        "for (let i = 0; i < n; i++) { const k = reverse ? n - 1 - i : i; "
-        "last = a[k] === 0 ? x[k] : x[k] + a[k] * last; y[k] = last; } return y; }"
-    ),
-    "order": (
-        "(key) => [...key.keys()].sort((i, j) => Number.isNaN(key[i]) - Number.isNaN(key[j]) "
-        "|| (key[i] > key[j]) - (key[i] < key[j]))"
-    ),
+    "neighbour": """(x, fill, reverse) =>
+  reverse ? [...x.slice(1), fill] : [fill, ...x.slice(0, -1)]""",
+    "running": """(x, f, reverse) => {
+  const y = [...x];
+  if (reverse) for (let k = y.length - 2; k >= 0; k--) y[k] = f(y[k + 1], y[k]);
+  else for (let k = 1; k < y.length; k++) y[k] = f(y[k - 1], y[k]);
+  return y;
+}""",
+    "recurrence": """(x, a, reverse) => {
+  const y = [...x];
+  const n = y.length;
+  let last = 0;
+  for (let i = 0; i < n; i++) {
+    const k = reverse ? n - 1 - i : i;
+    last = a[k] === 0 ? x[k] : x[k] + a[k] * last;
+    y[k] = last;
+  }
+  return y;
+}""",
+    "order": """(key) => [...key.keys()].sort((i, j) =>
+  Number.isNaN(key[i]) - Number.isNaN(key[j]) || (key[i] > key[j]) - (key[i] < key[j]))""",
     "sorted": "(x, key) => order(key).map((k) => x[k])",
-    "unsorted": (
-        "(x, key) => { const y = Array(x.length); "
-        "order(key).forEach((k, i) => { y[k] = x[i]; }); return y; }"
-    ),
+    "unsorted": """(x, key) => {
+  const y = [...x];
+  order(key).forEach((k, i) => { y[k] = x[i]; });
+  return y;
+}""",
 }
 _NEEDS = {"sorted": ("order",), "unsorted": ("order",)}
 #: What programs may name nothing.
@@ -197,6 +207,7 @@ class _Printer:
         self.statements: list[str] = []
         self.called: dict[str, None] = {}
         nodes = list(walk(*outputs))
+        self._results = {id(item) for item in outputs}
         self._uses = Counter(id(child) for item in nodes for child in item.arguments)
         self._inside = {
             id(child)
@@ -253,7 +264,8 @@ class _Printer:
         if piece.text.removesuffix("[k]").isidentifier():
             return False
         is_outside_loop = self.rows and not self._varies(item) and id(item) in self._inside
-        return self._uses[id(item)] > 1 or is_outside_loop or len(piece.text) > _LONGEST
+        is_long = len(piece.text) > _LONGEST and id(item) not in self._results
+        return self._uses[id(item)] > 1 or is_outside_loop or is_long
 
     def _named(self, item: Expression, piece: _Piece) -> _Piece:
         """Make a node a constant of the program, an array where it varies along a row."""
@@ -300,8 +312,8 @@ def _declare(name: str, helpers: dict[str, str]) -> None:
         helpers[helper.split(" ", 2)[1]] = helper
     given = ", ".join(str(letter.value) for letter in letters)
     (result,) = program.outputs
-    body = " ".join((*program.statements, f"return {result};"))
-    text = f"{{ {body} }}" if program.statements else f"({result})"
+    body = "\n".join(f"  {line}" for line in (*program.statements, f"return {result};"))
+    text = f"{{\n{body}\n}}" if program.statements else f"({result})"
     helpers[name] = f"const {name} = ({given}) => {text};"
 
 
