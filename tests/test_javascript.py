@@ -17,7 +17,9 @@ from lossary.formula import maximum
 from lossary.formula.expression import Expression
 
 #: Sizes of first arguments, near 0, far from it, and no numbers; real ones have both signs.
-_EXTREMES = np.array([0.0, 1e-300, 1e-9, 1e-4, 0.5, 1.0, 2.0, 30.0, 700.0, 1e5, 1e150, np.inf, np.nan])
+_EXTREMES = np.array(
+    [0.0, 1e-300, 1e-9, 1e-4, 0.5, 1.0, 2.0, 30.0, 700.0, 1e5, 1e150, np.inf, np.nan]
+)
 _RELATIVE, _ABSOLUTE = 1e-12, 1e-15
 _RESULTS = ("value", "gradient", "hessian")
 
