@@ -11,7 +11,8 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from numbers import Integral
 
 from lossary.errors import type_error, value_error
@@ -152,6 +153,20 @@ def run(task: Task, count: int) -> None:
         _run_shared(task, count, threads)
     elif count > 0:
         task(0, count)
+
+
+@contextmanager
+def calling_thread_alone() -> Iterator[None]:
+    """Let kernels that this thread calls in the block use no other thread.
+
+    For programs that call them in several threads at once.
+    """
+    before = getattr(_local, "busy", False)
+    _local.busy = True
+    try:
+        yield
+    finally:
+        _local.busy = before
 
 
 def _run_shared(task: Task, count: int, threads: int) -> None:

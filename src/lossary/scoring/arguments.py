@@ -89,7 +89,12 @@ class Arguments:
         (name,) = names
         labels = self._labels.setdefault(name, TwoLabels(name, str(self._job.positive)))
         negative, positive = spec.loss.targets.two_classes or (0.0, 1.0)
-        return np.where(labels.positive(self.batch), positive, negative)
+        chosen = self._cached(("positive", name), lambda: labels.positive(self.batch))
+        values = chosen.astype(np.float64)  # faster than a choice between two numbers
+        if (negative, positive) != (0.0, 1.0):
+            values *= positive - negative
+            values += negative
+        return values
 
     def _class_indices(self, spec: LossSpec, names: tuple[str, ...]) -> Array:
         (name,) = names

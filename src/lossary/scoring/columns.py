@@ -135,6 +135,13 @@ class Batch:
             values.append(None)
         return np.asarray(indices).astype(np.int64, copy=False), values
 
+    def plain_numbers(self, name: str) -> Array | None:
+        """Return a column of numbers as it is; None for any other, or where a value is missing."""
+        column = self.values.column(name)
+        types = pa.types
+        is_plain = types.is_integer(column.type) or types.is_floating(column.type)
+        return np.asarray(column) if is_plain and not column.null_count else None
+
     def group_column(self, name: str) -> Any:
         """Return a column whose values can be compared, as an Arrow array."""
         column = dictionary_decoded(self.values.column(name))

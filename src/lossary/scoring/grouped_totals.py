@@ -86,18 +86,28 @@ class GroupedTotals(Generic[T]):
         codes = self._groups.encode(self._columns, self._rows)
         groups = len(self._groups)
         for totals, losses in zip(self._totals, self._losses, strict=True):
-            rows = np.flatnonzero(np.concatenate([item.mask for item in losses]))
-            values = np.concatenate([item.values for item in losses])[rows]
+            rows = _chosen([item.mask for item in losses])
+            values = _joined([item.values for item in losses], rows)
             weights = _joined([item.weights for item in losses], rows)
             denominator_weights = _joined([item.denominator_weights for item in losses], rows)
-            added = self._kind.of(codes[rows], groups, values, weights, denominator_weights)
-            totals.merge(added)
+            mine = codes if rows is None else codes[rows]
+            totals.merge(self._kind.of(mine, groups, values, weights, denominator_weights))
         self._columns = [[] for _ in self._columns]
         self._losses = [[] for _ in self._losses]
         self._rows = 0
 
 
-def _joined(parts: Sequence[Array | None], rows: Array) -> Array | None:
-    """Return the weights of these rows, of the batches together; None if they have none."""
+def _chosen(masks: Sequence[Array]) -> Array | None:
+    """Return the rows that take part, of the batches together; None for all of them."""
+    if all(mask.all() for mask in masks):
+        return None
+    return np.flatnonzero(np.concatenate(masks))
+
+
+def _joined(parts: Sequence[Array | None], rows: Array | None) -> Any:
+    """Return what these rows have, of the batches together; None if they have nothing."""
     arrays = [part for part in parts if part is not None]
-    return np.concatenate(arrays)[rows] if arrays else None
+    if not arrays:
+        return None
+    whole = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    return whole if rows is None else whole[rows]

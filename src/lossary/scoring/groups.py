@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from lossary.arrays import Array
+from lossary.scoring.lookup import Lookup
 from lossary.scoring.result import Key
 
 # The first characters of text that may be a number.
@@ -103,6 +104,7 @@ class _ValueCodes:
         self._codes: dict[Any, int] = {}
         # By Arrow type, the values that occurred and their codes.
         self._by_type: dict[Any, tuple[Any, Array]] = {}
+        self._lookups: dict[Any, Lookup] = {}
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -135,6 +137,24 @@ class _ValueCodes:
 
     def encode(self, arrays: Sequence[Any]) -> Array:
         """Return the code of every value of Arrow arrays of one type."""
+        arrow_type = arrays[0].type
+        if not pa.types.is_integer(arrow_type) or any(array.null_count for array in arrays):
+            return self._encode(arrays)
+        values = np.asarray(arrays[0])
+        if len(arrays) > 1:
+            values = np.concatenate([np.asarray(array) for array in arrays])
+        lookup = self._lookups.setdefault(arrow_type, Lookup())
+        found = lookup.codes(values)
+        if found is None:
+            added = lookup.add(values)
+            if added is None:
+                return self._encode(arrays)
+            lookup.learn(added, self._encode([pa.array(added).cast(arrow_type)]))
+            found = lookup.codes(values)
+        return self._encode(arrays) if found is None else found
+
+    def _encode(self, arrays: Sequence[Any]) -> Array:
+        """Return the code of every value, of which some may be new."""
         arrow_type = arrays[0].type
         empty = pa.array([], arrow_type), np.empty(0, dtype=np.int64)
         known, codes = self._by_type.get(arrow_type, empty)

@@ -23,17 +23,29 @@ class TwoLabels:
         # By label, where it occurs first: the file and the row.
         self._found: dict[str, tuple[str, int]] = {}
         self._has_positive = False
+        # The other label and the positive one, where they are numbers: to compare with is faster.
+        self._numbers: list[Any] = []
 
     def positive(self, batch: Batch) -> Array:
         """Return which rows have the positive label."""
+        numbers = batch.plain_numbers(self._name)
+        known = self._numbers if numbers is not None else []
+        if len(known) == 2 and ((numbers == known[0]) | (numbers == known[1])).all():
+            return np.asarray(numbers == known[1])
         codes, values = batch.dictionary_encoded(self._name)
         labels = [label_text(value) for value in values]
         is_positive = np.array([is_label(value, self._positive) for value in values], dtype=bool)
-        added, first = np.unique(codes, return_index=True)
-        # In the order of the rows.
-        for row, code in sorted(zip(first.tolist(), added.tolist(), strict=True)):
+        occurs = np.bincount(codes, minlength=len(labels)) > 0
+        added = [
+            code for code in np.flatnonzero(occurs).tolist() if labels[code] not in self._found
+        ]
+        # In the order of the rows. There is an error at the third, whatever comes after it.
+        first = [int(np.argmax(codes == code)) for code in added[:_MAX_LABELS]]
+        for row, code in sorted(zip(first, added, strict=False)):
             self._add(labels[code], batch.path, int(batch.rows[row]))
-        self._has_positive |= bool(is_positive[added].any())
+        self._has_positive |= bool((is_positive & occurs).any())
+        if numbers is not None and len(values) == 2 and is_positive.sum() == 1:
+            self._numbers = [v for _, v in sorted(zip(is_positive.tolist(), values, strict=True))]
         return is_positive[codes]
 
     def merge(self, other: TwoLabels) -> None:

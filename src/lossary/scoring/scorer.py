@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lossary.arrays import Array
+from lossary.kernels.threads import calling_thread_alone
 from lossary.scoring.advice import label_advice
 from lossary.scoring.arguments import Arguments
 from lossary.scoring.binding import Binding
@@ -58,7 +59,8 @@ class PieceScorer:
         left_out: list[LeftOut] = []
         while True:
             try:
-                return replace(self._tried(piece), left_out=left_out)
+                with calling_thread_alone():  # others score other pieces
+                    return replace(self._tried(piece), left_out=left_out)
             except UnreadableError as error:
                 if not self.job.skip_unreadable:
                     raise
@@ -177,7 +179,7 @@ class Scorer:
             self._violations.add(violations)
         self._totals.add(by, losses)
         names = [name for use in job.shown_uses for name in binding.names[use]]
-        for worst, item in zip(self._worst, losses, strict=True):
+        for worst, item in zip(self._worst if job.worst else (), losses, strict=False):
             rows = np.flatnonzero(item.mask)
             values = item.values[rows]
             worst.add(values, _describer(batch, rows, values, list(dict.fromkeys(names))))

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from lossary.arrays import Array
+from lossary.scoring.group_kernel import group_sums
 
 
 class Figures(ABC):
@@ -67,25 +68,36 @@ class Totals(Figures):
         Losses are multiplied by ``weights``. ``denominator_weights`` are summed for the
         denominator of a mean; by default these are the weights.
         """
-        if denominator_weights is None:
-            denominator_weights = weights
+        terms = weights if denominator_weights is None else denominator_weights
         totals = cls(groups)
-        totals.count += np.bincount(codes, minlength=groups)
         # As in the losses themselves: weight 0 adds exactly 0, even to an infinite loss.
         weighted = losses if weights is None else np.where(weights == 0, 0.0, losses) * weights
-        totals.sum = _Sums(sums_by_group(codes, weighted, groups))
-        totals.weight = _Sums(
-            totals.count.astype(float)
-            if denominator_weights is None
-            else sums_by_group(codes, denominator_weights, groups)
+        if groups > 1 and (sums := group_sums(codes, groups, losses, weighted, terms)):
+            totals.sum, totals.weight = _Sums(sums.sum), _Sums(sums.terms)
+            totals.minimum, totals.maximum = sums.minimum, sums.maximum
+            totals.count, totals.nonfinite = sums.counts, sums.nonfinite
+        else:
+            totals._add(codes, losses, weighted, terms)
+        return totals
+
+    def _add(self, codes: Array, losses: Array, weighted: Array, terms: Array | None) -> None:
+        """Add losses, figure by figure."""
+        groups = len(self)
+        self.count += np.bincount(codes, minlength=groups)
+        self.sum = _Sums(sums_by_group(codes, weighted, groups))
+        self.weight = _Sums(
+            self.count.astype(float) if terms is None else sums_by_group(codes, terms, groups)
         )
         nonfinite = ~np.isfinite(losses)
         if nonfinite.any():
-            totals.nonfinite += np.bincount(codes[nonfinite], minlength=groups)
+            self.nonfinite += np.bincount(codes[nonfinite], minlength=groups)
         with np.errstate(invalid="ignore"):  # NaN propagates without a warning
-            np.minimum.at(totals.minimum, codes, losses)
-            np.maximum.at(totals.maximum, codes, losses)
-        return totals
+            if groups == 1:
+                self.minimum[0] = losses.min(initial=math.inf)
+                self.maximum[0] = losses.max(initial=-math.inf)
+            else:
+                np.minimum.at(self.minimum, codes, losses)
+                np.maximum.at(self.maximum, codes, losses)
 
     def __len__(self) -> int:
         return len(self.count)
