@@ -64,10 +64,10 @@ from lossary.scoring import Job, compare
 def compare_command(**given: Any) -> int:
     """Compare the losses of two models, A and B, on the same rows.
 
-    A and B are files, globs or folders as for score, with the same rows in the same order; with A
-    alone, --inputs-a and --inputs-b are columns of it. Targets, weights and groups may be in
-    either; targets in both must be equal. Intervals are of the mean of B - A, from the paired
-    differences of the rows.
+    A and B are files, globs, folders or tables as for score, or queries, with the same rows in the
+    same order; with A alone, --inputs-a and --inputs-b are columns of it. Targets, weights and
+    groups may be in either; targets in both must be equal. Intervals are of the mean of B - A, from
+    the paired differences of the rows.
     """
     as_json, quiet = given.pop("as_json"), given.pop("quiet")
     confidence, key = given.pop("confidence"), given.pop("key")

@@ -101,9 +101,9 @@ def score_command(**given: Any) -> int:
     """Compute losses over prediction FILES.
 
     FILES are Parquet, CSV, Arrow or JSON lines by their suffix, globs or folders, each read once,
-    on disks, in object stores (s3://, gs://, hdfs://) or on web servers (https://); - is CSV on
-    standard input. Rows count from 1 and are read in batches, so memory does not grow with the
-    data.
+    on disks, in object stores (s3://, gs://, hdfs://) or on web servers (https://); Delta or
+    Iceberg tables; - is CSV on standard input. Rows count from 1 and are read in batches, so memory
+    does not grow with the data.
     """
     as_json, quiet = given.pop("as_json"), given.pop("quiet")
     options = {name: given.pop(name) for name in ("engine", "scheduler", "workers")}

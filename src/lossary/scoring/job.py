@@ -53,7 +53,8 @@ class Job:
     Attributes
     ----------
     files : sequence of str
-        Files, globs, folders, or "-" for CSV on standard input.
+        Paths or addresses of files, globs, folders, tables or queries, or "-" for CSV on standard
+        input.
     losses : sequence of LossSpec
         What to compute, in one pass.
     inputs, targets : str

@@ -55,8 +55,10 @@ def score(
     Parameters
     ----------
     source : path, sequence of paths, or table
-        Parquet, CSV, Arrow or JSON lines files by their suffix, globs or folders; or a table of
-        pyarrow, pandas, Polars or any other library that exports Arrow streams.
+        Parquet, CSV, Arrow or JSON lines files by their suffix, globs or folders, on disks, in
+        object stores or on web servers; Delta or Iceberg tables; SQL queries, as addresses of
+        ``lossary.scoring.query_address``; or a table of pyarrow, pandas, Polars or any other
+        library that exports Arrow streams.
     losses : str, function, or sequence of them
         The losses: names, with parameters as in ``"huber_loss:delta=2"``, or the functions.
     inputs, targets : str, optional
