@@ -16,6 +16,7 @@ from lossary.scoring.file_systems import file_size
 from lossary.scoring.pieces import BYTES_PER_ROW, PIECE_ROWS, Span
 from lossary.scoring.readers import is_typed, open_source, reading_errors
 from lossary.scoring.tables import is_table
+from lossary.scoring.web_file import has_ranges
 
 #: The name of a table in memory, in messages.
 TABLE = "<table>"
@@ -69,11 +70,15 @@ def _spans_or_error(path: str, delimiter: str | None) -> list[Span] | Unreadable
         return error
 
 
+def _is_whole(path: str) -> bool:
+    """Return whether a file of a web server is to be read whole: text, or without ranges."""
+    with reading_errors(path):
+        return is_web(path) and not (is_typed(path) and has_ranges(path))
+
+
 def _spans(path: str, delimiter: str | None) -> list[Span]:
     """Return a file as its parts; as one span if it has none that can be read apart."""
-    # A web server may send whole files only and a query take long: neither is opened before it is
-    # read.
-    if path == STDIN or is_web(path) or is_query(path):
+    if path == STDIN or is_query(path) or _is_whole(path):
         return [Span(path)]
     counts = None
     if is_typed(path):

@@ -51,15 +51,22 @@ class Parquet:
     def read(self, selection: Selection, parts: range | None = None) -> Batches:
         """Yield the rows, of all row groups or some, reading no columns but those selected."""
         columns = selection.columns
-        every = range(self._file.num_row_groups) if parts is None else parts
         size = batch_rows(len(columns))
-        for groups in [[part] for part in every] if self._is_remote else [[*every]]:
+        for groups in self._read_together(parts):
             # Without Arrow's own threads: pieces are read in parallel.
             for batch in self._file.iter_batches(
                 size, row_groups=groups, columns=columns, use_threads=False
             ):
                 converted = batch_without_views(batch)
                 yield Rows(converted, converted)
+
+    def _read_together(self, parts: range | None) -> list[list[int]]:
+        """Return the row groups by the calls that read them.
+
+        Memory holds the column chunks of a call where the file is remote: no more than a piece.
+        """
+        every = [*(range(self._file.num_row_groups) if parts is None else parts)]
+        return [[group] for group in every] if parts is None and self._is_remote else [every]
 
     def close(self) -> None:
         """Close the file."""

@@ -108,10 +108,7 @@ class WebFile(io.RawIOBase):
     # --- requests -----------------------------------------------------------------------------
     def _fetch(self, start: int, size: int) -> None:
         """Get a block of the file, or all of it where the server does not know ranges."""
-        headers = {**_HEADERS, "Range": f"bytes={start}-{start + size - 1}"}
-        request = Request(self._address, headers=headers)
-        if self._authorization:  # which is not for servers that this one refers to
-            request.add_unredirected_header("Authorization", self._authorization)
+        request = _request(self._address, self._authorization, start, size)
         _repeated(lambda: self._attempt(request, start))
 
     def _attempt(self, request: Request, start: int) -> None:
@@ -146,6 +143,38 @@ class WebFile(io.RawIOBase):
         if version != self._version:
             msg = "the file changed while it was read"
             raise OSError(msg)
+
+
+def has_ranges(address: str) -> bool:
+    """Return whether a server gives ranges of the bytes of a file; none of them is read.
+
+    Raises
+    ------
+    OSError
+        As by :class:`WebFile`.
+    """
+    request = _request(*_without_user(address), 0, 1)
+
+    def attempt() -> bool:
+        try:
+            with urlopen(request, timeout=TIMEOUT) as response:
+                return bool(response.status == http.HTTPStatus.PARTIAL_CONTENT)
+        except HTTPError as error:
+            with error:
+                if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    raise
+                return False  # the file is empty
+
+    return _repeated(attempt)
+
+
+def _request(address: str, authorization: str, start: int, size: int) -> Request:
+    """Return a request for a block of a file."""
+    headers = {**_HEADERS, "Range": f"bytes={start}-{start + size - 1}"}
+    request = Request(address, headers=headers)
+    if authorization:  # which is not for servers that this one refers to
+        request.add_unredirected_header("Authorization", authorization)
+    return request
 
 
 def _repeated(attempt: Callable[[], T]) -> T:
