@@ -183,13 +183,20 @@ def test_a_table_in_an_object_store(s3: Any, folder: Path, monkeypatch: pytest.M
     assert mean(result) == pytest.approx(LOSSES.mean())
 
 
+def test_files_of_tables_are_not_read_without_their_log(s3: Any, folder: Path) -> None:
+    for path in folder.rglob("*.*"):
+        with s3.open_output_stream(f"data/x/t/{path.relative_to(folder)}") as stream:
+            stream.write(path.read_bytes())
+    for pattern in (folder.parent, folder / "*.parquet", "s3://data/x", "s3://data/**/*.parquet"):
+        with pytest.raises(DataError, match=r"there are files of a table, in the folder .*\bt"):
+            find_files([str(pattern)])
+
+
 def test_what_is_not_there_is_named(folder: Path) -> None:
     with pytest.raises(DataError, match=r"table@v9: the file cannot be read: .*version"):
         run_job(job(f"{folder}@v9"))
     with pytest.raises(DataError, match="must name a column, got 'nothing'"):
         run_job(job(folder, by=("nothing",)))
-    with pytest.raises(DataError, match="there is a table in the folder: table"):
-        find_files([str(folder.parent)])
     next(folder.glob("*.parquet")).unlink()
     with pytest.raises(DataError, match=r"table@v1: the file cannot be read: .*[Nn]o such file"):
         run_job(job(folder))

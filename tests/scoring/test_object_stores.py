@@ -145,6 +145,13 @@ def test_a_store_that_stops_answering_is_given_up(monkeypatch: pytest.MonkeyPatc
             find_files(["s3://data/a.csv"])
 
 
+def test_the_address_of_a_local_file_is_one_too(tmp_path: Any) -> None:
+    path = tmp_path / "a b.csv"
+    path.write_bytes(csv())
+    assert mean(path.as_uri()) == pytest.approx(MEAN, rel=1e-14)
+    assert find_files([f"file://{tmp_path}/*.csv"]) == [f"file://{path}"]
+
+
 def test_credentials_do_not_belong_in_addresses_of_stores() -> None:
     with pytest.raises(DataError, match="must not hold credentials") as caught:
         find_files(["s3://name:secret@bucket/a.csv"])

@@ -6,9 +6,11 @@ import fnmatch
 import itertools
 import os
 import posixpath
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 from pyarrow import fs
@@ -23,6 +25,7 @@ from lossary.scoring.web_file import WebFile
 TIMEOUT = 30.0
 ATTEMPTS = 3
 _OWN = ("s3", "s3a", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss", "file")
+_WILD = set("*?[")
 # A request costs the time of a few megabytes.
 _BUFFER = 1 << 22
 
@@ -58,11 +61,6 @@ def is_foreign(path: str) -> bool:
     return is_address(path) and not is_web(path) and scheme(path) not in _OWN
 
 
-def has_wildcards(pattern: str) -> bool:
-    """Return whether an address is a pattern; a web server cannot list what matches one."""
-    return not is_web(pattern) and any(mark in pattern for mark in "*?[")
-
-
 def exists(address: str) -> bool:
     """Return whether there is a file at an address. Of a web server the file itself tells."""
     if is_web(address):
@@ -85,26 +83,28 @@ def files_below(address: str) -> list[str]:
     return sorted(posixpath.relpath(item, path) for item in found)
 
 
-def matching(pattern: str) -> list[str]:
-    """Return the addresses of the files that match a pattern; ``**`` stands for any folders."""
-    parts = pattern.split("/")
-    start = next(index for index, part in enumerate(parts) if has_wildcards(part))
-    folder = "/".join(parts[:start])
-    found = [name for name in files_below(folder) if _matches(name.split("/"), parts[start:])]
-    return [f"{folder}/{name}" for name in found]
+def divided(pattern: str) -> tuple[str, Sequence[str]]:
+    """Return the folder that a pattern begins with, and its further parts if there are wildcards.
+
+    Addresses of web servers, which have no lists of their files, are not patterns.
+    """
+    parts = pattern.rstrip("/").split("/")
+    wild = [] if is_web(pattern) else [i for i, part in enumerate(parts) if _WILD & set(part)]
+    start = min(wild, default=len(parts))
+    return "/".join(parts[:start]), parts[start:]
 
 
-def _matches(parts: list[str], patterns: list[str]) -> bool:
-    """Return whether the parts of a path match those of a pattern."""
+def matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    """Return whether the parts of a path match those of a pattern; ``**`` is any folders."""
     if not patterns:
         return not parts
     if patterns[0] == "**":
         folders = itertools.takewhile(lambda part: not part.startswith("."), parts[:-1])
         depth = len(list(folders))
-        return any(_matches(parts[index:], patterns[1:]) for index in range(depth + 1))
+        return any(matches(parts[index:], patterns[1:]) for index in range(depth + 1))
     if not parts or (parts[0].startswith(".") and not patterns[0].startswith(".")):
         return False
-    return fnmatch.fnmatchcase(parts[0], patterns[0]) and _matches(parts[1:], patterns[1:])
+    return fnmatch.fnmatchcase(parts[0], patterns[0]) and matches(parts[1:], patterns[1:])
 
 
 # --- file systems -----------------------------------------------------------------------------
@@ -119,10 +119,10 @@ def resolve(address: str) -> tuple[Any, str]:
         if "@" in host:
             remedy = "Credentials are taken from the environment and from configuration files."
             raise data_error(address, "must not hold credentials", remedy)
-        return (_s3(host, *s3_settings()) if kind.startswith("s3") else _gcs()), rest
+        return (_s3(host, _aws_variables()) if kind.startswith("s3") else _gcs()), rest
     if kind in {"hdfs", "viewfs"}:
         return _hdfs(kind, host), f"/{path}"
-    system, path = fs.FileSystem.from_uri(address)
+    system, path = fs.FileSystem.from_uri(quote(address, safe="%/:@!$&'()*+,;=?~-._"))
     return system, path
 
 
@@ -135,8 +135,14 @@ def s3_settings() -> tuple[str | None, str | None, bool]:
     return endpoint, region, unsigned
 
 
+def _aws_variables() -> frozenset[tuple[str, str]]:
+    """Return the variables that file systems depend on, credentials among them."""
+    return frozenset(item for item in os.environ.items() if item[0].startswith("AWS_"))
+
+
 @lru_cache(maxsize=16)
-def _s3(bucket: str, endpoint: str | None, region: str | None, unsigned: bool) -> Any:
+def _s3(bucket: str, _: frozenset[tuple[str, str]]) -> Any:
+    endpoint, region, unsigned = s3_settings()
     if region is None and endpoint is None:
         region = fs.resolve_s3_region(bucket)
     return fs.S3FileSystem(

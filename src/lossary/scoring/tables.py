@@ -26,15 +26,22 @@ def find_table(name: str) -> str | None:
     return f"{folder}/{_METADATA}/{latest}" if latest else None
 
 
-def table_inside(paths: Iterable[PurePath]) -> str | None:
-    """Return the folder of a table that is among the paths of a folder; None if there is none."""
-    for path in paths:
-        for log in (_LOG, _METADATA):
-            if log in path.parts[:-1] and (
-                log == _LOG or path.name.endswith(iceberg_tables.METADATA)
-            ):
-                return PurePath(*path.parts[: path.parts.index(log)]).as_posix()
-    return None
+def has_log(folder: Path) -> bool:
+    """Return whether a folder is that of a table."""
+    metadata = (path.name for path in (folder / _METADATA).glob(f"*{iceberg_tables.METADATA}"))
+    return (folder / _LOG).is_dir() or iceberg_tables.latest_metadata(metadata) is not None
+
+
+def folders_with_logs(paths: Iterable[PurePath]) -> list[PurePath]:
+    """Return the folders of tables, from the paths of their files."""
+    found = {
+        path.parents[depth + 1]: None
+        for path in paths
+        for depth, folder in enumerate(path.parents)
+        if folder.name == _LOG
+        or (folder.name == _METADATA and path.name.endswith(iceberg_tables.METADATA))
+    }
+    return list(found)
 
 
 def is_table(name: str) -> bool:
