@@ -160,7 +160,9 @@ def test_what_is_not_there_is_named(name: str, problem: str) -> None:
 
 
 def test_a_folder_with_a_table_in_it_is_an_error(table: Any, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"there are files of a table, in the folder .*/models/scores\."):
+    with pytest.raises(
+        DataError, match=r"there are files of a table, in the folder .*/models/scores\."
+    ):
         find_files([str(tmp_path)])
 
 
