@@ -123,7 +123,7 @@ def test_every_engine_raises_the_first_error(folder, engine):
     table = TABLE.set_column(1, "label", pa.array(labels))
     with pytest.raises(lossary.LossaryError, match="got 7 in row 1201"):
         lossary.score(table, **OPTIONS | {"domain": "raise", "losses": "hinge_loss"}, **engine)
-    with pytest.raises(lossary.LossaryError, match="--inputs must name a column, got 'marg'"):
+    with pytest.raises(lossary.LossaryError, match="inputs must name a column, got 'marg'"):
         lossary.score(folder, **OPTIONS | {"inputs": "marg"}, **engine)
 
 
@@ -150,7 +150,7 @@ def test_only_this_process_writes_rows(folder, engine, tmp_path):
         lossary.score(folder, **options)
         assert pq.read_metadata(tmp_path / "losses.parquet").num_rows == ROWS
         return
-    with pytest.raises(lossary.LossaryError, match="--output needs the engine of this process"):
+    with pytest.raises(lossary.LossaryError, match="output needs the engine of this process"):
         lossary.score(folder, **options)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from lossary.options import Policy
 from lossary.scoring.engines.options import EngineOptions
 from lossary.scoring.job import FUNCTION, Job
 from lossary.scoring.loss_texts import LossLike, loss_specs
+from lossary.scoring.python_words import errors_in_python, in_python
 from lossary.scoring.result import Progress, Score
 
 _PathLike = str | os.PathLike[str]
@@ -44,7 +45,7 @@ def score(
     engine: str = "local",
     workers: int | None = None,
     scheduler: str | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> Score:
     """Compute losses over the rows of files or of a table: means by group, and the worst rows.
 
@@ -133,36 +134,38 @@ def score(
     >>> result.to_arrow().to_pydict()["mean"]
     [0.0, 1.25]
     """
-    job = Job(
-        files=_files(source),
-        losses=loss_specs(losses),
-        inputs=inputs,
-        targets=targets,
-        columns=columns or {},
-        weights=weights,
-        where=where,
-        by=_names(by),
-        quantiles=(quantiles,) if isinstance(quantiles, float | int) else tuple(quantiles),
-        worst=worst,
-        show=_names(show),
-        positive=positive,
-        classes=tuple(classes),
-        class_weights=tuple(class_weights),
-        skip_nulls=nulls == "skip",
-        domain=domain,
-        denominator=denominator,
-        skip_unreadable=skip_bad,
-        output=None if output is None else Path(output),
-        output_columns=_names(output_columns),
-        delimiter=delimiter,
-    )
-    running = require(FUNCTION, "lossary.scoring.running", library="pyarrow")
-    options = EngineOptions(engine, workers, scheduler)
-    call: Progress | None = progress
-    if job.files:
-        result: Score = running.run_files(job, options, call)
-    else:
-        result = running.run_table(job, source, options, call)
+    with errors_in_python():
+        job = Job(
+            files=_files(source),
+            losses=loss_specs(losses),
+            inputs=inputs,
+            targets=targets,
+            columns=columns or {},
+            weights=weights,
+            where=where,
+            by=_names(by),
+            quantiles=(quantiles,) if isinstance(quantiles, float | int) else tuple(quantiles),
+            worst=worst,
+            show=_names(show),
+            positive=positive,
+            classes=tuple(classes),
+            class_weights=tuple(class_weights),
+            skip_nulls=nulls == "skip",
+            domain=domain,
+            denominator=denominator,
+            skip_unreadable=skip_bad,
+            output=None if output is None else Path(output),
+            output_columns=_names(output_columns),
+            delimiter=delimiter,
+        )
+        running = require(FUNCTION, "lossary.scoring.running", library="pyarrow")
+        options = EngineOptions(engine, workers, scheduler)
+        result: Score = (
+            running.run_files(job, options, progress)
+            if job.files
+            else running.run_table(job, source, options, progress)
+        )
+    result.notes = [in_python(note) for note in result.notes]
     return result
 
 

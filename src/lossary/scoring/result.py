@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lossary.optional import require
 from lossary.scoring.addresses import display_name
+from lossary.scoring.chart import draw_bars
 from lossary.scoring.errors import data_error
 from lossary.scoring.figure_table import as_html, as_text, figure_names, figure_rows
 from lossary.scoring.job import Job
 from lossary.scoring.pairs import PairTotals
 from lossary.scoring.totals import Totals
 from lossary.scoring.worst import Worst
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: The values of the grouping columns that a group has.
 Key = tuple[Any, ...]
@@ -110,6 +115,30 @@ class Score(Run):
         """Return the figures as a pandas frame, with the columns of :meth:`to_arrow`."""
         require("to_pandas", "pandas")
         return self.to_arrow(groups=groups).to_pandas()
+
+    def plot(self, *, figure: str = "mean", ax: Axes | None = None) -> Figure:
+        """Plot a figure of the groups as bars with Matplotlib, the largest if there are many.
+
+        Parameters
+        ----------
+        figure : str
+            "mean", or another of the figures, such as "q0.5" if that quantile was asked for.
+        ax : Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure.
+
+        Raises
+        ------
+        ValueError
+            If there is no such figure.
+        ImportError
+            If Matplotlib is missing: pip install matplotlib.
+        """
+        return draw_bars(self, figure, ax)
 
     def __repr__(self) -> str:
         return as_text(self)
