@@ -24,7 +24,7 @@ def draw_bars(result: Result, figure: str, ax: Axes | None) -> Figure:
     if figure not in names:
         requirement = f"must be one of {', '.join(names)}"
         raise value_error(_FUNCTION, "figure", requirement, repr(figure))
-    pyplot = require(_FUNCTION, "matplotlib.pyplot")
+    figures = require(_FUNCTION, "matplotlib.figure", library="matplotlib")
     losses = [spec.title for spec in result.job.losses]
     columns = np.stack([part.figures(result.job.denominator)[figure] for part in result.totals])
     # The groups with the largest figures, in their own order.
@@ -32,7 +32,8 @@ def draw_bars(result: Result, figure: str, ax: Axes | None) -> Figure:
     shown = np.sort(ranks[:_MOST])
     if ax is None:
         height = 1.2 + 0.25 * len(shown) * max(1, len(losses))
-        _, ax = pyplot.subplots(figsize=(7, min(height, 12)), layout="constrained")
+        drawn = figures.Figure(figsize=(7, min(height, 12)), layout="constrained")
+        ax = drawn.subplots()
     places, width = np.arange(len(shown)), 0.8 / len(losses)
     for index, title in enumerate(losses):
         offset = (index - (len(losses) - 1) / 2) * width

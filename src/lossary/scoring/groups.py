@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from lossary.arrays import Array
+from lossary.scoring.arrow_types import is_text
 from lossary.scoring.lookup import Lookup
 from lossary.scoring.result import Key
 
@@ -59,8 +60,9 @@ class Groups:
             for known, codes in zip(self._columns, self._column_codes(), strict=True)
         ]
         kinds = np.stack([kind for kind, _ in found], axis=1)
+        is_one = (kinds == kinds[:1]).all()
         tables = []
-        for chosen in np.unique(kinds, axis=0):
+        for chosen in kinds[:1] if is_one else np.unique(kinds, axis=0):
             codes = np.flatnonzero((kinds == chosen).all(axis=1))
             columns = [
                 known.taken(kind, positions[codes])
@@ -101,17 +103,22 @@ class _ValueCodes:
     """Codes of values, counted in the order in which the values appear; types may differ."""
 
     def __init__(self) -> None:
+        # Only where there are several types, or values that are equal and yet differ in Arrow.
         self._codes: dict[Any, int] = {}
         # By Arrow type, the values that occurred and their codes.
         self._by_type: dict[Any, tuple[Any, Array]] = {}
-        self._lookups: dict[Any, Lookup] = {}
+        # None where a hash table is needed.
+        self._lookups: dict[Any, Lookup | None] = {}
 
     def __len__(self) -> int:
-        return len(self._codes)
+        return len(self._codes) or sum(len(codes) for _, codes in self._by_type.values())
 
     def values(self) -> list[Any]:
         """Return the values in the order of their codes."""
-        return list(self._codes)
+        if self._codes or not self._by_type:
+            return list(self._codes)
+        ((values, _),) = self._by_type.values()
+        return _as_keys(values)
 
     def ranks(self) -> Array:
         """Return every value's position in sorted order."""
@@ -138,37 +145,62 @@ class _ValueCodes:
     def encode(self, arrays: Sequence[Any]) -> Array:
         """Return the code of every value of Arrow arrays of one type."""
         arrow_type = arrays[0].type
-        if not pa.types.is_integer(arrow_type) or any(array.null_count for array in arrays):
+        lookup = self._lookups.setdefault(arrow_type, Lookup())
+        is_plain = pa.types.is_integer(arrow_type) and not any(x.null_count for x in arrays)
+        if not is_plain or lookup is None:
             return self._encode(arrays)
         values = np.asarray(arrays[0])
         if len(arrays) > 1:
             values = np.concatenate([np.asarray(array) for array in arrays])
-        lookup = self._lookups.setdefault(arrow_type, Lookup())
         found = lookup.codes(values)
-        if found is None:
-            added = lookup.add(values)
-            if added is None:
-                return self._encode(arrays)
-            lookup.learn(added, self._encode([pa.array(added).cast(arrow_type)]))
+        if found is None and (added := lookup.add(values)) is not None:
+            lookup.learn(added, self._append(pa.array(added).cast(arrow_type)))
             found = lookup.codes(values)
         return self._encode(arrays) if found is None else found
 
     def _encode(self, arrays: Sequence[Any]) -> Array:
         """Return the code of every value, of which some may be new."""
         arrow_type = arrays[0].type
-        empty = pa.array([], arrow_type), np.empty(0, dtype=np.int64)
-        known, codes = self._by_type.get(arrow_type, empty)
+        self._lookups[arrow_type] = None  # it will not know all values
+        known, codes = self._known(arrow_type)
         # The known values come first, so that Arrow gives them the same indices again.
         encoded = pa.chunked_array([known, *arrays]).dictionary_encode("encode")
         values = encoded.chunk(encoded.num_chunks - 1).dictionary
         if len(values) > len(known):
-            code = self._codes.setdefault
-            added = [code(v, len(self._codes)) for v in _as_keys(values[len(known) :])]
-            codes = np.concatenate([codes, np.array(added, dtype=np.int64)])
-            self._by_type[arrow_type] = values, codes
+            codes = np.concatenate([codes, self._append(values[len(known) :])])
         indices = np.concatenate([np.asarray(chunk.indices) for chunk in encoded.chunks])
         found: Array = codes[indices[len(known) :]]
         return found
+
+    def _known(self, arrow_type: Any) -> tuple[Any, Array]:
+        """Return the values of a type that occurred, and their codes."""
+        empty = pa.array([], arrow_type), np.empty(0, dtype=np.int64)
+        return self._by_type.get(arrow_type, empty)
+
+    def _append(self, values: Any) -> Array:
+        """Add values that are new for their type, and return their codes."""
+        known, codes = self._known(values.type)
+        added = self._added(values)
+        self._by_type[values.type] = (
+            pa.concat_arrays([known, values]),
+            np.concatenate([codes, added]),
+        )
+        return added
+
+    def _added(self, values: Any) -> Array:
+        """Return codes for values that are new for their type, and may be known of another."""
+        if _is_exact(values.type) and self._by_type.keys() <= {values.type}:
+            return np.arange(len(self), len(self) + len(values))
+        if not self._codes:
+            self._codes = {value: code for code, value in enumerate(self.values())}
+        code = self._codes.setdefault
+        return np.array([code(key, len(self._codes)) for key in _as_keys(values)], dtype=np.int64)
+
+
+def _is_exact(arrow_type: Any) -> bool:
+    """Return whether values of a type are equal only if they are the same: -0.0 is equal to 0.0."""
+    types = pa.types
+    return bool(types.is_integer(arrow_type) or is_text(arrow_type) or types.is_date(arrow_type))
 
 
 def _as_keys(values: Any) -> list[Any]:

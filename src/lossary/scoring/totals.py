@@ -72,10 +72,11 @@ class Totals(Figures):
         totals = cls(groups)
         # As in the losses themselves: weight 0 adds exactly 0, even to an infinite loss.
         weighted = losses if weights is None else np.where(weights == 0, 0.0, losses) * weights
-        if groups > 1 and (sums := group_sums(codes, groups, losses, weighted, terms)):
+        is_plain = groups > 1 and (weights is None) == (terms is None) and _all_finite(losses)
+        if is_plain and (sums := group_sums(codes, groups, losses, weighted, terms)):
             totals.sum, totals.weight = _Sums(sums.sum), _Sums(sums.terms)
             totals.minimum, totals.maximum = sums.minimum, sums.maximum
-            totals.count, totals.nonfinite = sums.counts, sums.nonfinite
+            totals.count = sums.counts
         else:
             totals._add(codes, losses, weighted, terms)
         return totals
@@ -217,8 +218,12 @@ class _Sums:
         a, b = self._high[at], other._high
         with np.errstate(invalid="ignore", over="ignore"):
             total = a + b
-            error = np.where(np.abs(a) >= np.abs(b), (a - total) + b, (b - total) + a)
-        self._low[at] += other._low + np.where(np.isfinite(total), error, 0.0)
+            added = total - a
+            error = (a - (total - added)) + (b - added)  # exact
+        if not _all_finite(total):
+            error = np.where(np.isfinite(total), error, 0.0)
+        error += other._low
+        self._low[at] += error
         self._high[at] = total
 
     def combined(self) -> _Sums:
@@ -231,3 +236,7 @@ def sums_by_group(codes: Array, values: Array, groups: int) -> Array:
     if groups == 1:
         return np.array([values.sum()])
     return np.bincount(codes, values, groups)
+
+
+def _all_finite(values: Array) -> bool:
+    return bool(np.isfinite(values).all())
