@@ -9,7 +9,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -272,4 +272,9 @@ def test_user_and_password_are_sent_and_never_shown(server: Server) -> None:
     assert set(server.authorizations) == {"Basic bWU6c0BjcmV0"}
     assert str(caught.value).startswith(f"{server.address}/p.csv?...: column 'margin'")
     assert "cret" not in str(caught.value)
+    server.files["/p.csv"] = csv()
+    result = run_job(replace(job(address), worst=1))
+    assert "cret" not in repr(result)
+    assert result.worst[0].records()[0]["file"] == f"{server.address}/p.csv?..."
+    assert "cret" not in repr(compare(job(address), job(f"{server.address}/p.csv")))
     assert "t0ken" not in str(caught.value)

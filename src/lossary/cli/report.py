@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from lossary.cli.tables import print_json, print_table
 from lossary.scoring import Comparison, Figures, Job, Progress, Run, Score
-from lossary.scoring.addresses import display_name
 from lossary.scoring.figure_table import figure_names, figure_rows
 
 R = TypeVar("R", bound=Run)
@@ -101,7 +100,7 @@ def as_data(job: Job, result: Score) -> dict[str, Any]:
     """Return a result as the documented form of ``--json``."""
     losses = zip(_loss_data(job, result), result.worst, strict=True)
     return {
-        "files": _shown(result.files),
+        "files": result.files,
         **_counts(result),
         "denominator": job.denominator,
         "losses": [{**data, "worst": worst.records()} for data, worst in losses],
@@ -113,17 +112,13 @@ def as_data(job: Job, result: Score) -> dict[str, Any]:
 def comparison_data(job: Job, result: Comparison, confidence: float) -> dict[str, Any]:
     """Return the result of a comparison as the documented form of ``--json``."""
     return {
-        "files_a": _shown(result.files),
-        "files_b": _shown(result.files_b),
+        "files_a": result.files,
+        "files_b": result.files_b,
         **_counts(result),
         "confidence": confidence,
         "losses": list(_loss_data(job, result)),
         "warnings": result.notes,
     }
-
-
-def _shown(files: Sequence[str]) -> list[str]:
-    return [display_name(file) for file in files]
 
 
 def _counts(result: Run) -> dict[str, int]:

@@ -185,6 +185,8 @@ class Comparer:
     def finish(self, confidence: float) -> Comparison:
         """Return the result, after the checks that need all rows."""
         check_rows(self.result)
+        self.result.files = [*map(display_name, self.result.files)]
+        self.result.files_b = [*map(display_name, self.result.files_b)]
         for labels in self._labels.values():
             labels.check_found()
         self.result.groups, self.result.totals = self._totals.finish()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -32,8 +32,8 @@ def with_snapshot(name: str) -> str:
     """Return the name of a table in a catalog with its snapshot, the latest unless it has one."""
     if _parts(name)[1] is not None or scheme(name) != "iceberg":
         return name
-    with _errors():
-        snapshot = _opened(name).current_snapshot()
+    with _errors(), _opened(name) as table:
+        snapshot = table.current_snapshot()
     return name if snapshot is None else f"{name}@{snapshot.snapshot_id}"
 
 
@@ -53,11 +53,12 @@ class Iceberg:
     textual = False
 
     def __init__(self, name: str) -> None:
-        with _errors():
-            self._table = _opened(name)
+        with _errors(), ExitStack() as stack:
+            self._table = stack.enter_context(_opened(name))
             self._snapshot = _chosen_snapshot(self._table, _parts(name)[1])
             self._tasks = list(self._scan().plan_files())
             schema = _arrow_schema(self._scan().projection())
+            self._stack = stack.pop_all()
         self.schema = pa.schema([(field.name, without_views(field.type)) for field in schema])
         self.columns = list(self.schema.names)
 
@@ -86,7 +87,8 @@ class Iceberg:
             yield Rows(converted, converted)
 
     def close(self) -> None:
-        """Do nothing: data files are open during a read only."""
+        """Close the catalog; data files are open during a read only."""
+        self._stack.close()
 
     def _scan(self, names: Iterable[str] = ("*",)) -> Any:
         return self._table.scan(selected_fields=tuple(names), snapshot_id=self._snapshot)
@@ -107,16 +109,19 @@ def _parts(name: str) -> tuple[str, int | None]:
     return (found[1], int(found[2])) if found else (name, None)
 
 
-def _opened(name: str) -> Any:
+@contextmanager
+def _opened(name: str) -> Iterator[Any]:
     """Open a table of a catalog, or one by its metadata."""
     place, _ = _parts(name)
     if found := _NAME.fullmatch(place):
         catalogs = require("score", "pyiceberg.catalog", library="pyiceberg")
-        return catalogs.load_catalog(found[1]).load_table(found[2].replace("/", "."))
+        with closing(catalogs.load_catalog(found[1])) as catalog:
+            yield catalog.load_table(found[2].replace("/", "."))
+        return
     if scheme(place) == "iceberg":
         raise data_error(name, "is not the name of a table", "Write iceberg://CATALOG/TABLE.")
     tables = require("score", "pyiceberg.table", library="pyiceberg")
-    return tables.StaticTable.from_metadata(place, properties=_properties())
+    yield tables.StaticTable.from_metadata(place, properties=_properties())
 
 
 def _chosen_snapshot(table: Any, number: int | None) -> int | None:

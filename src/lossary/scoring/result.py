@@ -52,7 +52,7 @@ class Run:
     Attributes
     ----------
     files : list of str
-        The files that were read.
+        The files that were read; addresses without user, password and query.
     rows, scored, skipped, excluded : int
         Numbers of rows: read, scored, skipped for missing values, excluded by ``where``.
     groups : list of tuple

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from lossary.errors import value_error
+from lossary.scoring.addresses import display_name
 from lossary.scoring.blocks import STDIN
 from lossary.scoring.engines.engine import Engine, open_engine
 from lossary.scoring.engines.local import LocalEngine
@@ -32,7 +33,7 @@ def run_files(job: Job, options: EngineOptions, progress: Progress | None) -> Sc
     files = find_files(job.files, job.output)
     check_output(FUNCTION, files, job.output)
     _check_engine(job, files, engine)
-    merger = Merger(job, files)
+    merger = Merger(job, [*map(display_name, files)])
     spans, errors = file_spans(files, job.delimiter)
     if errors and not job.skip_unreadable:
         raise errors[0]
