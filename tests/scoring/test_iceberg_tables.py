@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +172,17 @@ def test_the_latest_metadata_has_the_largest_number() -> None:
     assert latest_metadata(names) == "00010-b.metadata.json"
     assert latest_metadata(["v9.metadata.json", "v10.metadata.json"]) == "v10.metadata.json"
     assert latest_metadata(["snap-1.avro"]) is None
+
+
+def test_a_table_in_an_object_store(s3_server: str, s3: Any, tmp_path: Path) -> None:
+    from pyiceberg.catalog import load_catalog
+
+    place = {"uri": f"sqlite:///{tmp_path}/other.db", "warehouse": "s3://data/warehouse"}
+    store = {"s3.endpoint": s3_server, "s3.region": "us-east-1"}
+    with closing(load_catalog("other", type="sql", **place, **store)) as other:
+        other.create_namespace("models")
+        table = other.create_table("models.scores", schema=TABLE.schema)
+        table.append(TABLE)
+        metadata = table.metadata_location
+    assert find_files(["s3://data/warehouse/models/scores"]) == [metadata]
+    assert mean(run_job(job("s3://data/warehouse/models/scores"))) == pytest.approx(LOSSES.mean())

@@ -133,6 +133,7 @@ def _chosen_snapshot(table: Any, number: int | None) -> int | None:
 def _properties() -> dict[str, str]:
     """Return how to reach an object store; credentials are found in the environment."""
     endpoint, region, _ = s3_settings()
+    region = region or ("us-east-1" if endpoint else None)  # which another server does not look at
     properties = {"s3.connect-timeout": str(TIMEOUT), "s3.request-timeout": str(TIMEOUT)}
     if endpoint is not None:
         properties["s3.endpoint"] = endpoint
