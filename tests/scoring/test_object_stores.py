@@ -165,6 +165,27 @@ def test_google_and_hadoop_have_their_own_file_systems() -> None:
         find_files(["hdfs://nowhere.invalid:1/a.csv"])
 
 
+def test_errors_of_other_libraries_name_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+
+    class Refused(Exception):
+        pass
+
+    def refuse(*_: object, **__: object) -> None:
+        msg = "no rights for https://me:secret@host/a?key=secret"
+        raise Refused(msg)
+
+    memory.pipe("/store/a.csv", csv())
+    monkeypatch.setattr(type(memory), "_open", refuse)
+    try:
+        with pytest.raises(DataError) as caught:
+            mean("memory://store/a.csv")
+    finally:
+        memory.rm("/store", recursive=True)
+    problem = "the file cannot be read: no rights for https://host/a?..."
+    assert str(caught.value) == f"memory://store/a.csv: {problem}."
+
+
 def test_other_addresses_are_those_of_fsspec() -> None:
     fsspec = pytest.importorskip("fsspec")
     memory = fsspec.filesystem("memory")
