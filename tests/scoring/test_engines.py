@@ -71,9 +71,7 @@ def dask_cluster():
 def spark_server():
     """Start a Spark Connect server that needs no Java, and return its address."""
     spark = pytest.importorskip("pysail.spark", reason="Sail is not installed")
-    pyspark = pytest.importorskip("pyspark", reason="PySpark's client is not installed")
-    # It takes a process of pytest-xdist for a run of its own doctests, and looks for Java's Spark.
-    os.environ.setdefault("SPARK_HOME", os.path.dirname(pyspark.__file__))
+    pytest.importorskip("pyspark", reason="PySpark's client is not installed")
     server = spark.SparkConnectServer()
     server.start(background=True)
     _, port = server.listening_address
@@ -257,6 +255,29 @@ def test_results_come_in_order_and_few_are_held():
 def test_engines_that_cannot_be(folder, options, message):
     with pytest.raises(ValueError, match=message):
         lossary.score(folder, **OPTIONS, **options)
+
+
+def test_losses_that_other_processes_cannot_import(folder, engine):
+    @lossary.loss
+    def loss_of_a_test(inputs, targets):
+        return abs(inputs - targets)
+
+    loss_of_a_test = lossary.get_loss(loss_of_a_test)
+    loss_of_a_test.formula.__module__ = "__main__"
+    options = {**OPTIONS, "losses": loss_of_a_test, **engine}
+    if engine["engine"] == "local":
+        assert lossary.score(folder, **options).rows == ROWS
+        return
+    with pytest.raises(ValueError, match="must be of a module that other processes can import"):
+        lossary.score(folder, **options)
+
+
+@pytest.mark.parametrize("address", ["", "tcp://host:1", "sc://", "sc://host:port;token=secret"])
+def test_addresses_that_are_none(folder, address):
+    pytest.importorskip("pyspark", reason="PySpark's client is not installed")
+    with pytest.raises(ValueError, match="must be the address of a Spark Connect") as raised:
+        lossary.score(folder, **OPTIONS, engine="spark", scheduler=address)
+    assert "secret" not in str(raised.value)
 
 
 def test_a_scheduler_that_is_not_there(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from threading import Event, Lock
@@ -118,6 +119,11 @@ def _check_engine(job: Job, files: Sequence[str], engine: Engine) -> None:
         raise value_error(FUNCTION, "--output", requirement, job.output, remedy)
     if STDIN in files:
         raise data_error(STDIN, "only this process can read standard input", remedy)
+    for spec in job.losses:
+        module = spec.loss.formula.__module__
+        if module == "__main__" or module not in sys.modules:
+            requirement = "must be of a module that other processes can import"
+            raise value_error(FUNCTION, "losses", requirement, spec.title, remedy)
 
 
 def _rows(spans: Sequence[Span]) -> int | None:

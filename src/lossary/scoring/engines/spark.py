@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import socket
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,7 +58,8 @@ class SparkEngine:
             yield from self._map(session, function, every)
         except PySparkException as error:
             reason = str(error).strip().splitlines()[-1]
-            raise data_error(self._address, f"Spark gave the job up: {reason}") from None
+            address, _, _ = self._address.partition(";")
+            raise data_error(address, f"Spark gave the job up: {reason}") from None
         finally:
             # Whatever ends the job, no piece goes on.
             session.interruptAll()
@@ -83,22 +86,40 @@ class SparkEngine:
 
     def _connect(self) -> Any:
         """Return a session of this job's own."""
-        parts = urlsplit(self._address)
+        given, _, _ = self._address.partition(";")  # what follows may hold a secret
         requirement = "must be the address of a Spark Connect server, as sc://host:15002"
-        if parts.scheme != "sc" or not parts.hostname:
-            raise value_error(self._function, "scheduler", requirement, repr(self._address))
+        parts = urlsplit(given)
         try:
+            if parts.scheme != "sc" or not parts.hostname:
+                raise ValueError
             # The client itself would go on trying for minutes.
             address = parts.hostname, parts.port or _PORT
             socket.create_connection(address, timeout=_SECONDS_TO_CONNECT).close()
-        except OSError as error:
-            remedy = f"It does not answer: {error.strerror or error}"
+        except (OSError, ValueError) as error:
+            silent = f"It does not answer: {getattr(error, 'strerror', None) or error}"
+            remedy = silent if isinstance(error, OSError) else ""
             raise value_error(
-                self._function, "scheduler", requirement, repr(self._address), remedy
+                self._function, "scheduler", requirement, repr(given), remedy
             ) from None
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _with_a_home():
             warnings.simplefilter("ignore", FutureWarning)  # about the release of pandas
             return SparkSession.builder.remote(self._address).create()
+
+
+@contextmanager
+def _with_a_home() -> Iterator[None]:
+    """Name a folder as that of Spark.
+
+    Where Python runs no file, as with ``python -c``, PySpark takes that for a test of its own and
+    looks for Java's Spark, which its client does not need.
+    """
+    before = os.environ.get("SPARK_HOME")
+    os.environ["SPARK_HOME"] = before or os.path.dirname(__file__)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SPARK_HOME"]
 
 
 def _over(function: Function) -> Callable[[Iterator[Any]], Iterator[Any]]:
