@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -32,6 +33,16 @@ def is_numeric(arrow_type: Any) -> bool:
         or types.is_decimal(arrow_type)
         or types.is_null(arrow_type)
     )
+
+
+@lru_cache(maxsize=256)
+def is_comparable(arrow_type: Any) -> bool:
+    """Return whether Arrow can tell which values of the type are equal."""
+    try:
+        pa.array([], arrow_type).dictionary_encode()
+    except pa.ArrowNotImplementedError:
+        return False
+    return True
 
 
 def dictionary_decoded(column: Any) -> Any:

@@ -10,7 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lossary.arrays import Array
-from lossary.scoring.arrow_types import dictionary_decoded, is_list, is_numeric, is_text
+from lossary.scoring.arrow_types import (
+    dictionary_decoded,
+    is_comparable,
+    is_list,
+    is_numeric,
+    is_text,
+)
 from lossary.scoring.errors import DataError, data_error
 
 # Text that stands for a missing number or flag. "nan" is not one: it is a number, and so is its
@@ -145,11 +151,9 @@ class Batch:
     def group_column(self, name: str) -> Any:
         """Return a column whose values can be compared, as an Arrow array."""
         column = dictionary_decoded(self.values.column(name))
-        try:
-            column[:0].dictionary_encode()
-        except pa.ArrowNotImplementedError:
+        if not is_comparable(column.type):
             every_row = np.ones(len(self), dtype=bool)
-            raise self.error(name, "numbers or text", every_row, column) from None
+            raise self.error(name, "numbers or text", every_row, column)
         return column
 
     def is_list(self, name: str) -> bool:

@@ -18,7 +18,7 @@ from lossary.scoring.totals import Totals
 # this many times the groups: 5 million rows in 200,000 groups take 2 s instead of 9 s, and the
 # buffer grows with the groups, not with the data.
 _ROWS_PER_GROUP = 4
-_MIN_ROWS = 1 << 17
+_MIN_ROWS = 1 << 16
 
 T = TypeVar("T", Totals, PairTotals)
 

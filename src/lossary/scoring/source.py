@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-BATCH_ROWS = 131_072
+# The numbers of a column of this many rows fit in the cache of a core.
+BATCH_ROWS = 65_536
 BATCH_CELLS = 1 << 23
 MIN_BATCH_ROWS = 256
 
