@@ -103,18 +103,22 @@ def task(name: str, folder: Path) -> Callable[[], None]:
     if name == "group":
         return lambda: group(folder)
     if name == "dask":
-        from distributed import Client, LocalCluster
+        import dask.config
+        from distributed import LocalCluster
 
-        cluster = LocalCluster(threads_per_worker=1, dashboard_address="127.0.0.1:0")
-        Client(cluster)
+        # As the engine does where it starts the cluster.
+        environment = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 27}
+        with dask.config.set(environment):
+            cluster = LocalCluster(threads_per_worker=1, dashboard_address="127.0.0.1:0")
         return lambda: score(folder, engine="dask", scheduler=cluster.scheduler_address)
     if name == "spark":
         from pysail.spark import SparkConnectServer
 
         SERVERS.append(server := SparkConnectServer())
         server.start(background=True)
+        cores = lossary.get_num_threads()
         address = f"sc://127.0.0.1:{server.listening_address[1]}"
-        return lambda: score(folder, engine="spark", scheduler=address)
+        return lambda: score(folder, engine="spark", scheduler=address, workers=cores)
     return lambda: score(folder)
 
 

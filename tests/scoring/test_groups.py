@@ -5,8 +5,10 @@ import math
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+import lossary
 from lossary.scoring import DataError
 from lossary.scoring.columns import Batch
 from lossary.scoring.grouped_totals import GroupedTotals, RowLosses
@@ -171,3 +173,30 @@ def test_what_waits_grows_with_the_groups_alone(monkeypatch):
     keys, (found,) = totals.finish()
     assert len(keys) == 50
     assert set(found.count) == {1000}
+
+
+@pytest.mark.parametrize("index", [pa.int8(), pa.int32(), pa.uint16()])
+def test_dictionaries_are_grouped_by_the_values_that_occur(index):
+    groups = Groups(1)
+    values = pa.array(["unused", "b", "a", None, "b"])
+    given = pa.DictionaryArray.from_arrays(pa.array([1, 2, None, 4, 3, 1], index), values)
+    codes = groups.encode([[given, given.slice(1, 2)]], 8)
+    assert codes.tolist() == [0, 1, 2, 0, 2, 0, 1, 2]
+    assert groups.encode([[pa.array(["a", None, "b"])]], 3).tolist() == [1, 2, 0]
+    assert groups.ordered()[0] == [("a",), ("b",), (None,)]
+
+
+@pytest.mark.parametrize("has_dictionary", [True, False])
+def test_text_of_parquet_is_grouped_as_its_dictionary(tmp_path, has_dictionary):
+    names = [None if i % 11 == 0 else f"name {i % 7}" for i in range(4000)]
+    data = {"margin": np.arange(4000.0), "label": -np.ones(4000), "kind": names}
+    path = tmp_path / "data.parquet"
+    pq.write_table(pa.table(data), path, row_group_size=1500, use_dictionary=has_dictionary)
+    options = {"losses": "hinge_loss", "inputs": "margin", "targets": "label", "by": "kind"}
+    found = lossary.score(path, **options, worst=1, show="kind")
+    assert found.groups == [*((f"name {i}",) for i in range(7)), (None,)]
+    counts = [names.count(key) for (key,) in found.groups]
+    assert found.totals[0].count.tolist() == counts
+    assert found.worst[0].records()[0]["values"]["kind"] == names[-1]
+    whole = lossary.score(pa.table(data), **options)
+    assert whole.to_arrow().equals(found.to_arrow())

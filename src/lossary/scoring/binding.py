@@ -106,6 +106,7 @@ def bind(
         selection=Selection(
             values=columns(lambda use: use.kind != "numbers"),
             numbers=columns(lambda use: use.kind == "numbers"),
+            groups=columns(lambda use: use.option == "--by"),
         ),
         lacking=lacking,
     )

@@ -156,6 +156,11 @@ class Batch:
             raise self.error(name, "numbers or text", every_row, column)
         return column
 
+    def by_column(self, name: str) -> Any:
+        """Return a column that groups the rows; a dictionary stays one."""
+        column = self.values.column(name)
+        return column if pa.types.is_dictionary(column.type) else self.group_column(name)
+
     def is_list(self, name: str) -> bool:
         """Return whether a column to compute with holds lists."""
         return is_list(self._number_column(name).type)

@@ -217,7 +217,7 @@ def _having(use: Use, sides: Sides) -> Side:
 def _groups(job: Job, sides: Sides) -> list[Any]:
     """Return the Arrow columns that group the rows."""
     having = [(_having(use, sides), use) for use in job.by_uses]
-    return [side.batch.group_column(side.binding.column(use)) for side, use in having]
+    return [side.batch.by_column(side.binding.column(use)) for side, use in having]
 
 
 def _targets_uses(job: Job) -> set[Use]:

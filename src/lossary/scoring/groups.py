@@ -145,6 +145,8 @@ class _ValueCodes:
     def encode(self, arrays: Sequence[Any]) -> Array:
         """Return the code of every value of Arrow arrays of one type."""
         arrow_type = arrays[0].type
+        if pa.types.is_dictionary(arrow_type):
+            return np.concatenate([self._encode_dictionary(array) for array in arrays])
         lookup = self._lookups.setdefault(arrow_type, Lookup())
         is_plain = pa.types.is_integer(arrow_type) and not any(x.null_count for x in arrays)
         if not is_plain or lookup is None:
@@ -157,6 +159,19 @@ class _ValueCodes:
             lookup.learn(added, self._append(pa.array(added).cast(arrow_type)))
             found = lookup.codes(values)
         return self._encode(arrays) if found is None else found
+
+    def _encode_dictionary(self, array: Any) -> Array:
+        """Return the code of every value, from those of the values that occur."""
+        values, indices = array.dictionary, array.indices
+        if indices.null_count:
+            indices = indices.fill_null(len(values))
+            values = pa.concat_arrays([values, pa.nulls(1, values.type)])
+        places = np.asarray(indices).astype(np.int64, copy=False)
+        used = np.flatnonzero(np.bincount(places, minlength=len(values)))
+        codes = np.empty(len(values), dtype=np.int64)
+        codes[used] = self.encode([values.take(pa.array(used))])
+        found: Array = codes[places]
+        return found
 
     def _encode(self, arrays: Sequence[Any]) -> Array:
         """Return the code of every value, of which some may be new."""

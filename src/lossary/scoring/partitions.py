@@ -72,6 +72,7 @@ class Partitioned:
         own = Selection(
             values=[name for name in selection.values if name not in further],
             numbers=[name for name in selection.numbers if name not in further],
+            groups=[name for name in selection.groups if name not in further],
         )
         if not own.columns:  # of which the number of rows is that of some column
             own = Selection(values=self._source.columns[:1], numbers=())

@@ -169,7 +169,7 @@ class Scorer:
         job = self._job
         if not len(batch):
             return [RowLosses(np.empty(0), np.empty(0, dtype=bool)) for _ in job.losses]
-        by = [batch.group_column(binding.column(use)) for use in job.by_uses]
+        by = [batch.by_column(binding.column(use)) for use in job.by_uses]
         weights = row_weights(job, batch, binding)
         arguments = Arguments(batch, binding, job, self._labels)
         losses = []

@@ -22,10 +22,13 @@ class Selection:
         Columns that are copied, grouped, compared or shown: as text from formats that are text.
     numbers : sequence of str
         Columns that losses are computed from.
+    groups : sequence of str
+        Those of ``values`` that group the rows: as dictionaries where that is faster.
     """
 
     values: Sequence[str]
     numbers: Sequence[str]
+    groups: Sequence[str] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -37,6 +40,7 @@ class Selection:
         return Selection(
             values=list(dict.fromkeys([*self.values, *other.values])),
             numbers=list(dict.fromkeys([*self.numbers, *other.numbers])),
+            groups=list(dict.fromkeys([*self.groups, *other.groups])),
         )
 
 

@@ -72,7 +72,7 @@ class Totals(Figures):
         totals = cls(groups)
         # As in the losses themselves: weight 0 adds exactly 0, even to an infinite loss.
         weighted = losses if weights is None else np.where(weights == 0, 0.0, losses) * weights
-        is_plain = groups > 1 and (weights is None) == (terms is None) and _all_finite(losses)
+        is_plain = groups > 1 and (weights is None) == (terms is None) and _are_finite(losses)
         if is_plain and (sums := group_sums(codes, groups, losses, weighted, terms)):
             totals.sum, totals.weight = _Sums(sums.sum), _Sums(sums.terms)
             totals.minimum, totals.maximum = sums.minimum, sums.maximum
@@ -236,6 +236,12 @@ def sums_by_group(codes: Array, values: Array, groups: int) -> Array:
     if groups == 1:
         return np.array([values.sum()])
     return np.bincount(codes, values, groups)
+
+
+def _are_finite(values: Array) -> bool:
+    """Return whether values are finite; by their sum, which takes half the time."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return bool(np.isfinite(values.sum()))
 
 
 def _all_finite(values: Array) -> bool:

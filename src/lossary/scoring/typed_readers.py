@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from lossary.scoring.addresses import is_address
-from lossary.scoring.arrow_types import batch_without_views
+from lossary.scoring.arrow_types import batch_without_views, is_text
 from lossary.scoring.file_systems import open_file
 from lossary.scoring.source import Batches, Rows, Selection, batch_rows, sliced
 
@@ -25,13 +26,15 @@ class Parquet:
         # Pre-buffering gets the column chunks of row groups by few requests. Without it, memory
         # holds a batch, not the column chunks of the whole file.
         self._is_remote = is_address(path)
+        self._open = partial(
+            pq.ParquetFile,
+            self._handle,
+            pre_buffer=self._is_remote,
+            buffer_size=1 << 20,
+            page_checksum_verification=True,
+        )
         try:
-            self._file = pq.ParquetFile(
-                self._handle,
-                pre_buffer=self._is_remote,
-                buffer_size=1 << 20,
-                page_checksum_verification=True,
-            )
+            self._file = self._open()
         except BaseException:
             self._handle.close()
             raise
@@ -52,9 +55,10 @@ class Parquet:
         """Yield the rows, of all row groups or some, reading no columns but those selected."""
         columns = selection.columns
         size = batch_rows(len(columns))
+        file = self._with_dictionaries(selection)
         for groups in self._read_together(parts):
             # Without Arrow's own threads: pieces are read in parallel.
-            for batch in self._file.iter_batches(
+            for batch in file.iter_batches(
                 size, row_groups=groups, columns=columns, use_threads=False
             ):
                 converted = batch_without_views(batch)
@@ -67,6 +71,17 @@ class Parquet:
         """
         every = [*(range(self._file.num_row_groups) if parts is None else parts)]
         return [[group] for group in every] if parts is None and self._is_remote else [every]
+
+    def _with_dictionaries(self, selection: Selection) -> Any:
+        """Return the file, with text that groups the rows as the dictionaries that are stored."""
+        names = [
+            name
+            for name in selection.groups
+            if name not in selection.numbers and is_text(self.schema.field(name).type)
+        ]
+        if not names:
+            return self._file
+        return self._open(metadata=self._file.metadata, read_dictionary=names)
 
     def close(self) -> None:
         """Close the file."""

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable
 from contextlib import ExitStack
 from typing import Any
 
+from dask import config as dask_config
 from distributed import Client, LocalCluster
 from distributed.scheduler import KilledWorker
 
@@ -24,6 +25,10 @@ from lossary.scoring.pieces import Piece
 # the workers' memory until its turn comes.
 _AHEAD = 4
 _SECONDS_TO_CONNECT = 10
+# Workers give memory back to the system as soon as 64 KiB are free, and a piece frees megabytes
+# with every batch: half of their time would go into that.
+_TRIM = "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"
+_KEPT = 1 << 27
 
 
 class DaskEngine:
@@ -68,11 +73,12 @@ class DaskEngine:
         """Return a client, which ends with the stack."""
         address, workers = self._options.scheduler, self._options.workers
         if address is None:
-            cluster: Any = LocalCluster(
-                n_workers=workers or get_num_threads(),
-                threads_per_worker=1,
-                dashboard_address="127.0.0.1:0",
-            )
+            with dask_config.set({_TRIM: _KEPT}):
+                cluster: Any = LocalCluster(
+                    n_workers=workers or get_num_threads(),
+                    threads_per_worker=1,
+                    dashboard_address="127.0.0.1:0",
+                )
             address = stack.enter_context(cluster).scheduler_address
         elif workers is not None:
             remedy = "The cluster has the workers that it has."

@@ -25,8 +25,9 @@ from lossary.scoring.pieces import Piece
 
 _PORT = 15002  # of Spark Connect, where the address has none
 _SECONDS_TO_CONNECT = 10
-# Tasks, if the number of workers is not given: many, so that all cores of a cluster get some.
-_TASKS = 1000
+# Pieces of a task, and the number of tasks at most, if the number of workers is not given: a server
+# of one machine may run all tasks at once.
+_PIECES, _TASKS = 4, 1000
 
 
 class SparkEngine:
@@ -48,7 +49,7 @@ class SparkEngine:
     def __init__(self, function: str, options: EngineOptions) -> None:
         self._function = function
         self._address = options.scheduler or ""
-        self._tasks = options.workers or _TASKS
+        self._tasks = options.workers
 
     def map(self, function: Function, pieces: Iterable[Piece]) -> Generator[Partial]:
         """Yield the results in the order of the pieces."""
@@ -74,7 +75,7 @@ class SparkEngine:
                 }
             )
         )
-        tasks = min(self._tasks, max(1, len(pieces)))
+        tasks = self._tasks or min(max(1, len(pieces) // _PIECES), _TASKS)
         mapped = frame.repartition(tasks).mapInArrow(_over(function), "index long, content binary")
         early: dict[int, Any] = {}
         place = 0
