@@ -165,3 +165,34 @@ def test_the_first_error_in_the_order_of_the_rows_is_raised(tmp_path):
         (note,) = warned.notes
         assert "got 7 in row 751" in note
         assert "(2 such values in all)" in note
+
+
+def test_small_files_of_text_are_scored_together(tmp_path, monkeypatch):
+    paths = []
+    for place in range(9):
+        paths.append(str(tmp_path / f"{place}.csv"))
+        rows = "".join(f"{row / 8},1\n" for row in range(place * 20, place * 20 + 20))
+        (tmp_path / f"{place}.csv").write_text("margin,label\n" + rows)
+    spans, _ = file_spans(paths, None)
+    assert len([*cut(spans, piece_rows(spans))]) == 1
+    monkeypatch.setattr("lossary.scoring.pieces.PIECE_ROWS", 1)
+    pieces = [*cut(spans, piece_rows(spans))]
+    assert [piece.spans[0].path for piece in pieces] == paths
+    results = [
+        lossary.score(paths, losses="hinge_loss", inputs="margin", targets="label", workers=n)
+        for n in (1, 3)
+    ]
+    assert bits(results[0]) == bits(results[1])
+    assert results[0].totals[0].figures("count")["maximum"].tolist() == [1.0]
+    assert results[0].rows == 180
+
+
+def test_a_table_that_breaks_off():
+    def batches():
+        yield TABLE.to_batches()[0].slice(0, 10)
+        message = "the query was cancelled"
+        raise OSError(message)
+
+    reader = pa.RecordBatchReader.from_batches(TABLE.schema, batches())
+    with pytest.raises(lossary.LossaryError, match=r"<table>.*the query was cancelled"):
+        lossary.score(reader, **OPTIONS)

@@ -22,7 +22,7 @@ from lossary.scoring.job import FUNCTION, Job
 from lossary.scoring.merging import Merger
 from lossary.scoring.output import Output, open_output
 from lossary.scoring.pieces import PIECE_ROWS, Piece, Span, cut, piece_rows
-from lossary.scoring.readers import output_types
+from lossary.scoring.readers import output_types, reading_errors
 from lossary.scoring.result import LeftOut, Progress, Score
 from lossary.scoring.scorer import PieceScorer
 from lossary.scoring.spans import TABLE, file_spans, table_spans
@@ -50,10 +50,15 @@ def run_table(job: Job, table: Any, options: EngineOptions, progress: Progress |
     """Run a job over a table that exports an Arrow stream."""
     engine = open_engine(FUNCTION, options)
     _check_engine(job, (), engine)
-    batches = pa.RecordBatchReader.from_stream(table)
     merger = Merger(job, [TABLE])
-    pieces = cut(table_spans(batches), PIECE_ROWS)
+    pieces = cut(table_spans(_batches(table)), PIECE_ROWS)
     return _run(job, pieces, None, engine, merger, None, progress)
+
+
+def _batches(table: Any) -> Iterator[Any]:
+    """Yield the record batches of a table, which may be made as they are asked for."""
+    with reading_errors(TABLE):
+        yield from pa.RecordBatchReader.from_stream(table)
 
 
 def _run(

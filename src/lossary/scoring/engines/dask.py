@@ -85,7 +85,8 @@ class DaskEngine:
             requirement = "must be left out where a scheduler is given"
             raise value_error(self._function, "workers", requirement, workers, remedy)
         try:
-            return stack.enter_context(Client(address, timeout=_SECONDS_TO_CONNECT))
+            client = Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
+            return stack.enter_context(client)
         except (OSError, ValueError) as error:  # TimeoutError is an OSError
             requirement = "must be the address of a running Dask scheduler, as tcp://host:8786"
             remedy = str(error).partition("\n")[0]
