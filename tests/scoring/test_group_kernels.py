@@ -1,5 +1,6 @@
-"""Machine code gives the bits that NumPy gives, whatever the numbers are."""
+"""Machine code gives what NumPy gives, and sums with more digits."""
 
+import itertools
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from lossary.scoring import Totals, group_kernel, lookup_kernel
 from lossary.scoring.groups import Groups
 from lossary.scoring.lookup import Lookup
+from lossary.scoring.running_totals import RunningTotals
 
 ROWS = 3000
 RANDOM = np.random.default_rng(4)
@@ -19,18 +21,45 @@ ODD = np.where(
 )
 
 
+def running(cuts, losses, weights=None):
+    """Return the totals of rows that are added in parts."""
+    totals = RunningTotals(Totals())
+    for start, stop in itertools.pairwise([0, *cuts, ROWS]):
+        part = slice(start, stop)
+        groups = int(CODES[:stop].max(initial=0)) + 1
+        given = None if weights is None else weights[part]
+        totals.add(CODES[part], groups, losses[part], given, given)
+    return totals.settled()
+
+
 @pytest.mark.parametrize("losses", [LOSSES, ODD, ODD[::-1], LOSSES.astype(np.float32)])
 @pytest.mark.parametrize("weights", [None, RANDOM.integers(0, 3, ROWS) * 0.3])
-@pytest.mark.parametrize("rows", [0, 1, ROWS])
-def test_figures_of_groups(losses, weights, rows, monkeypatch):
-    given = CODES[:rows], 51, losses[:rows], None if weights is None else weights[:rows]
-    found = Totals.of(*given).columns()
-    monkeypatch.setattr("lossary.scoring.totals.group_sums", lambda *_: None)
+def test_figures_of_groups(losses, weights):
+    found = running([], losses, weights).figures("weights")
     with np.errstate(invalid="ignore"):
-        expected = Totals.of(*given).columns()
+        expected = Totals.of(CODES, 50, losses, weights).figures("weights")
     for name, values in expected.items():
-        np.testing.assert_array_equal(found[name], values, err_msg=name)
-    assert found["count"].sum() == rows
+        exact = name in {"count", "minimum", "maximum", "nonfinite"}
+        np.testing.assert_allclose(found[name], values, 0 if exact else 1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("weights", [None, RANDOM.random(ROWS)])
+def test_sums_are_as_of_twice_the_digits_and_cuts_do_not_matter(weights):
+    whole = running([], LOSSES, weights)
+    weighted = LOSSES if weights is None else LOSSES * weights
+    exact = [math.fsum(weighted[CODES == code]) for code in range(50)]
+    assert whole.figures("weights")["sum"].tolist() == pytest.approx(exact, rel=1e-16)
+    for cuts in ([1], [700, 701, 2999], range(10, ROWS, 10)):
+        parts = running(cuts, LOSSES, weights)
+        for name, values in whole.columns().items():
+            assert parts.columns()[name].tolist() == values.tolist(), name
+
+
+def test_sums_that_overflow_are_infinite():
+    totals = RunningTotals(Totals())
+    for _ in range(3):
+        totals.add(np.array([0, 1]), 2, np.array([1.5e308, 1.0]), None, None)
+    assert totals.settled().figures("count")["sum"].tolist() == [math.inf, 3.0]
 
 
 @pytest.mark.parametrize("kind", [np.int64, np.int8, np.uint64])
@@ -67,7 +96,9 @@ def test_without_a_compiler(monkeypatch):
         monkeypatch.setattr(module.compiler, "load", missing)
         module._function.cache_clear()
     try:
-        assert group_kernel.group_sums(CODES, 50, LOSSES, LOSSES, None) is None
+        assert not group_kernel.GroupTable().add(CODES, 50, LOSSES, LOSSES, None)
+        sums = running([100], LOSSES).figures("count")["sum"]
+        assert sums == pytest.approx(np.bincount(CODES, LOSSES), rel=1e-12)
         assert lookup_kernel.looked_up(np.array([1]), np.array([7, 8]), 0).tolist() == [8]
     finally:
         for module in (group_kernel, lookup_kernel):

@@ -1,14 +1,14 @@
 """Sums by group in one pass over the rows, as machine code: NumPy needs a pass for each figure.
 
-A group's figures stand side by side, in one or two cache lines. What NumPy gives for the same rows
-has the same bits: rows are added in their order.
+The figures of a group fill a cache line. Sums carry the rounding errors of their additions, as if
+they had twice the digits, and do not depend on how many rows are added at a time.
 """
 
 from __future__ import annotations
 
 import ctypes
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,29 @@ from lossary.arrays import Array
 from lossary.kernels import compile as compiler
 
 #: Where a group's figures stand.
-_SUM, _MINIMUM, _MAXIMUM, _COUNT, _TERMS, _WORDS = range(6)
+_SUM, _ERROR, _MINIMUM, _MAXIMUM, _COUNT, _TERMS, _TERMS_ERROR, _UNUSED = range(8)
+_WORDS = 8
 _POINTER = ctypes.c_void_p
 _PROTOTYPE = ctypes.CFUNCTYPE(None, *[_POINTER] * 5, ctypes.c_int64)
+
+
+def _sum_with_error(value: str, total: int, error: int, name: str) -> str:
+    """Return the code that adds a value to a sum, and the rounding error to another (Knuth)."""
+    return f"""
+  %{name}.at = getelementptr double, ptr %group, i64 {total}
+  %{name} = load double, ptr %{name}.at
+  %{name}.new = fadd double %{name}, {value}
+  store double %{name}.new, ptr %{name}.at
+  %{name}.added = fsub double %{name}.new, %{name}
+  %{name}.before = fsub double %{name}.new, %{name}.added
+  %{name}.lost = fsub double %{name}, %{name}.before
+  %{name}.rest = fsub double {value}, %{name}.added
+  %{name}.both = fadd double %{name}.lost, %{name}.rest
+  %{name}.error.at = getelementptr double, ptr %group, i64 {error}
+  %{name}.error = load double, ptr %{name}.error.at
+  %{name}.error.new = fadd double %{name}.error, %{name}.both
+  store double %{name}.error.new, ptr %{name}.error.at"""
+
 
 _TEXT = f"""
 define void @grouped(ptr %codes, ptr %losses, ptr %weighted, ptr %terms, ptr %table, i64 %rows) {{
@@ -49,25 +69,18 @@ loop:
   %count = load i64, ptr %count.at
   %count.new = add i64 %count, 1
   store i64 %count.new, ptr %count.at
-  %sum.at = getelementptr double, ptr %group, i64 {_SUM}
-  %sum = load double, ptr %sum.at
   %has.weights = icmp ne ptr %terms, null
   br i1 %has.weights, label %weigh, label %unweighted
 unweighted:
-  %sum.plain = fadd double %sum, %loss
-  store double %sum.plain, ptr %sum.at
+{_sum_with_error("%loss", _SUM, _ERROR, "plain")}
   br i1 %more, label %loop, label %end
 weigh:
   %weighted.at = getelementptr double, ptr %weighted, i64 %row
   %weighted.loss = load double, ptr %weighted.at
-  %sum.new = fadd double %sum, %weighted.loss
-  store double %sum.new, ptr %sum.at
+{_sum_with_error("%weighted.loss", _SUM, _ERROR, "sum")}
   %term.at = getelementptr double, ptr %terms, i64 %row
   %term = load double, ptr %term.at
-  %terms.at = getelementptr double, ptr %group, i64 {_TERMS}
-  %terms.sum = load double, ptr %terms.at
-  %terms.new = fadd double %terms.sum, %term
-  store double %terms.new, ptr %terms.at
+{_sum_with_error("%term", _TERMS, _TERMS_ERROR, "terms.sum")}
   br i1 %more, label %loop, label %end
 end:
   ret void
@@ -75,62 +88,76 @@ end:
 """
 
 
-class GroupSums(NamedTuple):
-    """Figures of every group.
+class GroupTable:
+    """The figures of groups, to which rows are added by machine code."""
 
-    Attributes
-    ----------
-    sum, terms : array
-        Sums of the weighted losses and of the terms of the denominator.
-    minimum, maximum : array
-        Smallest and largest loss.
-    counts : array of int
-        The number of losses.
-    """
+    def __init__(self) -> None:
+        self._table = np.empty((0, _WORDS))
+        self._has_terms = False
 
-    sum: Array
-    terms: Array
-    minimum: Array
-    maximum: Array
-    counts: Array
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def add(
+        self, codes: Array, groups: int, losses: Array, weighted: Array, terms: Array | None
+    ) -> bool:
+        """Add rows; return False, and do nothing, without a compiler or for rows of another kind.
+
+        Parameters
+        ----------
+        codes : array of int64
+            The group of each row, a number below ``groups``.
+        groups : int
+            The number of groups, which may grow.
+        losses : array
+            The losses, all of them finite.
+        weighted : array
+            Their products with weights; not used without ``terms``.
+        terms : array, optional
+            The terms of the denominator; 1 by default, where rows have no weights.
+        """
+        function = _function()
+        if function is None or (len(self) and self._has_terms != (terms is not None)):
+            return False
+        self._grow(groups)
+        self._has_terms = terms is not None
+        codes = np.ascontiguousarray(codes, np.int64)
+        losses, weighted = (np.ascontiguousarray(x, np.float64) for x in (losses, weighted))
+        terms = None if terms is None else np.ascontiguousarray(terms, np.float64)
+        addresses = [None if x is None else x.ctypes.data for x in (codes, losses, weighted, terms)]
+        function(*addresses, self._table.ctypes.data, len(codes))
+        return True
+
+    def columns(self, groups: int) -> dict[str, Array]:
+        """Return the figures of the first groups, as columns of :class:`Totals`."""
+        columns = np.ascontiguousarray(self._table[:groups].T)
+        counts = columns.view(np.int64)[_COUNT]
+        return {
+            "count": counts,
+            "nonfinite": np.zeros_like(counts),
+            "weight": columns[_TERMS] if self._has_terms else counts.astype(float),
+            "weight_error": _finite(columns[_TERMS_ERROR], columns[_TERMS]),
+            "sum": columns[_SUM],
+            "sum_error": _finite(columns[_ERROR], columns[_SUM]),
+            "minimum": columns[_MINIMUM],
+            "maximum": columns[_MAXIMUM],
+        }
+
+    def _grow(self, groups: int) -> None:
+        known = len(self._table)
+        if groups <= known:
+            return
+        if known:  # by half at least, so that growing by a few is rare
+            groups = max(groups, known + known // 2)
+        table = np.zeros((groups, _WORDS))
+        table[:known] = self._table
+        table[known:, _MINIMUM], table[known:, _MAXIMUM] = np.inf, -np.inf
+        self._table = table
 
 
-def group_sums(
-    codes: Array, groups: int, losses: Array, weighted: Array, terms: Array | None
-) -> GroupSums | None:
-    """Return the figures of every group; None where there is no compiler.
-
-    Parameters
-    ----------
-    codes : array of int64
-        The group of each row, a number below ``groups``.
-    groups : int
-        The number of groups.
-    losses : array
-        The losses, all of them finite.
-    weighted : array
-        Their products with weights; not used without ``terms``.
-    terms : array, optional
-        The terms of the denominator; 1 by default, where rows have no weights.
-    """
-    function = _function()
-    if function is None:
-        return None
-    codes = np.ascontiguousarray(codes, np.int64)
-    losses, weighted = (np.ascontiguousarray(x, np.float64) for x in (losses, weighted))
-    terms = None if terms is None else np.ascontiguousarray(terms, np.float64)
-    table = np.zeros((groups, _WORDS))
-    table[:, _MINIMUM], table[:, _MAXIMUM] = np.inf, -np.inf
-    addresses = [None if x is None else x.ctypes.data for x in (codes, losses, weighted, terms)]
-    function(*addresses, table.ctypes.data, len(codes))
-    count = table.view(np.int64)[:, _COUNT]
-    return GroupSums(
-        sum=table[:, _SUM].copy(),
-        terms=count.astype(float) if terms is None else table[:, _TERMS].copy(),
-        minimum=table[:, _MINIMUM].copy(),
-        maximum=table[:, _MAXIMUM].copy(),
-        counts=count.copy(),
-    )
+def _finite(errors: Array, sums: Array) -> Array:
+    """Return rounding errors; 0 for a sum that is infinite, whose error is none."""
+    return np.where(np.isfinite(sums), errors, 0.0)
 
 
 @lru_cache(maxsize=1)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import numpy as np
 
 from lossary.arrays import Array
 from lossary.scoring.groups import Groups
-from lossary.scoring.pairs import PairTotals
-from lossary.scoring.result import Key
-from lossary.scoring.totals import Totals
+from lossary.scoring.running_totals import RunningTotals, T
 
 # Encoding rows also costs time for every group found so far. So rows are buffered until they are
 # this many times the groups: 5 million rows in 200,000 groups take 2 s instead of 9 s, and the
 # buffer grows with the groups, not with the data.
 _ROWS_PER_GROUP = 4
 _MIN_ROWS = 1 << 16
-
-T = TypeVar("T", Totals, PairTotals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ class GroupedTotals(Generic[T]):
 
     def __init__(self, losses: int, columns: int, kind: type[T]) -> None:
         self._kind: type[T] = kind
-        self._totals: list[T] = [kind() for _ in range(losses)]
+        self._totals: list[RunningTotals[T]] = [RunningTotals(kind()) for _ in range(losses)]
         self._groups = Groups(columns)
         self._columns: list[list[Any]] = [[] for _ in range(columns)]
         self._losses: list[list[RowLosses]] = [[] for _ in range(losses)]
@@ -73,11 +69,11 @@ class GroupedTotals(Generic[T]):
         if self._rows >= max(_MIN_ROWS, _ROWS_PER_GROUP * len(self._groups)):
             self._flush()
 
-    def finish(self) -> tuple[list[Key], list[T]]:
+    def finish(self) -> tuple[list[tuple[Any, ...]], list[T]]:
         """Return the values of the groups in order, and every loss's totals in that order."""
         self._flush()
         keys, order = self._groups.ordered()
-        return keys, [totals.take(order) for totals in self._totals]
+        return keys, [totals.settled().take(order) for totals in self._totals]
 
     def _flush(self) -> None:
         """Add the buffered rows to the totals."""
@@ -91,7 +87,7 @@ class GroupedTotals(Generic[T]):
             weights = _joined([item.weights for item in losses], rows)
             denominator_weights = _joined([item.denominator_weights for item in losses], rows)
             mine = codes if rows is None else codes[rows]
-            totals.merge(self._kind.of(mine, groups, values, weights, denominator_weights))
+            totals.add(mine, groups, values, weights, denominator_weights)
         self._columns = [[] for _ in self._columns]
         self._losses = [[] for _ in self._losses]
         self._rows = 0

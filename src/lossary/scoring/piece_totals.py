@@ -26,8 +26,8 @@ class PieceTotals(GroupedTotals[Totals]):
 
     def __init__(self, job: Job) -> None:
         super().__init__(len(job.losses), len(job.by), QuantileTotals if job.quantiles else Totals)
-        for totals in self._totals:
-            if isinstance(totals, QuantileTotals):
+        for running in self._totals:
+            if isinstance(totals := running.settled(), QuantileTotals):
                 totals.shares = job.quantiles
 
     def tables(self, names: Sequence[str]) -> list[Any]:
@@ -37,11 +37,12 @@ class PieceTotals(GroupedTotals[Totals]):
         ``names`` are those of all columns.
         """
         self._flush()
-        if not len(self._totals[0]):
+        settled = [running.settled() for running in self._totals]
+        if not len(settled[0]):
             return []
         tables = []
         for columns, codes in self._groups.by_types():
-            structs = [_struct(totals.take(codes).columns()) for totals in self._totals]
+            structs = [_struct(totals.take(codes).columns()) for totals in settled]
             tables.append(pa.table([*columns, *structs], names=[*names]))
         return tables
 
@@ -50,7 +51,8 @@ class PieceTotals(GroupedTotals[Totals]):
         columns = [column.combine_chunks() for column in table.columns]
         keys, structs = columns[: len(self._columns)], columns[len(self._columns) :]
         codes = self._groups.encode([[key] for key in keys], table.num_rows)
-        for totals, struct in zip(self._totals, structs, strict=True):
+        for running, struct in zip(self._totals, structs, strict=True):
+            totals = running.settled()
             totals.grow(len(self._groups))
             totals.merge(self._kind.of_columns(_columns(struct)), codes)
 

@@ -35,6 +35,10 @@ class QuantileTotals(Totals):
         totals.histograms = Histograms.of(codes, losses, weights)
         return totals
 
+    def add_further(self, codes: Array, losses: Array, weights: Array | None) -> None:
+        """Add losses to the histograms."""
+        self.histograms.merge(Histograms.of(codes, losses, weights), None)
+
     def merge(self, other: Totals, codes: Array | None = None) -> None:
         """Add the totals of other rows; see :meth:`Totals.merge`."""
         super().merge(other, codes)

@@ -10,7 +10,6 @@ from typing import Any, Self
 import numpy as np
 
 from lossary.arrays import Array
-from lossary.scoring.group_kernel import group_sums
 
 
 class Figures(ABC):
@@ -70,16 +69,11 @@ class Totals(Figures):
         """
         terms = weights if denominator_weights is None else denominator_weights
         totals = cls(groups)
-        # As in the losses themselves: weight 0 adds exactly 0, even to an infinite loss.
-        weighted = losses if weights is None else np.where(weights == 0, 0.0, losses) * weights
-        is_plain = groups > 1 and (weights is None) == (terms is None) and _are_finite(losses)
-        if is_plain and (sums := group_sums(codes, groups, losses, weighted, terms)):
-            totals.sum, totals.weight = _Sums(sums.sum), _Sums(sums.terms)
-            totals.minimum, totals.maximum = sums.minimum, sums.maximum
-            totals.count = sums.counts
-        else:
-            totals._add(codes, losses, weighted, terms)
+        totals._add(codes, losses, weighted_losses(losses, weights), terms)
         return totals
+
+    def add_further(self, codes: Array, losses: Array, weights: Array | None) -> None:
+        """Add what else there is to know of rows, whose sums are added in another way."""
 
     def _add(self, codes: Array, losses: Array, weighted: Array, terms: Array | None) -> None:
         """Add losses, figure by figure."""
@@ -238,10 +232,12 @@ def sums_by_group(codes: Array, values: Array, groups: int) -> Array:
     return np.bincount(codes, values, groups)
 
 
-def _are_finite(values: Array) -> bool:
-    """Return whether values are finite; by their sum, which takes half the time."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        return bool(np.isfinite(values.sum()))
+def weighted_losses(losses: Array, weights: Array | None) -> Array:
+    """Return the products of losses and weights.
+
+    As in the losses themselves, weight 0 adds exactly 0, even to an infinite loss.
+    """
+    return losses if weights is None else np.where(weights == 0, 0.0, losses) * weights
 
 
 def _all_finite(values: Array) -> bool:
