@@ -115,6 +115,14 @@ def test_every_engine_takes_tables(engine):
     assert bits(lossary.score(TABLE, **OPTIONS, **engine)) == expected
 
 
+def test_every_engine_says_that_there_are_no_rows(engine, tmp_path):
+    with pytest.raises(lossary.LossaryError, match="there are no rows"):
+        lossary.score(TABLE.slice(0, 0), **OPTIONS, **engine)
+    pq.write_table(TABLE.slice(0, 0), tmp_path / "empty.parquet")
+    with pytest.raises(lossary.LossaryError, match="there are no rows"):
+        lossary.score(tmp_path, **OPTIONS, **engine)
+
+
 def test_every_engine_raises_the_first_error(folder, engine):
     labels = np.ones(ROWS, dtype=int)
     labels[[1200, 5800]] = 7, 9

@@ -24,6 +24,7 @@ from lossary.scoring.pieces import Piece
 # Pieces that are sent before their turn, for each thread of the workers. What they give stays in
 # the workers' memory until its turn comes.
 _AHEAD = 4
+_ASKED_EVERY = 16
 _SECONDS_TO_CONNECT = 10
 # Workers give memory back to the system as soon as 64 KiB are free, and a piece frees megabytes
 # with every batch: half of their time would go into that.
@@ -56,12 +57,14 @@ class DaskEngine:
         """Yield the results in the order of the pieces."""
         with ExitStack() as stack:
             client = self._connect(stack)
-            threads = sum(client.nthreads().values()) or 1
+            threads = 1
             outcome, job = Outcome(function), secrets.token_hex(4)
             waiting: deque[tuple[Piece, Any]] = deque()
             # Whatever ends the job, no piece goes on.
             stack.callback(lambda: client.cancel([future for _, future in waiting]))
             for piece in pieces:
+                if piece.index % _ASKED_EVERY == 0:  # workers may come and go
+                    threads = sum(client.nthreads().values()) or 1
                 key = f"lossary-score-{job}-{piece.index}"
                 waiting.append((piece, client.submit(outcome, piece, key=key)))
                 if len(waiting) >= _AHEAD * threads:

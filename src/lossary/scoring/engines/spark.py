@@ -54,6 +54,8 @@ class SparkEngine:
     def map(self, function: Function, pieces: Iterable[Piece]) -> Generator[Partial]:
         """Yield the results in the order of the pieces."""
         every = list(pieces)
+        if not every:
+            return
         session = self._connect()
         try:
             yield from self._map(session, function, every)
@@ -75,7 +77,7 @@ class SparkEngine:
                 }
             )
         )
-        tasks = self._tasks or min(max(1, len(pieces) // _PIECES), _TASKS)
+        tasks = self._tasks or min(-(-len(pieces) // _PIECES), _TASKS)
         mapped = frame.repartition(tasks).mapInArrow(_over(function), "index long, content binary")
         early: dict[int, Any] = {}
         place = 0
