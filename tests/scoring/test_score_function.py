@@ -115,6 +115,7 @@ def test_bars():
         (TABLE, {"losses": "gaussian_nll_loss"}, ValueError, r'Pass columns\["vars"\]\.'),
         (TABLE, {"by": "m*"}, ValueError, "Pass a sequence as by for several"),
         (TABLE, {"where": "fold", "by": ()}, ValueError, "'fold' must hold true or false"),
+        (TABLE, {"output": "x.csv", "skip_bad": True}, ValueError, "skip_bad must not be passed"),
         (TABLE, {"output": "x.parquet", "engine": "dask"}, ValueError, "output needs the engine"),
     ],
 )

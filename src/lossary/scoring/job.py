@@ -137,6 +137,11 @@ class Job:
         for share in self.quantiles:
             if not 0 <= share <= 1:
                 raise value_error(FUNCTION, "--quantiles", "must be between 0 and 1", share)
+        if self.skip_unreadable and self.output is not None:
+            # What is found broken in the middle has rows in the output already.
+            remedy = "Name the files that can be read."
+            requirement = "must not be passed with --output"
+            raise value_error(FUNCTION, "--skip-bad", requirement, self.output, remedy)
         if self.output_columns and self.output is None:
             columns = ", ".join(self.output_columns)
             raise value_error(FUNCTION, "--columns", "needs --output", columns)

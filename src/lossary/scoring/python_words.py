@@ -14,6 +14,7 @@ _PHRASES = (
     (re.compile(r"Repeat --by"), "Pass a sequence as by"),
     (re.compile(r"--columns\b"), "output_columns"),
     (re.compile(r"--class-weights\b"), "class_weights"),
+    (re.compile(r"--skip-bad\b"), "skip_bad"),
     (re.compile(r"--([a-z]+)\b"), r"\1"),
 )
 
