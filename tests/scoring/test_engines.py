@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -235,6 +236,24 @@ def test_an_interrupt_ends_the_threads(folder, monkeypatch):
         lossary.score(folder, **OPTIONS, workers=2, progress=told)
     assert threading.active_count() == before
     assert calls[-1] < ROWS
+
+
+def test_an_interrupt_cancels_the_tasks_of_a_cluster(folder, dask_cluster, monkeypatch):
+    scheduler = dask_cluster.scheduler
+    mine = []
+
+    def interrupted(self, partial):
+        mine.extend(key for key in scheduler.tasks if str(key).startswith("lossary-score"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lossary.scoring.merging.Merger.add", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lossary.score(folder, **OPTIONS, engine="dask", scheduler=scheduler.address)
+    assert len(mine) > 1
+    deadline = time.monotonic() + 30
+    while scheduler.tasks.keys() & set(mine) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not scheduler.tasks.keys() & set(mine)
 
 
 def test_results_come_in_order_and_few_are_held():
