@@ -42,6 +42,20 @@ class HostBackend(Backend):
         stored = {output.name for output in outputs if output.role == "store"}
         return {name: (array if name in stored else number)(x) for name, x in results.items()}
 
+    def may_overwrite(self, computation: Computation, outputs: tuple[Output, ...], name: str) -> bool:
+        """Return whether a kernel may write the gradient of an argument over it."""
+        return self.has_kernels(computation) and host.may_overwrite(
+            self.job(computation, outputs), name, f"gradient_{name}"
+        )
+
+    def run_over(
+        self, computation: Computation, outputs: tuple[Output, ...], name: str
+    ) -> dict[str, Any]:
+        """Write the gradient of an argument over it; return the other results."""
+        found = host.run_over(self.job(computation, outputs), name, f"gradient_{name}")
+        _, array = self.result_wrappers(computation.dtype)
+        return {name: array(x) for name, x in found.items()}
+
     def job(self, computation: Computation, outputs: tuple[Output, ...]) -> Job:
         """Return what a kernel has to do: the computation in terms of host memory."""
         arrays = {name: self.as_numpy(x)(x) for name, x in computation.arrays.items()}

@@ -12,6 +12,7 @@ that one reload it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -160,6 +161,35 @@ class Plan:
             id(x) for item in users for x in item.arguments if x.kind is not Kind.ELEMENT
         )
 
+    def may_overwrite(self, name: str, output: Output, *, spilled: bool) -> bool:
+        """Return whether an output may lie in the memory of an array of elements.
+
+        It may if nothing reads the array after the first pass that writes into the output: in that
+        pass each element is read before it is written.
+
+        Parameters
+        ----------
+        name : str
+            The array.
+        output : Output
+            An output of elements, as many as the array has.
+        spilled : bool
+            Whether elements are spilled into outputs.
+        """
+        if self.mixes or self.compares:
+            return False
+        spills = self.spills if spilled else ()
+        first = min([self.stages[id(output.expression)],
+                     *(spill.first for spill in spills if spill.output is output)])  # fmt: skip
+        read = [item.arguments[:1] for item in self.row_values
+                if item.operation == "at_label" and self.stages[id(item)] > first]  # fmt: skip
+        walks = [walk_elements(x) for x in read]
+        for number, sweep in enumerate(self.passes):
+            if number > first:
+                known = {id(s.element) for s in spills if s.first < number <= s.last}
+                walks.append(_computed(sweep.wanted, known))
+        return not any(_is_array(item, name) for walk in walks for item in walk)
+
 
 def make_plan(outputs: tuple[Output, ...]) -> Plan:
     """Return the plan of a kernel that computes these outputs."""
@@ -220,6 +250,15 @@ def _spills(passes: tuple[Pass, ...]) -> tuple[Spill, ...]:
         for item in walk_elements(current.wanted):
             first.setdefault(id(item), number)
     return tuple(found)
+
+
+def _computed(wanted: tuple[Expression, ...], known: set[int]) -> Iterator[Expression]:
+    """Yield the elements that a pass computes or reads, without those that it reloads."""
+    return (item for item in walk_elements(wanted, known) if id(item) not in known)
+
+
+def _is_array(item: Expression, name: str) -> bool:
+    return item.operation in LEAVES and item.value == name
 
 
 def _is_costly(item: Expression) -> bool:

@@ -17,7 +17,7 @@ from lossary.kernels import direct, threads
 from lossary.kernels.copied import BlockKernel, CopyingKernel, Kernel, dense_job
 from lossary.kernels.direct import Call, Direct, ItemIndex
 from lossary.kernels.form import STARTS, Form
-from lossary.kernels.long_rows import long_kernel
+from lossary.kernels.long_rows import LONG, long_kernel
 from lossary.kernels.memory import (
     CHUNK,
     PARALLEL_FROM,
@@ -79,6 +79,35 @@ def run(job: Job) -> dict[str, Any]:
     stored, reduced = bound([job.arrays[n] for n in bound.leaves])
     names = (*bound.stored, *bound.reduced)
     return dict(zip(names, (*stored, *reduced), strict=True))
+
+
+def may_overwrite(job: Job, name: str, output: str) -> bool:
+    """Return whether a job's output may lie in the memory of an array with the class axis last.
+
+    It may where one kernel makes all passes over a row: not where rows are sorted or cut.
+    """
+    dtype = job.dtypes[output]
+    if dtype != job.dtype_of(name) or math.prod(job.shape[axis] for axis in job.axes) >= LONG:
+        return False
+    plan = plan_of(job.outputs)
+    (target,) = (one for one in plan.stored if one.name == output)
+    return plan.may_overwrite(name, target, spilled=dtype == job.compute)
+
+
+def run_over(job: Job, name: str, output: str) -> dict[str, Any]:
+    """Run a job whose output is written over an array; return the other stored outputs."""
+    plan, over = plan_of(job.outputs), job.arrays[name]
+    overwrites = may_overwrite(job, name, output)
+    made = {
+        one.name: over if overwrites and one.name == output else empty(one, job, ())
+        for one in plan.stored
+    }
+    bound = bind(plan, job)
+    bound([job.arrays[n] for n in bound.leaves], [made[n] for n in bound.stored])
+    found = made.pop(output)
+    if not overwrites:
+        over[...] = found
+    return made
 
 
 def _empty(plan: Plan, job: Job) -> dict[str, Any]:

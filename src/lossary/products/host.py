@@ -5,12 +5,17 @@ Rows that take no part, by a mask or their label, cost nothing: their products a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from lossary.definition.outputs import stored
+from lossary.call.checks import prepare
+from lossary.definition.computation import Computation
+from lossary.definition.outputs import derivative_outputs, stored
+from lossary.formula.plan import Output
+from lossary.options import options
 from lossary.products.classifier import Classifier
 from lossary.products.computation import ProductComputation
 from lossary.products.flow import Library
@@ -95,6 +100,27 @@ class HostSweep(Sweep):
     kind = HostClassifier
     copies = 1
     classifier: HostClassifier
+
+    def __init__(self, computation: ProductComputation, wanted: Sequence[str] = ()) -> None:
+        super().__init__(computation, wanted)
+        self.separate = bool(wanted) and not self._overwrites()
+
+    def _overwrites(self) -> bool:
+        """Return whether gradients of logits are written over them."""
+        rows = replace(self.computation.template, reduction="none")
+        return self.backend.may_overwrite(rows, self._outputs(rows), self.first)
+
+    def _outputs(self, rows: Computation) -> tuple[Output, ...]:
+        return derivative_outputs(rows, (self.first,), second=False)
+
+    def losses(self, block: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the losses of a block and, where gradients are wanted, that of its logits."""
+        if self.separate or not self.wanted:
+            return super().losses(block)
+        with options(domain="ignore"):
+            rows = prepare(self.block_request(block), self.backend).with_numbers(cotangent=1.0)
+        found = self.backend.run_over(rows, self._outputs(rows), self.first)
+        return found["value"], rows.arrays[self.first]
 
     def run(self, factors: Any = None) -> tuple[Any, dict[str, Any]]:
         """Return the losses of all rows, and the gradients of their sum: see the base."""

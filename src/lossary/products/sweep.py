@@ -95,6 +95,8 @@ class Sweep:
     kind: type[Classifier] = Classifier
     #: How many times the memory of a tile a library takes for a loss of its rows.
     copies = 7
+    #: Whether the gradient of the first product has memory of its own.
+    separate = True
 
     def __init__(self, computation: ProductComputation, wanted: Sequence[str] = ()) -> None:
         self.computation, self.wanted = computation, wanted
@@ -128,12 +130,13 @@ class Sweep:
     def lengths(self, count: int) -> list[int]:
         """Return how many rows each block has, about equally many, so that a tile fits its memory.
 
-        A row of a tile has its products, and the gradient of the first. All rows are one block
+        A row of a tile has its products and, where that is separate, the gradient of the first. All rows are one block
         where a trace leaves their number open.
         """
         if not isinstance(count, int):
             return [count]
-        computation, copies = self.computation, self.copies * (len(self.classifiers) + 1)
+        computation = self.computation
+        copies = self.copies * (len(self.classifiers) + self.separate)
         width = computation.classes * _BYTES[computation.dtype] * copies
         blocks = max(1, math.ceil(count / max(1, tile_bytes() // max(1, width))))
         each, more = divmod(count, blocks)
@@ -160,10 +163,14 @@ class Sweep:
 
     def losses(self, block: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the losses of a block and, where gradients are wanted, that of its logits."""
-        tiles = {name: one.logits(block[name]) for name, one in self.classifiers.items()}
+        request = self.block_request(block)
         with options(domain="ignore"):
-            request = self.rows.request({**block, **tiles})
             return results_of(request, Wanted((self.first,)) if self.wanted else VALUE)
+
+    def block_request(self, block: Mapping[str, Any]) -> Request:
+        """Return the call of the loss of rows for a block, with its products."""
+        tiles = {name: one.logits(block[name]) for name, one in self.classifiers.items()}
+        return self.rows.request({**block, **tiles})
 
     def weighed(self, x: Any, factors: Any) -> Any:
         """Return rows times their factors, in the dtype that gradients are summed in."""
