@@ -1,6 +1,7 @@
 """What every test and doctest shares: losses that one defines are gone for the next.
 
-Pages whose examples need a library that is missing are skipped, with that reason.
+Pages whose examples need a library that is missing are skipped, with that reason. A test module
+that cannot be imported is a failure.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -26,6 +27,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         found = _IMPORT.match(example.source)
         if found and importlib.util.find_spec(found[1]) is None:
             pytest.skip(f"{found[1]} is not installed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail where a test module cannot be imported: doctests skip modules, tests and all."""
+    report = yield
+    broken = report.outcome == "skipped" and "unable to import module" in str(report.longrepr)
+    if broken and "tests" in collector.path.relative_to(collector.config.rootpath).parts:
+        report.outcome = "failed"
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,9 @@ class HostBackend(Backend):
         stored = {output.name for output in outputs if output.role == "store"}
         return {name: (array if name in stored else number)(x) for name, x in results.items()}
 
-    def may_overwrite(self, computation: Computation, outputs: tuple[Output, ...], name: str) -> bool:
+    def may_overwrite(
+        self, computation: Computation, outputs: tuple[Output, ...], name: str
+    ) -> bool:
         """Return whether a kernel may write the gradient of an argument over it."""
         return self.has_kernels(computation) and host.may_overwrite(
             self.job(computation, outputs), name, f"gradient_{name}"
