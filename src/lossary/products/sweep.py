@@ -130,8 +130,8 @@ class Sweep:
     def lengths(self, count: int) -> list[int]:
         """Return how many rows each block has, about equally many, so that a tile fits its memory.
 
-        A row of a tile has its products and, where that is separate, the gradient of the first. All rows are one block
-        where a trace leaves their number open.
+        A row of a tile has its products and, where that is separate, the gradient of the first.
+        All rows are one block where a trace leaves their number open.
         """
         if not isinstance(count, int):
             return [count]

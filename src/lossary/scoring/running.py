@@ -29,7 +29,7 @@ from lossary.scoring.spans import TABLE, file_spans, table_spans
 
 
 def run_files(job: Job, options: EngineOptions, progress: Progress | None) -> Score:
-    """Run a job over its files; see :func:`lossary.scoring.run`."""
+    """Run a job over its files; see :func:`lossary.scoring.run_job`."""
     engine = open_engine(FUNCTION, options)
     files = find_files(job.files, job.output)
     check_output(FUNCTION, files, job.output)
