@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lossary.backends.host import HostBackend
 from lossary.call.checks import prepare
 from lossary.definition.computation import Computation
 from lossary.definition.outputs import derivative_outputs, stored
@@ -100,6 +101,7 @@ class HostSweep(Sweep):
     kind = HostClassifier
     copies = 1
     classifier: HostClassifier
+    backend: HostBackend
 
     def __init__(self, computation: ProductComputation, wanted: Sequence[str] = ()) -> None:
         super().__init__(computation, wanted)
