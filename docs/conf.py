@@ -22,6 +22,7 @@ extensions = [
     "sphinx_design",
     "adapter_page",
     "command_help",
+    "docstring_sections",
     "loss_curves",
     "loss_pages",
     "loss_plots",

@@ -84,14 +84,61 @@ def test_every_loss_has_its_page_with_its_plot(written: Path) -> None:
         assert f"   {loss.name}\n" in listed  # the order of previous and next
 
 
-def test_the_list_of_losses_has_a_filter_with_what_they_are(loss_pages: ModuleType) -> None:
-    form = loss_pages.loss_filter(LOSSES)
+def test_the_list_of_losses_has_a_filter_with_what_they_are() -> None:
+    form = importlib.import_module("loss_index").loss_filter(LOSSES)
     facts = json.loads(re.findall(r'id="loss-facts">(.+?)</script>', form)[0])
     assert facts.keys() == {loss.name for loss in LOSSES}
     options = {*re.findall(r'value="([a-z_-]+)"', form)}
     for loss in LOSSES:
         assert facts[loss.name]["tags"] == [*loss.tags]
-        assert options >= {loss.family, loss.kind_of_targets, *loss.tags}
+        assert options >= {loss.family, loss.kind_of_targets, *loss.tags} - {"convex", "robust"}
+        convex = {"yes": True, "no": False, "": None}
+        assert convex[facts[loss.name]["convex"]] is loss.convex
+        bounded = facts[loss.name]["gradient"] == "bounded"
+        assert bounded == ("robust" in loss.tags)
+    assert options >= {"yes", "no", "bounded", "unbounded"}
+
+
+def test_losses_are_found_by_the_words_that_people_look_for() -> None:
+    known = importlib.import_module("loss_words")
+    assert known.OF_LOSSES.keys() <= {loss.name for loss in LOSSES}
+    assert known.OF_FAMILIES.keys() <= {loss.family for loss in LOSSES}
+    assert known.OF_TAGS.keys() <= {tag for loss in LOSSES for tag in loss.tags}
+    for word, name in (
+        ("imbalance", "focal_loss"),
+        ("imbalance", "dice_loss"),
+        ("quantile", "pinball_loss"),
+        ("outliers", "tukey_biweight_loss"),
+        ("survival", "cox_nll_loss"),
+    ):
+        assert word in known.words(lossary.get_loss(name))
+
+
+def test_a_page_has_its_sections_in_order(loss_pages: ModuleType) -> None:
+    page = loss_pages.page(lossary.get_loss("huber_loss"))
+    titles = re.findall(r"^(.+)\n-+$", page, re.MULTILINE)
+    assert titles == [
+        "Formula", "Arguments", "Notes", "Domain", "Facts", "Measured accuracy", "Elsewhere",
+        "Examples", "References", "Related losses", "Source",
+    ]  # fmt: skip
+    assert page.index(".. autofunction::") < page.index("Formula\n---") < page.index("loss-plot")
+
+
+def test_the_accuracy_of_a_page_is_that_of_the_table(loss_pages: ModuleType) -> None:
+    table = (DOCS / "accuracy_table.md").read_text("utf-8").splitlines()
+    measured = [line.split("|")[4:8] for line in table if line.startswith("| huber_loss |")]
+    page = loss_pages.page(lossary.get_loss("huber_loss"))
+    shown = page.partition("Measured accuracy\n---")[2].partition("Elsewhere\n---")[0]
+    figures = re.findall(r"^     - ([\d.]+)$", shown, re.MULTILINE)
+    assert figures == [cell.strip() for row in measured for cell in row]
+    assert len(figures) == 16
+
+
+def test_gradients_that_are_long_are_folded(loss_pages: ModuleType) -> None:
+    for name, folded in (("huber_loss", False), ("cosine_distance", True)):
+        page = loss_pages.page(lossary.get_loss(name))
+        assert (".. dropdown:: Its gradient" in page) == folded
+        assert page.count(r"\frac{\partial \ell}{\partial") >= 1
 
 
 def test_every_drawing_shows_the_values_of_its_loss(loss_curves: ModuleType) -> None:
@@ -191,7 +238,9 @@ def test_the_page_of_the_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not path.exists()
 
 
-@pytest.mark.parametrize("name", ["loss_pages", "formula_lines", "textbook", "plot_facts"])
+@pytest.mark.parametrize(
+    "name", ["loss_pages", "loss_words", "loss_accuracy", "formula_lines", "textbook", "plot_facts"]
+)
 def test_examples_of_the_page_writers(name: str) -> None:
     assert_examples_run(importlib.import_module(name))
 
@@ -319,6 +368,8 @@ def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
         loss.name for loss in LOSSES
     }
     assert (site / "_static" / "fonts" / "latin-modern-math.woff2").exists()
+    words = (site / "searchindex.js").read_text("utf-8")
+    assert '"imbal":[' in words  # by its stem, from the keywords of pages
     # Every cell of a table with titles repeats the title of its column.
     deviations = (site / "deviations.html").read_text("utf-8")
     assert deviations.count('<span class="column-title">MLX</span>') > 20

@@ -33,7 +33,7 @@ def _extensions() -> Any:
 def _variants() -> list[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(EXTENSIONS))
-        variants = importlib.import_module("loss_pages").variants
+        variants = importlib.import_module("loss_formulas").variants
     return [
         pytest.param(loss, structure, id=f"{loss.name}-{title}")
         for loss in lossary.list_losses()

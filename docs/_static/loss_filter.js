@@ -7,8 +7,10 @@ document.addEventListener("DOMContentLoaded", () => {
   const facts = JSON.parse(document.getElementById("loss-facts").textContent);
   const rows = [...document.querySelectorAll("table.losses tr")].map((row) => {
     const name = row.querySelector("a").textContent.trim();
-    return { row, ...facts[name], text: `${name} ${row.cells[0].textContent}`.toLowerCase() };
+    const text = [name, row.cells[0].textContent, ...facts[name].words].join(" ");
+    return { row, ...facts[name], text: text.toLowerCase() };
   });
+  const CHOICES = ["family", "targets", "convex", "gradient"];
   const count = form.querySelector("output");
 
   function show() {
@@ -17,8 +19,7 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const item of rows) {
       const matches =
         words.every((word) => item.text.includes(word)) &&
-        ["", item.family].includes(form.family.value) &&
-        ["", item.targets].includes(form.targets.value) &&
+        CHOICES.every((choice) => ["", item[choice]].includes(form[choice].value)) &&
         tags.every((tag) => item.tags.includes(tag));
       item.row.hidden = !matches;
     }

@@ -73,6 +73,11 @@ def value_lines(loss: Loss, structure: Mapping[str, object]) -> Lines:
     return _lines(loss, {VALUE: textbook(loss, structure).formula})
 
 
+def slope_lines(loss: Loss, structure: Mapping[str, object]) -> Lines:
+    """Return the derivative alone as a textbook has it."""
+    return _lines(loss, {SLOPE: textbook(loss, structure).gradient})
+
+
 def computed_lines(loss: Loss, structure: Mapping[str, object]) -> list[Lines]:
     """Return what the code computes where it is not the textbook's form.
 

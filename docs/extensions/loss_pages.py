@@ -9,26 +9,28 @@ from __future__ import annotations
 
 import ast
 import inspect
-import json
 import re
 import textwrap
 import urllib.parse
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from formula_lines import Lines, computed_lines, textbook_lines, value_lines
+from loss_accuracy import accuracy, in_terms
+from loss_formulas import formulas
+from loss_index import families, index
+from loss_words import words
+from restructured import heading, table
 
 import lossary
 from lossary import Loss
+from lossary.definition.docstring import sections_of
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 FAMILIES = "families.inc"
 _DOI = re.compile(r"doi:(\S+?)(?=[;,]?(?:\s|$))")
-_FORMULA = re.compile(r"^Formula::\n\n(?:    .*\n)+\n?", re.MULTILINE)
 
 
 def write_pages(folder: Path) -> None:
@@ -50,175 +52,53 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-# --- the index --------------------------------------------------------------------------------
-def index(losses: tuple[Loss, ...]) -> str:
-    """Return the list of all losses, by family."""
-    parts = [_heading("Losses", "="), "All losses, by family.\n", loss_filter(losses)]
-    for family, members in groupby(losses, key=lambda loss: loss.family):
-        parts += [_heading(family.capitalize(), "-"), _listed(members)]
-    names = "\n".join(f"   {loss.name}" for loss in losses)
-    parts.append(f".. toctree::\n   :hidden:\n\n{names}\n")
-    return "\n".join(parts)
-
-
-def loss_filter(losses: tuple[Loss, ...]) -> str:
-    """Return the form that filters the list as :func:`lossary.list_losses` does.
-
-    It is hidden where no script runs.
-    """
-    facts = {
-        loss.name: {"family": loss.family, "targets": loss.kind_of_targets, "tags": loss.tags}
-        for loss in losses
-    }
-    tags = sorted({tag for loss in losses for tag in loss.tags})
-    boxes = "".join(
-        f'<label><input type="checkbox" name="tag" value="{tag}"> {tag}</label>' for tag in tags
-    )
-    form = (
-        '<form class="loss-filter" hidden>'
-        '<label>Words <input type="search" name="words" autocomplete="off"></label>'
-        f"{_select('family', (loss.family for loss in losses))}"
-        f"{_select('targets', (loss.kind_of_targets for loss in losses))}"
-        f"<fieldset><legend>Only</legend>{boxes}</fieldset>"
-        '<p><output></output> <button type="reset">All</button></p></form>'
-    )
-    data = f'<script type="application/json" id="loss-facts">{json.dumps(facts)}</script>'
-    return f".. raw:: html\n\n   {form}\n   {data}\n"
-
-
-def _select(name: str, values: Iterable[str]) -> str:
-    options = "".join(
-        f'<option value="{value}">{value.replace("_", " ")}</option>'
-        for value in sorted(set(values))
-    )
-    return (
-        f'<label>{name.capitalize()} <select name="{name}"><option value="">any</option>'
-        f"{options}</select></label>"
-    )
-
-
-def families(losses: tuple[Loss, ...]) -> str:
-    """Return the names of all losses by family, as the home page includes it."""
-    groups = groupby(losses, key=lambda loss: loss.family)
-    rows = [
-        [
-            family.capitalize(),
-            ", ".join(f":doc:`/reference/losses/{loss.name}`" for loss in members),
-        ]
-        for family, members in groups
-    ]
-    return _table([], rows, "families", widths="20 80")
-
-
-def _listed(losses: Iterable[Loss]) -> str:
-    """Return the table of some losses: name and meaning, formula, curve."""
-    rows = []
-    for loss in losses:
-        structure = next(iter(variants(loss).values()))
-        formula = _math(value_lines(loss, structure))
-        rows.append([f":doc:`{loss.name}`\n\n{loss.summary}", formula,
-                     f".. small-curve:: {loss.name}"])  # fmt: skip
-    return _table([], rows, "losses", widths="34 50 16")
-
-
 # --- a page -----------------------------------------------------------------------------------
 def page(loss: Loss) -> str:
-    """Return the page of a loss."""
+    """Return the page of a loss: what it is first, then what is asked for less and less often."""
+    written = sections_of(loss.written_docstring)
     return "\n".join(
         [
-            _heading(loss.name, "="),
-            f"{loss.summary}\n",
-            "\n".join(_formulas(loss)),
-            f".. loss-plot:: {loss.name}\n",
-            _heading("Facts", "-"),
-            _table([], _facts(loss), "facts"),
-            _heading("Function", "-"),
+            heading(loss.name, "="),
+            f".. meta::\n   :description: {loss.summary}\n   :keywords: {', '.join(words(loss))}\n",
             f".. currentmodule:: lossary\n\n.. autofunction:: {loss.name}\n",
-            "\n".join(_elsewhere(loss)),
-            _heading("Source", "-"),
-            f"This is all that is written for {loss.name}; the rest is derived from it.\n",
-            f".. code-block:: python\n\n{textwrap.indent(source(loss), '   ')}\n",
+            heading("Formula", "-"),
+            *formulas(loss),
+            f".. loss-plot:: {loss.name}\n",
+            heading("Arguments", "-"),
+            f".. docstring-sections:: {loss.name}\n   :sections: Parameters, Returns, Raises\n",
+            *_section("Notes", written.get("Notes", "")),
+            *_section("Domain", _rows(_domain(loss), "facts")),
+            *_section("Facts", _rows(_facts(loss), "facts")),
+            *_section("Measured accuracy", _accuracy(loss)),
+            *_section("Elsewhere", _elsewhere(loss)),
+            *_section("Examples", written.get("Examples", "")),
+            *_section("References", linked(loss.source)),
+            *_section("Related losses", _related(loss)),
+            *_section("Source", _source(loss)),
         ]
     )
 
 
-def variants(loss: Loss) -> dict[str, dict[str, object]]:
-    """Return, by a title, what chooses each form of a loss's formula."""
-    kinds: dict[str, dict[str, object]] = {}
-    if loss.takes_labels:
-        kinds["With class labels"] = {"labels": True}
-    if loss.takes_probabilities:
-        kinds["With probabilities" if loss.takes_labels else ""] = {"labels": False}
-    defaults = {name: loss.parameters[name] for name in sorted(loss.structure)}
-    flags = {name: value for name, value in defaults.items() if isinstance(value, bool)}
-    chosen = [f"{name}={value}" for name, value in defaults.items() if name not in flags]
-    if chosen:  # what is shown is one of many
-        values = ", ".join(chosen)
-        kinds = {_and(title, values): kind for title, kind in kinds.items()}
-    for name, default in flags.items():
-        kinds |= {
-            _and(title, f"{name}={not default}"): {**kind, name: not default}
-            for title, kind in kinds.items()
-        }
-    for name in (name for name, default in loss.parameters.items() if default is None):
-        kinds |= {
-            _and(title, f"with {name}" if title else f"With {name}"): {**kind, name: True}
-            for title, kind in kinds.items()
-        }
-    extensions = [name for name in loss.parameters if name in loss.extensions]
-    if extensions:
-        words = f"with {' and '.join(extensions)}"
-        kinds |= {
-            _and(title, words if title else words.capitalize()): {
-                **kind,
-                **dict.fromkeys(extensions, True),
-            }
-            for title, kind in kinds.items()
-        }
-    return kinds
+def _section(title: str, body: str) -> Iterator[str]:
+    """Return a section, or nothing where there is nothing to say."""
+    if body:
+        yield heading(title, "-")
+        yield f"{body.rstrip()}\n"
 
 
-def _and(title: str, choice: str) -> str:
-    return f"{title}, {choice}" if title else choice
+def _rows(rows: list[list[str]], name: str) -> str:
+    return table([], rows, name) if rows else ""
 
 
-def _formulas(loss: Loss) -> Iterator[str]:
-    for title, structure in variants(loss).items():
-        yield f"**{title}**\n" if title else ""
-        yield from _shown(textbook_lines(loss, structure))
-        computed = computed_lines(loss, structure)
-        if computed:
-            inner = "\n".join(f"{_math(lines)}\n" for lines in computed)
-            yield f".. dropdown:: How it is computed\n\n   {_COMPUTED}\n"
-            yield textwrap.indent(inner, "   ")
-
-
-_COMPUTED = (
-    "The same numbers, in the form that keeps their digits: nothing cancels, overflows or is "
-    "divided by zero."
-)
-
-
-def _shown(lines: Lines) -> Iterator[str]:
-    """Return formulas, and the sentence that says what their symbols are."""
-    yield f"{_math(lines)}\n"
-    if lines.symbols:
-        meanings = ", ".join(f":math:`{symbol}` = ``{name}``" for symbol, name in lines.symbols)
-        yield f"Here {'; '.join([meanings, *lines.notes])}.\n"
-
-
-def _math(lines: Lines) -> str:
-    """Return formulas as a block, what abbreviates their parts after them."""
-    words = ["with", *["and"] * len(lines.parts)]
-    parts = [rf"\text{{{word} }} {part}" for word, part in zip(words, lines.parts, strict=False)]
-    return ".. math::\n\n" + "\n\n".join(f"   {line}" for line in (*lines.formulas, *parts))
+def _domain(loss: Loss) -> list[list[str]]:
+    rows = [[f"``{name}``", domain.text] for name, domain in loss.domains.items()]
+    for name, limit in loss.limits.items():
+        rows.append([f"``{name}``", limit.text.removeprefix("must be ")])
+    return rows
 
 
 def _facts(loss: Loss) -> list[list[str]]:
-    rows = [["family", loss.family]]
-    rows += [[f"domain of ``{name}``", domain.text] for name, domain in loss.domains.items()]
-    for name, limit in loss.limits.items():
-        rows.append([f"range of ``{name}``", limit.text.removeprefix("must be ")])
+    rows = [["family", loss.family], ["tags", ", ".join(loss.tags)]]
     if loss.axis is not None:
         rows.append(["class axis", f"{loss.axis} by default"])
     rows.append(["default reduction", f'"{loss.reduction}"'])
@@ -228,14 +108,48 @@ def _facts(loss: Loss) -> list[list[str]]:
             rows.append([f"{title} {first}", "yes" if fact else "no"])
     constant = loss.lipschitz_text or "none for all values and parameters"
     rows.append([f"Lipschitz constant {first}", constant])
-    rows.append(["published", linked(loss.source)])
     return rows
 
 
-def _elsewhere(loss: Loss) -> Iterator[str]:
-    if loss.differences:
-        yield _heading("Functions of this name, or for this purpose, elsewhere", "-")
-        yield _table(["library", "what differs"], [list(row) for row in loss.differences.items()])
+def _accuracy(loss: Loss) -> str:
+    titles, rows = accuracy(loss.name)
+    if not rows:
+        return ""
+    if not any(row[0] for row in rows):
+        titles, rows = titles[1:], [row[1:] for row in rows]
+    unit = "of the largest term of the formula" if in_terms(loss.name) else "of the exact result"
+    return (
+        f"The worst error in units in the last place {unit}, over a grid of hard arguments; "
+        ":doc:`/accuracy_table` says how it is measured, and has other libraries too.\n\n"
+        f"{table(titles, rows, 'accuracy')}"
+    )
+
+
+def _elsewhere(loss: Loss) -> str:
+    if not loss.differences:
+        return ""
+    opening = "Functions of this name, or for this purpose, in other libraries:\n\n"
+    rows = [list(row) for row in loss.differences.items()]
+    return opening + table(["library", "what differs"], rows)
+
+
+def _related(loss: Loss) -> str:
+    """Return the losses that the docstring names, and those of the same family or the same tags."""
+    losses = [other for other in lossary.list_losses() if other.name != loss.name]
+    family = [other.name for other in losses if other.family == loss.family]
+    alike = [
+        other.name for other in losses if other.family != loss.family and other.tags == loss.tags
+    ]
+    rows = [
+        [title, ", ".join(f":func:`{name}`" for name in names)]
+        for title, names in (
+            (f"family {loss.family}", family),
+            (f"others: {', '.join(loss.tags)}", alike),
+        )
+        if names
+    ]
+    named = f".. docstring-sections:: {loss.name}\n   :sections: See Also\n\n"
+    return named + _rows(rows, "related")
 
 
 def linked(source: str) -> str:
@@ -255,6 +169,14 @@ def linked(source: str) -> str:
     return _DOI.sub(link, source)
 
 
+def _source(loss: Loss) -> str:
+    code = textwrap.indent(source(loss), "   ")
+    return (
+        f"This is all that is written for {loss.name}; the rest is derived from it.\n\n"
+        f".. code-block:: python\n\n{code}"
+    )
+
+
 def source(loss: Loss) -> str:
     """Return the block that declares a loss, without its docstring."""
     text = textwrap.dedent(inspect.getsource(loss.formula))
@@ -266,39 +188,11 @@ def source(loss: Loss) -> str:
     return "\n".join(lines)
 
 
-# --- reStructuredText -------------------------------------------------------------------------
-def _heading(text: str, line: str) -> str:
-    return f"{text}\n{line * len(text)}\n"
-
-
-def _table(head: list[str], rows: list[list[str]], name: str = "", widths: str = "auto") -> str:
-    lines = [".. list-table::", f"   :widths: {widths}"]
-    lines += [f"   :class: {name}"] if name else []
-    lines += ["   :header-rows: 1"] if head else []
-    for row in [head, *rows] if head else rows:
-        lines.append("")
-        for bullet, cell in zip(["* -", *["  -"] * (len(row) - 1)], row, strict=True):
-            first, *rest = cell.splitlines() or [""]
-            lines += [
-                f"   {bullet} {first}".rstrip(),
-                *(f"       {line}" if line else "" for line in rest),
-            ]
-    return "\n".join(lines) + "\n"
-
-
 # --- Sphinx -----------------------------------------------------------------------------------
-def without_formula(app: Sphinx, what: str, name: str, item: object, options: object,
-                    lines: list[str]) -> None:  # fmt: skip
-    """Take the plain formula out of a docstring: the page shows it as mathematics."""
-    lines[:] = _FORMULA.sub("", "\n".join(lines)).splitlines()
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the pages before Sphinx looks for sources."""
     app.connect(
         "builder-inited",
         lambda app: write_pages(Path(app.srcdir) / "reference" / "losses"),
     )
-    # Before numpydoc, which rewrites the docstring.
-    app.connect("autodoc-process-docstring", without_formula, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

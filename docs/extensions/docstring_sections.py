@@ -1,0 +1,63 @@
+"""A loss's docstring in parts: its opening under the signature, sections where the page wants them.
+
+``.. docstring-sections:: huber_loss`` with the option ``:sections: Parameters, Returns`` shows
+these as numpydoc does, without the signature.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from docutils.statemachine import StringList
+from numpydoc.docscrape_sphinx import SphinxDocString
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+import lossary
+from lossary.definition.docstring import sections_of
+
+
+def some_sections(name: str, titles: list[str]) -> str:
+    """Return sections of a loss's docstring as reStructuredText, in the order of numpydoc.
+
+    Examples
+    --------
+    >>> print(some_sections("huber_loss", ["Raises"]).strip().splitlines()[0])
+    :Raises:
+    """
+    found = sections_of(lossary.get_loss(name).function.__doc__)
+    texts = [f"{title}\n{'-' * len(title)}\n{found[title]}" for title in titles if title in found]
+    return str(SphinxDocString("\n\n".join(texts)))
+
+
+class DocstringSections(SphinxDirective):
+    """Show sections of the docstring of the loss that is named."""
+
+    required_arguments = 1
+    option_spec: ClassVar = {"sections": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        """Return the parsed sections."""
+        titles = self.options["sections"].split(", ")
+        text = some_sections(self.arguments[0], titles)
+        parent = nodes.container()
+        source, _ = self.get_source_info()
+        self.state.nested_parse(StringList(text.splitlines(), source), 0, parent)
+        return parent.children
+
+
+def opening_only(app: Sphinx, what: str, name: str, item: object, options: object,
+                 lines: list[str]) -> None:  # fmt: skip
+    """Leave of a loss's docstring what stands before the formula: the page shows the rest."""
+    losses = {f"lossary.{loss.name}" for loss in lossary.list_losses()}
+    if what == "function" and name in losses:
+        del lines[lines.index("Formula::") :]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Add the directive, and shorten docstrings before numpydoc rewrites them."""
+    app.add_directive("docstring-sections", DocstringSections)
+    app.connect("autodoc-process-docstring", opening_only, priority=100)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

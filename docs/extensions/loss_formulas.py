@@ -1,0 +1,96 @@
+"""The formulas of a loss's page: each form of it, its gradient, and how both are computed.
+
+What would push the rest of the page away is folded: long gradients, and the forms that keep digits.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from formula_lines import Lines, computed_lines, slope_lines, textbook_lines, value_lines
+
+from lossary import Loss
+
+
+def variants(loss: Loss) -> dict[str, dict[str, object]]:
+    """Return, by a title, what chooses each form of a loss's formula."""
+    kinds: dict[str, dict[str, object]] = {}
+    if loss.takes_labels:
+        kinds["With class labels"] = {"labels": True}
+    if loss.takes_probabilities:
+        kinds["With probabilities" if loss.takes_labels else ""] = {"labels": False}
+    defaults = {name: loss.parameters[name] for name in sorted(loss.structure)}
+    flags = {name: value for name, value in defaults.items() if isinstance(value, bool)}
+    chosen = [f"{name}={value}" for name, value in defaults.items() if name not in flags]
+    if chosen:  # what is shown is one of many
+        values = ", ".join(chosen)
+        kinds = {_and(title, values): kind for title, kind in kinds.items()}
+    for name, default in flags.items():
+        kinds |= {
+            _and(title, f"{name}={not default}"): {**kind, name: not default}
+            for title, kind in kinds.items()
+        }
+    for name in (name for name, default in loss.parameters.items() if default is None):
+        kinds |= {
+            _and(title, f"with {name}" if title else f"With {name}"): {**kind, name: True}
+            for title, kind in kinds.items()
+        }
+    extensions = [name for name in loss.parameters if name in loss.extensions]
+    if extensions:
+        words = f"with {' and '.join(extensions)}"
+        kinds |= {
+            _and(title, words if title else words.capitalize()): {
+                **kind,
+                **dict.fromkeys(extensions, True),
+            }
+            for title, kind in kinds.items()
+        }
+    return kinds
+
+
+def _and(title: str, choice: str) -> str:
+    return f"{title}, {choice}" if title else choice
+
+
+def formulas(loss: Loss) -> Iterator[str]:
+    """Return the formulas of all forms of a loss with what explains them."""
+    for title, structure in variants(loss).items():
+        yield f"**{title}**\n" if title else ""
+        shown = textbook_lines(loss, structure)
+        if sum(map(len, (*shown.formulas[1:], *shown.parts))) <= _LONGEST_OPEN:
+            yield from _shown(shown)
+        else:
+            yield from _shown(value_lines(loss, structure))
+            yield from _folded("Its gradient", "", [slope_lines(loss, structure)])
+        computed = computed_lines(loss, structure)
+        if computed:
+            yield from _folded("How it is computed", _COMPUTED, computed)
+
+
+#: Characters of LaTeX beyond which a gradient is folded.
+_LONGEST_OPEN = 400
+_COMPUTED = (
+    "The same numbers, in the form that keeps their digits: nothing cancels, overflows or is "
+    "divided by zero.\n\n"
+)
+
+
+def _folded(title: str, opening: str, found: list[Lines]) -> Iterator[str]:
+    inner = "\n".join(f"{mathematics(lines)}\n" for lines in found)
+    yield f".. dropdown:: {title}\n\n{textwrap.indent(opening + inner, '   ')}"
+
+
+def _shown(lines: Lines) -> Iterator[str]:
+    """Return formulas, and the sentence that says what their symbols are."""
+    yield f"{mathematics(lines)}\n"
+    if lines.symbols:
+        meanings = ", ".join(f":math:`{symbol}` = ``{name}``" for symbol, name in lines.symbols)
+        yield f"Here {'; '.join([meanings, *lines.notes])}.\n"
+
+
+def mathematics(lines: Lines) -> str:
+    """Return formulas as a block, what abbreviates their parts after them."""
+    words = ["with", *["and"] * len(lines.parts)]
+    parts = [rf"\text{{{word} }} {part}" for word, part in zip(words, lines.parts, strict=False)]
+    return ".. math::\n\n" + "\n\n".join(f"   {line}" for line in (*lines.formulas, *parts))
