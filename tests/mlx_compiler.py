@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _HEADER = "mlx/backend/cpu/compiled_preamble.h"
@@ -52,3 +52,15 @@ def precompile() -> Callable[[], None]:
                 parent.rmdir()
 
     return remove
+
+
+@contextlib.contextmanager
+def disabled() -> Iterator[None]:
+    """Run MLX's operations one by one."""
+    import mlx.core as mx
+
+    mx.disable_compile()
+    try:
+        yield
+    finally:
+        mx.enable_compile()
