@@ -30,6 +30,7 @@ HEAVY = (
     "cupy",
     "dask",
     "polars",
+    "ibis",
     "llvmlite",
     "pyarrow",
     "click",

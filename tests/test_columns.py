@@ -86,7 +86,8 @@ def test_nulls_of_every_argument_are_nulls(case: Case) -> None:
     number = case.floats[0]
     for name in frame.columns:
         holes = frame.with_columns(pl.when(pl.int_range(pl.len()) > 0).then(pl.col(name)))
-        found = holes.select(case(*columns), grad(case.loss.function, number)(*columns))
+        slope = grad(case.loss.function, number)(*columns, reduction="none")
+        found = holes.select(case(*columns), slope)
         for one in found:
             assert one.is_null().to_list() == [True] + [False] * (len(frame) - 1)
 
@@ -232,10 +233,14 @@ def test_nulls_and_nan(loss: Any) -> None:
     assert np.isnan(values[2])
     first = float(loss(0.5, 1.0))
     kept = frame.with_row_index().filter(pl.col("index") != 2)
-    assert kept.select(loss(MARGIN, LABEL, reduction="mean")).item() == first
-    assert kept.select(value_and_grad(loss)(MARGIN, LABEL, reduction="mean")[0])[0, 0] == first
-    slopes = kept.select(grad(loss)(MARGIN, LABEL, reduction="mean")).to_series().to_list()
-    assert slopes == [float(grad(loss)(0.5, 1.0)), None, None]
+    for reduction in ("mean", "sum"):
+        assert kept.select(loss(MARGIN, LABEL, reduction=reduction)).item() is None
+    assert kept.select(grad(loss)(MARGIN, LABEL, reduction="mean")).null_count().item() == 3
+    with lossary.options(nulls="skip"):
+        mean = loss(MARGIN, LABEL, reduction="mean")
+        gradient = grad(loss)(MARGIN, LABEL, reduction="mean")
+    assert kept.select(mean).item() == first
+    assert kept.select(gradient).to_series().to_list() == [float(grad(loss)(0.5, 1.0)), None, None]
 
 
 @pytest.mark.parametrize("loss", [hinge_loss, huber_loss])
@@ -276,11 +281,14 @@ def test_means_of_nothing() -> None:
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda: cross_entropy(MARGIN, LABEL, axis=-1), "logits must be arrays for a loss along"),
+        (lambda: cross_entropy(MARGIN, LABEL, axis=-1), "logits must be a list of columns"),
         (lambda: hinge_loss(MARGIN, np.ones(3)), "one library, got polars and numpy. Pass polars"),
         (lambda: hinge_loss(MARGIN, pl.Series([1.0])), "got polars and numpy. Pass polars.col"),
         (lambda: hinge_loss([MARGIN, MARGIN], 1.0), "Call the loss once for each column."),
         (lambda: hinge_loss(MARGIN, LABEL, "mean", denominator=WEIGHT), "denominator must be"),
+        (lambda: lossary.listmle_loss([MARGIN], [LABEL]), "loss that sorts the elements"),
+        (lambda: lossary.generalized_dice_loss([MARGIN], [LABEL]), "looks at all rows"),
+        (lambda: cross_entropy([MARGIN, LABEL], WEIGHT, axis=2), "axis must be from -1 to 0"),
         (lambda: hinge_loss(MARGIN, LABEL, where=1.0), "where must be boolean"),
         (lambda: hinge_loss(MARGIN, "label"), "targets must be an array, a number"),
         (lambda: huber_loss(MARGIN, LABEL, delta=-1.0), "delta must be a positive number"),

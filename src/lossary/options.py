@@ -10,10 +10,12 @@ from typing import Literal, get_args
 from lossary.errors import choices, shown, type_error, value_error
 
 Policy = Literal["warn", "raise", "ignore"]
-_POLICIES = get_args(Policy)
+Nulls = Literal["propagate", "skip"]
+_POLICIES, _NULLS = get_args(Policy), get_args(Nulls)
 
 _default: Policy = "warn"
 _default_tile = 64 << 20
+_default_nulls: Nulls = "propagate"
 #: The blocks that this thread or task is in, the innermost last.
 _blocks: ContextVar[tuple[options, ...]] = ContextVar("lossary_options", default=())
 
@@ -33,7 +35,18 @@ def tile_bytes() -> int:
     return next(given, _default_tile)
 
 
-def set_options(*, domain: Policy | None = None, tile_bytes: int | None = None) -> None:
+def skips_nulls() -> bool:
+    """Return whether sums and means of columns leave out rows with a null, here and now."""
+    given = (block.nulls for block in reversed(_blocks.get()) if block.nulls is not None)
+    return next(given, _default_nulls) == "skip"
+
+
+def set_options(
+    *,
+    domain: Policy | None = None,
+    tile_bytes: int | None = None,
+    nulls: Nulls | None = None,
+) -> None:
     """Set the default of the whole process: of every thread and task outside an ``options`` block.
 
     Parameters
@@ -44,6 +57,9 @@ def set_options(*, domain: Policy | None = None, tile_bytes: int | None = None) 
     tile_bytes : int, optional
         How much memory a tile of a matrix product may take, its gradient included; at first 64 MiB.
         See :func:`lossary.linear`.
+    nulls : {"propagate", "skip"}, optional
+        What a null in a column of a query does to sums, means and what is divided by their number
+        of rows: make them null, or take no part. The loss of its row is null either way.
 
     Raises
     ------
@@ -65,10 +81,11 @@ def set_options(*, domain: Policy | None = None, tile_bytes: int | None = None) 
 (1 of 1 values). For 0/1 labels pass 2 * targets - 1.
     >>> lossary.set_options(domain="warn")
     """
-    global _default, _default_tile
-    domain, tile_bytes = _checked("set_options", domain, tile_bytes)
+    global _default, _default_tile, _default_nulls
+    domain, tile_bytes, nulls = _checked("set_options", domain, tile_bytes, nulls)
     _default = _default if domain is None else domain
     _default_tile = _default_tile if tile_bytes is None else tile_bytes
+    _default_nulls = _default_nulls if nulls is None else nulls
 
 
 class options:
@@ -85,6 +102,9 @@ class options:
         :class:`DomainWarning` per call, raise ``ValueError``, or do not check.
     tile_bytes : int, optional
         How much memory a tile of a matrix product may take, its gradient included.
+    nulls : {"propagate", "skip"}, optional
+        What a null in a column of a query does to sums and means: make them null, or take no part.
+        It is decided where the expression is made, not where the query runs.
 
     Raises
     ------
@@ -106,10 +126,17 @@ class options:
 (1 of 1 values). For 0/1 labels pass 2 * targets - 1.
     """
 
-    __slots__ = ("domain", "tile_bytes")
+    __slots__ = ("domain", "nulls", "tile_bytes")
 
-    def __init__(self, *, domain: Policy | None = None, tile_bytes: int | None = None) -> None:
-        self.domain, self.tile_bytes = _checked("options", domain, tile_bytes)
+    def __init__(
+        self,
+        *,
+        domain: Policy | None = None,
+        tile_bytes: int | None = None,
+        nulls: Nulls | None = None,
+    ) -> None:
+        found = _checked("options", domain, tile_bytes, nulls)
+        self.domain, self.tile_bytes, self.nulls = found
 
     def __repr__(self) -> str:
         given = {name: getattr(self, name) for name in self.__slots__}
@@ -137,16 +164,18 @@ class options:
 
 
 def _checked(
-    function: str, domain: Policy | None, tile: int | None
-) -> tuple[Policy | None, int | None]:
+    function: str, domain: Policy | None, tile: int | None, nulls: Nulls | None
+) -> tuple[Policy | None, int | None, Nulls | None]:
     """Return the given options, or raise."""
     if domain is not None and (not isinstance(domain, str) or domain not in _POLICIES):
         raise value_error(function, "domain", f"must be {choices(_POLICIES)}", shown(domain))
+    if nulls is not None and (not isinstance(nulls, str) or nulls not in _NULLS):
+        raise value_error(function, "nulls", f"must be {choices(_NULLS)}", shown(nulls))
     if tile is None:
-        return domain, None
+        return domain, None, nulls
     requirement = "must be a positive number of bytes"
     if isinstance(tile, bool) or not isinstance(tile, numbers.Integral):
         raise type_error(function, "tile_bytes", requirement, shown(tile))
     if tile <= 0:
         raise value_error(function, "tile_bytes", requirement, shown(tile))
-    return domain, int(tile)
+    return domain, int(tile), nulls

@@ -20,7 +20,6 @@ import numpy as np
 
 from lossary.backends.operations import ArrayOperations, sum_in_pairs
 from lossary.definition.computation import Computation
-from lossary.definition.definition import Definition
 from lossary.definition.outputs import scaled_outputs, value_outputs
 from lossary.definition.reduction import reduced
 from lossary.definition.request import Request
@@ -49,14 +48,17 @@ class Backend:
     host = False
     #: Whether the library itself takes NumPy's arrays beside its own.
     takes_numpy = False
+    #: Whether lists of its arrays are the class axis, beside numbers for each class.
+    takes_lists = False
     #: How a user converts an array ``{0}`` to this library, for the device of ``{1}``.
     conversion = ""
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
 
-    def check_loss(self, loss: Definition) -> None:
-        """Refuse a loss that cannot be computed with this library."""
+    def checked_request(self, request: Request) -> Request:
+        """Return a request as this library has it; refuse a loss that it cannot compute."""
+        return request
 
     # --- what an array is ---------------------------------------------------------------------
     def asarray(self, given: Any, function: str, name: str) -> Any:

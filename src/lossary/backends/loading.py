@@ -13,17 +13,20 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from lossary.backends.base import Backend
+from lossary.definition.request import COLUMNS
 from lossary.errors import LossaryTypeError, type_error
 
 _FOLDER = "lossary.backends"
 #: Root packages that are served by the file of another.
 _ROOTS = {"jaxlib": "jax", "ml_dtypes": "numpy"}
-#: The one type that a file serves of a library whose others offer ``__array__``.
-_TYPES = {"polars": "Expr"}
 #: Modules of the folder that serve no library.
 HELPERS = frozenset(
     {
         "base",
+        "column_backend",
+        "column_functions",
+        "column_nodes",
+        "column_spelling",
         "compiled",
         "descriptions",
         "direct_call",
@@ -34,7 +37,6 @@ HELPERS = frozenset(
         "loading",
         "mlx_shapeless",
         "operations",
-        "polars_nodes",
         "torch_autograd",
         "torch_distributed",
         "torch_state",
@@ -82,7 +84,7 @@ def root_of(kind: type) -> str | None:
         root = _ROOTS.get(root, root)
         if not (root.isidentifier() and root not in HELPERS and _has_module(root)):
             continue
-        if _TYPES.get(root, base.__name__) == base.__name__:
+        if base.__name__ in COLUMNS.get(root, (base.__name__,)):
             return root
     return None
 

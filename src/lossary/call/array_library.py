@@ -10,7 +10,7 @@ import numpy as np
 from lossary.backends.base import Backend
 from lossary.backends.loading import backend_named, library_of, root_of
 from lossary.definition.common_arguments import COMMON_ARRAYS
-from lossary.definition.request import Request
+from lossary.definition.request import Request, is_column
 from lossary.errors import LossaryTypeError, type_error
 
 _SCALARS = (np.bool_, np.integer, np.floating)
@@ -28,22 +28,37 @@ def find_backend(request: Request) -> tuple[Backend, Request]:
     """
     found: dict[str, tuple[str, Any]] = {}
     for name, value in request.named_arrays():
-        if type(value) in _SEQUENCES:
-            check_sequence(value, request.function, name)
-        library = library_of(type(value), value, request.function, name)
+        library = _library(request, name, value)
         # A NumPy scalar stays beside NumPy's arrays; beside others it becomes a Python number.
         if library is not None and not isinstance(value, _SCALARS):
             found.setdefault(library, (name, value))
     library = next((name for name in found if name != "numpy"), "numpy")
     backend = backend_named(library, found[library][1] if library in found else None)
     others = [name for name in found if name != library]
-    if backend.takes_numpy:
+    if backend.takes_numpy or (backend.takes_lists and request.loss.axis is not None):
         others = [name for name in others if name != "numpy"]
     if others:
         raise _mixed(request.function, found, library, others[0])
     if type(request.denominator) not in _AS_THEY_ARE:
         request = request._replace(denominator=_number(request.denominator))
     return backend, request if library == "numpy" else _adopted(request, backend)
+
+
+def _library(request: Request, name: str, value: Any) -> str | None:
+    """Return the library of an argument, or None for a number; a list may be one of columns."""
+    if type(value) in _SEQUENCES:
+        columns = None if request.loss.axis is None else _library_of_columns(value)
+        if columns is not None:
+            return columns
+        check_sequence(value, request.function, name)
+    return library_of(type(value), value, request.function, name)
+
+
+def _library_of_columns(given: Any) -> str | None:
+    """Return the library of the columns in a list; None if there are none."""
+    if type(given) not in _SEQUENCES:
+        return None
+    return next((root_of(type(x)) for x in given if is_column(x)), None)
 
 
 def check_sequence(given: Sequence[Any], function: str, name: str) -> None:
@@ -78,7 +93,11 @@ def _adopted(request: Request, backend: Backend) -> Request:
 
     def adopted(name: str, given: Any) -> Any:
         x = _number(given)
-        if x is None or library_of(type(x), x, request.function, name) != "numpy":
+        if (
+            x is None
+            or _library_of_columns(x)
+            or library_of(type(x), x, request.function, name) != "numpy"
+        ):
             return x
         x = backend_named("numpy").asarray(x, request.function, name)
         return backend.from_numpy(x, request.function, name) if _is_numeric(x.dtype) else x

@@ -27,7 +27,7 @@ _LEAST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**64 - 1
 
 def prepare(request: Request, backend: Backend) -> Computation:
     """Check a request and return the computation for the backend to run."""
-    backend.check_loss(request.loss)
+    request = backend.checked_request(request)
     arrays = {
         name: backend.asarray(given, request.function, name)
         for name, given in request.named_arrays()

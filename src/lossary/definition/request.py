@@ -47,9 +47,16 @@ class Request(NamedTuple):
         return {name: given[name] for name in self.loss.numbers if _is_array(given[name])}
 
 
+#: By the names of query libraries, how the types of their columns are called.
+COLUMNS = {"polars": ("Expr",), "ibis": ("Value", "Deferred")}
+
+
 def is_column(x: Any) -> bool:
-    """Return whether this is an expression of Polars, which has a value once a query runs."""
-    return type(x).__module__.startswith("polars.") and type(x).__name__ == "Expr"
+    """Return whether this is a column of a library of queries, which has a value once one runs."""
+    return any(
+        base.__name__ in COLUMNS.get(base.__module__.partition(".")[0], ())
+        for base in type(x).__mro__
+    )
 
 
 def _is_array(x: Any) -> bool:
