@@ -98,7 +98,7 @@ def _domain(loss: Loss) -> list[list[str]]:
 
 
 def _facts(loss: Loss) -> list[list[str]]:
-    rows = [["family", loss.family], ["tags", ", ".join(loss.tags)]]
+    rows = [["family", loss.family]]
     if loss.axis is not None:
         rows.append(["class axis", f"{loss.axis} by default"])
     rows.append(["default reduction", f'"{loss.reduction}"'])

@@ -18,6 +18,7 @@ _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
     limits={"delta": POSITIVE},
     convex=True,
     smooth=True,
+    lipschitz=lambda delta: delta,
     differences={
         "MLX": "the same formula; (N, 1) against (N,) broadcasts to (N, N)",
         "PyTorch": "the third positional argument is the reduction; mean by default",
