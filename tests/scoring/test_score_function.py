@@ -164,3 +164,24 @@ def test_what_importing_it_loads():
     code = "import sys, lossary; lossary.score; print('pyarrow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("library", ["pyarrow", "polars", "pandas"])
+def test_losses_of_the_rows_of_a_table_are_written(library, tmp_path):
+    table = TABLE
+    if library != "pyarrow":
+        module = pytest.importorskip(library)
+        table = module.from_arrow(TABLE) if library == "polars" else TABLE.to_pandas()
+    path = tmp_path / "losses.parquet"
+    lossary.score(table, losses="hinge_loss", output=path, output_columns="fold", **OPTIONS)
+    found = pq.read_table(path)
+    assert found.column_names == ["fold", "hinge_loss"]
+    assert found["fold"].to_pylist() == TABLE["fold"].to_pylist()
+    assert found["hinge_loss"].to_pylist() == [0.0, 0.5, 2.0, 1.0]
+
+
+def test_an_output_of_unknown_format_is_refused(tmp_path):
+    path = tmp_path / "losses.txt"
+    with pytest.raises(ValueError, match=r"output must be a file with the suffix .*'losses.txt'"):
+        lossary.score(TABLE, losses="hinge_loss", output=path, **OPTIONS)
+    assert not path.exists()

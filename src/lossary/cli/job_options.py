@@ -12,14 +12,13 @@ from lossary.cli.class_options import parse_class_weights, parse_classes
 from lossary.cli.losses import complete_losses, parse_losses
 from lossary.errors import LossaryError
 from lossary.scoring import Job, query_address
-
-_OUTPUTS = (".parquet", ".csv", ".arrow")
+from lossary.scoring.job import OUTPUT_SUFFIXES
 
 
 def _check_output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
     """Raise if the suffix of the output names no format, or its folder does not exist."""
-    if path is not None and path.suffix.lower() not in _OUTPUTS:
-        msg = f"the suffix must be {', '.join(_OUTPUTS)}, got {path.name!r}"
+    if path is not None and path.suffix.lower() not in OUTPUT_SUFFIXES:
+        msg = f"the suffix must be {', '.join(OUTPUT_SUFFIXES)}, got {path.name!r}"
         raise click.BadParameter(msg, ctx, param)
     if path is not None and not path.resolve().parent.is_dir():
         msg = f"the folder {str(path.parent)!r} does not exist"

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from lossary.errors import value_error
+from lossary.errors import choices, value_error
 from lossary.options import Policy
 from lossary.registry import Loss
 from lossary.scoring.binding import Use
 
 #: Name of the public function, which messages begin with.
 FUNCTION = "score"
+
+#: Suffixes of files that losses of rows are written to.
+OUTPUT_SUFFIXES = (".parquet", ".csv", ".arrow")
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,9 @@ class Job:
             remedy = "Name the files that can be read."
             requirement = "must not be passed with --output"
             raise value_error(FUNCTION, "--skip-bad", requirement, self.output, remedy)
+        if self.output is not None and self.output.suffix.lower() not in OUTPUT_SUFFIXES:
+            requirement = f"must be a file with the suffix {choices(OUTPUT_SUFFIXES)}"
+            raise value_error(FUNCTION, "--output", requirement, repr(self.output.name))
         if self.output_columns and self.output is None:
             columns = ", ".join(self.output_columns)
             raise value_error(FUNCTION, "--columns", "needs --output", columns)

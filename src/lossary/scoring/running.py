@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from threading import Event, Lock
 from typing import Any
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from lossary.errors import value_error
 from lossary.scoring.addresses import display_name
+from lossary.scoring.arrow_types import common_types
 from lossary.scoring.blocks import STDIN
 from lossary.scoring.engines.engine import Engine, open_engine
 from lossary.scoring.engines.local import LocalEngine
@@ -39,9 +40,7 @@ def run_files(job: Job, options: EngineOptions, progress: Progress | None) -> Sc
     if errors and not job.skip_unreadable:
         raise errors[0]
     merger.leave_out(*(LeftOut(str(item.span), None, str(item)) for item in errors))
-    with _output(job, files) as output:
-        if output is not None:
-            engine = LocalEngine(1)  # rows are written in their order
+    with _output(job, lambda: output_types(files)) as output:
         pieces = cut(spans, piece_rows(spans))
         return _run(job, pieces, _rows(spans), engine, merger, output, progress)
 
@@ -49,16 +48,20 @@ def run_files(job: Job, options: EngineOptions, progress: Progress | None) -> Sc
 def run_table(job: Job, table: Any, options: EngineOptions, progress: Progress | None) -> Score:
     """Run a job over a table that exports an Arrow stream."""
     engine = open_engine(FUNCTION, options)
+    check_output(FUNCTION, (), job.output)
     _check_engine(job, (), engine)
     merger = Merger(job, [TABLE])
-    pieces = cut(table_spans(_batches(table)), PIECE_ROWS)
-    return _run(job, pieces, None, engine, merger, None, progress)
+    with reading_errors(TABLE):
+        reader = pa.RecordBatchReader.from_stream(table)
+    with _output(job, lambda: common_types([reader.schema])) as output:
+        pieces = cut(table_spans(_batches(reader)), PIECE_ROWS)
+        return _run(job, pieces, None, engine, merger, output, progress)
 
 
-def _batches(table: Any) -> Iterator[Any]:
+def _batches(reader: Any) -> Iterator[Any]:
     """Yield the record batches of a table, which may be made as they are asked for."""
     with reading_errors(TABLE):
-        yield from pa.RecordBatchReader.from_stream(table)
+        yield from reader
 
 
 def _run(
@@ -70,6 +73,8 @@ def _run(
     output: Output | None,
     progress: Progress | None,
 ) -> Score:
+    if output is not None:
+        engine = LocalEngine(1)  # rows are written in their order
     pulse = None
     if isinstance(engine, LocalEngine):
         pulse = _Pulse(progress, total, engine.stopped)
@@ -106,11 +111,11 @@ class _Stopped(Exception):
 
 
 @contextmanager
-def _output(job: Job, files: Sequence[str]) -> Iterator[Output | None]:
+def _output(job: Job, types: Callable[[], dict[str, Any]]) -> Iterator[Output | None]:
     if job.output is None:
         yield None
         return
-    with open_output(job.output, output_types(files)) as output:
+    with open_output(job.output, types()) as output:
         yield output
 
 
