@@ -91,6 +91,7 @@ TEST = [
     "sources of predictions",
     "engines of scoring",
     "boosters and trainers",
+    "site in a browser",
 ]
 
 

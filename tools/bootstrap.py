@@ -53,6 +53,7 @@ TEST = (
     Step("sources of predictions", (*PACKAGE, "--group", "sources"), needed=False),
     Step("engines of scoring", (*PACKAGE, "--group", "engines"), needed=False),
     Step("boosters and trainers", (*PACKAGE, "--group", "adapters"), needed=False),
+    Step("site in a browser", (*PACKAGE, "--group", "docs", "--group", "site"), needed=False),
 )
 LINT = (*RUN, Step("lint tools", ("--group", "lint")))
 DOCS = (*RUN, Step("documentation tools", (*PACKAGE, "--group", "docs")))
