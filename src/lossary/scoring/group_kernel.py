@@ -14,6 +14,9 @@ import numpy as np
 
 from lossary.arrays import Array
 from lossary.kernels import compile as compiler
+from lossary.kernels.classes import two_sum
+from lossary.kernels.code import Code
+from lossary.kernels.lanes import Lanes
 
 #: Where a group's figures stand.
 _SUM, _ERROR, _MINIMUM, _MAXIMUM, _COUNT, _TERMS, _TERMS_ERROR, _UNUSED = range(8)
@@ -22,70 +25,37 @@ _POINTER = ctypes.c_void_p
 _PROTOTYPE = ctypes.CFUNCTYPE(None, *[_POINTER] * 5, ctypes.c_int64)
 
 
-def _sum_with_error(value: str, total: int, error: int, name: str) -> str:
-    """Return the code that adds a value to a sum, and the rounding error to another (Knuth)."""
-    return f"""
-  %{name}.at = getelementptr double, ptr %group, i64 {total}
-  %{name} = load double, ptr %{name}.at
-  %{name}.new = fadd double %{name}, {value}
-  store double %{name}.new, ptr %{name}.at
-  %{name}.added = fsub double %{name}.new, %{name}
-  %{name}.before = fsub double %{name}.new, %{name}.added
-  %{name}.lost = fsub double %{name}, %{name}.before
-  %{name}.rest = fsub double {value}, %{name}.added
-  %{name}.both = fadd double %{name}.lost, %{name}.rest
-  %{name}.error.at = getelementptr double, ptr %group, i64 {error}
-  %{name}.error = load double, ptr %{name}.error.at
-  %{name}.error.new = fadd double %{name}.error, %{name}.both
-  store double %{name}.error.new, ptr %{name}.error.at"""
+def _text(is_weighted: bool) -> str:
+    """Return the code of the loop over rows; without weights, losses count once."""
+    pointers = ("codes", "losses", "weighted", "terms", "table")
+    code = Code("grouped", {**dict.fromkeys(pointers, "ptr"), "rows": "i64"})
+    given = code.given
 
+    def add(group: Lanes, value: Lanes, total: int, error: int) -> None:
+        places = [code.at(group, place, "f64") for place in (total, error)]
+        before = [code.load(place, "f64", 1) for place in places]
+        for place, after in zip(places, two_sum(before[0], before[1], value), strict=True):
+            code.store(after, place)
 
-_TEXT = f"""
-define void @grouped(ptr %codes, ptr %losses, ptr %weighted, ptr %terms, ptr %table, i64 %rows) {{
-start:
-  %none = icmp sle i64 %rows, 0
-  br i1 %none, label %end, label %loop
-loop:
-  %row = phi i64 [ 0, %start ], [ %next, %weigh ], [ %next, %unweighted ]
-  %next = add i64 %row, 1
-  %more = icmp slt i64 %next, %rows
-  %code.at = getelementptr i64, ptr %codes, i64 %row
-  %code = load i64, ptr %code.at
-  %first = mul i64 %code, {_WORDS}
-  %group = getelementptr double, ptr %table, i64 %first
-  %loss.at = getelementptr double, ptr %losses, i64 %row
-  %loss = load double, ptr %loss.at
-  %minimum.at = getelementptr double, ptr %group, i64 {_MINIMUM}
-  %minimum = load double, ptr %minimum.at
-  %below = fcmp olt double %loss, %minimum
-  %minimum.new = select i1 %below, double %loss, double %minimum
-  store double %minimum.new, ptr %minimum.at
-  %maximum.at = getelementptr double, ptr %group, i64 {_MAXIMUM}
-  %maximum = load double, ptr %maximum.at
-  %above = fcmp ogt double %loss, %maximum
-  %maximum.new = select i1 %above, double %loss, double %maximum
-  store double %maximum.new, ptr %maximum.at
-  %count.at = getelementptr i64, ptr %group, i64 {_COUNT}
-  %count = load i64, ptr %count.at
-  %count.new = add i64 %count, 1
-  store i64 %count.new, ptr %count.at
-  %has.weights = icmp ne ptr %terms, null
-  br i1 %has.weights, label %weigh, label %unweighted
-unweighted:
-{_sum_with_error("%loss", _SUM, _ERROR, "plain")}
-  br i1 %more, label %loop, label %end
-weigh:
-  %weighted.at = getelementptr double, ptr %weighted, i64 %row
-  %weighted.loss = load double, ptr %weighted.at
-{_sum_with_error("%weighted.loss", _SUM, _ERROR, "sum")}
-  %term.at = getelementptr double, ptr %terms, i64 %row
-  %term = load double, ptr %term.at
-{_sum_with_error("%term", _TERMS, _TERMS_ERROR, "terms.sum")}
-  br i1 %more, label %loop, label %end
-end:
-  ret void
-}}
-"""
+    def row(number: Lanes, _: list[Lanes]) -> list[Lanes]:
+        def read(name: str, type_: str) -> Lanes:
+            return code.load(code.at(given[name], number, type_), type_, 1)
+
+        group = code.at(given["table"], read("codes", "i64") * _WORDS, "f64")
+        loss = read("losses", "f64")
+        minimum, maximum = (code.at(group, place, "f64") for place in (_MINIMUM, _MAXIMUM))
+        least, largest = (code.load(place, "f64", 1) for place in (minimum, maximum))
+        code.store((loss < least).select(loss, least), minimum)
+        code.store((loss > largest).select(loss, largest), maximum)
+        count = code.at(group, _COUNT, "i64")
+        code.store(code.load(count, "i64", 1) + 1, count)
+        add(group, read("weighted", "f64") if is_weighted else loss, _SUM, _ERROR)
+        if is_weighted:
+            add(group, read("terms", "f64"), _TERMS, _TERMS_ERROR)
+        return []
+
+    code.loop(given["rows"], 1, [], row)
+    return code.text()
 
 
 class GroupTable:
@@ -116,7 +86,7 @@ class GroupTable:
         terms : array, optional
             The terms of the denominator; 1 by default, where rows have no weights.
         """
-        function = _function()
+        function = _function(terms is not None)
         if function is None or (len(self) and self._has_terms != (terms is not None)):
             return False
         self._grow(groups)
@@ -160,10 +130,11 @@ def _finite(errors: Array, sums: Array) -> Array:
     return np.where(np.isfinite(sums), errors, 0.0)
 
 
-@lru_cache(maxsize=1)
-def _function() -> Any:
+@lru_cache(maxsize=2)
+def _function(is_weighted: bool) -> Any:
     """Return the machine code as a function; None if it cannot be made."""
+    text = _text(is_weighted)
     try:
-        return compiler.load(_TEXT, "grouped", lambda: _TEXT).function(_PROTOTYPE)
+        return compiler.load(text, "grouped", lambda: text).function(_PROTOTYPE)
     except ImportError:
         return None

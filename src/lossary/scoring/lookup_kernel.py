@@ -10,40 +10,35 @@ import numpy as np
 
 from lossary.arrays import Array
 from lossary.kernels import compile as compiler
+from lossary.kernels.code import Code
+from lossary.kernels.lanes import Lanes
 
 _POINTER = ctypes.c_void_p
 _PROTOTYPE = ctypes.CFUNCTYPE(
     ctypes.c_int64, _POINTER, ctypes.c_int64, _POINTER, _POINTER, ctypes.c_int64, ctypes.c_int64
 )
 
-# What lies outside the table is looked up at 0, and counts as unknown.
-_TEXT = """
-define i64 @lookup(ptr %values, i64 %rows, ptr %table, ptr %codes, i64 %least, i64 %size) {
-start:
-  %none = icmp sle i64 %rows, 0
-  br i1 %none, label %end, label %loop
-loop:
-  %row = phi i64 [ 0, %start ], [ %next, %loop ]
-  %signs = phi i64 [ 0, %start ], [ %signs.new, %loop ]
-  %value.at = getelementptr i64, ptr %values, i64 %row
-  %value = load i64, ptr %value.at
-  %place = sub i64 %value, %least
-  %inside = icmp ult i64 %place, %size
-  %safe = select i1 %inside, i64 %place, i64 0
-  %found.at = getelementptr i64, ptr %table, i64 %safe
-  %found = load i64, ptr %found.at
-  %code = select i1 %inside, i64 %found, i64 -1
-  %code.at = getelementptr i64, ptr %codes, i64 %row
-  store i64 %code, ptr %code.at
-  %signs.new = or i64 %signs, %code
-  %next = add i64 %row, 1
-  %more = icmp slt i64 %next, %rows
-  br i1 %more, label %loop, label %end
-end:
-  %all = phi i64 [ 0, %start ], [ %signs.new, %loop ]
-  ret i64 %all
-}
-"""
+
+def _text() -> str:
+    """Return the code of the loop over values, which returns a negative number for an unknown one.
+
+    What lies outside the table is looked up at 0, and counts as unknown.
+    """
+    parameters = {"values": "ptr", "rows": "i64", "table": "ptr", "codes": "ptr"}
+    code = Code("lookup", {**parameters, "least": "i64", "size": "i64"})
+    given = code.given
+
+    def row(number: Lanes, signs: list[Lanes]) -> list[Lanes]:
+        value = code.load(code.at(given["values"], number, "i64"), "i64", 1)
+        place = value - given["least"]
+        inside = (place >= 0) & (place < given["size"])
+        found = code.load(code.at(given["table"], inside.select(place, 0), "i64"), "i64", 1)
+        found = inside.select(found, -1)
+        code.store(found, code.at(given["codes"], number, "i64"))
+        return [signs[0] | found]
+
+    (code.result,) = code.loop(given["rows"], 1, [code.constant(0, "i64", 1)], row)
+    return code.text()
 
 
 def looked_up(values: Array, table: Array, least: int) -> Array | None:
@@ -82,7 +77,8 @@ def _by_numpy(values: Array, table: Array, least: int) -> Array | None:
 @lru_cache(maxsize=1)
 def _function() -> Any:
     """Return the machine code as a function; None if it cannot be made."""
+    text = _text()
     try:
-        return compiler.load(_TEXT, "lookup", lambda: _TEXT).function(_PROTOTYPE)
+        return compiler.load(text, "lookup", lambda: text).function(_PROTOTYPE)
     except ImportError:
         return None
