@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from lossary.optional import require
 from lossary.scoring.addresses import is_address
-from lossary.scoring.arrow_types import batch_without_views, without_views
+from lossary.scoring.arrow_types import batch_without_views
 from lossary.scoring.file_systems import ATTEMPTS, TIMEOUT, s3_settings
 from lossary.scoring.source import Batches, Rows, Selection, sliced
 from lossary.scoring.typed_readers import Parquet
+from lossary.scoring.typed_source import TypedSource, plain_schema
 
 _VERSION = re.compile(r"(.+)@v(\d+)")
 _DECORATION = re.compile(r"\x1b\[[\d;]*m|^[\s\u21b3]+", re.MULTILINE)
@@ -69,30 +70,18 @@ def with_version(path: str) -> str:
     return f"{folder.rstrip('/')}@v{_opened(folder, None).version()}"
 
 
-class Delta:
+class Delta(TypedSource):
     """A version of a Delta table. Its parts are its data files, in the order they were written."""
-
-    textual = False
 
     def __init__(self, path: str) -> None:
         self._snapshot = _snapshot(path)
         self.schema = self._snapshot.schema
-        self.columns = list(self.schema.names)
 
     @property
     def part_rows(self) -> list[int] | None:
         """The numbers of rows of the data files."""
         files = self._snapshot.files
         return None if files is None else [_count(file) for file in files]
-
-    @property
-    def rows(self) -> int | None:
-        """The number of rows."""
-        counts = self.part_rows
-        return None if counts is None else sum(counts)
-
-    def complete(self) -> None:
-        """Do nothing: the schema names all columns."""
 
     def read(self, selection: Selection, parts: range | None = None) -> Batches:
         """Yield the rows, of all data files or some."""
@@ -106,16 +95,14 @@ class Delta:
         for batch in batches:
             yield Rows(batch, batch)
 
-    def close(self) -> None:
-        """Do nothing: data files are open during a read only."""
-
 
 def _read(file: DataFile, schema: Any) -> Iterator[Any]:
     """Yield the rows of a data file that were not deleted, with the columns of the table."""
     with closing(Parquet(file.path)) as source:
-        own = [name for name in schema.names if name in source.columns]
+        known = source.columns
+        own = [name for name in schema.names if name in known]
         first = 0
-        for rows in source.read(Selection(own or source.columns[:1], ())):
+        for rows in source.read(Selection(own or known[:1], ())):
             size = rows.values.num_rows
             columns = [_column(rows.values, field, file) for field in schema]
             batch = pa.record_batch(columns, schema=schema)
@@ -160,9 +147,7 @@ def _snapshot(path: str) -> Snapshot:
     """Return what the log says of a version."""
     table = _opened(*versioned(path))
     with _errors():
-        schema = pa.schema(
-            [(field.name, without_views(field.type)) for field in pa.schema(table.schema())]
-        )
+        schema = plain_schema(pa.schema(table.schema()))
         mode = table.metadata().configuration.get("delta.columnMapping.mode", "none")
         return Snapshot(table, schema, _data_files(table) if mode == "none" else None)
 

@@ -16,7 +16,7 @@ _MAX_SHOWN = 20
 
 
 class Grouped(Protocol):
-    """What has figures by group, for each loss."""
+    """A result with figures by group, for each loss."""
 
     groups: list[tuple[Any, ...]]
 
@@ -26,7 +26,7 @@ class Grouped(Protocol):
 
 
 class Result(Grouped, Protocol):
-    """What knows besides what was computed."""
+    """A result that knows its job too."""
 
     job: Job
 

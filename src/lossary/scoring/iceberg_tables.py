@@ -12,10 +12,11 @@ import pyarrow as pa
 from lossary.errors import LossaryError
 from lossary.optional import require
 from lossary.scoring.addresses import scheme
-from lossary.scoring.arrow_types import batch_without_views, without_views
+from lossary.scoring.arrow_types import batch_without_views
 from lossary.scoring.errors import data_error, reason
 from lossary.scoring.file_systems import TIMEOUT, s3_settings
 from lossary.scoring.source import Batches, Rows, Selection, sliced
+from lossary.scoring.typed_source import TypedSource, plain_schema
 
 METADATA = ".metadata.json"
 _NAME = re.compile(r"iceberg://([^/]+)/(.+)", re.IGNORECASE)
@@ -47,10 +48,8 @@ def latest_metadata(names: Iterable[str]) -> str | None:
     return max(numbers, key=lambda name: (numbers[name], name), default=None)
 
 
-class Iceberg:
+class Iceberg(TypedSource):
     """A snapshot of an Iceberg table. Its parts are its data files, if no row was deleted apart."""
-
-    textual = False
 
     def __init__(self, name: str) -> None:
         with _errors(), ExitStack() as stack:
@@ -59,8 +58,7 @@ class Iceberg:
             self._tasks = list(self._scan().plan_files())
             schema = _arrow_schema(self._scan().projection())
             self._stack = stack.pop_all()
-        self.schema = pa.schema([(field.name, without_views(field.type)) for field in schema])
-        self.columns = list(self.schema.names)
+        self.schema = plain_schema(schema)
 
     @property
     def part_rows(self) -> list[int] | None:
@@ -68,15 +66,6 @@ class Iceberg:
         if any(task.delete_files for task in self._tasks):
             return None
         return [task.file.record_count for task in self._tasks]
-
-    @property
-    def rows(self) -> int | None:
-        """The number of rows; None where rows are deleted."""
-        counts = self.part_rows
-        return None if counts is None else sum(counts)
-
-    def complete(self) -> None:
-        """Do nothing: the schema names all columns."""
 
     def read(self, selection: Selection, parts: range | None = None) -> Batches:
         """Yield the rows, of all data files or some, one file after another."""

@@ -141,7 +141,7 @@ class Job:
             if not 0 <= share <= 1:
                 raise value_error(FUNCTION, "--quantiles", "must be between 0 and 1", share)
         if self.skip_unreadable and self.output is not None:
-            # What is found broken in the middle has rows in the output already.
+            # A part that turns out to be broken after some rows has these in the output already.
             remedy = "Name the files that can be read."
             requirement = "must not be passed with --output"
             raise value_error(FUNCTION, "--skip-bad", requirement, self.output, remedy)

@@ -90,12 +90,21 @@ class Piece:
     @property
     def rows(self) -> int | None:
         """The number of rows, where the formats of all files store it."""
-        counts = [span.rows for span in self.spans]
-        return None if None in counts else sum(count for count in counts if count is not None)
+        return row_count(self.spans)
 
     def without(self, span: Span) -> Piece:
         """Return the piece without the rows of a span."""
         return replace(self, spans=tuple(item for item in self.spans if item is not span))
+
+
+def row_count(spans: Iterable[Span]) -> int | None:
+    """Return the number of rows of spans; None if a format does not store it."""
+    total = 0
+    for span in spans:
+        if span.rows is None:
+            return None
+        total += span.rows
+    return total
 
 
 def piece_rows(spans: Sequence[Span]) -> int:

@@ -21,22 +21,8 @@ class QuantileTotals(Totals):
         #: The quantiles that the figures have, as shares of the weight.
         self.shares: Sequence[float] = ()
 
-    @classmethod
-    def of(
-        cls,
-        codes: Array,
-        groups: int,
-        losses: Array,
-        weights: Array | None = None,
-        denominator_weights: Array | None = None,
-    ) -> Self:
-        """Return the totals of losses; rows count in quantiles as much as their weights say."""
-        totals = super().of(codes, groups, losses, weights, denominator_weights)
-        totals.histograms = Histograms.of(codes, losses, weights)
-        return totals
-
     def add_further(self, codes: Array, losses: Array, weights: Array | None) -> None:
-        """Add losses to the histograms."""
+        """Add losses to the histograms, in which rows count as much as their weights say."""
         self.histograms.merge(Histograms.of(codes, losses, weights), None)
 
     def merge(self, other: Totals, codes: Array | None = None) -> None:

@@ -13,9 +13,10 @@ import pyarrow as pa
 from lossary.errors import LossaryError
 from lossary.optional import require
 from lossary.scoring.addresses import parsed_query
-from lossary.scoring.arrow_types import batch_without_views, without_views
+from lossary.scoring.arrow_types import without_views
 from lossary.scoring.errors import data_error, reason
 from lossary.scoring.source import BATCH_ROWS, Batches, Rows, Selection, Source, sliced
+from lossary.scoring.typed_source import TypedSource, plain_rows
 
 _DATABASE = re.compile(r"(\w[\w+.-]+):")
 #: Modules of drivers, by the scheme of a database; others are found by the driver manager.
@@ -40,12 +41,8 @@ def open_query(address: str) -> Source:
         return Adbc(address, query, kind, database)
 
 
-class DuckDB:
+class DuckDB(TypedSource):
     """A query of DuckDB, to a file of its own or in memory, where it reads other files."""
-
-    textual = False
-    rows: int | None = None
-    part_rows: list[int] | None = None
 
     def __init__(self, address: str, query: str, database: str) -> None:
         duckdb = require("score", "duckdb")
@@ -63,10 +60,6 @@ class DuckDB:
             self.close()
             raise
         self.schema = _plain(schema)
-        self.columns = list(self.schema.names)
-
-    def complete(self) -> None:
-        """Do nothing: the schema names all columns."""
 
     def read(self, selection: Selection, parts: range | None = None) -> Batches:
         """Yield the rows as they are computed, of the columns that are used."""
@@ -80,12 +73,8 @@ class DuckDB:
         self._connection.close()
 
 
-class Adbc:
+class Adbc(TypedSource):
     """A query of a database that has an ADBC driver."""
-
-    textual = False
-    rows: int | None = None
-    part_rows: list[int] | None = None
 
     def __init__(self, address: str, query: str, kind: str, database: str) -> None:
         self._address = address
@@ -98,10 +87,6 @@ class Adbc:
             self.close()
             raise
         self.schema = _plain(self._reader.schema)
-        self.columns = list(self.schema.names)
-
-    def complete(self) -> None:
-        """Do nothing: the schema names all columns."""
 
     def read(self, selection: Selection, parts: range | None = None) -> Batches:
         """Yield the rows as they arrive; they can be read once."""
@@ -126,8 +111,7 @@ class Adbc:
 def _rows(batches: Any) -> Iterator[Rows]:
     for batch in sliced(batches):
         columns = [getattr(column, "storage", column) for column in batch.columns]
-        converted = batch_without_views(pa.record_batch(columns, names=batch.schema.names))
-        yield Rows(converted, converted)
+        yield plain_rows(pa.record_batch(columns, names=batch.schema.names))
 
 
 def _parsed(batch: Any, names: Iterable[str]) -> Any:

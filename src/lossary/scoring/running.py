@@ -22,7 +22,7 @@ from lossary.scoring.files import check_output, find_files
 from lossary.scoring.job import FUNCTION, Job
 from lossary.scoring.merging import Merger
 from lossary.scoring.output import Output, open_output
-from lossary.scoring.pieces import PIECE_ROWS, Piece, Span, cut, piece_rows
+from lossary.scoring.pieces import PIECE_ROWS, Piece, cut, piece_rows, row_count
 from lossary.scoring.readers import output_types, reading_errors
 from lossary.scoring.result import LeftOut, Progress, Score
 from lossary.scoring.scorer import PieceScorer
@@ -42,7 +42,7 @@ def run_files(job: Job, options: EngineOptions, progress: Progress | None) -> Sc
     merger.leave_out(*(LeftOut(str(item.span), None, str(item)) for item in errors))
     with _output(job, lambda: output_types(files)) as output:
         pieces = cut(spans, piece_rows(spans))
-        return _run(job, pieces, _rows(spans), engine, merger, output, progress)
+        return _run(job, pieces, row_count(spans), engine, merger, output, progress)
 
 
 def run_table(job: Job, table: Any, options: EngineOptions, progress: Progress | None) -> Score:
@@ -134,9 +134,3 @@ def _check_engine(job: Job, files: Sequence[str], engine: Engine) -> None:
         if module == "__main__" or module not in sys.modules:
             requirement = "must be of a module that other processes can import"
             raise value_error(FUNCTION, "losses", requirement, spec.title, remedy)
-
-
-def _rows(spans: Sequence[Span]) -> int | None:
-    """Return the number of all rows; None if a format does not store it."""
-    counts = [span.rows for span in spans]
-    return None if None in counts else sum(count for count in counts if count is not None)

@@ -70,10 +70,11 @@ class Totals(Figures):
         terms = weights if denominator_weights is None else denominator_weights
         totals = cls(groups)
         totals._add(codes, losses, weighted_losses(losses, weights), terms)
+        totals.add_further(codes, losses, weights)
         return totals
 
     def add_further(self, codes: Array, losses: Array, weights: Array | None) -> None:
-        """Add what else there is to know of rows, whose sums are added in another way."""
+        """Add what totals of a further kind know of rows besides these figures."""
 
     def _add(self, codes: Array, losses: Array, weighted: Array, terms: Array | None) -> None:
         """Add losses, figure by figure."""

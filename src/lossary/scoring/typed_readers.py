@@ -9,15 +9,14 @@ from typing import Any
 import pyarrow as pa
 
 from lossary.scoring.addresses import is_address
-from lossary.scoring.arrow_types import batch_without_views, is_text
+from lossary.scoring.arrow_types import is_text
 from lossary.scoring.file_systems import open_file
-from lossary.scoring.source import Batches, Rows, Selection, batch_rows, sliced
+from lossary.scoring.source import Batches, Selection, batch_rows, sliced
+from lossary.scoring.typed_source import TypedSource, plain_rows
 
 
-class Parquet:
+class Parquet(TypedSource):
     """A Parquet file."""
-
-    textual = False
 
     def __init__(self, path: str) -> None:
         import pyarrow.parquet as pq
@@ -39,11 +38,6 @@ class Parquet:
             self._handle.close()
             raise
         self.schema = self._file.schema_arrow
-        self.rows: int | None = self._file.metadata.num_rows
-        self.columns = list(self.schema.names)
-
-    def complete(self) -> None:
-        """Do nothing: the schema names all columns."""
 
     @property
     def part_rows(self) -> list[int] | None:
@@ -61,8 +55,7 @@ class Parquet:
             for batch in file.iter_batches(
                 size, row_groups=groups, columns=columns, use_threads=False
             ):
-                converted = batch_without_views(batch)
-                yield Rows(converted, converted)
+                yield plain_rows(batch)
 
     def _read_together(self, parts: range | None) -> list[list[int]]:
         """Return the row groups by the calls that read them.
@@ -89,10 +82,8 @@ class Parquet:
         self._handle.close()
 
 
-class Arrow:
+class Arrow(TypedSource):
     """An Arrow (Feather) file, in the file format or the streaming format."""
-
-    textual = False
 
     def __init__(self, path: str) -> None:
         self._is_remote = is_address(path)
@@ -104,7 +95,6 @@ class Arrow:
             self._handle.seek(0)
             self.schema = pa.ipc.open_stream(self._handle).schema
             self._is_stream = True
-        self.columns = list(self.schema.names)
 
     @property
     def rows(self) -> int | None:
@@ -124,14 +114,10 @@ class Arrow:
         file = pa.ipc.open_file(self._handle, options=options)
         return [file.get_batch(i).num_rows for i in range(file.num_record_batches)]
 
-    def complete(self) -> None:
-        """Do nothing: the schema names all columns."""
-
     def read(self, selection: Selection, parts: range | None = None) -> Batches:
         """Yield the rows; the batches of the file may be large and are cut without a copy."""
         for batch in sliced(self._batches(selection, parts)):
-            converted = batch_without_views(batch)
-            yield Rows(converted, converted)
+            yield plain_rows(batch)
 
     def close(self) -> None:
         """Close the file."""
@@ -150,26 +136,19 @@ class Arrow:
             yield from (file.get_batch(i) for i in (every if parts is None else parts))
 
 
-class Memory:
+class Memory(TypedSource):
     """A table in memory."""
-
-    textual = False
-    part_rows: list[int] | None = None
 
     def __init__(self, table: Any) -> None:
         self._table = table
         self.schema = table.schema
-        self.rows: int | None = table.num_rows
-        self.columns = list(self.schema.names)
 
-    def complete(self) -> None:
-        """Do nothing: the schema names all columns."""
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return int(self._table.num_rows)
 
     def read(self, selection: Selection, parts: range | None = None) -> Batches:
         """Yield the rows, cut at the same places whatever the chunks of the table are."""
         for batch in sliced(self._table.select(selection.columns).combine_chunks().to_batches()):
-            converted = batch_without_views(batch)
-            yield Rows(converted, converted)
-
-    def close(self) -> None:
-        """Do nothing."""
+            yield plain_rows(batch)

@@ -36,7 +36,7 @@ def open_engine(function: str, options: EngineOptions) -> Engine:
     Raises
     ------
     ValueError
-        If there is no such engine, or it does not take an option.
+        If the engine is unknown, or one of the options is not for it.
     ImportError
         If its library is not installed.
     """
