@@ -11,6 +11,7 @@ from libraries import BY_NAME
 
 import lossary
 from lossary import hinge_loss
+from lossary.call import array_library
 
 
 def _refused(given: Any, kind: type[Exception] = TypeError, other: Any = 1.0) -> str:
@@ -107,3 +108,25 @@ def test_columns_of_dask_data_frames() -> None:
 def test_delayed_values() -> None:
     dask = pytest.importorskip("dask")
     assert _refused(dask.delayed(3)).endswith("Pass dask.array.from_delayed(...) of it.")
+
+
+def test_a_column_that_has_every_attribute_is_no_sparse_array() -> None:
+    class Column:
+        def __getattr__(self, name: str) -> Any:
+            return self
+
+    told = _refused(Column())
+    assert told.startswith("be an array, a number or a sequence of numbers, got Column.")
+
+
+def test_long_lists_are_searched_for_columns_by_the_types_of_their_elements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[type] = []
+    is_column = array_library.is_column
+    monkeypatch.setattr(
+        array_library, "is_column", lambda kind: asked.append(kind) or is_column(kind)
+    )
+    loss = lossary.cross_entropy([[0.5, 1.5]] * 1000, [1] * 1000, reduction="mean")
+    assert float(loss) == pytest.approx(float(np.log1p(np.exp(-1.0))))
+    assert asked == [list, int]

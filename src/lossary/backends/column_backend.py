@@ -149,7 +149,7 @@ class ColumnBackend(Backend):
         return x
 
     def prepared(self, computation: Computation) -> dict[str, Any]:
-        """Return the values of all symbols. A label that is no whole number is none."""
+        """Return the values of all symbols. Labels that are not whole numbers become NaN."""
         values = super().prepared(computation)
         if computation.expressions.variant.labels:
             label = lifted(values["targets"])

@@ -144,7 +144,7 @@ class ColumnOperations(ArrayOperations):
         return in_pairs(self.xp.maximum, self._list(x), -math.inf)
 
     def at_label(self, x: Any, labels: Any) -> Any:
-        """Return a row's element at its label, 0 where the label is no class."""
+        """Return a row's element at its label, 0 where the label is outside the classes."""
         label, elements = lifted(labels), self._list(x)
 
         def found(first: int, last: int) -> Any:

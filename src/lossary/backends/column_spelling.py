@@ -6,6 +6,7 @@ ones. A :class:`Spelling` has the words of a library.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -15,6 +16,21 @@ from lossary.backends.column_nodes import Column
 Parts = dict[int, Any]
 #: Nodes with the names of their parts.
 Layer = list[tuple[Column, str]]
+
+#: The words that all libraries spell as Python's operators.
+OPERATORS: Mapping[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "negative": operator.neg,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "equal": operator.eq,
+    "and": operator.and_,
+    "or": operator.or_,
+    "not": operator.invert,
+}
 
 
 class Spelling:
@@ -28,7 +44,7 @@ class Spelling:
         ``power``, ``negative``, ``less``, ``less_equal``, ``equal``, ``and``, ``or``, ``not``,
         ``where``, ``kept``, ``maximum``, ``minimum``, ``at_least``, ``at_most``, ``absolute``,
         ``exp``, ``log``, ``sqrt``, ``floor``, ``is_known`` (not null), ``as_number`` (of a
-        condition), ``float32`` and ``float64``, and of all rows ``sum``, ``mean``, ``all``.
+        condition), ``float32``, and of all rows ``sum``, ``mean``, ``all``.
         ``log1p``, ``expm1``, ``tanh`` and ``sign`` are made of others where they are missing.
     hiding : frozenset of str
         Operations that may have a value where an operand is null.
@@ -111,7 +127,7 @@ class Level:
         return () if self.is_input(node) else node.parts
 
     def shared(self) -> set[int]:
-        """Return the ids of what several nodes use, and is no input."""
+        """Return the ids of the nodes that several others use, without inputs."""
         counts: dict[int, int] = {}
         for node in self.nodes:
             for part in self.inner(node):

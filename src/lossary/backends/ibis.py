@@ -12,7 +12,7 @@ from ibis.common.deferred import Deferred
 from ibis.expr.types import Value
 
 from lossary.backends.column_backend import ColumnBackend
-from lossary.backends.column_spelling import Layer, Level, Spelling
+from lossary.backends.column_spelling import OPERATORS, Layer, Level, Spelling
 from lossary.errors import type_error
 
 
@@ -30,18 +30,8 @@ class IbisSpelling(Spelling):
     """Ibis' words. Shared parts are the argument of a function of a list with one element."""
 
     words: ClassVar[Mapping[str, Any]] = {
-        "add": operator.add,
-        "subtract": operator.sub,
-        "multiply": operator.mul,
-        "divide": operator.truediv,
+        **OPERATORS,
         "power": operator.pow,
-        "negative": operator.neg,
-        "less": operator.lt,
-        "less_equal": operator.le,
-        "equal": operator.eq,
-        "and": operator.and_,
-        "or": operator.or_,
-        "not": operator.invert,
         "where": ibis.ifelse,
         "kept": lambda condition, x: ibis.ifelse(condition, x, ibis.null("float64")),
         # SQL's GREATEST is NaN where an operand is; LEAST is not.

@@ -62,11 +62,12 @@ def _look_up(kind: type, value: Any, function: str, name: str) -> str | None:
     root = root_of(kind)
     if root is not None:
         return root
-    if hasattr(value, "todense") or hasattr(value, "toarray"):
+    # Ask types: columns of some libraries have every attribute, which is a column too.
+    if hasattr(kind, "todense") or hasattr(kind, "toarray"):
         raise type_error(function, name, "must be a dense array", kind.__name__, "Pass .toarray().")
-    if hasattr(value, "__array_namespace__"):
+    if hasattr(kind, "__array_namespace__"):
         return "array_api"
-    if hasattr(value, "__array__") or isinstance(value, (list, tuple)):
+    if hasattr(kind, "__array__") or isinstance(value, (list, tuple)):
         return "numpy"
     raise type_error(
         function,

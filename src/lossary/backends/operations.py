@@ -100,7 +100,7 @@ class ArrayOperations:
         return x
 
     def at_label(self, x: Any, labels: Any) -> Any:
-        """Return a row's element at its label, 0 where the label is no class."""
+        """Return a row's element at its label, 0 where the label is outside the classes."""
         return self.sum_classes(self.where(self.index() == labels, x, 0.0))
 
     # --- what mixes the elements of a row ---------------------------------------------------------

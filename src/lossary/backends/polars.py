@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import polars as pl
 
 from lossary.backends.column_backend import ColumnBackend
-from lossary.backends.column_spelling import Layer, Level, Spelling
+from lossary.backends.column_spelling import OPERATORS, Layer, Level, Spelling
 from lossary.definition.request import Request
 from lossary.errors import type_error
 
@@ -25,18 +24,8 @@ class PolarsSpelling(Spelling):
     """Polars' words. Shared parts are fields of a struct, to which every layer adds some."""
 
     words: ClassVar[Mapping[str, Any]] = {
-        "add": operator.add,
-        "subtract": operator.sub,
-        "multiply": operator.mul,
-        "divide": operator.truediv,
+        **OPERATORS,
         "power": pl.Expr.pow,
-        "negative": operator.neg,
-        "less": operator.lt,
-        "less_equal": operator.le,
-        "equal": operator.eq,
-        "and": operator.and_,
-        "or": operator.or_,
-        "not": operator.invert,
         "where": _choice,
         "kept": lambda condition, x: pl.when(condition).then(x),
         # A comparison with NaN is false on the left and true on the right.

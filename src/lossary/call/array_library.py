@@ -58,7 +58,8 @@ def _library_of_columns(given: Any) -> str | None:
     """Return the library of the columns in a list; None if there are none."""
     if type(given) not in _SEQUENCES:
         return None
-    return next((root_of(type(x)) for x in given if is_column(x)), None)
+    kinds = dict.fromkeys(map(type, given))
+    return next((root_of(kind) for kind in kinds if is_column(kind)), None)
 
 
 def check_sequence(given: Sequence[Any], function: str, name: str) -> None:

@@ -51,11 +51,13 @@ class Request(NamedTuple):
 COLUMNS = {"polars": ("Expr",), "ibis": ("Value", "Deferred")}
 
 
-def is_column(x: Any) -> bool:
-    """Return whether this is a column of a library of queries, which has a value once one runs."""
+def is_column(kind: type) -> bool:
+    """Return whether this is the type of columns of a library of queries.
+
+    They have values once a query runs.
+    """
     return any(
-        base.__name__ in COLUMNS.get(base.__module__.partition(".")[0], ())
-        for base in type(x).__mro__
+        base.__name__ in COLUMNS.get(base.__module__.partition(".")[0], ()) for base in kind.__mro__
     )
 
 
@@ -63,4 +65,4 @@ def _is_array(x: Any) -> bool:
     """Return whether a parameter is an array: of whatever library, unless it is NumPy's and 0-d."""
     if isinstance(x, numbers.Number) or (isinstance(x, np.ndarray) and x.ndim == 0):
         return False
-    return (hasattr(x, "shape") and hasattr(x, "dtype")) or is_column(x)
+    return (hasattr(x, "shape") and hasattr(x, "dtype")) or is_column(type(x))
