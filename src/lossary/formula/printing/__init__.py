@@ -1,7 +1,7 @@
 """Formulas for reading: plain text, LaTeX, shorter forms, and names for repeated parts.
 
-What is computed is never changed by what is printed. ``javascript`` prints what is computed, for
-another machine.
+Printing does not change the expressions that are computed. ``javascript`` prints these, as a
+program; the other modules print formulas for people.
 """
 
 from lossary.formula.printing.parts import Named, name_parts, named_latex, named_text

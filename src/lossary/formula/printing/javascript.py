@@ -141,7 +141,7 @@ def to_javascript(*outputs: Expression, rows: bool = False) -> Program:
     Parameters
     ----------
     *outputs : Expression
-        What is printed.
+        The results of the program.
     rows : bool
         Whether elements are those of a row: arrays of a length ``n``, which the program is given.
         Otherwise they are numbers.
