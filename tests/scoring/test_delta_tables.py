@@ -12,37 +12,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hinge_jobs import hinge_losses, job, mean, small_table
 
-from lossary import get_loss
-from lossary.scoring import DataError, Job, LossSpec, compare, pieces, run_job
+from lossary.scoring import DataError, compare, pieces, run_job
 from lossary.scoring.files import find_files
 from lossary.scoring.spans import file_spans
 
 deltalake = pytest.importorskip("deltalake")
 
-RANDOM = np.random.default_rng(3)
 ROWS = 60
-TABLE = pa.table(
-    {
-        "id": np.arange(ROWS),
-        "margin": RANDOM.normal(size=ROWS),
-        "label": RANDOM.choice([-1, 1], ROWS),
-        "kind": np.resize(["a b/ü", "c", "d"], ROWS),
-    }
-)
-LOSSES = np.maximum(0, 1 - TABLE["margin"].to_numpy() * TABLE["label"].to_numpy())
+TABLE = small_table(["a b/ü", "c", "d"], ROWS)
+LOSSES = hinge_losses(TABLE)
 KIND = TABLE["kind"].to_numpy()
-
-
-def job(*files: Any, **options: Any) -> Job:
-    names = [str(file) for file in files]
-    return Job(
-        names, [LossSpec("hinge_loss", get_loss("hinge_loss"))], "margin", "label", **options
-    )
-
-
-def mean(result: Any) -> float:
-    return float(result.totals[0].figures("count")["mean"][0])
 
 
 @pytest.fixture
@@ -163,8 +144,7 @@ def test_renamed_columns_are_read_by_their_names(folder: Path) -> None:
             line["metaData"]["schemaString"] = json.dumps(schema)
             line["metaData"]["configuration"] = {"delta.columnMapping.mode": "name"}
     log.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    spec = LossSpec("hinge_loss", get_loss("hinge_loss"))
-    result = run_job(Job([str(folder)], [spec], "prediction", "label", by=("kind",)))
+    result = run_job(job(folder, inputs="prediction", by=("kind",)))
     assert (result.rows, len(result.groups)) == (ROWS, 3)
 
 

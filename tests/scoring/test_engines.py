@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hinge_jobs import OPTIONS, cut_small, wide_range_table
 
 import lossary
 from lossary.scoring import running
@@ -20,31 +21,12 @@ from lossary.scoring.engines.options import ENGINES
 from lossary.scoring.scorer import PieceScorer
 
 ROWS = 6000
-RANDOM = np.random.default_rng(8)
-TABLE = pa.table(
-    {
-        "margin": RANDOM.normal(size=ROWS) * np.exp(RANDOM.normal(size=ROWS) * 5),
-        "label": RANDOM.choice([-1, 1], ROWS),
-        "weight": RANDOM.random(ROWS),
-        "kind": RANDOM.choice(["a", "b", "c"], ROWS),
-        "fold": RANDOM.integers(0, 40, ROWS),
-    }
-)
-OPTIONS = {
-    "losses": ["hinge_loss", "huber_loss:delta=2"],
-    "inputs": "margin",
-    "targets": "label",
-    "weights": "weight",
-    "by": ["kind", "fold"],
-    "worst": 5,
-    "domain": "ignore",
-}
+TABLE = wide_range_table(ROWS, 8)
 
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch):
-    for module in ("pieces", "spans", "running"):
-        monkeypatch.setattr(f"lossary.scoring.{module}.PIECE_ROWS", 500)
+    cut_small(monkeypatch, 500)
 
 
 @pytest.fixture

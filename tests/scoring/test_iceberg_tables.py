@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hinge_jobs import hinge_losses, job, mean, small_table
 
-from lossary import get_loss
-from lossary.scoring import DataError, Job, LossSpec, compare, pieces, run_job
+from lossary.scoring import DataError, compare, pieces, run_job
 from lossary.scoring.files import find_files
 from lossary.scoring.iceberg_tables import latest_metadata
 from lossary.scoring.spans import file_spans
@@ -20,29 +20,10 @@ from lossary.scoring.spans import file_spans
 pytest.importorskip("pyiceberg")
 pytest.importorskip("sqlalchemy", reason="SQLAlchemy, for a catalog on a disk, is not installed")
 
-RANDOM = np.random.default_rng(3)
 ROWS = 60
-TABLE = pa.table(
-    {
-        "id": np.arange(ROWS),
-        "margin": RANDOM.normal(size=ROWS),
-        "label": RANDOM.choice([-1, 1], ROWS),
-        "kind": np.resize(["a", "c", "d"], ROWS),
-    }
-)
-LOSSES = np.maximum(0, 1 - TABLE["margin"].to_numpy() * TABLE["label"].to_numpy())
+TABLE = small_table(["a", "c", "d"], ROWS)
+LOSSES = hinge_losses(TABLE)
 NAME = "iceberg://local/models.scores"
-
-
-def job(*files: Any, **options: Any) -> Job:
-    names = [str(file) for file in files]
-    return Job(
-        names, [LossSpec("hinge_loss", get_loss("hinge_loss"))], "margin", "label", **options
-    )
-
-
-def mean(result: Any) -> float:
-    return float(result.totals[0].figures("count")["mean"][0])
 
 
 @pytest.fixture
@@ -131,9 +112,8 @@ def test_data_files_are_pieces(table: Any, monkeypatch: pytest.MonkeyPatch) -> N
 def test_columns_have_their_latest_names_and_types(table: Any, tmp_path: Path) -> None:
     with table.update_schema() as update:
         update.rename_column("margin", "prediction")
-    spec = LossSpec("hinge_loss", get_loss("hinge_loss"))
     output = tmp_path / "losses.parquet"
-    run_job(Job([NAME], [spec], "prediction", "label", output=output))
+    run_job(job(NAME, inputs="prediction", output=output))
     assert pq.read_schema(output).names == ["id", "prediction", "label", "kind", "hinge_loss"]
 
 

@@ -11,22 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hinge_jobs import job
 from pyarrow import fs
 
-from lossary import get_loss
-from lossary.scoring import DataError, Job, LossSpec, compare, file_systems, run_job
+from lossary.scoring import DataError, compare, file_systems, run_job
 from lossary.scoring.files import find_files
 
 MARGIN = np.random.default_rng(5).normal(size=300)
 LABEL = np.where(MARGIN + 0.3 > 0, 1, -1)
 TABLE = pa.table({"margin": MARGIN, "label": LABEL})
 MEAN = np.maximum(0, 1 - MARGIN * LABEL).mean()
-
-
-def job(*files: str, **options: Any) -> Job:
-    return Job(
-        files, [LossSpec("hinge_loss", get_loss("hinge_loss"))], "margin", "label", **options
-    )
 
 
 def mean(*files: str) -> float:

@@ -11,9 +11,9 @@ import pyarrow.compute
 import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
+from hinge_jobs import hinge_losses, job
 
-from lossary import get_loss
-from lossary.scoring import DataError, Job, LossSpec, compare, run_job
+from lossary.scoring import DataError, compare, run_job
 from lossary.scoring.partitions import partition_values
 
 DAYS = ["2026-01-01", "2026-01-02", "01067"]
@@ -26,14 +26,7 @@ TABLE = pa.table(
         "fold": np.tile(["0", "1"], 45),
     }
 )
-LOSSES = np.maximum(0, 1 - TABLE["margin"].to_numpy() * TABLE["label"].to_numpy())
-
-
-def job(*files: Any, **options: Any) -> Job:
-    names = [str(file) for file in files]
-    return Job(
-        names, [LossSpec("hinge_loss", get_loss("hinge_loss"))], "margin", "label", **options
-    )
+LOSSES = hinge_losses(TABLE)
 
 
 @pytest.fixture(params=["parquet", "arrow", "csv"])

@@ -8,39 +8,20 @@ import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hinge_jobs import OPTIONS, cut_small, wide_range_table
 
 import lossary
 from lossary.scoring.pieces import Piece, Span, cut, piece_rows
 from lossary.scoring.spans import file_spans, table_spans
 
 ROWS = 10_000
-RANDOM = np.random.default_rng(5)
-TABLE = pa.table(
-    {
-        "margin": RANDOM.normal(size=ROWS) * np.exp(RANDOM.normal(size=ROWS) * 5),
-        "label": RANDOM.choice([-1, 1], ROWS),
-        "weight": RANDOM.random(ROWS),
-        "kind": RANDOM.choice(["a", "b", "c"], ROWS),
-        "fold": RANDOM.integers(0, 40, ROWS),
-    }
-)
-OPTIONS = {
-    "losses": ["hinge_loss", "huber_loss:delta=2"],
-    "inputs": "margin",
-    "targets": "label",
-    "weights": "weight",
-    "by": ["kind", "fold"],
-    "worst": 5,
-    "domain": "ignore",
-}
+TABLE = wide_range_table(ROWS, 5)
 
 
 @pytest.fixture
 def small_pieces(monkeypatch):
     """Cut at a few hundred rows."""
-    monkeypatch.setattr("lossary.scoring.pieces.PIECE_ROWS", 700)
-    monkeypatch.setattr("lossary.scoring.spans.PIECE_ROWS", 700)
-    monkeypatch.setattr("lossary.scoring.running.PIECE_ROWS", 700)
+    cut_small(monkeypatch, 700)
 
 
 @pytest.fixture

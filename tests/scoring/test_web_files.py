@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hinge_jobs import job
 
-from lossary import get_loss
-from lossary.scoring import DataError, Job, LossSpec, compare, run_job, web_file
+from lossary.scoring import DataError, compare, run_job, web_file
 from lossary.scoring.spans import file_spans
 from lossary.scoring.web_file import WebFile
 
@@ -85,10 +85,6 @@ def server() -> Iterator[Server]:
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_file, "PAUSE", 0.01)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-
-
-def job(*files: str) -> Job:
-    return Job(files, [LossSpec("hinge_loss", get_loss("hinge_loss"))], "margin", "label")
 
 
 def parquet() -> bytes:
