@@ -277,6 +277,15 @@ def test_every_formula_of_every_page_is_mathematics(
                 assert "\\" not in printed, printed
 
 
+def test_a_gradient_that_is_too_long_to_be_read_is_not_printed_folded(
+    loss_pages: ModuleType,
+) -> None:
+    page = loss_pages.page(lossary.get_loss("complete_box_iou_loss"))
+    assert "is too long to be printed" in page
+    assert "Its gradient" not in page
+    assert "Its gradient" in loss_pages.page(lossary.get_loss("cosine_embedding_loss"))
+
+
 def assert_examples_run(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert found.attempted

@@ -58,7 +58,8 @@ def formulas(loss: Loss) -> Iterator[str]:
     for title, structure in variants(loss).items():
         yield f"**{title}**\n" if title else ""
         shown = textbook_lines(loss, structure)
-        if sum(map(len, (*shown.formulas[1:], *shown.parts))) <= _LONGEST_OPEN:
+        has_gradient = len(shown.formulas) > 1  # others are too long to be printed at all
+        if not has_gradient or sum(map(len, (*shown.formulas[1:], *shown.parts))) <= _LONGEST_OPEN:
             yield from _shown(shown)
         else:
             yield from _shown(value_lines(loss, structure))
