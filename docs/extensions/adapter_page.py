@@ -7,6 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from written_files import write_file
+
 from lossary import adapters
 
 if TYPE_CHECKING:
@@ -28,9 +30,7 @@ def write_page(path: Path) -> None:
     if not sections:
         path.unlink(missing_ok=True)
         return
-    text = "\n".join([_OPENING, *sections])
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
+    write_file(path, "\n".join([_OPENING, *sections]))
 
 
 def _section(module: ModuleType) -> str:

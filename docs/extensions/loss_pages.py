@@ -21,6 +21,7 @@ from loss_formulas import formulas
 from loss_index import families, index
 from loss_words import words
 from restructured import heading, table
+from written_files import write_folder
 
 import lossary
 from lossary import Loss
@@ -35,21 +36,9 @@ _DOI = re.compile(r"doi:(\S+?)(?=[;,]?(?:\s|$))")
 
 def write_pages(folder: Path) -> None:
     """Write the index and the pages; files that need no change are left alone."""
-    folder.mkdir(parents=True, exist_ok=True)
     losses = lossary.list_losses()
-    expected = {"index.rst", FAMILIES, *(f"{loss.name}.rst" for loss in losses)}
-    for path in folder.iterdir():
-        if path.name not in expected:
-            path.unlink()
-    _write(folder / "index.rst", index(losses))
-    _write(folder / FAMILIES, families(losses))
-    for loss in losses:
-        _write(folder / f"{loss.name}.rst", page(loss))
-
-
-def _write(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
+    pages = {f"{loss.name}.rst": page(loss) for loss in losses}
+    write_folder(folder, {"index.rst": index(losses), FAMILIES: families(losses), **pages})
 
 
 # --- a page -----------------------------------------------------------------------------------

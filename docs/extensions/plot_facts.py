@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from formula_words import words
+from written_files import write_folder
 
 import lossary
 from lossary import Loss
@@ -35,20 +36,12 @@ _TINY = 1e-3  # a smaller default is changed by factors
 
 def write_scripts(folder: Path) -> None:
     """Write the script of every loss, and the index of what they are plotted over."""
-    folder.mkdir(parents=True, exist_ok=True)
     losses = lossary.list_losses()
     abscissae = {loss.name: [facts(loss, form)["abscissa"] for form in forms(loss)]
                  for loss in losses}  # fmt: skip
-    texts = {f"{loss.name}.js": script(loss) for loss in losses}
-    texts["words.js"] = words()
-    texts["index.js"] = f"lossary.index = {json.dumps(abscissae)};\n"
-    for path in folder.iterdir():
-        if path.name not in texts:
-            path.unlink()
-    for name, text in texts.items():
-        path = folder / name
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
+    scripts = {f"{loss.name}.js": script(loss) for loss in losses}
+    known = f"lossary.index = {json.dumps(abscissae)};\n"
+    write_folder(folder, {**scripts, "words.js": words(), "index.js": known})
 
 
 def script(loss: Loss) -> str:
