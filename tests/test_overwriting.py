@@ -12,8 +12,8 @@ from lossary.backends.numpy import BACKEND
 from lossary.call.checks import prepare
 from lossary.definition.outputs import derivative_outputs
 from lossary.definition.request import Request
-from lossary.formula import sum_over_classes
-from lossary.formula.expression import argument
+from lossary.formula import at_label, sum_over_classes
+from lossary.formula.expression import argument, label
 from lossary.formula.plan import Output, make_plan
 from lossary.kernels import host
 from lossary.kernels.memory import Job
@@ -54,11 +54,12 @@ def test_common_losses_need_no_other_memory(name: str) -> None:
     assert host.may_overwrite(job, argument, f"gradient_{argument}")
 
 
-def test_an_array_that_is_read_later_is_not_overwritten() -> None:
+@pytest.mark.parametrize("later", [sum_over_classes, lambda x: at_label(x, label("targets"))])
+def test_an_array_that_is_read_later_is_not_overwritten(later: Any) -> None:
     x = argument("x")
     first = Output("gradient_x", 2 * x, "store")
-    later: Any = Output("value", sum_over_classes(x * sum_over_classes(x)), "store")
-    plan = make_plan((first, later))
-    (output, _) = plan.outputs
-    assert not plan.may_overwrite("x", output, spilled=True)
-    assert make_plan((first,)).may_overwrite("x", output, spilled=True)
+    value = Output("value", later(x * sum_over_classes(x)), "store")
+    plan = make_plan((first, value))
+    assert not plan.may_overwrite("x", plan.outputs[0], spilled=True)
+    before = make_plan((first, Output("value", later(x), "store")))
+    assert before.may_overwrite("x", before.outputs[0], spilled=True)

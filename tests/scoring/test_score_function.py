@@ -173,9 +173,11 @@ def test_losses_of_the_rows_of_a_table_are_written(library, tmp_path):
         module = pytest.importorskip(library)
         table = module.from_arrow(TABLE) if library == "polars" else TABLE.to_pandas()
     path = tmp_path / "losses.parquet"
-    lossary.score(table, losses="hinge_loss", output=path, output_columns="fold", **OPTIONS)
+    copied = ["fold", "label"]
+    lossary.score(table, losses="hinge_loss", output=path, output_columns=copied, **OPTIONS)
     found = pq.read_table(path)
-    assert found.column_names == ["fold", "hinge_loss"]
+    assert found.column_names == ["fold", "label", "hinge_loss"]
+    assert found.schema.field("label").type == pa.int64()
     assert found["fold"].to_pylist() == TABLE["fold"].to_pylist()
     assert found["hinge_loss"].to_pylist() == [0.0, 0.5, 2.0, 1.0]
 
