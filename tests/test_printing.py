@@ -208,6 +208,8 @@ def _row(x: Expression) -> Expression:
 
 
 def _applied(primitive: Primitive, condition: Expression, *given: Expression) -> Expression:
+    if primitive.reduces or primitive.mixes:  # these take a condition for each element
+        condition = condition if condition.kind is Kind.ELEMENT else argument("x") < 0
     operands = [
         condition if spec.kind == "condition" else _operand(primitive, spec, x)
         for spec, x in zip(primitive.operands, given, strict=False)
