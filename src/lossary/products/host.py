@@ -60,7 +60,9 @@ class HostClassifier(Classifier):
         if self._tile is None or len(self._tile) < len(features):
             self._tile = self.empty((len(features), len(self.vectors)), self.dtype)
         tile = self._tile[: len(features)]
-        for part, vectors in self._converted():
+        # Part by part: for all classes at once, some BLAS take tens of MiB of memory to work in.
+        for part in self._parts():
+            vectors = self.backend.cast(self.vectors[part], self.dtype)
             self.write_product(features, vectors.T, tile[:, part])
         if self.bias is not None:
             tile += self.backend.cast(self.bias, self.dtype)
