@@ -163,3 +163,8 @@ def test_columns_that_ibis_knows_not_to_fit() -> None:
 def test_unknown_treatment_of_nulls(options: Any) -> None:
     with pytest.raises(lossary.LossaryValueError, match="nulls must be 'propagate' or 'skip'"):
         lossary.options(**options)
+
+
+def test_a_row_has_a_class_at_least() -> None:
+    with pytest.raises(lossary.LossaryValueError, match=r"logits must be a list .* an empty list"):
+        cross_entropy([], _Polars(DATA).column("label"))

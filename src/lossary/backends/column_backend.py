@@ -31,7 +31,7 @@ from lossary.definition.computation import Computation
 from lossary.definition.outputs import denominator_outputs, stored
 from lossary.definition.reduction import denominator
 from lossary.definition.request import Request
-from lossary.errors import type_error
+from lossary.errors import type_error, value_error
 from lossary.formula.expression import Kind
 from lossary.formula.plan import Output
 from lossary.options import skips_nulls
@@ -73,6 +73,9 @@ class ColumnBackend(Backend):
         if loss.axis is None:
             return request
         first, given = loss.arguments[0], request.arrays[0]
+        if isinstance(given, (list, tuple)) and not given:
+            requirement = "must be a list of columns, one for each class"
+            raise value_error(loss.name, first, requirement, "an empty list")
         if loss.prepare:
             requirement = "must be arrays for a loss that looks at all rows beforehand"
             raise type_error(loss.name, first, requirement, "columns", "Pass arrays.")

@@ -121,6 +121,8 @@ class Job:
     def __post_init__(self) -> None:
         """Raise for what no file could satisfy."""
         titles = ", ".join(self.titles)
+        if not self.losses:
+            raise value_error(FUNCTION, "losses", "must name a loss at least", "none")
         repeated = [title for title in self.titles if self.titles.count(title) > 1]
         if repeated:
             raise value_error(FUNCTION, "losses", "must differ", f"{repeated[0]!r} twice")

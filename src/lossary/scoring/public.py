@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lossary.errors import shown, type_error
 from lossary.optional import require
 from lossary.options import Policy
+from lossary.scoring.checked_arguments import (
+    character,
+    chosen,
+    column,
+    count,
+    numbers,
+    texts,
+)
 from lossary.scoring.engines.options import EngineOptions
 from lossary.scoring.job import FUNCTION, Job
 from lossary.scoring.loss_texts import LossLike, loss_specs
@@ -138,27 +146,28 @@ def score(
         job = Job(
             files=_files(source),
             losses=loss_specs(losses),
-            inputs=inputs,
-            targets=targets,
+            inputs=column("inputs", inputs),
+            targets=column("targets", targets),
             columns=columns or {},
-            weights=weights,
-            where=where,
-            by=_names(by),
-            quantiles=(quantiles,) if isinstance(quantiles, float | int) else tuple(quantiles),
-            worst=worst,
-            show=_names(show),
+            weights=column("weights", weights),
+            where=column("where", where),
+            by=texts("by", by),
+            quantiles=numbers("quantiles", quantiles),
+            worst=count("worst", worst, 0),
+            show=texts("show", show),
             positive=positive,
-            classes=tuple(classes),
-            class_weights=tuple(class_weights),
-            skip_nulls=nulls == "skip",
-            domain=domain,
-            denominator=denominator,
+            classes=texts("classes", classes),
+            class_weights=numbers("class_weights", class_weights),
+            skip_nulls=chosen("nulls", nulls, ("error", "skip")) == "skip",
+            domain=chosen("domain", domain, get_args(Policy)),
+            denominator=chosen("denominator", denominator, ("weights", "count")),
             skip_unreadable=skip_bad,
             output=None if output is None else Path(output),
-            output_columns=_names(output_columns),
-            delimiter=delimiter,
+            output_columns=texts("output_columns", output_columns),
+            delimiter=character("delimiter", delimiter),
         )
         running = require(FUNCTION, "lossary.scoring.running", library="pyarrow")
+        workers = None if workers is None else count("workers", workers, 1)
         options = EngineOptions(engine, workers, scheduler)
         result: Score = (
             running.run_files(job, options, progress)
@@ -180,7 +189,3 @@ def _files(source: Any) -> tuple[str, ...]:
             return tuple(os.fspath(item) for item in source)
     requirement = "must be a path, a sequence of paths or a table"
     raise type_error(FUNCTION, "source", requirement, shown(source))
-
-
-def _names(given: str | Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
