@@ -120,7 +120,7 @@ def test_bars():
         (TABLE, {"by": 3}, TypeError, "by must be a text or a sequence of texts, got 3"),
         (TABLE, {"worst": -1}, ValueError, "worst must be an integer of at least 0, got -1"),
         (TABLE, {"worst": "a"}, TypeError, "worst must be an integer of at least 0, got 'a'"),
-        (TABLE, {"workers": 0}, ValueError, "workers must be an integer of at least 1, got 0"),
+        (TABLE, {"workers": "2"}, ValueError, "workers must be a positive integer, got '2'"),
         (TABLE, {"quantiles": "0.5"}, TypeError, "quantiles must be a number or a sequence"),
         (TABLE, {"quantiles": 2}, ValueError, "quantiles must be between 0 and 1, got 2"),
         (TABLE, {"nulls": "drop"}, ValueError, "nulls must be 'error' or 'skip', got 'drop'"),

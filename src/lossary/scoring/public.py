@@ -167,7 +167,6 @@ def score(
             delimiter=character("delimiter", delimiter),
         )
         running = require(FUNCTION, "lossary.scoring.running", library="pyarrow")
-        workers = None if workers is None else count("workers", workers, 1)
         options = EngineOptions(engine, workers, scheduler)
         result: Score = (
             running.run_files(job, options, progress)

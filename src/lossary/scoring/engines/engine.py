@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, Protocol
 
-from lossary.errors import choices, did_you_mean, value_error
+from lossary.errors import choices, did_you_mean, shown, value_error
 from lossary.optional import require
 from lossary.scoring.engines.options import ENGINES, EngineOptions
 from lossary.scoring.partial import Partial
@@ -44,8 +44,9 @@ def open_engine(function: str, options: EngineOptions) -> Engine:
     if name not in ENGINES:
         remedy = did_you_mean(name, ENGINES)
         raise value_error(function, "engine", f"must be {choices(ENGINES)}", repr(name), remedy)
-    if options.workers is not None and options.workers < 1:
-        raise value_error(function, "workers", "must be a positive integer", options.workers)
+    workers = options.workers
+    if workers is not None and (type(workers) is not int or workers < 1):
+        raise value_error(function, "workers", "must be a positive integer", shown(workers))
     library, install = ENGINES[name]
     module: Any = require(
         function, f"lossary.scoring.engines.{name}", library=library, install=install
