@@ -99,12 +99,12 @@ def _of_log(x: Expression, t: Expression, exponent: Expression) -> Expression:
 
 
 def _log_ratio_of_log(x: Expression, t: Expression) -> Expression:
-    """Return log(t) - x: from exp(x) where x is large, as x is rounded."""
-    mu = node("exp", x)
-    is_direct = (abs(x) < 1) | (mu < 1e-30) | (1e30 < mu)
-    safe = node("where", is_direct, 1, mu)
-    return node("where", is_direct, node("difference_or_zero", node("log", t), x),
-                log_quotient(t, safe))  # fmt: skip
+    """Return log(t) - x: from exp(x) where the terms would cancel, as log(t) is rounded."""
+    direct = node("difference_or_zero", node("log", t), x)
+    # There exp(x / 2) and t / exp(x / 2) are normal numbers in every dtype, of one order.
+    cancels = (1 <= abs(x)) & (abs(x) < math.inf) & (4 * abs(direct) < abs(x))
+    root = node("exp", node("where", cancels, 0.5 * x, 0))
+    return node("where", cancels, log_quotient(node("where", cancels, t, 1) / root, root), direct)
 
 
 # --- derivatives along the mean -------------------------------------------------------------
@@ -128,7 +128,10 @@ def tweedie_log_slope(x: Expression, t: Expression, p: Expression) -> Expression
     """Return the derivative along x of the deviance from a mean exp(x)."""
     mu = node("exp", x)
     is_near = (0 < t) & (t <= 4 * mu) & (mu <= 4 * t)
-    near = node("where", is_near, mu - t, 0) * node("exp", node("scale", 1 - p, x))
+    # A mean and a target that are subnormal numbers both are divided by the mean's root.
+    root = node("exp", 0.5 * x)
+    error = root - t / node("where", is_near, root, 1)
+    near = node("where", is_near, error, 0) * node("exp", node("scale", 1.5 - p, x))
     far = node("exp", node("scale", 2 - p, x)) - _of_log(x, t, 1 - p)
     return 2 * node("where", is_near, near, far)
 
