@@ -34,7 +34,7 @@ class Batch:
         The columns that are copied, grouped, compared or shown.
     path : str
         The file.
-    rows : array of int
+    rows : range or array of int
         The numbers of the rows in the file, counted from 1.
     textual : bool
         Whether the columns to compute with are text.
@@ -43,7 +43,12 @@ class Batch:
     """
 
     def __init__(
-        self, values: Any, path: str, rows: Array, textual: bool = False, numbers: Any = None
+        self,
+        values: Any,
+        path: str,
+        rows: range | Array,
+        textual: bool = False,
+        numbers: Any = None,
     ) -> None:
         self.values = values
         self.path = path
@@ -55,16 +60,22 @@ class Batch:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def filter(self, mask: Array) -> Batch:
-        """Return the rows where the mask is true."""
-        if mask.all():
+    def filter(self, mask: Array | None) -> Batch:
+        """Return the rows where the mask is true; None for all."""
+        if mask is None or mask.all():
             return self
         arrow_mask = pa.array(mask)
         values = self.values.filter(arrow_mask)
         numbers = None if self._numbers is self.values else self._numbers.filter(arrow_mask)
-        batch = Batch(values, self.path, self.rows[mask], self.textual, numbers)
+        rows = self.row_numbers(np.flatnonzero(mask))
+        batch = Batch(values, self.path, rows, self.textual, numbers)
         batch._parsed = {name: item.filter(arrow_mask) for name, item in self._parsed.items()}
         return batch
+
+    def row_numbers(self, indices: Array) -> Array:
+        """Return the numbers in the file of the rows at these indices."""
+        rows = self.rows
+        return indices + rows.start if isinstance(rows, range) else rows[indices]
 
     def slice(self, start: int, stop: int) -> Batch:
         """Return the rows from one index to before another, without a copy."""

@@ -23,7 +23,13 @@ from lossary.scoring.job import Job
 from lossary.scoring.labels import TwoLabels
 from lossary.scoring.output import Output, open_output, spread
 from lossary.scoring.pairs import PairTotals
-from lossary.scoring.participation import chosen_rows, incomplete_rows, row_weights
+from lossary.scoring.participation import (
+    chosen_rows,
+    incomplete_rows,
+    joined_masks,
+    remaining_rows,
+    row_weights,
+)
 from lossary.scoring.readers import count_rows, open_source, output_types
 from lossary.scoring.reading import bind_source, read_batches
 from lossary.scoring.result import Comparison, Progress, check_rows
@@ -130,34 +136,37 @@ class Comparer:
             check_key(*sides, sides[0].binding.column(use))
         mask = self._row_mask(sides)
         a, b = (side.filter(mask) for side in sides)
-        self.result.rows += len(mask)
+        self.result.rows += len(sides[0])
         self.result.scored += len(a)
         losses = self._compare((a, b))
         if self._output is not None:
             batch, binding = sides[0].batch, sides[0].binding
             titles = [f"{spec.title} {end}" for spec in self._jobs[0].losses for end in _ENDS]
             self._output.check_names(batch.path, binding.copied, titles)
-            columns = [spread(mask, item) for pair in losses for item in _columns(pair)]
+            columns = [
+                spread(len(batch), mask, item) for pair in losses for item in _columns(pair)
+            ]
             self._output.write(batch, titles, columns)
 
-    def _row_mask(self, sides: Sides) -> Array:
+    def _row_mask(self, sides: Sides) -> Array | None:
         """Return which rows take part: chosen, with a value in every column used of either."""
         job, where = self._jobs[0], self._jobs[0].where_use
-        chosen = np.ones(len(sides[0]), dtype=bool)
+        chosen = None
         if where is not None:
             side = _having(where, sides)
             chosen = chosen_rows(job, side.batch, side.binding)
+            self.result.excluded += 0 if chosen is None else int((~chosen).sum())
         lacking = [incomplete_rows(job, side.batch, side.binding, chosen) for side in sides]
-        skipped = lacking[0] | lacking[1]
-        self.result.excluded += int((~chosen).sum())
-        self.result.skipped += int(skipped.sum())
-        return np.asarray(chosen & ~skipped)
+        skipped = joined_masks(*lacking, np.logical_or)
+        if skipped is not None:
+            self.result.skipped += int(skipped.sum())
+        return remaining_rows(chosen, skipped)
 
     def _compare(self, sides: Sides) -> list[RowLosses]:
         """Compute the losses of rows that take part, a column for each model, and add them up."""
         job = self._jobs[0]
         if not len(sides[0]):
-            return [RowLosses(np.empty((0, 2)), np.empty(0, dtype=bool)) for _ in job.losses]
+            return [RowLosses(np.empty((0, 2))) for _ in job.losses]
         arguments, arguments_b = (
             Arguments(side.batch, side.binding, each, self._labels)
             for side, each in zip(sides, self._jobs, strict=True)
@@ -176,7 +185,8 @@ class Comparer:
             self._violations.add(found, "A")
             self._violations.add([item for item in found_b if item.argument != "targets"], "B")
             values = np.stack([a.values, b.values], axis=1)
-            losses.append(RowLosses(values, a.mask & b.mask, a.weights, a.denominator_weights))
+            mask = joined_masks(a.mask, b.mask, np.logical_and)
+            losses.append(RowLosses(values, mask, a.weights, a.denominator_weights))
         # They refer to one another, which would keep the batches until the next garbage collection.
         arguments.elsewhere = arguments_b.elsewhere = None
         self._totals.add(_groups(job, sides), losses)

@@ -34,8 +34,8 @@ class Side:
         """Return the rows from one index to before another."""
         return Side(self.batch.slice(start, stop), self.binding)
 
-    def filter(self, mask: Array) -> Side:
-        """Return the rows where the mask is true."""
+    def filter(self, mask: Array | None) -> Side:
+        """Return the rows where the mask is true; None for all."""
         return Side(self.batch.filter(mask), self.binding)
 
 

@@ -19,7 +19,7 @@ from lossary.kernels.code import Code
 from lossary.kernels.lanes import Lanes
 
 #: Where a group's figures stand.
-_SUM, _ERROR, _MINIMUM, _MAXIMUM, _COUNT, _TERMS, _TERMS_ERROR, _UNUSED = range(8)
+_SUM, _ERROR, _MINIMUM, _MAXIMUM, _COUNT, _TERMS, _TERMS_ERROR, _NONFINITE = range(8)
 _WORDS = 8
 _POINTER = ctypes.c_void_p
 _PROTOTYPE = ctypes.CFUNCTYPE(None, *[_POINTER] * 5, ctypes.c_int64)
@@ -30,12 +30,17 @@ def _text(is_weighted: bool) -> str:
     pointers = ("codes", "losses", "weighted", "terms", "table")
     code = Code("grouped", {**dict.fromkeys(pointers, "ptr"), "rows": "i64"})
     given = code.given
+    zero = code.constant(0, "i64", 1)
 
     def add(group: Lanes, value: Lanes, total: int, error: int) -> None:
         places = [code.at(group, place, "f64") for place in (total, error)]
         before = [code.load(place, "f64", 1) for place in places]
         for place, after in zip(places, two_sum(before[0], before[1], value), strict=True):
             code.store(after, place)
+
+    def add_integer(group: Lanes, place: int, value: Lanes | int) -> None:
+        count = code.at(group, place, "i64")
+        code.store(code.load(count, "i64", 1) + value, count)
 
     def row(number: Lanes, _: list[Lanes]) -> list[Lanes]:
         def read(name: str, type_: str) -> Lanes:
@@ -45,10 +50,11 @@ def _text(is_weighted: bool) -> str:
         loss = read("losses", "f64")
         minimum, maximum = (code.at(group, place, "f64") for place in (_MINIMUM, _MAXIMUM))
         least, largest = (code.load(place, "f64", 1) for place in (minimum, maximum))
-        code.store((loss < least).select(loss, least), minimum)
-        code.store((loss > largest).select(loss, largest), maximum)
-        count = code.at(group, _COUNT, "i64")
-        code.store(code.load(count, "i64", 1) + 1, count)
+        is_nan = loss != loss  # it stays the least and the largest
+        code.store(((loss < least) | is_nan).select(loss, least), minimum)
+        code.store(((loss > largest) | is_nan).select(loss, largest), maximum)
+        add_integer(group, _COUNT, 1)
+        add_integer(group, _NONFINITE, (loss - loss == 0).select(zero, zero + 1))
         add(group, read("weighted", "f64") if is_weighted else loss, _SUM, _ERROR)
         if is_weighted:
             add(group, read("terms", "f64"), _TERMS, _TERMS_ERROR)
@@ -80,7 +86,7 @@ class GroupTable:
         groups : int
             The number of groups, which may grow.
         losses : array
-            The losses, all of them finite.
+            The losses.
         weighted : array
             Their products with weights; not used without ``terms``.
         terms : array, optional
@@ -101,10 +107,11 @@ class GroupTable:
     def columns(self, groups: int) -> dict[str, Array]:
         """Return the figures of the first groups, as columns of :class:`Totals`."""
         columns = np.ascontiguousarray(self._table[:groups].T)
-        counts = columns.view(np.int64)[_COUNT]
+        integers = columns.view(np.int64)
+        counts = integers[_COUNT]
         return {
             "count": counts,
-            "nonfinite": np.zeros_like(counts),
+            "nonfinite": integers[_NONFINITE],
             "weight": columns[_TERMS] if self._has_terms else counts.astype(float),
             "weight_error": _finite(columns[_TERMS_ERROR], columns[_TERMS]),
             "sum": columns[_SUM],

@@ -25,14 +25,16 @@ class RowLosses:
 
     Attributes
     ----------
-    values, mask : array
-        The losses, or a column for each of two models, and which rows take part.
+    values : array
+        The losses, or a column for each of two models.
+    mask : array, optional
+        Which rows take part; None if all do.
     weights, denominator_weights : array, optional
         Factors of the losses, and terms of the denominator of a mean; None where they are 1.
     """
 
     values: Array
-    mask: Array
+    mask: Array | None = None
     weights: Array | None = None
     denominator_weights: Array | None = None
 
@@ -82,7 +84,7 @@ class GroupedTotals(Generic[T]):
         codes = self._groups.encode(self._columns, self._rows)
         groups = len(self._groups)
         for totals, losses in zip(self._totals, self._losses, strict=True):
-            rows = _chosen([item.mask for item in losses])
+            rows = _chosen(losses)
             values = _joined([item.values for item in losses], rows)
             weights = _joined([item.weights for item in losses], rows)
             denominator_weights = _joined([item.denominator_weights for item in losses], rows)
@@ -93,10 +95,14 @@ class GroupedTotals(Generic[T]):
         self._rows = 0
 
 
-def _chosen(masks: Sequence[Array]) -> Array | None:
+def _chosen(losses: Sequence[RowLosses]) -> Array | None:
     """Return the rows that take part, of the batches together; None for all of them."""
-    if all(mask.all() for mask in masks):
+    if all(item.mask is None or item.mask.all() for item in losses):
         return None
+    masks = [
+        np.ones(len(item.values), dtype=bool) if item.mask is None else item.mask
+        for item in losses
+    ]
     return np.flatnonzero(np.concatenate(masks))
 
 

@@ -91,13 +91,16 @@ def open_output(path: Path, types: dict[str, Any]) -> Iterator[Output]:
         raise _unwritable(str(path), error) from None
 
 
-def spread(mask: Array, losses: RowLosses) -> tuple[Array, Array]:
-    """Return losses for all rows of a batch, and which rows have none."""
-    values = np.zeros(len(mask))
-    rows = np.flatnonzero(mask)
+def spread(size: int, mask: Array | None, losses: RowLosses) -> tuple[Array, Array]:
+    """Return losses for all rows of a batch of this size, and which rows have none.
+
+    ``mask`` has the rows that take part, None if all do.
+    """
+    rows = np.arange(size) if mask is None else np.flatnonzero(mask)
+    values = np.zeros(size)
     values[rows] = losses.values
-    missing = np.ones(len(mask), dtype=bool)
-    missing[rows[losses.mask]] = False
+    missing = np.ones(size, dtype=bool)
+    missing[rows if losses.mask is None else rows[losses.mask]] = False
     return values, missing
 
 

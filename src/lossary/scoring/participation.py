@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from lossary.arrays import Array
@@ -11,18 +13,20 @@ from lossary.scoring.errors import data_error
 from lossary.scoring.job import Job
 
 
-def chosen_rows(job: Job, batch: Batch, binding: Binding) -> Array:
-    """Return which rows ``where`` chooses; a row without a value there counts as chosen."""
+def chosen_rows(job: Job, batch: Batch, binding: Binding) -> Array | None:
+    """Return which rows ``where`` chooses; None for all. A row without a value there is chosen."""
     where = job.where_use
     if where is None:
-        return np.ones(len(batch), dtype=bool)
+        return None
     name = binding.column(where)
     missing = batch.missing(name, where.kind)
     return batch.flags(name) if missing is None else batch.flags(name) | missing
 
 
-def incomplete_rows(job: Job, batch: Batch, binding: Binding, chosen: Array) -> Array:
-    """Return which of the chosen rows lack a value in a used column.
+def incomplete_rows(
+    job: Job, batch: Batch, binding: Binding, chosen: Array | None
+) -> Array | None:
+    """Return which of the chosen rows lack a value in a used column; None if none does.
 
     Raises
     ------
@@ -32,15 +36,35 @@ def incomplete_rows(job: Job, batch: Batch, binding: Binding, chosen: Array) -> 
     incomplete: dict[str, Array] = {}
     for name, kind in binding.required:
         missing = batch.missing(name, kind)
-        if missing is not None and (missing & chosen).any():
-            incomplete[name] = missing & chosen | incomplete.get(name, False)
+        if missing is None:
+            continue
+        if chosen is not None:
+            missing = missing & chosen
+        if missing.any():
+            incomplete[name] = missing | incomplete.get(name, False)
     if not incomplete:
-        return np.zeros(len(batch), dtype=bool)
+        return None
     if not job.skip_nulls:
         index, name = min((int(np.argmax(rows)), name) for name, rows in incomplete.items())
         problem = f"column {name!r} has no value in row {batch.rows[index]}"
         raise data_error(batch.path, problem, "Pass --nulls skip to leave such rows out.")
     return np.asarray(np.logical_or.reduce(list(incomplete.values())))
+
+
+def remaining_rows(chosen: Array | None, incomplete: Array | None) -> Array | None:
+    """Return which rows take part: chosen and complete; None for all."""
+    if incomplete is None:
+        return chosen
+    return ~incomplete if chosen is None else chosen & ~incomplete
+
+
+def joined_masks(
+    first: Array | None, second: Array | None, join: Callable[[Array, Array], Array]
+) -> Array | None:
+    """Return two masks joined by a function; the one there is where the other is None."""
+    if first is None or second is None:
+        return second if first is None else first
+    return join(first, second)
 
 
 def row_weights(job: Job, batch: Batch, binding: Binding) -> Array | None:

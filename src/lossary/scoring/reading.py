@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-import numpy as np
-
 from lossary.scoring.addresses import display_name
 from lossary.scoring.binding import Binding, Use, bind
 from lossary.scoring.columns import Batch
@@ -79,6 +77,6 @@ def read_batches(
         if data is None:
             return
         size = data.values.num_rows
-        rows = np.arange(first_row, first_row + size)
+        rows = range(first_row, first_row + size)
         yield Batch(data.values, name, rows, source.textual, data.numbers)
         first_row += size

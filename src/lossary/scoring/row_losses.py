@@ -24,7 +24,7 @@ def row_losses(
 ) -> tuple[RowLosses, list[DomainViolation]]:
     """Return the losses of the rows, and the values outside their domains to warn about."""
     arrays = [arguments.array(spec, name) for name in spec.loss.arguments]
-    mask = np.ones(len(batch), dtype=bool)
+    mask = None
     keywords: dict[str, Any] = {"reduction": "none", **spec.parameters}
     if spec.ignore_index is not None:
         keywords["ignore_index"] = spec.ignore_index
@@ -43,7 +43,8 @@ def row_losses(
             raise data_error(batch.path, text) from None
         raise violation_in(batch, spec, arguments, error.fault).error() from None
     if spec.loss.left_out is not None:
-        mask &= np.asarray(counted(spec.loss, *arrays, **spec.parameters))
+        taking_part = np.asarray(counted(spec.loss, *arrays, **spec.parameters))
+        mask = taking_part if mask is None else mask & taking_part
     losses = RowLosses(np.asarray(values, np.float64), mask, weights, denominator_weights)
     return losses, [violation_in(batch, spec, arguments, fault) for fault in faults]
 
@@ -76,8 +77,8 @@ def _targets(spec: LossSpec, arrays: Sequence[Array]) -> Array:
     return arrays[spec.loss.arguments.index("targets")]
 
 
-def _weights_of_classes(class_weights: Array, targets: Array, mask: Array) -> Array:
+def _weights_of_classes(class_weights: Array, targets: Array, mask: Array | None) -> Array:
     """Return the weights of the classes of the rows; of probabilities, their weighted mean."""
     if targets.ndim > 1:
         return np.asarray(targets @ class_weights)
-    return class_weights[np.where(mask, targets, 0)]
+    return class_weights[targets if mask is None else np.where(mask, targets, 0)]

@@ -23,7 +23,12 @@ from lossary.scoring.job import Job
 from lossary.scoring.labels import TwoLabels
 from lossary.scoring.output import Output, spread
 from lossary.scoring.partial import Partial
-from lossary.scoring.participation import chosen_rows, incomplete_rows, row_weights
+from lossary.scoring.participation import (
+    chosen_rows,
+    incomplete_rows,
+    remaining_rows,
+    row_weights,
+)
 from lossary.scoring.piece_totals import PieceTotals
 from lossary.scoring.pieces import Piece, Span
 from lossary.scoring.reading import bind_source, open_span, read_batches, reading
@@ -153,22 +158,24 @@ class Scorer:
         self._scored += len(selected)
         losses = self._score(selected, binding)
         if self._output is not None:
-            columns = [spread(mask, item) for item in losses]
+            columns = [spread(len(batch), mask, item) for item in losses]
             self._output.write(batch, self._job.titles, columns)
 
-    def _row_mask(self, batch: Batch, binding: Binding) -> Array:
-        """Return which rows take part: chosen by ``where``, with a value in every used column."""
+    def _row_mask(self, batch: Batch, binding: Binding) -> Array | None:
+        """Return which rows take part, None for all: chosen, with a value in every used column."""
         chosen = chosen_rows(self._job, batch, binding)
         skipped = incomplete_rows(self._job, batch, binding, chosen)
-        self._excluded += int((~chosen).sum())
-        self._skipped += int(skipped.sum())
-        return np.asarray(chosen & ~skipped)
+        if chosen is not None:
+            self._excluded += int((~chosen).sum())
+        if skipped is not None:
+            self._skipped += int(skipped.sum())
+        return remaining_rows(chosen, skipped)
 
     def _score(self, batch: Batch, binding: Binding) -> list[RowLosses]:
         """Compute the losses of rows that take part and add them to the result."""
         job = self._job
         if not len(batch):
-            return [RowLosses(np.empty(0), np.empty(0, dtype=bool)) for _ in job.losses]
+            return [RowLosses(np.empty(0)) for _ in job.losses]
         by = [batch.by_column(binding.column(use)) for use in job.by_uses]
         weights = row_weights(job, batch, binding)
         arguments = Arguments(batch, binding, job, self._labels)
@@ -180,7 +187,7 @@ class Scorer:
         self._totals.add(by, losses)
         names = [name for use in job.shown_uses for name in binding.names[use]]
         for worst, item in zip(self._worst if job.worst else (), losses, strict=False):
-            rows = np.flatnonzero(item.mask)
+            rows = np.arange(len(batch)) if item.mask is None else np.flatnonzero(item.mask)
             values = item.values[rows]
             worst.add(values, _describer(batch, rows, values, list(dict.fromkeys(names))))
         return losses
@@ -193,7 +200,7 @@ def _describer(
 
     def describe(indices: Array) -> list[Record]:
         values = batch.records(rows[indices], names)
-        numbers = batch.rows[rows[indices]].tolist()
+        numbers = batch.row_numbers(rows[indices]).tolist()
         described: list[dict[str, Any]] = [
             {"loss": loss, "file": batch.path, "row": number, "values": item}
             for loss, number, item in zip(losses[indices].tolist(), numbers, values, strict=True)
