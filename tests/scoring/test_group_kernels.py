@@ -55,6 +55,13 @@ def test_sums_are_as_of_twice_the_digits_and_cuts_do_not_matter(weights):
             assert parts.columns()[name].tolist() == values.tolist(), name
 
 
+@pytest.mark.parametrize("weights", [None, RANDOM.random(ROWS)])
+def test_cuts_do_not_matter_where_losses_are_not_finite(weights):
+    whole, parts = (running(cuts, ODD, weights).columns() for cuts in ([], range(10, ROWS, 10)))
+    for name, values in whole.items():
+        np.testing.assert_array_equal(parts[name], values, err_msg=name)
+
+
 def test_sums_that_overflow_are_infinite():
     totals = RunningTotals(Totals())
     for _ in range(3):

@@ -87,14 +87,13 @@ class Arguments:
 
     def _two_labels(self, spec: LossSpec, names: tuple[str, ...]) -> Array:
         (name,) = names
-        labels = self._labels.setdefault(name, TwoLabels(name, str(self._job.positive)))
-        negative, positive = spec.loss.targets.two_classes or (0.0, 1.0)
-        chosen = self._cached(("positive", name), lambda: labels.positive(self.batch))
-        values = chosen.astype(np.float64)  # faster than a choice between two numbers
-        if (negative, positive) != (0.0, 1.0):
-            values *= positive - negative
-            values += negative
-        return values
+        found = self._labels.setdefault(name, TwoLabels(name, str(self._job.positive)))
+        negative, positive = map(int, spec.loss.targets.two_classes or (0, 1))
+        chosen = self._cached(("positive", name), lambda: found.positive(self.batch))
+        labels: Array = chosen.view(np.int8)  # losses read bytes faster than numbers of 64 bits
+        if (negative, positive) == (0, 1):
+            return labels
+        return labels * np.int8(positive - negative) + np.int8(negative)
 
     def _class_indices(self, spec: LossSpec, names: tuple[str, ...]) -> Array:
         (name,) = names

@@ -143,9 +143,7 @@ class Comparer:
             batch, binding = sides[0].batch, sides[0].binding
             titles = [f"{spec.title} {end}" for spec in self._jobs[0].losses for end in _ENDS]
             self._output.check_names(batch.path, binding.copied, titles)
-            columns = [
-                spread(len(batch), mask, item) for pair in losses for item in _columns(pair)
-            ]
+            columns = [spread(len(batch), mask, item) for pair in losses for item in _columns(pair)]
             self._output.write(batch, titles, columns)
 
     def _row_mask(self, sides: Sides) -> Array | None:
@@ -156,8 +154,8 @@ class Comparer:
             side = _having(where, sides)
             chosen = chosen_rows(job, side.batch, side.binding)
             self.result.excluded += 0 if chosen is None else int((~chosen).sum())
-        lacking = [incomplete_rows(job, side.batch, side.binding, chosen) for side in sides]
-        skipped = joined_masks(*lacking, np.logical_or)
+        a, b = (incomplete_rows(job, side.batch, side.binding, chosen) for side in sides)
+        skipped = joined_masks(a, b, np.logical_or)
         if skipped is not None:
             self.result.skipped += int(skipped.sum())
         return remaining_rows(chosen, skipped)

@@ -22,15 +22,17 @@ from lossary.kernels.lanes import Lanes
 _SUM, _ERROR, _MINIMUM, _MAXIMUM, _COUNT, _TERMS, _TERMS_ERROR, _NONFINITE = range(8)
 _WORDS = 8
 _POINTER = ctypes.c_void_p
-_PROTOTYPE = ctypes.CFUNCTYPE(None, *[_POINTER] * 5, ctypes.c_int64)
+_PROTOTYPE = ctypes.CFUNCTYPE(ctypes.c_double, *[_POINTER] * 5, ctypes.c_int64)
 
 
 def _text(is_weighted: bool) -> str:
-    """Return the code of the loop over rows; without weights, losses count once."""
+    """Return the code of the loop over rows; without weights, losses count once.
+
+    It returns 0 if all losses are finite, else NaN.
+    """
     pointers = ("codes", "losses", "weighted", "terms", "table")
     code = Code("grouped", {**dict.fromkeys(pointers, "ptr"), "rows": "i64"})
     given = code.given
-    zero = code.constant(0, "i64", 1)
 
     def add(group: Lanes, value: Lanes, total: int, error: int) -> None:
         places = [code.at(group, place, "f64") for place in (total, error)]
@@ -38,11 +40,7 @@ def _text(is_weighted: bool) -> str:
         for place, after in zip(places, two_sum(before[0], before[1], value), strict=True):
             code.store(after, place)
 
-    def add_integer(group: Lanes, place: int, value: Lanes | int) -> None:
-        count = code.at(group, place, "i64")
-        code.store(code.load(count, "i64", 1) + value, count)
-
-    def row(number: Lanes, _: list[Lanes]) -> list[Lanes]:
+    def row(number: Lanes, zeros: list[Lanes]) -> list[Lanes]:
         def read(name: str, type_: str) -> Lanes:
             return code.load(code.at(given[name], number, type_), type_, 1)
 
@@ -50,17 +48,16 @@ def _text(is_weighted: bool) -> str:
         loss = read("losses", "f64")
         minimum, maximum = (code.at(group, place, "f64") for place in (_MINIMUM, _MAXIMUM))
         least, largest = (code.load(place, "f64", 1) for place in (minimum, maximum))
-        is_nan = loss != loss  # it stays the least and the largest
-        code.store(((loss < least) | is_nan).select(loss, least), minimum)
-        code.store(((loss > largest) | is_nan).select(loss, largest), maximum)
-        add_integer(group, _COUNT, 1)
-        add_integer(group, _NONFINITE, (loss - loss == 0).select(zero, zero + 1))
+        code.store((loss < least).select(loss, least), minimum)
+        code.store((loss > largest).select(loss, largest), maximum)
+        count = code.at(group, _COUNT, "i64")
+        code.store(code.load(count, "i64", 1) + 1, count)
         add(group, read("weighted", "f64") if is_weighted else loss, _SUM, _ERROR)
         if is_weighted:
             add(group, read("terms", "f64"), _TERMS, _TERMS_ERROR)
-        return []
+        return [zeros[0] + (loss - loss)]
 
-    code.loop(given["rows"], 1, [], row)
+    (code.result,) = code.loop(given["rows"], 1, [code.constant(0.0, "f64", 1)], row)
     return code.text()
 
 
@@ -101,8 +98,16 @@ class GroupTable:
         losses, weighted = (np.ascontiguousarray(x, np.float64) for x in (losses, weighted))
         terms = None if terms is None else np.ascontiguousarray(terms, np.float64)
         addresses = [None if x is None else x.ctypes.data for x in (codes, losses, weighted, terms)]
-        function(*addresses, self._table.ctypes.data, len(codes))
+        if function(*addresses, self._table.ctypes.data, len(codes)) != 0.0:
+            self._add_nonfinite(codes, losses)
         return True
+
+    def _add_nonfinite(self, codes: Array, losses: Array) -> None:
+        """Count the losses that are not finite; NaN becomes the smallest and the largest."""
+        nonfinite = ~np.isfinite(losses)
+        counts = self._table.view(np.int64)[:, _NONFINITE]
+        counts += np.bincount(codes[nonfinite], minlength=len(self))
+        self._table[codes[np.isnan(losses)], _MINIMUM : _MAXIMUM + 1] = np.nan
 
     def columns(self, groups: int) -> dict[str, Array]:
         """Return the figures of the first groups, as columns of :class:`Totals`."""

@@ -100,8 +100,7 @@ def _chosen(losses: Sequence[RowLosses]) -> Array | None:
     if all(item.mask is None or item.mask.all() for item in losses):
         return None
     masks = [
-        np.ones(len(item.values), dtype=bool) if item.mask is None else item.mask
-        for item in losses
+        np.ones(len(item.values), dtype=bool) if item.mask is None else item.mask for item in losses
     ]
     return np.flatnonzero(np.concatenate(masks))
 

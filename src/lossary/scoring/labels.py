@@ -13,6 +13,9 @@ from lossary.scoring.errors import data_error
 
 _MAX_LABELS = 10
 
+# Rows that are looked at first, where labels are numbers: mostly they have both labels.
+_FIRST_ROWS = 1 << 10
+
 
 class TwoLabels:
     """A column of two labels, of which one is the positive one."""
@@ -29,9 +32,18 @@ class TwoLabels:
     def positive(self, batch: Batch) -> Array:
         """Return which rows have the positive label."""
         numbers = batch.plain_numbers(self._name)
-        known = self._numbers if numbers is not None else []
-        if len(known) == 2 and ((numbers == known[0]) | (numbers == known[1])).all():
-            return np.asarray(numbers == known[1])
+        if numbers is None:
+            return self._learned(batch)
+        if not self._numbers and len(batch) > _FIRST_ROWS:
+            self._learned(batch.slice(0, _FIRST_ROWS))
+        if self._numbers:
+            is_other, is_positive = (numbers == value for value in self._numbers)
+            if (is_other | is_positive).all():
+                return np.asarray(is_positive)
+        return self._learned(batch)
+
+    def _learned(self, batch: Batch) -> Array:
+        """Return which rows have the positive label, and remember the labels that occur."""
         codes, values = batch.dictionary_encoded(self._name)
         labels = [label_text(value) for value in values]
         is_positive = np.array([is_label(value, self._positive) for value in values], dtype=bool)
@@ -44,7 +56,8 @@ class TwoLabels:
         for row, code in sorted(zip(first, added, strict=False)):
             self._add(labels[code], batch.path, int(batch.rows[row]))
         self._has_positive |= bool((is_positive & occurs).any())
-        if numbers is not None and len(values) == 2 and is_positive.sum() == 1:
+        are_numbers = batch.plain_numbers(self._name) is not None
+        if are_numbers and len(values) == 2 and is_positive.sum() == 1:
             self._numbers = [v for _, v in sorted(zip(is_positive.tolist(), values, strict=True))]
         return is_positive[codes]
 

@@ -23,9 +23,7 @@ def chosen_rows(job: Job, batch: Batch, binding: Binding) -> Array | None:
     return batch.flags(name) if missing is None else batch.flags(name) | missing
 
 
-def incomplete_rows(
-    job: Job, batch: Batch, binding: Binding, chosen: Array | None
-) -> Array | None:
+def incomplete_rows(job: Job, batch: Batch, binding: Binding, chosen: Array | None) -> Array | None:
     """Return which of the chosen rows lack a value in a used column; None if none does.
 
     Raises
