@@ -65,6 +65,7 @@ def loss(
     several_axes: bool = ...,
     prepare: Mapping[str, Callable[..., Any]] | None = ...,
     left_out: Callable[..., Expression] | None = ...,
+    probability: Callable[..., Expression] | None = ...,
 ) -> Callable[[Callable[P, Expression]], LossFunction[P]]: ...
 
 
@@ -93,6 +94,7 @@ def loss(
     several_axes: bool = False,
     prepare: Mapping[str, Callable[..., Any]] | None = None,
     left_out: Callable[..., Expression] | None = None,
+    probability: Callable[..., Expression] | None = None,
 ) -> Any:
     """Turn a formula over symbols into a loss.
 
@@ -157,6 +159,10 @@ def loss(
         From further arguments to the condition under which there is nothing to lose, so that a row
         (or an element) does not count in a mean: ``lambda events: sum_over_classes(events) == 0``.
         The formula itself has to be 0 there.
+    probability : callable, optional
+        From the first argument, and parameters, to the probability that the loss takes it for: of
+        the positive class, or along an axis of every class: ``lambda inputs: sigmoid(inputs)``.
+        ``lossary.score`` judges the calibration of such losses.
 
     Returns
     -------
@@ -196,6 +202,7 @@ def loss(
         declared.check(targets, known, limits or {}, reduction)
         declared.check_prepare(prepared)
         declared.check_left_out(left_out)
+        declared.check_probability(probability)
         record = Loss(
             name=declared.name,
             formula=formula,
@@ -221,6 +228,7 @@ def loss(
             several_axes=several_axes,
             prepare=prepared,
             left_out=left_out,
+            probability=probability,
         )
         _check_name(record)
         _make_functions(record)

@@ -225,6 +225,7 @@ def _made(formula: LinkedFormula) -> Callable[..., Any]:
         several_axes=record.several_axes,
         prepare=record.prepare,
         left_out=record.left_out,
+        probability=_probability(formula),
     )(formula)
     return made
 
@@ -237,6 +238,31 @@ def _bound_to(
         return None
     names = inspect.signature(function).parameters
     return functools.partial(function, **{k: v for k, v in bound.items() if k in names})
+
+
+def _probability(formula: LinkedFormula) -> Callable[..., Expression] | None:
+    """Return the probability that a raw score stands for, where the loss has one."""
+    record = formula.loss
+    return None if record.probability is None else _LinkedProbability(formula, record.probability)
+
+
+class _LinkedProbability:
+    """The probability that a loss takes its first argument for, from a raw score."""
+
+    def __init__(self, formula: LinkedFormula, probability: Callable[..., Expression]) -> None:
+        self._formula, self._probability = formula, probability
+        self._taken = inspect.signature(probability).parameters
+        own = [p for name, p in self._taken.items() if name not in formula.bound]
+        self.__signature__ = inspect.Signature(own)
+
+    def __call__(self, **given: Any) -> Expression:
+        """Return the expression of the probability, for symbols and plain values."""
+        bound = self._formula.bound
+        given |= {name: value for name, value in bound.items() if name in self._taken}
+        first = self._formula.loss.arguments[0]
+        if self._formula.is_composed and first in given:
+            given[first] = LINKS[self._formula.link].inverse(given[first])
+        return self._probability(**given)
 
 
 def _axis(formula: LinkedFormula) -> bool | int | tuple[int, ...]:

@@ -194,7 +194,8 @@ def list_losses(
         "class_labels"; "none" for losses without targets.
     tags : collection of str
         Only those that have all of these tags: "elementwise", "along-axis", "convex", "smooth",
-        "robust" (the gradient is bounded) and "evaluation" (the gradient is 0).
+        "robust" (the gradient is bounded), "evaluation" (the gradient is 0) and "probabilistic"
+        (predictions are probabilities, or scores of them).
 
     Returns
     -------

@@ -577,3 +577,54 @@ def test_a_terminal_shows_values_as_they_are(run, predictions, monkeypatch, valu
 def test_mean_of_infinite_losses(run, predictions):
     outcome = run("score", predictions("margin,label\n-inf,1\n1,1\n"), *HINGE)
     assert math.isinf(float(table(outcome.out)[0]["mean"]))
+
+
+def test_calibration_is_printed(run, predictions):
+    data = predictions("z,y,g\n2,1,a\n-1,0,a\n3,1,b\n-2,1,a\n")
+    options = ("score", data, "--inputs", "z", "--targets", "y", "--loss", "binary_cross_entropy")
+    outcome = run(*options, "--calibration", 2, "--by", "g")
+    assert (outcome.status, outcome.err) == (0, "")
+    figures, bins = outcome.out.split("\n\nCalibration\n")
+    assert [row["ece"] != "" for row in table(figures)] == [True] * 3
+    found = table(bins)
+    assert [*found[0]] == [
+        "loss", "g", "bin", "from", "to", "count", "weight", "predicted", "observed",
+    ]  # fmt: skip
+    assert [(row["g"], row["bin"], row["count"]) for row in found] == [
+        ("a", "1", "2"), ("a", "2", "1"), ("b", "2", "1"), ("(all)", "1", "2"), ("(all)", "2", "2"),
+    ]  # fmt: skip
+    assert found[-2]["observed"] == "0.5"
+    (loss,) = json.loads(run(*options, "--calibration", 2, "--by", "g", "--json").out)["losses"]
+    assert float(found[-1]["predicted"]) == loss["calibration"][1]["predicted"]
+    assert [len(group["calibration"]) for group in loss["groups"]] == [2, 1]
+    assert loss["calibration"][0] == {
+        "bin": 1,
+        "from": 0.0,
+        "to": 0.5,
+        "count": 2,
+        "weight": 2.0,
+        "predicted": pytest.approx((1 / (1 + math.e) + 1 / (1 + math.e**2)) / 2),
+        "observed": 0.5,
+    }
+    (plain,) = json.loads(run(*options, "--json").out)["losses"]
+    assert "calibration" not in plain
+
+
+def test_calibration_on_a_terminal_has_bars(run, predictions, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    data = predictions("p,y\n0.25,1\n0.25,0\nnan,1\n")
+    loss = "binary_cross_entropy:with_logits=false"
+    options = ("--inputs", "p", "--targets", "y", "--loss", loss, "--domain", "ignore")
+    lines = run("score", data, *options, "--calibration", 1).out.splitlines()
+    (line,) = [line for line in lines if "━━━━━|━━━━" in line]
+    assert "0.25" in line
+    assert lines[-2].split()[1:3] == ["1", "nan"]
+
+
+def test_calibration_that_cannot_be(run, predictions):
+    data = predictions()
+    outcome = run("score", data, *HINGE, "--calibration", 5)
+    assert outcome.status == 2
+    assert "--calibration needs losses of predicted probabilities" in outcome.err
+    assert run("score", data, *HINGE, "--calibration", 0).status == 2

@@ -93,6 +93,16 @@ def test_every_engine_gives_the_same_bits(folder, engine):
     assert len(seen) > 5
 
 
+def test_every_engine_gives_the_same_bins_of_probability(folder, engine):
+    options = {**OPTIONS, "losses": "logistic_loss", "calibration": 5}
+    expected = lossary.score(folder, **options, workers=1)
+    found = lossary.score(folder, **options, **engine)
+    for groups in (True, False):
+        table = expected.calibration.to_arrow(groups=groups)
+        assert found.calibration.to_arrow(groups=groups).equals(table)
+        assert found.to_arrow(groups=groups).equals(expected.to_arrow(groups=groups))
+
+
 def test_every_engine_takes_tables(engine):
     expected = bits(lossary.score(TABLE, **OPTIONS, workers=1))
     assert bits(lossary.score(TABLE, **OPTIONS, **engine)) == expected

@@ -12,7 +12,7 @@ from lossary.cli.class_options import parse_class_weights, parse_classes
 from lossary.cli.losses import complete_losses, parse_losses
 from lossary.errors import LossaryError
 from lossary.scoring import Job, query_address
-from lossary.scoring.job import OUTPUT_SUFFIXES
+from lossary.scoring.job import MOST_BINS, OUTPUT_SUFFIXES
 
 
 def _check_output(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
@@ -89,6 +89,13 @@ QUANTILES = click.option(
     callback=_parse_quantiles,
     metavar="Q,Q,...",
     help="Quantiles of the losses, from 0 to 1: 0.5 is the median. They are within 1 %.",
+)
+CALIBRATION = click.option(
+    "--calibration",
+    type=click.IntRange(1, MOST_BINS),
+    metavar="BINS",
+    help="How often what was predicted came true, in so many equally wide bins of its probability "
+    "(15 is usual), and the expected calibration error.",
 )
 POSITIVE = click.option(
     "--positive",

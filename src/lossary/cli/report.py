@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from lossary.cli.streams import can_encode
 from lossary.cli.tables import print_json, print_table
 from lossary.scoring import Comparison, Figures, Job, Progress, Run, Score
+from lossary.scoring.calibrated_totals import CalibratedTotals
+from lossary.scoring.calibration import COLUMNS as BIN_COLUMNS
+from lossary.scoring.calibration import Calibration
 from lossary.scoring.figure_table import figure_names, figure_rows
 
 R = TypeVar("R", bound=Run)
+_BAR = 20  # characters
 _PAIR_FIGURES = (
     "mean_a", "mean_b", "difference", "standard_error", "low", "high",
     "worse", "count", "weight", "nonfinite",
@@ -63,6 +69,8 @@ class Report:
             return
         titles = {name: name for name in figure_names(result)}
         _print_losses(job, result, titles | {"mean": mean_title(job)})
+        if result.calibration:
+            _print_calibration(job, result.calibration)
         for spec, worst in zip(job.losses, result.worst, strict=True):
             records = worst.records()
             if records:
@@ -128,16 +136,30 @@ def _counts(result: Run) -> dict[str, int]:
 def _loss_data(job: Job, result: Score | Comparison) -> Iterator[dict[str, Any]]:
     """Yield the name and the figures of each loss, of all rows and of the groups."""
     for spec, totals in zip(job.losses, result.totals, strict=True):
+        whole = totals.combined()
         yield {
             "title": spec.title,
             "loss": spec.loss.name,
             "parameters": {**spec.loss.parameters, **spec.parameters},
-            **totals.combined().record(0, job.denominator),
+            **next(_records(job, whole)),
             "groups": [
                 {"by": dict(zip(job.by, key, strict=True)), **record}
-                for key, record in _groups(job, result, totals)
-            ],
+                for key, record in zip(result.groups, _records(job, totals), strict=True)
+            ]
+            if job.by
+            else [],
         }
+
+
+def _records(job: Job, totals: Figures) -> Iterator[dict[str, Any]]:
+    """Yield the figures of each group, and its bins of probability where there are some."""
+    if not isinstance(totals, CalibratedTotals):
+        yield from totals.records(job.denominator)
+        return
+    for record, bins in zip(
+        totals.records(job.denominator), totals.bins.records_by_group(), strict=True
+    ):
+        yield {**record, "calibration": bins}
 
 
 def mean_title(job: Job) -> str:
@@ -163,7 +185,23 @@ def _print_losses(
     print_table(header, rows, minor=minor)
 
 
-def _groups(job: Job, result: Run, totals: Figures) -> Iterator[tuple[Any, Any]]:
-    """Yield the groups in order, with their figures."""
-    if job.by:
-        yield from zip(result.groups, totals.records(job.denominator), strict=True)
+def _print_calibration(job: Job, calibration: Calibration) -> None:
+    """Print the bins of predicted probability, on a terminal with bars, by loss and group."""
+    header = ["loss", *job.by, *BIN_COLUMNS, "observed, | predicted"]
+    rows = [
+        [title, *key, *record.values(), _bar(record["observed"], record["predicted"])]
+        for title, key, record in calibration.records(groups=bool(job.by), whole=True)
+    ]
+    print("\nCalibration")
+    minor = ["bin", *([] if job.is_weighted else ["weight"])]
+    print_table(header, rows, minor=minor, drawn=header[-1:])
+
+
+def _bar(observed: float, predicted: float) -> str:
+    """Return a bar as long as what came true, with a mark at what was predicted."""
+    if not (math.isfinite(observed) and math.isfinite(predicted)):
+        return ""
+    full = "\u2501" if can_encode("\u2501") else "="
+    marks = [full if place < round(observed * _BAR) else " " for place in range(_BAR + 1)]
+    marks[round(min(max(predicted, 0), 1) * _BAR)] = "|"
+    return "".join(marks)

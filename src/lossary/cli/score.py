@@ -32,6 +32,7 @@ from lossary.scoring.engines.options import ENGINES
 @job_options.WHERE
 @job_options.BY
 @job_options.QUANTILES
+@job_options.CALIBRATION
 @click.option(
     "--worst",
     type=click.IntRange(min=0),
@@ -113,6 +114,7 @@ def score_command(**given: Any) -> int:
     if not given["files"]:
         msg = "Missing argument 'FILES...' or option '--query'."
         raise click.UsageError(msg)
+    given["calibration"] = given["calibration"] or 0
     job = job_options.make_job(given)
     report = Report(as_json=as_json, quiet=quiet)
     result = report.computed(lambda progress: run_job(job, **options, progress=progress))

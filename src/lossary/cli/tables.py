@@ -18,10 +18,11 @@ def print_table(
     rows: Sequence[Sequence[Any]],
     *,
     minor: Collection[str] = (),
+    drawn: Collection[str] = (),
 ) -> None:
     """Print a table: formatted on a terminal; elsewhere with tabs and all digits.
 
-    ``minor`` names columns that are left out on a terminal.
+    ``minor`` names columns that are left out on a terminal, ``drawn`` those that are only there.
     """
     from rich import box
     from rich.console import Console
@@ -30,11 +31,11 @@ def print_table(
 
     console = Console()
     if not console.is_terminal or len(rows) > _MAX_DRAWN_ROWS:
+        header, rows = _without(header, rows, drawn)
         # One call: a call per line takes longer than the writing itself.
         print("\n".join("\t".join(map(_field, row)) for row in [header, *rows]))
         return
-    shown = [index for index, name in enumerate(header) if name not in minor]
-    header, rows = [header[i] for i in shown], [[row[i] for i in shown] for row in rows]
+    header, rows = _without(header, rows, minor)
     texts = [[_rounded(item) for item in row] for row in rows]
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for index, name in enumerate(header):
@@ -45,6 +46,16 @@ def print_table(
     for text in texts:
         table.add_row(*map(Text, text))  # not as markup: values may hold brackets
     console.print(table)
+
+
+def _without(
+    header: Sequence[str], rows: Sequence[Sequence[Any]], names: Collection[str]
+) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    """Return a table without the columns of these names."""
+    shown = [index for index, name in enumerate(header) if name not in names]
+    if len(shown) == len(header):
+        return header, rows
+    return [header[i] for i in shown], [[row[i] for i in shown] for row in rows]
 
 
 def print_json(data: Any) -> None:

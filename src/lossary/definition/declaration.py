@@ -147,6 +147,16 @@ class Declaration:
             known = (*self.arguments[1:], *self.parameters)
             self._check_known("left_out", inspect.signature(left_out).parameters, known)
 
+    def check_probability(self, probability: Callable[..., Any] | None) -> None:
+        """Raise if a probability is declared that no target can be compared with."""
+        if probability is None:
+            return
+        if "targets" not in self.arguments:
+            requirement = "must be left out where no argument is called targets"
+            raise value_error(self.name, "probability", requirement, shown(probability))
+        known = (self.arguments[0], *self.parameters)
+        self._check_known("probability", inspect.signature(probability).parameters, known)
+
     def signature(self, reduction: str, targets: Domain) -> inspect.Signature:
         """Return the signature of the public function."""
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -81,6 +81,10 @@ class Definition:
     left_out : callable or None
         From arguments and parameters that have the names of its own to the condition under which an
         element (or row) does not count in a mean.
+    probability : callable or None
+        From arguments and parameters that have the names of its own to the probability that the
+        loss takes its first argument for: that of the positive class, or of every class along the
+        class axis.
     identity : str
         Text that stands for this loss and no other, in every process that it is sent to.
     """
@@ -109,6 +113,7 @@ class Definition:
     several_axes: bool = False
     prepare: dict[str, Callable[..., Any]] = field(default_factory=dict)
     left_out: Callable[..., Expression] | None = None
+    probability: Callable[..., Expression] | None = None
     identity: str = field(default_factory=_new_identity, repr=False)
 
     def __post_init__(self) -> None:
@@ -163,6 +168,7 @@ class Definition:
         """What the declared facts say, in words that lists of losses are filtered by.
 
         "robust" losses have a Lipschitz constant: no residual or score pulls harder than that.
+        "probabilistic" ones take their first argument for a probability, or a score of one.
         """
         facts = {
             "elementwise": self.axis is None,
@@ -171,6 +177,7 @@ class Definition:
             "smooth": self.smooth,
             "robust": self.lipschitz is not None,
             "evaluation": self.evaluation,
+            "probabilistic": self.probability is not None,
         }
         return tuple(tag for tag, holds in facts.items() if holds)
 

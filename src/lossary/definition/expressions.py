@@ -7,7 +7,7 @@ a kernel can compute all of them in one pass.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from inspect import signature
 from typing import NamedTuple
@@ -251,14 +251,30 @@ class LossExpressions:
             return where(self._element_mask, derivative, 0)
         return derivative
 
+    @cached_property
+    def probability(self) -> Expression | None:
+        """The probability that is predicted, of each class where there are some; None if none."""
+        function = self.loss.probability
+        if function is None:
+            return None
+        found = self._called(function)
+        if found.kind is Kind.ROW:
+            requirement = "must be one for each class"
+            raise type_error(self.loss.name, "probability", requirement, repr(found))
+        return found
+
+    def _called(self, function: Callable[..., Expression]) -> Expression:
+        """Return what a declared function makes of the arguments and parameters it names."""
+        given = {**self.symbols, **self._parameters}
+        return expand(function(**{name: given[name] for name in signature(function).parameters}))
+
     @property
     def _left_out(self) -> Expression | None:
         """Condition under which the loss leaves an element out of means."""
         function = self.loss.left_out
         if function is None:
             return None
-        given = {**self.symbols, **self._parameters}
-        found = expand(function(**{name: given[name] for name in signature(function).parameters}))
+        found = self._called(function)
         row = PRIMITIVES.get(found.operation)
         per_element = self.kind is Kind.ROW and found.kind is Kind.ELEMENT
         if row is None or not row.boolean or per_element:

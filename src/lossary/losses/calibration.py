@@ -17,6 +17,7 @@ from lossary.formula import (
     sum_over_classes,
     where,
 )
+from lossary.losses.classification import probabilities_of, probability_of
 
 _BRIER = (
     "Brier (1950), Verification of forecasts expressed in terms of probability, "
@@ -27,6 +28,7 @@ _BRIER = (
 @loss(
     targets=UNIT_INTERVAL,
     domains={"inputs": PROBABILITIES},
+    probability=probability_of,
     family="calibration",
     source=_BRIER,
     convex=True,
@@ -83,6 +85,7 @@ def brier_loss(inputs: Expression, targets: Expression, with_logits: bool = Fals
 @loss(
     targets=CLASSES_OR_PROBABILITIES,
     domains={"inputs": PROBABILITIES},
+    probability=probabilities_of,
     family="calibration",
     source=_BRIER,
     convex=True,

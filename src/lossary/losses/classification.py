@@ -26,6 +26,8 @@ from lossary.formula import (
     negative_log_softmax,
     negative_log_softmax_at,
     scale,
+    sigmoid,
+    softmax,
     softplus,
     sum_over_classes,
     where,
@@ -55,11 +57,22 @@ def over_targets(
     return sum_over_classes(scale(targets, terms))
 
 
+def probability_of(inputs: Expression, with_logits: bool) -> Expression:
+    """Return the probability of the positive class, of which the inputs may be the logit."""
+    return sigmoid(inputs) if with_logits else inputs
+
+
+def probabilities_of(inputs: Expression, with_logits: bool) -> Expression:
+    """Return the probabilities of the classes, of which the inputs may be scores."""
+    return softmax(inputs) if with_logits else inputs
+
+
 @loss(
     targets=UNIT_INTERVAL,
     domains={"inputs": PROBABILITIES},
     limits={"positive_weight": AT_LEAST_ZERO, "label_smoothing": FROM_ZERO_TO_ONE},
     arguments=("inputs", "targets"),
+    probability=probability_of,
     family="classification",
     reduction="mean",
     source="Good (1952), Rational decisions, doi:10.1111/j.2517-6161.1952.tb00104.x",
@@ -141,6 +154,7 @@ def binary_cross_entropy(
     targets=CLASSES_OR_PROBABILITIES,
     limits={"label_smoothing": FROM_ZERO_TO_ONE},
     arguments=("logits", "targets"),
+    probability=lambda logits: softmax(logits),
     family="classification",
     source="Good (1952), Rational decisions, doi:10.1111/j.2517-6161.1952.tb00104.x; label "
     "smoothing: Szegedy et al. (2016), doi:10.1109/CVPR.2016.308",
@@ -221,6 +235,7 @@ def cross_entropy(
 @loss(
     targets=CLASSES_OR_PROBABILITIES,
     arguments=("logits", "targets"),
+    probability=lambda logits: softmax(logits),
     family="classification",
     source="Leng, Tan, Liu, Cubuk, Shi, Cheng & Anguelov (2022), PolyLoss: a polynomial expansion "
     "perspective of classification loss functions, arXiv:2204.12511",
@@ -284,6 +299,7 @@ def poly1_cross_entropy(
     targets=CLASSES_OR_PROBABILITIES,
     limits={"q": FROM_ZERO_TO_ONE},
     arguments=("logits", "targets"),
+    probability=lambda logits: softmax(logits),
     family="classification",
     source="Zhang & Sabuncu (2018), Generalized cross entropy loss for training deep neural "
     "networks with noisy labels, arXiv:1805.07836",
@@ -350,6 +366,7 @@ def generalized_cross_entropy(
     targets=CLASS_LABELS,
     limits={"alpha": AT_LEAST_ZERO, "beta": AT_LEAST_ZERO},
     arguments=("logits", "targets"),
+    probability=lambda logits: softmax(logits),
     family="classification",
     source="Wang, Ma, Chen, Luo, Yi & Bailey (2019), Symmetric cross entropy for robust learning "
     "with noisy labels, doi:10.1109/ICCV.2019.00041, arXiv:1908.06112",

@@ -18,6 +18,7 @@ from lossary.formula.operations import deviances
     targets=CLASS_LABELS,
     domains={"inputs": PREDICTED_LOG_PROBABILITIES},
     arguments=("inputs", "targets"),
+    probability=lambda inputs: exp(inputs),
     family="distribution",
     source="Fisher (1922), On the mathematical foundations of theoretical statistics, "
     "doi:10.1098/rsta.1922.0009",
@@ -122,6 +123,7 @@ def kl_div_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Expr
     targets=TARGET_PROBABILITIES,
     domains={"inputs": PREDICTED_LOG_PROBABILITIES},
     arguments=("inputs", "targets"),
+    probability=lambda inputs: exp(inputs),
     family="distribution",
     source="Kullback & Leibler (1951), On information and sufficiency, doi:10.1214/aoms/1177729694",
     convex=True,

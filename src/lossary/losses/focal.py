@@ -19,6 +19,7 @@ from lossary.formula import (
     minimum,
     scale,
     sigmoid,
+    softmax,
     softplus,
     where,
 )
@@ -30,6 +31,7 @@ _FOCAL = "Lin, Goyal, Girshick, He & Dollar (2017), Focal loss for dense object 
 @loss(
     targets=UNIT_INTERVAL,
     limits={"gamma": AT_LEAST_ZERO, "alpha": FROM_ZERO_TO_ONE},
+    probability=lambda inputs: sigmoid(inputs),
     family="focal",
     source=f"{_FOCAL}, doi:10.1109/ICCV.2017.324, arXiv:1708.02002",
     convex=False,
@@ -103,6 +105,7 @@ def binary_focal_loss(
     targets=CLASSES_OR_PROBABILITIES,
     limits={"gamma": AT_LEAST_ZERO},
     arguments=("logits", "targets"),
+    probability=lambda logits: softmax(logits),
     family="focal",
     source=f"{_FOCAL}, doi:10.1109/ICCV.2017.324, arXiv:1708.02002",
     convex=False,
@@ -172,6 +175,7 @@ def focal_loss(
         "gamma_negative": AT_LEAST_ZERO,
         "margin": FROM_ZERO_TO_BELOW_ONE,
     },
+    probability=lambda inputs: sigmoid(inputs),
     family="focal",
     source="Ridnik, Ben-Baruch, Zamir, Noy, Friedman, Protter & Zelnik-Manor (2021), Asymmetric "
     "loss for multi-label classification, arXiv:2009.14119",

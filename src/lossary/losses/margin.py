@@ -251,6 +251,7 @@ def perceptron_loss(inputs: Expression, targets: Expression) -> Expression:
 
 @loss(
     targets=PLUS_MINUS_ONE,
+    probability=lambda inputs: sigmoid(inputs),
     family="margin",
     source="Friedman, Hastie & Tibshirani (2000), Additive logistic regression, "
     "doi:10.1214/aos/1016218223",
@@ -297,6 +298,7 @@ def logistic_loss(inputs: Expression, targets: Expression) -> Expression:
 
 @loss(
     targets=PLUS_MINUS_ONE,
+    probability=lambda inputs: sigmoid(2 * inputs),
     family="margin",
     source="Freund & Schapire (1997), A decision-theoretic generalization of on-line learning and "
     "an application to boosting, doi:10.1006/jcss.1997.1504",

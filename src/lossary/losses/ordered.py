@@ -18,11 +18,13 @@ from lossary.formula import (
     sum_over_classes,
     where,
 )
+from lossary.losses.classification import probabilities_of
 
 
 @loss(
     targets=CLASSES_OR_PROBABILITIES,
     domains={"inputs": PROBABILITIES},
+    probability=probabilities_of,
     family="distribution",
     source="Epstein (1969), A scoring system for probability forecasts of ranked categories, "
     "doi:10.1175/1520-0450(1969)008<0985:ASSFPF>2.0.CO;2; Hou, Yu & Samaras (2016), Squared earth "
@@ -88,6 +90,7 @@ def ranked_probability_loss(
 @loss(
     targets=CLASSES_OR_PROBABILITIES,
     domains={"inputs": PROBABILITIES},
+    probability=probabilities_of,
     family="distribution",
     source="Vallender (1974), Calculation of the Wasserstein distance between probability "
     "distributions on the line, doi:10.1137/1118101",

@@ -269,6 +269,7 @@ def _row_definition(record: Loss, transform: Transform | None) -> Definition:
         first = record.arguments[0]
         facts["formula"] = Transformed(record.formula, first, transform)
         facts["domains"] = {n: d for n, d in record.domains.items() if n != first}
+        facts["probability"] = None
     return Definition(**facts)
 
 

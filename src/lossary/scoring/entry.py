@@ -105,6 +105,9 @@ def compare(
     if any(getattr(first, name) != getattr(second, name) for name in common):
         requirement = "must differ from the first job in files, inputs and columns only"
         raise value_error(function, "second", requirement, second)
+    if first.calibration or first.quantiles:
+        given = f"calibration={first.calibration}, quantiles={first.quantiles}"
+        raise value_error(function, "first", "must not set calibration or quantiles", given)
     if first.worst or first.denominator != "weights":
         given = f"worst={first.worst}, denominator={first.denominator!r}"
         raise value_error(function, "first", "must not set worst or denominator", given)

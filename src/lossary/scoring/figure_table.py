@@ -58,42 +58,56 @@ def figure_rows(
     return rows
 
 
-def as_text(result: Result) -> str:
-    """Return the beginning of the table of the figures, for a terminal."""
-    header, rows, last = _shown(result)
-    texts = [header, *rows]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    left = 1 + len(result.job.by)  # columns of text
-    lines = [
-        "  ".join(
-            item.ljust(width) if place < left else item.rjust(width)
-            for place, (item, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in texts
-    ]
-    return "\n".join([*lines, last] if last else lines)
-
-
-def as_html(result: Result) -> str:
-    """Return the beginning of the table of the figures, for a notebook."""
-    header, rows, last = _shown(result)
-    head = "".join(f"<th>{html.escape(item)}</th>" for item in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(item)}</td>" for item in row) + "</tr>" for row in rows
-    )
-    end = f"<p>{html.escape(last)}</p>" if last else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{end}"
-
-
-def _shown(result: Result) -> tuple[list[str], list[list[str]], str]:
-    """Return the names of the columns, the first rows, and a line on the rest."""
+def figures_shown(result: Result) -> Table:
+    """Return the figures as a table to look at: of the groups, or of all rows without any."""
     grouped = bool(result.job.by)
     names = figure_names(result)
     rows = figure_rows(result.job, result, names, groups=grouped, whole=not grouped)
-    header = ["loss", *result.job.by, *names]
-    texts = [[_text(item) for item in row] for row in rows[:_MAX_SHOWN]]
-    rest = len(rows) - _MAX_SHOWN
-    return header, texts, f"... and {rest:,} further rows" if rest > 0 else ""
+    return Table(["loss", *result.job.by, *names], rows, left=1 + len(result.job.by))
+
+
+class Table:
+    """The beginning of a table, to look at.
+
+    Parameters
+    ----------
+    header : sequence of str
+        The names of the columns.
+    rows : sequence of sequence
+        All rows.
+    left : int
+        The number of columns, the first ones, that are text.
+    """
+
+    def __init__(self, header: Sequence[str], rows: Sequence[Sequence[Any]], left: int) -> None:
+        self._header = [*header]
+        self._rows = [[_text(item) for item in row] for row in rows[:_MAX_SHOWN]]
+        rest = len(rows) - _MAX_SHOWN
+        self._last = f"... and {rest:,} further rows" if rest > 0 else ""
+        self._left = left
+
+    def as_text(self) -> str:
+        """Return the table for a terminal."""
+        texts = [self._header, *self._rows]
+        widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+        lines = [
+            "  ".join(
+                item.ljust(width) if place < self._left else item.rjust(width)
+                for place, (item, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in texts
+        ]
+        return "\n".join([*lines, self._last] if self._last else lines)
+
+    def as_html(self) -> str:
+        """Return the table for a notebook."""
+        head = "".join(f"<th>{html.escape(item)}</th>" for item in self._header)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(item)}</td>" for item in row) + "</tr>"
+            for row in self._rows
+        )
+        end = f"<p>{html.escape(self._last)}</p>" if self._last else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{end}"
 
 
 def _text(item: Any) -> str:

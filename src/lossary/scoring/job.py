@@ -19,6 +19,10 @@ FUNCTION = "score"
 OUTPUT_SUFFIXES = (".parquet", ".csv", ".arrow")
 
 
+#: More bins of probability than anybody looks at.
+MOST_BINS = 1000
+
+
 @dataclass(frozen=True)
 class LossSpec:
     """A loss with its parameters, and the text that chose it.
@@ -70,6 +74,9 @@ class Job:
         Columns whose combined values group the rows.
     quantiles : sequence of float
         Quantiles of the losses, such as 0.5 for the median; within 1 % of a loss of that rank.
+    calibration : int
+        Number of equally wide bins of predicted probability in which to count what came true; 0 for
+        none.
     worst : int
         Number of rows with the largest loss to keep, for each loss.
     show : sequence of str
@@ -105,6 +112,7 @@ class Job:
     where: str | None = None
     by: Sequence[str] = ()
     quantiles: Sequence[float] = ()
+    calibration: int = 0
     worst: int = 0
     show: Sequence[str] = ()
     positive: str | None = None
@@ -142,6 +150,7 @@ class Job:
         for share in self.quantiles:
             if not 0 <= share <= 1:
                 raise value_error(FUNCTION, "--quantiles", "must be between 0 and 1", share)
+        self._check_calibration(titles)
         if self.skip_unreadable and self.output is not None:
             # A part that turns out to be broken after some rows has these in the output already.
             remedy = "Name the files that can be read."
@@ -154,6 +163,16 @@ class Job:
             columns = ", ".join(self.output_columns)
             raise value_error(FUNCTION, "--columns", "needs --output", columns)
         self._argument_uses()
+
+    def _check_calibration(self, titles: str) -> None:
+        if not 0 <= self.calibration <= MOST_BINS:
+            requirement = f"must be a number of bins, 1 to {MOST_BINS}, or 0 for none"
+            raise value_error(FUNCTION, "--calibration", requirement, self.calibration)
+        others = [spec.title for spec in self.losses if spec.loss.probability is None]
+        if self.calibration and others:
+            requirement = "needs losses of predicted probabilities, or of their scores"
+            remedy = "Take such as binary_cross_entropy or cross_entropy, without the others."
+            raise value_error(FUNCTION, "--calibration", requirement, others[0], remedy)
 
     @property
     def titles(self) -> list[str]:

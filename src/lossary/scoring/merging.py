@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lossary.scoring.calibrated_totals import CalibratedTotals
+from lossary.scoring.calibration_bins import CalibrationBins
 from lossary.scoring.domain_violations import Violations
 from lossary.scoring.job import Job
 from lossary.scoring.labels import TwoLabels
@@ -16,7 +18,8 @@ class Merger:
 
     def __init__(self, job: Job, files: list[str]) -> None:
         self.result = Score(files, job=job, worst=[Worst(job.worst) for _ in job.losses])
-        self._totals = PieceTotals(job)
+        self._totals = PieceTotals.of_job(job)
+        self._bins = CalibrationBins(job)
         self._labels: dict[str, TwoLabels] = {}
         self._violations = Violations()
 
@@ -27,6 +30,7 @@ class Merger:
             setattr(result, name, getattr(result, name) + getattr(partial, name))
         for table in partial.tables:
             self._totals.merge(table)
+        self._bins.merge(partial.bins)
         for worst, records in zip(result.worst, partial.worst, strict=True):
             worst.merge(records)
         for name, labels in partial.labels.items():
@@ -47,7 +51,9 @@ class Merger:
         check_rows(result)
         for labels in self._labels.values():
             labels.check_found()
-        result.groups, result.totals = self._totals.finish()
+        result.groups, totals = self._totals.finish()
+        bins = self._bins.finish(result.groups)
+        result.totals = [*map(CalibratedTotals, totals, bins)] if bins else [*totals]
         result.notes += self._violations.warnings()
         result.notes += [f"{item.reason} It is left out." for item in result.left_out]
         return result

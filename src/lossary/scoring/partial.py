@@ -31,6 +31,8 @@ class Partial:
         Values outside the domains.
     left_out : sequence of LeftOut
         Rows that could not be read.
+    bins : sequence of sequence of pyarrow.Table
+        For each loss the bins of its probabilities by group, where the job asks for calibration.
     """
 
     tables: Sequence[Any]
@@ -42,3 +44,4 @@ class Partial:
     labels: Mapping[str, TwoLabels] = field(default_factory=dict)
     violations: Sequence[DomainViolation] = ()
     left_out: Sequence[LeftOut] = ()
+    bins: Sequence[Sequence[Any]] = ()

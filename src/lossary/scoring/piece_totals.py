@@ -20,15 +20,22 @@ class PieceTotals(GroupedTotals[Totals]):
 
     Parameters
     ----------
-    job : Job
-        The losses, the columns that group the rows, and the quantiles.
+    losses, columns : int
+        The number of losses, and the number of columns that group the rows.
+    quantiles : sequence of float
+        The quantiles of the losses.
     """
 
-    def __init__(self, job: Job) -> None:
-        super().__init__(len(job.losses), len(job.by), QuantileTotals if job.quantiles else Totals)
+    def __init__(self, losses: int, columns: int, quantiles: Sequence[float] = ()) -> None:
+        super().__init__(losses, columns, QuantileTotals if quantiles else Totals)
         for running in self._totals:
             if isinstance(totals := running.settled(), QuantileTotals):
-                totals.shares = job.quantiles
+                totals.shares = quantiles
+
+    @classmethod
+    def of_job(cls, job: Job) -> PieceTotals:
+        """Return the totals of a job's losses, without rows."""
+        return cls(len(job.losses), len(job.by), job.quantiles)
 
     def tables(self, names: Sequence[str]) -> list[Any]:
         """Return the groups with their totals as Arrow tables, one for each set of types.

@@ -38,6 +38,7 @@ def score(
     weights: str | None = None,
     where: str | None = None,
     quantiles: float | Sequence[float] = (),
+    calibration: int = 0,
     worst: int = 0,
     show: str | Sequence[str] = (),
     positive: str | None = None,
@@ -82,6 +83,11 @@ def score(
     quantiles : float or sequence of float
         Quantiles of the losses, from 0 to 1: 0.5 is the median. They are within 1 % of the loss of
         that rank.
+    calibration : int
+        How many equally wide bins of predicted probability to count in what came true; 15 is usual,
+        0 is none. For losses of two classes and their probabilities or logits; of several classes
+        it is about the one with the largest probability. The result's ``calibration`` has the bins,
+        and its figures the expected and the maximum calibration error, ``ece`` and ``mce``.
     worst : int
         How many rows with the largest loss to keep, for each loss.
     show : str or sequence of str
@@ -153,6 +159,7 @@ def score(
             where=column("where", where),
             by=texts("by", by),
             quantiles=numbers("quantiles", quantiles),
+            calibration=count("calibration", calibration, 0),
             worst=count("worst", worst, 0),
             show=texts("show", show),
             positive=positive,

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from lossary.optional import require
 from lossary.scoring.addresses import display_name
+from lossary.scoring.calibrated_totals import CalibratedTotals
+from lossary.scoring.calibration import Calibration
 from lossary.scoring.chart import draw_bars
 from lossary.scoring.errors import data_error
-from lossary.scoring.figure_table import as_html, as_text, figure_names, figure_rows
+from lossary.scoring.figure_table import figure_names, figure_rows, figures_shown
 from lossary.scoring.job import Job
 from lossary.scoring.pairs import PairTotals
 from lossary.scoring.totals import Totals
@@ -85,7 +87,7 @@ class Score(Run):
     """
 
     job: Job = field(kw_only=True)
-    totals: list[Totals] = field(default_factory=list)
+    totals: list[Totals | CalibratedTotals] = field(default_factory=list)
     worst: list[Worst] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
@@ -101,7 +103,8 @@ class Score(Run):
         -------
         pyarrow.Table
             The columns ``loss``, the grouping columns, then the figures: mean, sum and weight,
-            count, minimum and maximum, and the number of losses that are not finite.
+            count, minimum and maximum, the number of losses that are not finite, the quantiles that
+            were asked for, and with calibration the errors ``ece`` and ``mce``.
         """
         names = figure_names(self)
         keys = self.job.by if groups else ()
@@ -140,11 +143,18 @@ class Score(Run):
         """
         return draw_bars(self, figure, ax)
 
+    @property
+    def calibration(self) -> Calibration | None:
+        """The bins of predicted probability; None unless they were asked for."""
+        return Calibration(self) if self.job.calibration else None
+
     def __repr__(self) -> str:
-        return as_text(self)
+        return figures_shown(self).as_text()
 
     def _repr_html_(self) -> str:
-        return as_html(self)
+        return figures_shown(self).as_html() + (
+            self.calibration._repr_html_() if self.calibration else ""
+        )
 
 
 @dataclass

@@ -15,6 +15,7 @@ from lossary.kernels.threads import calling_thread_alone
 from lossary.scoring.advice import label_advice
 from lossary.scoring.arguments import Arguments
 from lossary.scoring.binding import Binding
+from lossary.scoring.calibration_bins import CalibrationBins
 from lossary.scoring.columns import Batch
 from lossary.scoring.domain_violations import Violations
 from lossary.scoring.errors import DataError, UnreadableError
@@ -114,7 +115,8 @@ class Scorer:
         self._job = job
         self._output = output
         self._pulse = pulse
-        self._totals = PieceTotals(job)
+        self._totals = PieceTotals.of_job(job)
+        self._bins = CalibrationBins(job)
         self._worst = [Worst(job.worst) for _ in job.losses]
         self._labels: dict[str, TwoLabels] = {}
         self._violations = Violations()
@@ -138,6 +140,7 @@ class Scorer:
             worst=[worst.records() for worst in self._worst],
             labels=self._labels,
             violations=self._violations.all(),
+            bins=self._bins.tables(),
         )
 
     def _batches(self, span: Span) -> Generator[tuple[Batch, Binding]]:
@@ -196,6 +199,7 @@ class Scorer:
             losses.append(computed)
             self._violations.add(violations)
         self._totals.add(by, losses)
+        self._bins.add(by, arguments, losses)
         names = [name for use in job.shown_uses for name in binding.names[use]]
         for worst, item in zip(self._worst if job.worst else (), losses, strict=False):
             rows = np.arange(len(batch)) if item.mask is None else np.flatnonzero(item.mask)

@@ -1,0 +1,79 @@
+"""Bins of predicted probability by group: sums of what was predicted and of what came true.
+
+The bins are equally wide, and closed on the right as those of Guo et al. (2017), On calibration of
+modern neural networks, arXiv:1706.04599; the first has 0 too. They are one more column that groups
+the rows, so their sums are kept, sent and merged as those of the losses are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lossary.arrays import Array
+from lossary.scoring.arguments import Arguments
+from lossary.scoring.calibrated_totals import Bins
+from lossary.scoring.grouped_totals import RowLosses
+from lossary.scoring.job import Job
+from lossary.scoring.piece_totals import PieceTotals
+from lossary.scoring.predictions import predicted_and_observed
+from lossary.scoring.result import Key
+
+#: The names of the columns of the tables that travel, beside those of the grouping columns.
+_COLUMNS = ("bin", "predicted", "observed")
+
+
+class CalibrationBins:
+    """The bins of the losses of a job; none unless the job asks for calibration."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._losses = job.losses if job.calibration else ()
+        self._totals = [PieceTotals(2, len(job.by) + 1) for _ in self._losses]
+
+    def add(self, by: Sequence[Any], arguments: Arguments, losses: Sequence[RowLosses]) -> None:
+        """Add the rows of a batch: the columns that group them, and what was computed of them."""
+        for spec, totals, item in zip(self._losses, self._totals, losses, strict=False):
+            arrays = [arguments.array(spec, name) for name in spec.loss.arguments]
+            pair = predicted_and_observed(spec, arrays)
+            bins = pa.array(bins_of(pair[0], self._job.calibration))
+            totals.add([*by, bins], [RowLosses(x, item.mask, item.weights) for x in pair])
+
+    def tables(self) -> list[list[Any]]:
+        """Return the sums of each loss as Arrow tables."""
+        return [totals.tables([*self._job.by, *_COLUMNS]) for totals in self._totals]
+
+    def merge(self, tables: Sequence[Sequence[Any]]) -> None:
+        """Add the sums of other rows."""
+        for totals, parts in zip(self._totals, tables, strict=True):
+            for table in parts:
+                totals.merge(table)
+
+    def finish(self, groups: Sequence[Key]) -> list[Bins]:
+        """Return the bins of each loss; ``groups`` are the values of all groups."""
+        codes = {key: code for code, key in enumerate(groups)}
+        found = []
+        for totals in self._totals:
+            keys, pair = totals.finish()
+            # Rows that take no part, such as those of an ignored label, leave bins without rows.
+            rows = np.flatnonzero(pair[0].count)
+            group = np.array([codes[key[:-1]] for key in keys], dtype=np.int64)[rows]
+            place = np.array([key[-1] for key in keys], dtype=np.int64)[rows]
+            predicted, observed = (each.take(rows) for each in pair)
+            found.append(
+                Bins(self._job.calibration, len(groups), group, place, predicted, observed)
+            )
+        return found
+
+
+def bins_of(probabilities: Array, bins: int) -> Array:
+    """Return the bin of each probability, from 0 on; NaN has the number after the last.
+
+    What is outside 0 to 1, a rounding error beyond it for one, is in the first or the last bin.
+    """
+    found = np.searchsorted(np.arange(1, bins) / bins, probabilities, side="left")
+    found[np.isnan(probabilities)] = bins
+    return found
