@@ -139,13 +139,13 @@ class _Reader:
         return self.call() or self.symbol()
 
     def cases(self) -> str:
-        first = self.either()
+        value = self.either()
+        if self.skip("&", r"\text{otherwise}", r"\end{cases}"):
+            return value
         self.expect("&", r"\text{if }")
         condition = self.either()
         self.expect(r"\\")
-        second = self.either()
-        self.expect("&", r"\text{otherwise}", r"\end{cases}")
-        return f"where({condition}, {first}, {second})"
+        return f"where({condition}, {value}, {self.cases()})"
 
     def call(self) -> str | None:
         token = self.next()

@@ -235,8 +235,10 @@ def test_the_page_of_the_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    "name", ["loss_pages", "loss_words", "loss_accuracy", "formula_lines", "textbook", "plot_facts"]
-)
+    "name",
+    ["loss_pages", "loss_words", "loss_accuracy", "formula_lines", "formula_width", "textbook",
+     "plot_facts"],
+)  # fmt: skip
 def test_examples_of_the_page_writers(name: str) -> None:
     assert_examples_run(importlib.import_module(name))
 
@@ -266,6 +268,26 @@ def test_formulas_break_between_their_terms(mathml: ModuleType) -> None:
     assert pieces[-1] == r"+ a_{1}\Big)"
 
 
+def test_formulas_fit_the_column_of_a_page(mathml: ModuleType, written: Path) -> None:
+    fit = importlib.import_module("formula_fit")
+    for path in written.iterdir():
+        for line in re.findall(r"^ +(\\\S.* = .*)$", path.read_text("utf-8"), re.MULTILINE):
+            assert fit.widest(line) <= fit.ROOM, f"{path.name}: {line}"
+
+
+def test_a_part_that_is_too_wide_gets_a_name(mathml: ModuleType) -> None:
+    fit = importlib.import_module("formula_fit")
+    total = lossary.formula.expression.literal(0)
+    for place in range(12):
+        total = total + lossary.formula.expression.argument(f"x{place}")
+    whole = [fit.Named(r"\ell", total / (total + 1))]
+    (kept,), parts = fit.fitted(whole, [], (), lossary.formula.printing.to_latex, 100.0)
+    assert (kept, parts) == (whole[0], [])
+    (short,), (part,) = fit.fitted(whole, [], (), lossary.formula.printing.to_latex, 20.0)
+    assert lossary.formula.printing.to_text(short.value) == "r / (r + 1)"
+    assert part == fit.Named("r", total)
+
+
 def test_every_formula_of_every_page_is_mathematics(
     mathml: ModuleType, loss_pages: ModuleType
 ) -> None:
@@ -278,12 +300,13 @@ def test_every_formula_of_every_page_is_mathematics(
 
 
 def test_a_gradient_that_is_too_long_to_be_read_is_not_printed_folded(
-    loss_pages: ModuleType,
+    loss_pages: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = loss_pages.page(lossary.get_loss("complete_box_iou_loss"))
+    assert "Its gradient" in loss_pages.page(lossary.get_loss("cosine_embedding_loss"))
+    monkeypatch.setattr("lossary.definition.docstring.LONGEST_SHOWN", 20)
+    page = loss_pages.page(lossary.get_loss("cosine_embedding_loss"))
     assert "is too long to be printed" in page
     assert "Its gradient" not in page
-    assert "Its gradient" in loss_pages.page(lossary.get_loss("cosine_embedding_loss"))
 
 
 def assert_examples_run(module: ModuleType) -> None:

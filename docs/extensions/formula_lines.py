@@ -12,7 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from textbook import HIT, in_order, textbook, variant, with_label, with_log_softmax
+from formula_fit import ROOM, Named, fitted
+from formula_notes import notes_on
+from formula_width import width
+from textbook import HIT, Textbook, in_order, textbook, variant, with_label, with_log_softmax
 
 from lossary import Loss
 from lossary.definition.docstring import is_readable, shown_gradient
@@ -44,6 +47,7 @@ _WITH_INDEX = {"index", "negative_log_softmax"}
 _ELEMENTWISE_FORMS = {"softplus", "sigmoid"}  # those of others are long series
 _SHORT = {"absolute", "softmax", "norm"}  # they are printed with one sign
 _WORTH = 16  # printed characters that a name must save
+_LEAST = 1.9  # ems of a part that gets a name
 
 VALUE = r"\ell"
 SLOPE = r"\frac{\partial \ell}{\partial FIRST}"
@@ -60,22 +64,24 @@ class Lines(NamedTuple):
 
 def textbook_lines(loss: Loss, structure: Mapping[str, object]) -> Lines:
     """Return a loss and its derivative, if that is readable, as a textbook has them."""
-    formula, gradient = textbook(loss, structure)
-    if is_readable(gradient):
-        return _lines(loss, {VALUE: formula, SLOPE: gradient})
-    found = _lines(loss, {VALUE: formula})
+    found = textbook(loss, structure)
+    if is_readable(found.gradient):
+        return _lines(loss, {VALUE: found.formula, SLOPE: found.gradient}, found)
+    lines = _lines(loss, {VALUE: found.formula}, found)
     slope = SLOPE.replace("FIRST", spelled(_symbols(loss)[loss.arguments[0]]))
-    return found._replace(notes=(*found.notes, f":math:`{slope}` is too long to be printed"))
+    return lines._replace(notes=(*lines.notes, f":math:`{slope}` is too long to be printed"))
 
 
-def value_lines(loss: Loss, structure: Mapping[str, object]) -> Lines:
-    """Return a loss alone as a textbook has it."""
-    return _lines(loss, {VALUE: textbook(loss, structure).formula})
+def value_lines(loss: Loss, structure: Mapping[str, object], room: float = ROOM) -> Lines:
+    """Return a loss alone as a textbook has it, in a column of some ems."""
+    found = textbook(loss, structure)
+    return _lines(loss, {VALUE: found.formula}, found, room)
 
 
 def slope_lines(loss: Loss, structure: Mapping[str, object]) -> Lines:
     """Return the derivative alone as a textbook has it."""
-    return _lines(loss, {SLOPE: textbook(loss, structure).gradient})
+    found = textbook(loss, structure)
+    return _lines(loss, {SLOPE: found.gradient}, found)
 
 
 def computed_lines(loss: Loss, structure: Mapping[str, object]) -> list[Lines]:
@@ -99,32 +105,39 @@ def computed_lines(loss: Loss, structure: Mapping[str, object]) -> list[Lines]:
 
 
 # --- lines ------------------------------------------------------------------------------------
-def _lines(loss: Loss, outputs: Mapping[str, Expression]) -> Lines:
+def _lines(
+    loss: Loss,
+    outputs: Mapping[str, Expression],
+    defined: Textbook | None = None,
+    room: float = ROOM,
+) -> Lines:
     known = _symbols(loss)
-    printer = _Printer(known.get("targets", ""), rows=loss.axis is not None)
+    printer = _Printer(known.get("targets", ""), rows=loss.axis is not None, room=room)
     first = printer.latex(argument(known[loss.arguments[0]], Kind.ELEMENT))
     titles = [title.replace("FIRST", first) for title in outputs]
-    found = printer.lines(titles, [_renamed(item, known) for item in outputs.values()])
-    used = {str(item.value) for item in walk(*outputs.values())}
+    parts = _needed(defined.parts, *outputs.values()) if defined else {}
+    given = [Named(name, _renamed(item, known)) for name, item in parts.items()]
+    found = printer.lines(titles, [_renamed(item, known) for item in outputs.values()], given)
+    whole = (*outputs.values(), *parts.values())
+    used = {str(item.value) for item in walk(*whole)}
     meanings = ((spelled(symbol), name) for name, symbol in known.items() if name in used)
     symbols = tuple(pair for pair in meanings if pair[0] != pair[1])
-    return found._replace(symbols=symbols, notes=tuple(_notes(loss, *outputs.values())))
+    notes = [*notes_on(loss, *whole), *(_said(defined.notes, parts) if defined else ())]
+    return found._replace(symbols=symbols, notes=tuple(notes))
 
 
-def _notes(loss: Loss, *outputs: Expression) -> Iterator[str]:
-    """Say what signs mean that stand for no argument, in reStructuredText."""
-    used = {item.operation for item in walk(*outputs)}
-    if loss.axis is not None:
-        yield ":math:`k` counts along ``axis``"
-    if "class_count" in used:
-        yield ":math:`C` is the length of ``axis``"
-    if used & {"sparsemax_threshold", "multiclass_sparsemax"}:
-        threshold = r"\operatorname{sparsemax threshold}\left(x_{j}\right)"
-        yield rf":math:`\tau = {threshold}` solves :math:`\sum_k \max(0, x_{{k}} - \tau) = 1`"
-    if "sigmoid" in used:
-        yield r":math:`\sigma` is the logistic function"
-    if any(item.value == HIT for item in walk(*outputs)):
-        yield r":math:`\mathbf{1}_{k = y}` is 1 at the label and 0 elsewhere"
+def _needed(parts: Mapping[str, Expression], *outputs: Expression) -> dict[str, Expression]:
+    """Return the parts that formulas use, themselves or through others."""
+    used = {str(item.value) for item in walk(*outputs) if item.operation == "argument"}
+    for name, item in reversed(parts.items()):
+        if name in used:
+            used |= {str(one.value) for one in walk(item) if one.operation == "argument"}
+    return {name: item for name, item in parts.items() if name in used}
+
+
+def _said(notes: Sequence[str], parts: Mapping[str, Expression]) -> Iterator[str]:
+    """Return the notes on parts that are shown: a note begins with the letter of its part."""
+    return (note for note in notes if re.match(r":math:`(\w)", note)[1] in parts)
 
 
 def _identity(operation: str) -> Lines:
@@ -211,31 +224,47 @@ def spelled(symbol: str, index: str = "") -> str:
 class _Printer:
     """Prints expressions; those of a loss of rows with the index of the class."""
 
-    def __init__(self, targets: str, *, rows: bool) -> None:
+    def __init__(self, targets: str, *, rows: bool, room: float = ROOM) -> None:
         self.targets = targets
         self.rows = rows
+        self.room = room
         self.names: dict[str, str] = {}
 
-    def lines(self, titles: Sequence[str], outputs: Sequence[Expression]) -> Lines:
-        """Return a line for each output, and one for each part that has a name."""
+    def lines(
+        self, titles: Sequence[str], outputs: Sequence[Expression], given: Sequence[Named] = ()
+    ) -> Lines:
+        """Return a line for each output, and one for each part that has a name.
+
+        The parts that are given have their names already.
+        """
         # One expression, so that what they share has one name.
         whole = outputs[0] if len(outputs) == 1 else node("equal", *outputs)
-        taken = {str(item.value) for item in walk(whole) if item.value is not None}
+        inside = walk(whole, *(part.value for part in given))
+        taken = {str(item.value) for item in inside if item.value is not None}
+        taken |= {part.name for part in given}
         occurrences = _occurrences(whole)
 
         def worth(item: Expression, text: str) -> bool:
             saved = (occurrences[id(item)] - 1) * len(text)
-            return item.operation not in _SHORT and saved >= _WORTH
+            if given or item.operation in _SHORT or saved < _WORTH:
+                return False
+            return width(self.latex(item)) >= _LEAST
 
-        body, parts = name_parts(whole, taken, worth)
+        body, shared = name_parts(whole, taken, worth)
         bodies = [body] if len(outputs) == 1 else body.arguments
-        titled = zip(titles, bodies, strict=True)
-        letters = (argument(letter, part.kind) for letter, part in parts)
+        formulas, parts = fitted(
+            [Named(*pair) for pair in zip(titles, bodies, strict=True)],
+            [*given, *(Named(*pair) for pair in shared)],
+            taken,
+            self.latex,
+            self.room,
+        )
+        letters = (self.latex(argument(part.name, part.value.kind)) for part in parts)
         return Lines(
-            tuple(f"{title} = {self.latex(item)}" for title, item in titled),
+            tuple(f"{name} = {self.latex(value)}" for name, value in formulas),
             tuple(
-                f"{self.latex(letter)} = {self.latex(part)}"
-                for letter, (_, part) in zip(letters, parts, strict=True)
+                f"{letter} = {self.latex(part.value)}"
+                for letter, part in zip(letters, parts, strict=True)
             ),
         )
 

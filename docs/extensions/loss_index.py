@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from itertools import groupby
 
+from formula_fit import widest
 from formula_lines import value_lines
 from loss_formulas import mathematics, variants
 from loss_words import words
@@ -95,8 +96,22 @@ def _listed(losses: Iterable[Loss]) -> str:
     """Return the table of some losses: name and meaning, formula, curve."""
     rows = []
     for loss in losses:
-        structure = next(iter(variants(loss).values()))
-        formula = mathematics(value_lines(loss, structure))
-        rows.append([f":doc:`{loss.name}`\n\n{loss.summary}", formula,
-                     f".. small-curve:: {loss.name}"])  # fmt: skip
+        name = f":doc:`{loss.name}`\n\n{loss.summary}"
+        rows.append([name, _short_formula(loss), f".. small-curve:: {loss.name}"])
     return table([], rows, "losses", widths="34 50 16")
+
+
+#: Ems of the column of formulas, less what the estimate of a width may be wrong by.
+_COLUMN = 19.5
+#: Characters of LaTeX, and parts with names, of a formula that is read at a glance.
+_LONGEST, _MOST_PARTS = 700, 5
+
+
+def _short_formula(loss: Loss) -> str:
+    """Return the formula of a loss, or where it is found if it is long."""
+    found = value_lines(loss, next(iter(variants(loss).values())), _COLUMN)
+    text = mathematics(found)
+    fits = all(widest(line) <= _COLUMN for line in (*found.formulas, *found.parts))
+    if not fits or len(text) > _LONGEST or len(found.parts) > _MOST_PARTS:
+        return f":doc:`The formula is on its page <{loss.name}>`."
+    return text

@@ -85,7 +85,7 @@ def _opened(term: str) -> list[str]:
         return [term]
     inner = inner.removesuffix(r"\right)")
     pieces = _split(inner)
-    if len(pieces) == 1 or "{" in head or not _is_closed(inner):
+    if len(pieces) == 1 or head.count("{") != head.count("}") or not _is_closed(inner):
         return [term]
     pieces[0] = rf"{head}\Big({pieces[0]}"
     pieces[-1] = rf"{pieces[-1]}\Big)"

@@ -12,9 +12,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from agreement import agree
+from box_definitions import DEFINITIONS
 from series import SERIES
 
 from lossary import Loss
@@ -31,10 +33,15 @@ _TINY = 1e-6
 
 
 class Textbook(NamedTuple):
-    """A formula and its derivative with respect to the first argument, without guards."""
+    """A formula and its derivative with respect to the first argument, without guards.
+
+    Both may be written in parts, each of which uses those before it.
+    """
 
     formula: Expression
     gradient: Expression
+    parts: Mapping[str, Expression] = MappingProxyType({})
+    notes: tuple[str, ...] = ()
 
 
 def textbook(loss: Loss, structure: Mapping[str, object]) -> Textbook:
@@ -42,6 +49,8 @@ def textbook(loss: Loss, structure: Mapping[str, object]) -> Textbook:
 
     In the derivative the symbol :data:`HIT` stands for 1 at the label's class and 0 elsewhere.
     """
+    if loss.name in DEFINITIONS:
+        return Textbook(*DEFINITIONS[loss.name]())
     chosen = variant(loss, structure)
     plain = without_guards(chosen.unexpanded)
     formula = in_order(with_log_softmax(plain))

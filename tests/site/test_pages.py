@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(900)  # the first test waits for the build
 WIDTHS = (1400, 375)  # a laptop's window and a telephone's, in CSS pixels
 
 # What is wrong with the layout of the page that is open; what is folded is unfolded. A formula is
-# within its column, or the column scrolls.
+# within its column; in a narrow window the column may scroll.
 _LAYOUT = """async () => {
   while (document.querySelector(".loss-plot:not(.ready)"))
     await new Promise(requestAnimationFrame);
@@ -28,12 +28,14 @@ _LAYOUT = """async () => {
     const box = formula.getBoundingClientRect();
     const column = formula.closest("div.formulas, td, th, dd, li, p, h1, h2, h3, article");
     const room = column.getBoundingClientRect();
-    const scrolls = getComputedStyle(column).overflowX === "auto";
+    const scrolls = innerWidth < 720 && getComputedStyle(column).overflowX === "auto";
     const right = scrolls ? room.left + column.scrollWidth : room.right;
     const text = formula.textContent.slice(0, 40);
     if (!(box.width > 1 && box.height > 1)) found.push(`no box: ${text}`);
     if (box.left < room.left - 1 || box.right > right + 1 || room.right > innerWidth)
       found.push(`outside its column by ${Math.ceil(box.right - right)} px: ${text}`);
+    if (column.matches(".formulas") && (box.top < room.top - 1 || box.bottom > room.bottom + 1))
+      found.push(`cut above or below: ${text}`);
   }
   return found;
 }"""

@@ -10,6 +10,7 @@ from lossary.formula.printing.forms import VALUE_OF_FIRST, PrintKind, form_of
 from lossary.formula.printing.numbers import printed_number
 from lossary.formula.table import BINDING
 
+_BEGIN, _END = r"\begin{cases}", r"\end{cases}"
 _GREEK = {
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu",
     "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega",
@@ -76,13 +77,28 @@ class _Printer:
         if item.operation in SYMBOLS:
             return _Printed(self._symbol(str(item.value)), BINDING["atom"], self.kind)
         form = form_of(item, self.kind)
-        text = form.template.format(*map(self.printed, form.operands))
-        return _Printed(text, form.precedence, self.kind)
+        printed = [self.printed(operand) for operand in form.operands]
+        if self.kind == "latex" and item.operation == "where" and _is_choice(printed[2]):
+            return _joined(*printed)
+        return _Printed(form.template.format(*printed), form.precedence, self.kind)
 
     def _symbol(self, name: str) -> str:
         if name in self.names:
             return self.names[name]
         return name if self.kind == "text" else _latex_name(name)
+
+
+def _is_choice(printed: _Printed) -> bool:
+    """Return whether a printed form is one list of cases and nothing else."""
+    begun = printed.text.startswith(_BEGIN) and printed.text.endswith(_END)
+    return begun and printed.text.count(_BEGIN) == 1
+
+
+def _joined(condition: _Printed, value: _Printed, others: _Printed) -> _Printed:
+    """Print a choice that leads to another one otherwise as one list of cases."""
+    rest = others.text.removeprefix(_BEGIN)
+    text = rf"{_BEGIN} {value} & \text{{if }} {condition} \\{rest}"
+    return _Printed(text, others.precedence, others.kind)
 
 
 def _latex_name(name: str) -> str:
