@@ -25,7 +25,7 @@ from lossary.backends.column_functions import (
     each,
     in_pairs,
 )
-from lossary.backends.column_nodes import Column, choice, kept, leaf, leaves, lifted, uses
+from lossary.backends.column_nodes import Column, choice, kept, leaf, leaves, lifted, strict
 from lossary.backends.column_spelling import Spelling
 from lossary.definition.computation import Computation
 from lossary.definition.outputs import denominator_outputs, stored
@@ -48,7 +48,7 @@ class ColumnBackend(Backend):
     spelled_column = ""
 
     def __init__(self, spelling: Spelling) -> None:
-        super().__init__(Functions(spelling))
+        super().__init__(Functions())
         self.spelling = spelling
 
     def column(self, name: str) -> str:
@@ -157,7 +157,7 @@ class ColumnBackend(Backend):
         if computation.expressions.variant.labels:
             label = lifted(values["targets"])
             if label.value is None:
-                label = choice(Column("floor", label) == label, label, np.nan)
+                label = choice(~(Column("floor", label) == label), np.nan, label)
             values["targets"] = label
         return values
 
@@ -219,8 +219,7 @@ class ColumnBackend(Backend):
 
     def _null_where_unknown(self, computation: Computation, x: Column) -> Column:
         """Return values that are null where an argument is, unless a mask leaves them out."""
-        hides = uses(x, self.spelling.hiding)
-        if not hides and len(leaves(x)) == len(_columns(computation)):
+        if len(strict(x, self.spelling.hiding)) == len(_columns(computation)):
             return x
         condition = _is_valid(computation)
         if "where" in computation.arrays and not computation.expressions.variant.element_mask:

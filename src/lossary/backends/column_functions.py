@@ -12,10 +12,12 @@ from itertools import accumulate
 from typing import Any, NoReturn
 
 from lossary.backends.column_nodes import Column, choice, lifted
-from lossary.backends.column_spelling import Spelling
 from lossary.backends.operations import ArrayOperations
 from lossary.errors import type_error
 from lossary.formula.table import PRIMITIVES
+
+#: Functions of one operand.
+_FUNCTIONS = frozenset({"exp", "expm1", "floor", "log", "log1p", "sign", "sqrt", "tanh"})
 
 
 class ColumnList(tuple[Column, ...]):
@@ -40,12 +42,9 @@ def each(function: Callable[..., Any], *operands: Any) -> Any:
 
 
 class Functions:
-    """The functions of columns, in the words that a library has."""
+    """The functions of columns."""
 
     bool = "bool"
-
-    def __init__(self, spelling: Spelling) -> None:
-        self.spelling = spelling
 
     def where(self, condition: Any, a: Any, b: Any) -> Any:
         """Choose by a condition."""
@@ -73,45 +72,8 @@ class Functions:
         """Return where values are neither infinite nor NaN."""
         return self.abs(x) < math.inf
 
-    def sign(self, x: Any) -> Column:
-        """Return -1, 0 or 1, and NaN for NaN."""
-        x = lifted(x)
-        if "sign" in self.spelling.words:
-            return Column("sign", x)
-        return choice(x > 0.0, 1.0, choice(x < 0.0, -1.0, choice(x == 0.0, 0.0, math.nan)))
-
-    def expm1(self, x: Any) -> Column:
-        """Exponential minus 1: where it is small, rounding of the exponential is divided out."""
-        x = lifted(x)
-        if "expm1" in self.spelling.words:
-            return Column("expm1", x)
-        power = Column("exp", x)
-        excess = power - 1.0
-        near = (x > -1.0) & (x < 1.0) & (power != 1.0)
-        divided = excess * (x / Column("log", choice(near, power, 2.0)))
-        return choice(near, divided, choice(power == 1.0, x, excess))
-
-    def log1p(self, x: Any) -> Column:
-        """Logarithm of 1 + x: where it is small, the rounding of the sum is divided out."""
-        x = lifted(x)
-        if "log1p" in self.spelling.words:
-            return Column("log1p", x)
-        whole = 1.0 + x
-        excess = whole - 1.0
-        near = (x > -0.5) & (x < 1.0) & (excess != 0.0)
-        divided = Column("log", whole) * (x / choice(near, excess, 1.0))
-        return choice(near, divided, choice(excess == 0.0, x, Column("log", whole)))
-
-    def tanh(self, x: Any) -> Column:
-        """Hyperbolic tangent."""
-        x = lifted(x)
-        if "tanh" in self.spelling.words:
-            return Column("tanh", x)
-        excess = self.expm1(-2.0 * self.abs(x))
-        return self.sign(x) * (-excess / (2.0 + excess))
-
     def __getattr__(self, name: str) -> Any:
-        if name not in {"exp", "floor", "log", "sqrt"}:
+        if name not in _FUNCTIONS:
             raise AttributeError(name)
         return lambda x: Column(name, lifted(x))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 #: Operations that reduce rows to one value.
@@ -152,8 +152,8 @@ def _joined(name: str, a: Column, b: Column, *, neutral: bool) -> Column:
 
 
 def is_number(x: Column) -> Column:
-    """Return where a column is not NaN, which no order puts at or below infinity."""
-    return Column("less_equal", x, lifted(math.inf), dtype="bool")
+    """Return where a column is not NaN."""
+    return lifted(x.is_known) if x.value is not None else Column("is_number", x, dtype="bool")
 
 
 def lifted(x: Any) -> Column:
@@ -195,15 +195,43 @@ def kept(condition: Column, x: Column) -> Column:
     return x if condition.value else Column("kept", condition, x)
 
 
-def uses(root: Column, names: Collection[str]) -> bool:
-    """Return whether a node is made with one of some operations, row by row."""
+def strict(root: Column, hiding: Collection[str]) -> set[int]:
+    """Return the ids of the columns that make a node null where they are, row by row.
+
+    Operations that are hiding may have a value where an operand is null.
+    """
+    nulls: dict[int, set[int]] = {}
+    #: Which columns keep a condition from being true: it is null or false then.
+    untrue: dict[int, set[int]] = {}
+    for node in in_order(root, _row_by_row):
+        key, parts = id(node), [nulls[id(part)] for part in _row_by_row(node)]
+        if node.given is not None:
+            nulls[key] = {key}
+        elif node.name == "where":  # what is not true chooses the second
+            _, first, second = parts
+            nulls[key] = second & (first | untrue[id(node.parts[0])])
+        elif parts and (node.name in hiding or node.name in {"and", "or"}):
+            nulls[key] = set.intersection(*parts)
+        else:
+            nulls[key] = set().union(*parts)
+        joined = [untrue[id(part)] for part in node.parts] if node.name == "and" else [nulls[key]]
+        untrue[key] = set().union(*joined)
+    return nulls[id(root)]
+
+
+def _row_by_row(node: Column) -> tuple[Column, ...]:
+    return () if node.aggregates else node.parts
+
+
+def in_order(root: Column, inner: Callable[[Column], Iterable[Column]]) -> Iterator[Column]:
+    """Yield every node of a graph once, parts before what is made of them."""
     seen: set[int] = set()
-    stack = [root]
+    stack = [(root, False)]
     while stack:
-        node = stack.pop()
-        if node.name in names:
-            return True
-        if id(node) not in seen:
+        node, is_ready = stack.pop()
+        if is_ready:
+            yield node
+        elif id(node) not in seen:
             seen.add(id(node))
-            stack += () if node.aggregates else node.parts
-    return False
+            stack.append((node, True))
+            stack += [(part, False) for part in inner(node)]

@@ -6,11 +6,15 @@ ones. A :class:`Spelling` has the words of a library.
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
-from lossary.backends.column_nodes import Column
+from lossary.backends.column_composites import COMPOSITES, Lowering
+from lossary.backends.column_nodes import Column, in_order
 
 #: Parts by the ids of their nodes.
 Parts = dict[int, Any]
@@ -30,7 +34,17 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "and": operator.and_,
     "or": operator.or_,
     "not": operator.invert,
+    "is_number": lambda x: x <= math.inf,
 }
+
+
+#: What operations take, as multiples of a sum; what is not listed takes 1.
+COSTS: Mapping[str, int] = {"divide": 2, "exp": 8, "expm1": 8, "log": 8, "log1p": 8, "power": 20,
+                            "sqrt": 2, "tanh": 12}  # fmt: skip
+
+
+#: A field of a struct is one operation on another.
+_DEPTH_OF_FIELD = 2
 
 
 class Spelling:
@@ -42,21 +56,33 @@ class Spelling:
         From the name of an operation to the function that makes the library's expression of it from
         those of its operands. Every library has ``add``, ``subtract``, ``multiply``, ``divide``,
         ``power``, ``negative``, ``less``, ``less_equal``, ``equal``, ``and``, ``or``, ``not``,
-        ``where``, ``kept``, ``maximum``, ``minimum``, ``at_least``, ``at_most``, ``absolute``,
-        ``exp``, ``log``, ``sqrt``, ``floor``, ``is_known`` (not null), ``as_number`` (of a
-        condition), ``float32``, and of all rows ``sum``, ``mean``, ``all``.
-        ``log1p``, ``expm1``, ``tanh`` and ``sign`` are made of others where they are missing.
+        ``where``, ``kept``, ``absolute``, ``exp``, ``log``, ``sqrt``, ``floor``, ``is_known`` (not
+        null), ``is_number`` (not NaN), ``as_number`` (of a condition), ``float32``, and of all rows
+        ``sum``, ``mean``, ``all``. Those of :mod:`lossary.backends.column_composites` may be
+        missing.
+    composites : mapping
+        From the name of an operation to the function of nodes that makes it of others, instead of a
+        word.
     hiding : frozenset of str
-        Operations that may have a value where an operand is null.
+        Operations that may have a value where an operand is null, beside ``where``.
     longest, deepest : int
         Up to this number of operations, and of operations inside one another, what is used several
         times is written several times: the engine finds it, or a shared part costs more.
+    sharing : int
+        What it takes to share a part, as a multiple of a sum: what costs less is computed again.
     """
 
     words: ClassVar[Mapping[str, Callable[..., Any]]]
-    hiding: ClassVar[frozenset[str]] = frozenset({"where"})
+    composites: ClassVar[Mapping[str, Callable[..., Column]]] = {}
+    hiding: ClassVar[frozenset[str]] = frozenset()
     longest: ClassVar[int] = 0
     deepest: ClassVar[int] = 1000
+    sharing: ClassVar[int] = 0
+
+    def lowered(self, root: Column) -> Column:
+        """Return the graph of a node in operations that have words."""
+        missing = {name: f for name, f in COMPOSITES.items() if name not in self.words}
+        return Lowering({**missing, **self.composites})(root)
 
     def number(self, value: float) -> Any:
         """Return a literal."""
@@ -77,13 +103,53 @@ class Spelling:
 
     def expression(self, root: Column) -> Any:
         """Return the expression of a node."""
-        level = Level(root, self)
-        shared = level.shared()
+        level = Level(self.lowered(root), self)
         size, depth = level.size()
-        short = size <= self.longest or not shared
-        if short and depth <= self.deepest:
-            return level.spelt(root, {})
-        return self.in_layers(*level.layers(shared), level)
+        if size <= self.longest and depth <= self.deepest:
+            return level.spelt(level.root, {})
+        shared = level.shared()
+        return (
+            self.in_layers(*level.layers(shared), level) if shared else level.spelt(level.root, {})
+        )
+
+
+class ListSpelling(Spelling):
+    """The words of a library without a word for an expression that is used several times.
+
+    Shared parts are fields of the one struct in a list, to which a function is applied for each
+    layer.
+    """
+
+    def struct(self, fields: Mapping[str, Any]) -> Any:
+        """Return a struct."""
+        raise NotImplementedError
+
+    def row(self, fields: Mapping[str, Any]) -> Any:
+        """Return a list of one struct."""
+        raise NotImplementedError
+
+    def applied(self, rows: Any, function: Callable[[Any], Any]) -> Any:
+        """Return the list of what a function makes of the elements of one."""
+        raise NotImplementedError
+
+    def in_layers(self, inputs: Layer, layers: list[Layer], level: Level) -> Any:
+        """Return the one element of a list, to which a function is applied for each layer."""
+        first, *carried = level.carried(inputs, layers)
+        rows = self.row({name: level.input(node) for node, name in first})
+        known = first
+        for fields in carried:
+            rows = self.applied(rows, partial(self._step, level, known, fields))
+            known = fields
+        return self.applied(rows, lambda row: level.spelt(level.root, _fields(row, known)))[0]
+
+    def _step(self, level: Level, known: Layer, fields: Layer, row: Any) -> Any:
+        """Return the fields of the next struct, from those of one."""
+        parts = _fields(row, known)
+        return self.struct({name: level.spelt(node, parts) for node, name in fields})
+
+
+def _fields(row: Any, known: Layer) -> Parts:
+    return {id(node): row[name] for node, name in known}
 
 
 class Level:
@@ -94,17 +160,20 @@ class Level:
 
     def __init__(self, root: Column, spelling: Spelling) -> None:
         self.root, self.spelling = root, spelling
-        self.nodes = list(self._walk())
+        self.nodes = list(in_order(root, self.inner))
 
     def spelt(self, node: Column, parts: Parts) -> Any:
         """Return the expression of a node, made of parts where they are known."""
-        known = parts.get(id(node))
-        if known is not None:
-            return known
+        found = dict(parts)
+        for part in in_order(node, lambda x: () if id(x) in found else self.inner(x)):
+            if id(part) not in found:
+                found[id(part)] = self._spelt(part, found)
+        return found[id(node)]
+
+    def _spelt(self, node: Column, parts: Parts) -> Any:
         if self.is_input(node):
             return self.input(node)
-        words = self.spelling.words
-        return words[node.name](*(self.spelt(part, parts) for part in node.parts))
+        return self.spelling.words[node.name](*(parts[id(part)] for part in node.parts))
 
     def input(self, node: Column) -> Any:
         """Return the expression of an input: of what aggregates, that of the rows inside."""
@@ -127,14 +196,23 @@ class Level:
         return () if self.is_input(node) else node.parts
 
     def shared(self) -> set[int]:
-        """Return the ids of the nodes that several others use, without inputs."""
-        counts: dict[int, int] = {}
-        for node in self.nodes:
-            for part in self.inner(node):
-                counts[id(part)] = counts.get(id(part), 0) + 1
+        """Return the ids of the nodes that are written once: dear ones, and ends of deep ones."""
         if all(node.value is not None for node in self.nodes if self.is_input(node)):
             return set()
-        return {id(x) for x in self.nodes if counts.get(id(x), 0) > 1 and not self.is_input(x)}
+        uses = Counter(id(part) for node in self.nodes for part in self.inner(node))
+        costs: dict[int, int] = {}
+        depths: dict[int, int] = {}
+        found: set[int] = set()
+        for node in self.nodes:
+            parts = [id(part) for part in self.inner(node)]
+            cost = COSTS.get(node.name, 1) + sum(costs[part] for part in parts)
+            depth = 1 + max((depths[part] for part in parts), default=0)
+            again = (uses[id(node)] - 1) * cost > self.spelling.sharing
+            if node is not self.root and parts and (again or depth >= self.spelling.deepest):
+                found.add(id(node))
+                cost, depth = 1, _DEPTH_OF_FIELD
+            costs[id(node)], depths[id(node)] = cost, depth
+        return found
 
     def size(self) -> tuple[int, int]:
         """Return of how many operations the expression is if nothing is shared, and how deep."""
@@ -183,16 +261,3 @@ class Level:
             else:
                 stack += self.inner(part)
         return found
-
-    def _walk(self) -> Iterator[Column]:
-        """Yield every node once, parts before what is made of them."""
-        seen: set[int] = set()
-        stack = [(self.root, False)]
-        while stack:
-            node, is_ready = stack.pop()
-            if is_ready:
-                yield node
-            elif id(node) not in seen:
-                seen.add(id(node))
-                stack.append((node, True))
-                stack += [(part, False) for part in self.inner(node)]

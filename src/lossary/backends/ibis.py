@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, ClassVar
 
 import ibis
@@ -12,7 +11,7 @@ from ibis.common.deferred import Deferred
 from ibis.expr.types import Value
 
 from lossary.backends.column_backend import ColumnBackend
-from lossary.backends.column_spelling import OPERATORS, Layer, Level, Spelling
+from lossary.backends.column_spelling import OPERATORS, ListSpelling
 from lossary.errors import type_error
 
 
@@ -26,8 +25,8 @@ def _function(name: str) -> Any:
     return ibis.udf.scalar.builtin(declared, signature=(("float64",), "float64"))
 
 
-class IbisSpelling(Spelling):
-    """Ibis' words. Shared parts are the argument of a function of a list with one element."""
+class IbisSpelling(ListSpelling):
+    """Ibis' words."""
 
     words: ClassVar[Mapping[str, Any]] = {
         **OPERATORS,
@@ -37,8 +36,6 @@ class IbisSpelling(Spelling):
         # SQL's GREATEST is NaN where an operand is; LEAST is not.
         "maximum": ibis.greatest,
         "minimum": lambda a, b: -ibis.greatest(-a, -b),
-        "at_least": ibis.greatest,
-        "at_most": lambda x, limit: -ibis.greatest(-x, -limit),
         "absolute": lambda x: x.abs(),
         "floor": _function("floor"),
         "sqrt": lambda x: x.sqrt(),
@@ -52,10 +49,9 @@ class IbisSpelling(Spelling):
         "mean": lambda x: x.mean(),
         "all": lambda x: x.all().fill_null(True),
     }
-    hiding: ClassVar[frozenset[str]] = frozenset(
-        {"where", "maximum", "minimum", "at_least", "at_most", "as_number"}
-    )
+    hiding: ClassVar[frozenset[str]] = frozenset({"maximum", "minimum", "as_number"})
     longest = 100
+    sharing = 40
 
     def number(self, value: float) -> Any:
         """Return a literal."""
@@ -65,24 +61,17 @@ class IbisSpelling(Spelling):
         """Return an expression under a name."""
         return x.name(name)
 
-    def in_layers(self, inputs: Layer, layers: list[Layer], level: Level) -> Any:
-        """Return the one element of a list, to which a function is applied for each layer."""
-        first, *carried = level.carried(inputs, layers)
-        rows = ibis.array([ibis.struct({name: level.input(node) for node, name in first})])
-        known = first
-        for fields in carried:
-            rows = rows.map(partial(self._step, level, known, fields))
-            known = fields
-        return rows.map(lambda row: level.spelt(level.root, _fields(row, known)))[0]
+    def struct(self, fields: Mapping[str, Any]) -> Any:
+        """Return a struct."""
+        return ibis.struct(fields)
 
-    def _step(self, level: Level, known: Layer, fields: Layer, row: Any) -> Any:
-        """Return the fields of the next struct, from those of one."""
-        parts = _fields(row, known)
-        return ibis.struct({name: level.spelt(node, parts) for node, name in fields})
+    def row(self, fields: Mapping[str, Any]) -> Any:
+        """Return a list of one struct."""
+        return ibis.array([ibis.struct(fields)])
 
-
-def _fields(row: Any, known: Layer) -> dict[int, Any]:
-    return {id(node): row[name] for node, name in known}
+    def applied(self, rows: Any, function: Any) -> Any:
+        """Return the list of what a function makes of the elements of one."""
+        return rows.map(function)
 
 
 class IbisBackend(ColumnBackend):

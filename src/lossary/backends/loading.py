@@ -24,6 +24,7 @@ HELPERS = frozenset(
     {
         "base",
         "column_backend",
+        "column_composites",
         "column_functions",
         "column_nodes",
         "column_spelling",

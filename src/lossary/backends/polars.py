@@ -48,7 +48,7 @@ class PolarsSpelling(Spelling):
         "mean": pl.Expr.mean,
         "all": pl.Expr.all,
     }
-    hiding: ClassVar[frozenset[str]] = frozenset({"where", "maximum", "minimum"})
+    hiding: ClassVar[frozenset[str]] = frozenset({"maximum", "minimum"})
 
     def number(self, value: float) -> pl.Expr:
         """Return a literal."""
