@@ -200,3 +200,19 @@ def test_text_of_parquet_is_grouped_as_its_dictionary(tmp_path, has_dictionary):
     assert found.worst[0].records()[0]["values"]["kind"] == names[-1]
     whole = lossary.score(pa.table(data), **options)
     assert whole.to_arrow().equals(found.to_arrow())
+
+
+def test_pairs_of_columns_are_coded_alike_by_lookup_and_by_hashing():
+    """As more and more values appear, until there are too many pairs to look up."""
+    random = np.random.default_rng(4)
+    groups, hashed = Groups(2), Groups(2)
+    hashed._pairs[0]._lookup = None
+    seen = []
+    for left, right in ((3, 1), (3, 2), (50, 9), (50, 70), (3000, 70), (9000, 500), (10, 10)):
+        columns = [random.integers(0, most, 2000) for most in (left, right)]
+        seen.append(np.stack(columns, axis=1))
+        arrays = [[pa.array(column)] for column in columns]
+        expected = list(map(tuple, seen[-1].tolist()))
+        assert grouped(groups, *arrays) == grouped(hashed, *arrays) == expected
+    assert groups._pairs[0]._lookup is None
+    assert len(groups) == len(hashed) == len(np.unique(np.concatenate(seen), axis=0))

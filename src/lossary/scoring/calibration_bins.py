@@ -74,6 +74,12 @@ def bins_of(probabilities: Array, bins: int) -> Array:
 
     What is outside 0 to 1, a rounding error beyond it for one, is in the first or the last bin.
     """
-    found = np.searchsorted(np.arange(1, bins) / bins, probabilities, side="left")
-    found[np.isnan(probabilities)] = bins
-    return found
+    with np.errstate(over="ignore"):
+        found = np.clip(np.ceil(probabilities * bins), 1, bins)
+    # The product may be rounded across a border. Borders are quotients, which are nearest to it.
+    found -= probabilities <= (found - 1) / bins
+    found += probabilities > found / bins
+    np.clip(found, 1, bins, out=found)
+    found[np.isnan(found)] = bins + 1
+    places: Array = found.astype(np.int64) - 1
+    return places

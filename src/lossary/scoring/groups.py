@@ -31,7 +31,7 @@ class Groups:
         self._columns = [_ValueCodes() for _ in range(columns)]
         # The codes of two columns make a pair, which has a code; that code and the code of a
         # third column make the next pair.
-        self._pairs = [_ValueCodes() for _ in range(columns - 1)]
+        self._pairs = [_PairCodes() for _ in range(columns - 1)]
 
     def __len__(self) -> int:
         return len([*self._columns, *self._pairs][-1]) if self._columns else 1
@@ -45,7 +45,7 @@ class Groups:
         ]
         codes = encoded[0]
         for pairs, right in zip(self._pairs, encoded[1:], strict=True):
-            codes = pairs.encode([pa.array(codes << 32 | right)])
+            codes = pairs.encode_pairs(codes, right)
         return codes
 
     def by_types(self) -> list[tuple[list[Any], Array]]:
@@ -210,6 +210,48 @@ class _ValueCodes:
             self._codes = {value: code for code, value in enumerate(self.values())}
         code = self._codes.setdefault
         return np.array([code(key, len(self._codes)) for key in _as_keys(values)], dtype=np.int64)
+
+
+class _PairCodes(_ValueCodes):
+    """Codes of pairs of codes. The value of a pair has the first in its upper 32 bits.
+
+    Where there are few pairs, their codes are looked up: 7 ns for a row, and 26 in a hash table.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lookup: Lookup | None = Lookup()
+        self._bits = 0  # what the second codes take up in a number to look up
+
+    def encode_pairs(self, left: Array, right: Array) -> Array:
+        """Return the code of each pair."""
+        if self._lookup is not None:
+            self._make_room(int(right.max(initial=0)).bit_length())
+        if self._lookup is not None:
+            short = left << self._bits | right
+            found = self._lookup.codes(short)
+            if found is None and (added := self._lookup.add(short)) is not None:
+                first, second = added >> self._bits, added & (1 << self._bits) - 1
+                self._lookup.learn(added, self._append(pa.array(first << 32 | second)))
+                found = self._lookup.codes(short)
+            if found is not None:
+                return found
+            self._lookup = None  # it will not know all pairs
+        return self._encode([pa.array(left << 32 | right)])
+
+    def _make_room(self, bits: int) -> None:
+        """Let second codes have that many bits."""
+        if bits <= self._bits:
+            return
+        self._bits, self._lookup = bits, Lookup()
+        pairs, codes = self._known(pa.int64())
+        if len(pairs):
+            values = np.asarray(pairs)
+            short = values >> 32 << bits | (values & 0xFFFFFFFF)
+            if self._lookup.add(short) is None:
+                self._lookup = None
+            else:
+                self._lookup.learn(short, codes)
 
 
 def _is_exact(arrow_type: Any) -> bool:
