@@ -108,3 +108,17 @@ def test_lipschitz_constants_are_shown_as_formulas() -> None:
     assert shown["hinge_loss"] == "1"
     assert shown["mse_loss"] == ""
     assert shown["pinball_loss"] == "max(quantile, 1 - quantile)"
+
+
+@pytest.mark.parametrize(
+    "form", ["formula_text", "gradient_text", "formula_latex", "gradient_latex", "javascript"]
+)
+def test_unknown_forms_of_a_formula_are_refused(form: str) -> None:
+    focal, hinge = map(lossary.get_loss, ("binary_focal_loss", "hinge_loss"))
+    assert getattr(focal, form)(alpha=True) != getattr(focal, form)()
+    with pytest.raises(lossary.errors.LossaryTypeError, match=r"got 'alpa'\. Did you mean alpha\?"):
+        getattr(focal, form)(alpa=True)
+    with pytest.raises(TypeError, match=r"hinge_loss: structure must choose a form .* got 'delta'"):
+        getattr(hinge, form)(delta=2.0)
+    with pytest.raises(ValueError, match="hinge_loss: labels must be False, got True"):
+        getattr(hinge, form)(labels=True)

@@ -70,25 +70,25 @@ class Loss(Definition):
         return str(self.formula.__module__).startswith(_FAMILIES)
 
     def formula_text(self, **structure: object) -> str:
-        """Return the formula as plain text."""
+        """Return the formula as plain text, in a form chosen as for :meth:`javascript`."""
         from lossary.definition.docstring import formula_text
 
         return formula_text(self, **structure)
 
     def gradient_text(self, **structure: object) -> str:
-        """Return the derivative with respect to the first argument as plain text."""
+        """Return the derivative along the first argument as plain text, in such a form."""
         from lossary.definition.docstring import gradient_text
 
         return gradient_text(self, **structure)
 
     def formula_latex(self, **structure: object) -> str:
-        """Return the formula as LaTeX."""
+        """Return the formula as LaTeX, in a form chosen as for :meth:`javascript`."""
         from lossary.definition.docstring import formula_latex
 
         return formula_latex(self, **structure)
 
     def gradient_latex(self, **structure: object) -> str:
-        """Return the derivative with respect to the first argument as LaTeX."""
+        """Return the derivative along the first argument as LaTeX, in such a form."""
         from lossary.definition.docstring import gradient_latex
 
         return gradient_latex(self, **structure)
@@ -110,6 +110,11 @@ class Loss(Definition):
             diagonal) with respect to the first argument. Arguments are numbers; those of a loss
             along an axis are arrays of the length of the axis, or a class label. The text stands
             alone, and computes in float64 what the package computes.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the loss has no such form.
 
         Examples
         --------

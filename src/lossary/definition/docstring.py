@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from lossary.definition.common_arguments import COMMON_ARGUMENTS
 from lossary.definition.definition import Definition
 from lossary.definition.expressions import LossExpressions, Variant, expressions_of
+from lossary.errors import choices, did_you_mean, shown, type_error, value_error
 from lossary.formula.expression import Expression, parameter
 from lossary.formula.gradient import gradient
 from lossary.formula.printing import named_latex, named_text, tidy, to_text
@@ -85,6 +86,7 @@ def is_readable(expression: Expression) -> bool:
 
 def variant_of(loss: Definition, structure: Mapping[str, object]) -> LossExpressions:
     """Return the expressions of a variant, with its defaults where nothing is chosen."""
+    _check_structure(loss, structure)
     labels = bool(structure.get("labels", loss.takes_labels))
     flags = {
         name: structure.get(name, default)
@@ -94,6 +96,21 @@ def variant_of(loss: Definition, structure: Mapping[str, object]) -> LossExpress
     left_out = loss.extensions.difference(structure)
     chosen = Variant(structure=tuple(flags.items()), defaults=left_out, labels=labels)
     return expressions_of(loss, chosen)
+
+
+def _check_structure(loss: Definition, structure: Mapping[str, object]) -> None:
+    """Raise if what is to choose a form of the formula chooses none."""
+    optional = (name for name, default in loss.parameters.items() if default is None)
+    known = sorted({"labels", *loss.structure, *loss.extensions, *optional})
+    for name in structure:
+        if name not in known:
+            requirement = f"must choose a form of the formula ({', '.join(known)})"
+            remedy = did_you_mean(name, known)
+            raise type_error(loss.name, "structure", requirement, repr(name), remedy)
+    forms = [True] * loss.takes_labels + [False] * loss.takes_probabilities
+    labels = structure.get("labels", forms[0])
+    if labels not in forms:
+        raise value_error(loss.name, "labels", f"must be {choices(forms)}", shown(labels))
 
 
 def complete_docstring(loss: Definition, written: str) -> str:
