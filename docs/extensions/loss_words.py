@@ -13,6 +13,7 @@ OF_TAGS = {
     "robust": "outliers bounded lipschitz",
     "smooth": "differentiable",
     "evaluation": "metric",
+    "probabilistic": "calibration",
 }
 #: Of the losses of a family.
 OF_FAMILIES = {

@@ -282,7 +282,7 @@ def test_a_loss_of_ones_own():
     ("options", "error", "message"),
     [
         ({"losses": "hinge_loss"}, ValueError, "score: calibration needs losses of predicted "
-         "probabilities, or of their scores, got hinge_loss. Take such as"),
+         "probabilities, or of their scores, got hinge_loss. Name losses with the tag"),
         ({"losses": ["brier_loss", "l1_loss"]}, ValueError, "probabilities.*got l1_loss"),
         ({"calibration": -1}, ValueError, "calibration must be an integer of at least 0, got -1"),
         ({"calibration": 2.5}, TypeError, "calibration must be an integer of at least 0, got 2.5"),

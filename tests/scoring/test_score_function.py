@@ -122,6 +122,7 @@ def test_bars():
         (TABLE, {"worst": "a"}, TypeError, "worst must be an integer of at least 0, got 'a'"),
         (TABLE, {"workers": "2"}, ValueError, "workers must be a positive integer, got '2'"),
         (TABLE, {"quantiles": "0.5"}, TypeError, "quantiles must be a number or a sequence"),
+        (TABLE, {"quantiles": True}, TypeError, "quantiles must be a number or a sequence"),
         (TABLE, {"quantiles": 2}, ValueError, "quantiles must be between 0 and 1, got 2"),
         (TABLE, {"nulls": "drop"}, ValueError, "nulls must be 'error' or 'skip', got 'drop'"),
         (TABLE, {"domain": "x"}, ValueError, "score: domain must be 'warn' or 'raise' or 'ignore'"),

@@ -20,8 +20,8 @@ _MIN_WIDTH = 60
 @click.option("--targets", help="Only losses of this kind of targets, such as real or none.")
 @click.option(
     "--tag", "tags", multiple=True, metavar="TAG",
-    help="Only losses that have this tag: elementwise, along-axis, convex, smooth, robust or "
-    "evaluation; may be repeated.",
+    help="Only losses that have this tag: elementwise, along-axis, convex, smooth, robust, "
+    "evaluation or probabilistic; may be repeated.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def list_command(

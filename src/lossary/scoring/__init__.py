@@ -1,6 +1,7 @@
 """Scoring of prediction files: losses of rows, summed by group, and the rows with the largest."""
 
 from lossary.scoring.addresses import query_address
+from lossary.scoring.calibration import Calibration
 from lossary.scoring.entry import compare, run_job
 from lossary.scoring.errors import DataError
 from lossary.scoring.job import Job, LossSpec
@@ -11,6 +12,7 @@ from lossary.scoring.totals import Figures, Totals
 from lossary.scoring.worst import Worst
 
 __all__ = [
+    "Calibration",
     "Comparison",
     "DataError",
     "Figures",

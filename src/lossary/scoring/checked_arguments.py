@@ -52,7 +52,7 @@ def numbers(name: str, given: Any) -> tuple[float, ...]:
         found = tuple(items)
     except TypeError:
         found = (None,)
-    if not all(isinstance(item, Real) for item in found):
+    if not all(isinstance(item, Real) and not isinstance(item, bool) for item in found):
         raise type_error(FUNCTION, name, "must be a number or a sequence of numbers", shown(given))
     return tuple(map(float, found))
 

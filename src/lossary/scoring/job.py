@@ -149,7 +149,8 @@ class Job:
             raise value_error(FUNCTION, "--class-weights", requirement, len(self.class_weights))
         for share in self.quantiles:
             if not 0 <= share <= 1:
-                raise value_error(FUNCTION, "--quantiles", "must be between 0 and 1", share)
+                remedy = "The median is 0.5."
+                raise value_error(FUNCTION, "--quantiles", "must be between 0 and 1", share, remedy)
         self._check_calibration(titles)
         if self.skip_unreadable and self.output is not None:
             # A part that turns out to be broken after some rows has these in the output already.
@@ -171,7 +172,7 @@ class Job:
         others = [spec.title for spec in self.losses if spec.loss.probability is None]
         if self.calibration and others:
             requirement = "needs losses of predicted probabilities, or of their scores"
-            remedy = "Take such as binary_cross_entropy or cross_entropy, without the others."
+            remedy = "Name losses with the tag probabilistic, such as binary_cross_entropy."
             raise value_error(FUNCTION, "--calibration", requirement, others[0], remedy)
 
     @property

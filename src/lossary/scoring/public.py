@@ -138,6 +138,13 @@ def score(
     ImportError
         If PyArrow or the library of the engine is not installed.
 
+    References
+    ----------
+    Calibration errors: Naeini, Cooper and Hauskrecht (2015), Obtaining well calibrated
+    probabilities using Bayesian binning, doi:10.1609/aaai.v29i1.9602; confidence of several
+    classes: Guo, Pleiss, Sun and Weinberger (2017), On calibration of modern neural networks,
+    arXiv:1706.04599.
+
     Examples
     --------
     >>> import lossary, pyarrow
