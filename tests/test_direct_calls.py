@@ -65,6 +65,22 @@ def _repeated(call: Callable[[], Any]) -> Any:
     return [call() for _ in range(4)][-1]
 
 
+# --- numbers --------------------------------------------------------------------------------------
+def test_floats_are_compared_by_value(results: list[Any]) -> None:
+    """A number that is computed for each call is another object each time."""
+    half = [0.5] * 2
+
+    def huber(delta: Any) -> Any:
+        return lossary.huber_loss(X, Y, delta=delta, reduction="sum")
+
+    _repeated(lambda: huber(half[0] + half[1]))
+    assert results[-1] == huber(1.0) == huber(sum(half))
+    asked = len(results)
+    others = [huber(delta) for delta in (2.0, 1, np.float64(1), np.nextafter(1.0, 2))]
+    assert results[asked:] == [None] * len(results[asked:])
+    assert others[0] != others[1] == others[2] == huber(1.0)
+
+
 # --- the same numbers -----------------------------------------------------------------------------
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 @pytest.mark.parametrize("library", ["numpy", "torch"])

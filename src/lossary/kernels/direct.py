@@ -6,9 +6,9 @@ arrays of the same type, dtype, shape and strides), runs the kernel and returns 
 0.22 us for a hinge loss of 100 elements. Everything works without it, more slowly.
 
 It relies on Python's stable interface and on memory offsets that :func:`is_available` checks: those
-of an object's type, the items of a tuple and the content of bytes; for NumPy arrays it relies on
-the struct of NumPy's C interface. Arrays of other libraries are described through DLPack's exchange
-interface, if the library provides it.
+of an object's type, the items of a tuple, the content of bytes and the number of a float; for NumPy
+arrays it relies on the struct of NumPy's C interface. Arrays of other libraries are described
+through DLPack's exchange interface, if the library provides it.
 """
 
 from __future__ import annotations
@@ -119,6 +119,9 @@ def is_available() -> bool:
     found = NumpyArray.from_address(id(x) + HEAD)
     if (found.data, found.nd, found.descr) != (x.ctypes.data, 2, id(x.dtype)):
         return False
+    number = 0.1
+    if ctypes.c_double.from_address(id(number) + HEAD).value != number:
+        return False
     lengths = found.dimensions[:2], found.strides[:2]
     return lengths == ([3, 3], [24, 8]) and ctypes.string_at(id(text) + CONTENT, 8) == text
 
@@ -166,6 +169,7 @@ class Call(NamedTuple):
             kernel=self.kernel.address,
             describe=describe,
             none=id(None),
+            float=id(float),
             new_reference=_address("Py_NewRef"),
             new_float=_address("PyFloat_FromDouble"),
             save_thread=_address("PyEval_SaveThread"),

@@ -4,7 +4,8 @@
 
 ``self`` is a tuple whose first item is bytes: the block, the words for the kernel (its addresses
 missing) and the items of the request. ``given`` is the request and the arrays to write to. An item
-consists of words: their number, its owner, its index there, the address of the expected object.
+consists of words: their number, its owner, its index there, the address of the expected object,
+which another float may equal.
 That address is 0 for an array; then follow its type, its device, its number of axes and its dtype
 (as in DLPack), the word for its address, the number of axes again, its shape, its strides.
 """
@@ -110,14 +111,15 @@ class Body:
         self.put(self.code.call(self.field("new_reference", "ptr"), "ptr", none), self.object)
 
     def compare(self, item: Lanes) -> None:
-        """Compare an item of the request: by its address, or as an array."""
+        """Compare an item of the request: by its address, as a float, or as an array."""
         owner = self.word(self.owners, self.word(item, _OWNER), "ptr")
         x = self.item(owner, self.word(item, _INDEX))
         same = self.word(item, _SAME)
 
         def other() -> None:
             self.put(x, self.object)
-            self.note(self.word(self.object, 0) ^ same)
+            is_other = self.word(self.object, 0) ^ same
+            self.code.branch(is_other != 0, lambda: self.compare_floats(x, item))
 
         def array() -> None:
             type_ = self.word(x, HEAD // 8 - 1) ^ self.word(item, _TYPE)
@@ -126,6 +128,18 @@ class Body:
 
         self.code.branch(same != 0, other)
         self.code.branch(same == 0, array)
+
+    def compare_floats(self, x: Lanes, item: Lanes) -> None:
+        """Compare an object with another that is expected, by their numbers if both are floats."""
+        expected, float_ = self.word(item, _SAME, "ptr"), self.field("float")
+        first, second = (self.word(y, HEAD // 8 - 1) ^ float_ for y in (x, expected))
+        different = first | second
+        self.note(different)
+
+        def numbers() -> None:
+            self.note(self.word(x, HEAD // 8) ^ self.word(expected, HEAD // 8))
+
+        self.code.branch(different == 0, numbers)
 
     def compare_array(self, x: Lanes, item: Lanes) -> None:
         """Compare an array of the expected type and store its address."""

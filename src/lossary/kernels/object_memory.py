@@ -19,6 +19,7 @@ class Block(ctypes.Structure):
         ("kernel", ctypes.c_void_p),
         ("describe", ctypes.c_void_p),  # DLPack's function; 0 for NumPy's arrays
         ("none", ctypes.c_void_p),
+        ("float", ctypes.c_void_p),  # Python's type
         ("new_reference", ctypes.c_void_p),
         ("new_float", ctypes.c_void_p),
         ("save_thread", ctypes.c_void_p),
