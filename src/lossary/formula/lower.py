@@ -153,26 +153,39 @@ def _add(a: Expression, b: Expression) -> Expression:
 # --- factors of rows ------------------------------------------------------------------------
 def _scale(factor: Expression, x: Expression) -> Expression:
     if factor.kind is not Kind.ELEMENT and x.kind is Kind.ELEMENT:
-        moved = _scaled_rows(factor, x)
+        moved = _scaled_rows(factor, x, {})
         if moved is not None:
             return moved
     return node("scale", factor, x)
 
 
-def _scaled_rows(factor: Expression, x: Expression) -> Expression | None:
-    """Return factor * x with the factor at row values; None if a term of x has none."""
+def _scaled_rows(
+    factor: Expression, x: Expression, known: dict[int, Expression | None]
+) -> Expression | None:
+    """Return factor * x with the factor at row values; None if a term of x has none.
+
+    Terms are shared, so each is done once: ``known`` holds what was found, by the term's id.
+    """
+    if id(x) not in known:
+        known[id(x)] = _scaled_terms(factor, x, known)
+    return known[id(x)]
+
+
+def _scaled_terms(
+    factor: Expression, x: Expression, known: dict[int, Expression | None]
+) -> Expression | None:
     if x.kind is not Kind.ELEMENT:
         return node("scale", factor, x)
     if x.operation in {"add", "subtract", "negative", "where"}:
         chosen_by = x.arguments[:1] if x.operation == "where" else ()
-        terms = [_scaled_rows(factor, term) for term in x.arguments[len(chosen_by) :]]
+        terms = [_scaled_rows(factor, term, known) for term in x.arguments[len(chosen_by) :]]
         has_none = any(term is None for term in terms)
         return None if has_none else node(x.operation, *chosen_by, *terms)
     if x.operation in {"multiply", "safe_product"}:
         a, b = x.arguments
-        if (moved := _scaled_rows(factor, a)) is not None:
+        if (moved := _scaled_rows(factor, a, known)) is not None:
             return node(x.operation, moved, b)
-        if (moved := _scaled_rows(factor, b)) is not None:
+        if (moved := _scaled_rows(factor, b, known)) is not None:
             return node(x.operation, a, moved)
     return None
 
