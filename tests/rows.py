@@ -10,7 +10,7 @@ import mpmath as mp
 import numpy as np
 from cases import Case
 from oracles import DIFFERENCES, EDGES, ORACLES, SLOPE_DIFFERENCES, SLOPES
-from oracles.mathematics import with_constants_of
+from oracles.mathematics import Around
 
 _STEP = mp.mpf(10) ** -40
 # An infinity stands for the limit of a formula: a number beyond every other one, that times the
@@ -30,6 +30,7 @@ class Row:
         self.arguments = [_exact(x[place]) for x in arrays]
         self._slopes: dict[tuple[int, int], Any] = {}
         self._slope_scales: dict[tuple[int, int], float] = {}
+        self._last_around: Around | None = None
 
     @cached_property
     def value(self) -> Any:
@@ -82,14 +83,19 @@ class Row:
         x = given[index] if isinstance(given, list) else given
         step = _STEP * max(abs(x), mp.mpf(10) ** -330)
         with mp.workdps(400 + int(mp.log10(self._largest() / self._smallest() / step))):
-            moved = with_constants_of(ORACLES[self.name], *self.arguments, *self.parameters)
-            low, middle, high = (
-                moved(*self._moved(place, index, x + d), *self.parameters)
-                for d in (-step, mp.mpf(0), step)
+            around = self._around()
+            low, high = (
+                around(*self._moved(place, index, x + d), *self.parameters) for d in (-step, step)
             )
-            left, right = (middle - low) / step, (high - middle) / step
+            left, right = (around.value - low) / step, (high - around.value) / step
             kink = abs(left - right) > mp.mpf(10) ** -15 * max(abs(left), abs(right))
             return None if kink else (left + right) / 2
+
+    def _around(self) -> Around:
+        """Return the loss around this point, with the digits of now or more."""
+        if self._last_around is None or self._last_around.digits < mp.mp.dps:
+            self._last_around = Around(ORACLES[self.name], *self.arguments, *self.parameters)
+        return self._last_around
 
     def _largest(self) -> Any:
         return max([mp.mpf(1), *self._sizes])

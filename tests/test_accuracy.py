@@ -99,8 +99,8 @@ def check_many_classes(case: Case, dtype: str, name: str, axis: int) -> None:
     check_gradients(case, dtype, name, limit, axis)
 
 
-@every_kind(SMALL)
 @pytest.mark.parametrize("name", ["torch", "jax", "mlx", "strict"])
+@every_kind(SMALL)
 def test_other_libraries(name: str, hard: HardCase) -> None:
     _skip_float64(name, hard.dtype)
     limit = LIMITS.get((name, hard.dtype), LIMIT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from contextlib import nullcontext
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 from assertions import assert_close
 from cases import PLAIN, Case, every, every_kind
 from libraries import ANYWHERE, BY_NAME, LIBRARIES, Library
+from oracles import ORACLES
+from oracles.mathematics import Around
 
 import lossary
 
@@ -21,44 +24,40 @@ AUTODIFF = pytest.mark.parametrize("name", ["torch", "jax", "mlx"])
 
 def _differences(case: Case, place: int) -> tuple[np.ndarray, np.ndarray]:
     """First and second derivatives of the summed loss by central differences in 60 digits."""
-    x = case.arrays[place].astype(object)
-    step = mp.mpf(10) ** -15
+    x = case.arrays[place]
     first, second = np.zeros(x.shape), np.zeros(x.shape)
     for index in np.ndindex(x.shape):
-        values = []
-        for shift in (-step, mp.mpf(0), step):
-            moved = x.copy()
-            moved[index] = mp.mpf(float(x[index])) + shift
-            values.append(_row_loss(case, place, moved, index[0]))
-        first[index] = float((values[2] - values[0]) / (2 * step))
-        second[index] = float((values[2] - 2 * values[1] + values[0]) / step**2)
+        # An element of an elementwise loss, a row of one along an axis: what a loss is computed of.
+        point, around = _around(case, index[:1] if case.shape else index)
+        low, high = (around(*_moved(point, place, index, by)) for by in (-_STEP, _STEP))
+        first[index] = float((high - low) / (2 * _STEP))
+        second[index] = float((high - 2 * around.value + low) / _STEP**2)
     return first, second
 
 
-def _row_loss(case: Case, place: int, moved: np.ndarray, row: int) -> Any:
-    from oracles import ORACLES
-    from oracles.mathematics import with_constants_of
+_STEP = mp.mpf(10) ** -15
 
+
+@functools.lru_cache(maxsize=1)
+def _around(case: Case, index: tuple[int, ...]) -> tuple[list[Any], Around]:
+    """Return the exact arguments and parameters of one loss, and its oracle around them."""
     values = {**case.loss.parameters, **case.parameters}
-    parameters = [values[name] for name in case.loss.parameters]
-    arrays = [moved if i == place else x for i, x in enumerate(case.arrays)]
-    oracle = ORACLES[case.loss.name]
-    if case.loss.axis is None:
-        pairs = zip(*(x[row] for x in arrays), strict=True)
-        return sum(oracle(*(_exact(v) for v in pair), *parameters) for pair in pairs)
-    point = [_exact_row(x[row]) for x in case.arrays]
-    oracle = with_constants_of(oracle, *point, *parameters)
-    return oracle(*(_exact_row(x[row]) for x in arrays), *parameters)
+    point = [_exact(x[index]) for x in case.arrays]
+    point += [values[name] for name in case.loss.parameters]
+    return point, Around(ORACLES[case.loss.name], *point)
 
 
-def _exact_row(values: Any) -> Any:
+def _moved(point: list[Any], place: int, index: tuple[int, ...], by: Any) -> list[Any]:
+    """Return a point of which one number has moved."""
+    x = point[place]
+    x = [v + by * (i == index[1]) for i, v in enumerate(x)] if isinstance(x, list) else x + by
+    return [*point[:place], x, *point[place + 1 :]]
+
+
+def _exact(values: Any) -> Any:
     if isinstance(values, np.integer):
         return int(values)
-    return [_exact(v) for v in values] if np.ndim(values) else _exact(values)
-
-
-def _exact(value: Any) -> Any:
-    return value if isinstance(value, mp.mpf) else mp.mpf(float(value))
+    return [mp.mpf(float(v)) for v in values] if np.ndim(values) else mp.mpf(float(values))
 
 
 @every()

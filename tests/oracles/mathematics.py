@@ -59,18 +59,27 @@ def constant(x: Number) -> Number:
     return _SOURCE[-1](x) if _SOURCE else x
 
 
-def with_constants_of(oracle: Callable[..., Number], *point: Any) -> Callable[..., Number]:
-    """Return an oracle whose constants stay those of a point, wherever it is evaluated."""
-    found: list[Number] = []
+class Around:
+    """An oracle around a point: the value there, and others, for which constants stay the point's.
 
-    def keep(x: Number) -> Number:
-        found.append(x)
+    All have the precision that the point was evaluated with, or less.
+    """
+
+    def __init__(self, oracle: Callable[..., Number], *point: Any) -> None:
+        self.digits = mp.mp.dps
+        self._oracle = oracle
+        self._constants: list[Number] = []
+        self.value = _evaluated(self._keep, oracle, *point)
+
+    def __call__(self, *moved: Any) -> Number:
+        """Return the value at another point."""
+        if not self._constants:
+            return self._oracle(*moved)
+        return _evaluated(partial(_next_of, iter(self._constants)), self._oracle, *moved)
+
+    def _keep(self, x: Number) -> Number:
+        self._constants.append(x)
         return x
-
-    _evaluated(keep, oracle, *point)
-    if not found:
-        return oracle
-    return lambda *moved: _evaluated(partial(_next_of, iter(found)), oracle, *moved)
 
 
 def _next_of(found: Iterator[Number], _: Number) -> Number:
