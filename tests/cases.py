@@ -164,10 +164,17 @@ def every(chosen: Iterable[Case] = CASES) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", [pytest.param(case, id=case.title) for case in chosen])
 
 
-def every_kind(chosen: Iterable[Case] = CASES) -> pytest.MarkDecorator:
-    """Parametrize a test over cases, for what an engine does: others than one of a kind apart."""
+def every_kind(
+    chosen: Iterable[Case] = CASES, turn: int = 0, turns: int = 1
+) -> pytest.MarkDecorator:
+    """Parametrize a test over cases, for what an engine does: others than one of a kind apart.
+
+    Engines that take seconds for a case take turns: ordinary runs give each one case of ``turns``,
+    beginning with case number ``turn``, so that several such tests cover all of them.
+    """
     marks = {True: (), False: pytest.mark.exhaustive}
+    chosen = list(chosen)
+    kinds = [case for case in chosen if case.is_representative][turn::turns]
     return pytest.mark.parametrize(
-        "case",
-        [pytest.param(c, id=c.title, marks=marks[c.is_representative]) for c in chosen],
+        "case", [pytest.param(c, id=c.title, marks=marks[c in kinds]) for c in chosen]
     )

@@ -67,7 +67,7 @@ def _tensors(case: Case, rows: int) -> list[Any]:
 
 
 @QUIET
-@EVERY_KIND
+@every_kind(PLAIN, turn=0, turns=3)  # each takes PyTorch's compiler seconds; all are exported below
 def test_torch_compiles_twice_for_any_number_of_sizes(case: Case) -> None:
     torch = pytest.importorskip("torch")
     compiled, counter = _counted(_mean(case, "weights"))
@@ -149,7 +149,7 @@ def test_torch_means_of_nothing_in_a_trace() -> None:
 
 
 # --- JAX ------------------------------------------------------------------------------------------
-@EVERY_KIND
+@every_kind(PLAIN, turn=1, turns=2)  # each takes XLA seconds
 def test_jax_exports_with_a_symbolic_length(case: Case) -> None:
     jax = pytest.importorskip("jax")
     from jax import export

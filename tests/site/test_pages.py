@@ -41,12 +41,25 @@ _LAYOUT = """async () => {
 }"""
 
 
-def test_pages_ask_nobody_and_fit_their_windows(chromium: str, site: Path, browser: Any) -> None:
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(3, id="one loss in three"),
+        pytest.param(1, id="every loss", marks=pytest.mark.exhaustive),
+    ],
+)
+def test_pages_ask_nobody_and_fit_their_windows(
+    chromium: str, site: Path, browser: Any, step: int
+) -> None:
+    """Of the pages of losses, which one template makes, one in `step` is opened; all others are."""
     context = browser.new_context()
     problems: list[str] = []
     _listen(context, problems)
     page = context.new_page()
-    for number, path in enumerate(_pages(site)):
+    of_losses = [path for path in _pages(site) if path.parent.name == "losses"]
+    others = [path for path in _pages(site) if path not in of_losses]
+    assert len(of_losses) > 90
+    for number, path in enumerate([*others, *of_losses[::step]]):
         widths = WIDTHS[:: -1 if number % 2 else 1]  # the next page begins in the window as it is
         faults = _faults(page, path, widths)
         problems.extend(f"{path.relative_to(site)}: {found}" for found in faults)
