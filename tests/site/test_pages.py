@@ -153,3 +153,36 @@ def test_the_search_finds(chromium: str, site: Path, page: Any, word: str, expec
                            "#search-results > p')?.textContent ?? '')")  # fmt: skip
     found = page.locator("#search-results li a").evaluate_all("(all) => all.map((a) => a.href)")
     assert any(re.search(rf"/{expected}\.html", link) for link in found), found
+
+
+# --- downloads --------------------------------------------------------------------------------
+def test_a_page_offers_its_source_and_the_pdfs_that_were_printed(
+    chromium: str, site: Path, page: Any
+) -> None:
+    address = (site / "reference/losses/l1_loss.html").as_uri()
+    page.goto(address)
+    menu = page.locator(".dropdown-download-buttons .dropdown-menu")
+    assert (
+        menu.locator("a.btn-download-source-button").get_attribute("href").endswith("l1_loss.rst")
+    )
+    assert menu.locator("button.btn-download-pdf-button").count() == 1
+    assert menu.locator("a.pdf").count() == 0
+    printed = 'globalThis.pdfPages = ["index", "reference/losses/l1_loss"];'
+    page.context.route("**/pdf_pages.js*", lambda route: route.fulfill(body=printed))
+    page.goto(address)
+    links = menu.locator("a.pdf").evaluate_all("(all) => all.map((link) => link.href)")
+    assert links == [
+        address.replace(".html", ".pdf"),
+        (site / "lossary.pdf").as_uri(),
+    ]
+
+
+def test_what_is_folded_is_printed_and_folded_again(chromium: str, site: Path, page: Any) -> None:
+    page.goto((site / "reference/losses/binary_cross_entropy.html").as_uri())
+    states = "[...document.querySelectorAll('details')].map((one) => one.open)"
+    before = page.evaluate(states)
+    assert False in before
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert all(page.evaluate(states))
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(states) == before
