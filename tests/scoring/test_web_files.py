@@ -127,6 +127,11 @@ def breaks_off(handler: http.server.BaseHTTPRequestHandler) -> bool:
     return True
 
 
+def falls_silent(handler: http.server.BaseHTTPRequestHandler) -> bool:
+    breaks_off(handler)
+    return says_nothing(handler)
+
+
 @pytest.mark.parametrize("has_ranges", [True, False])
 @pytest.mark.parametrize(
     ("name", "data"),
@@ -202,11 +207,12 @@ def test_a_request_that_fails_is_repeated(server: Server, fault: Callable[..., b
     assert len(server.requests) >= 3
 
 
+@pytest.mark.parametrize("fault", [says_nothing, falls_silent])
 def test_a_server_that_stops_answering_is_given_up(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., bool]
 ) -> None:
     monkeypatch.setattr(web_file, "TIMEOUT", 0.1)
-    server.faults = [says_nothing] * 3
+    server.faults = [fault] * 3
     address = f"{server.address}/p.csv"
     with pytest.raises(DataError, match=r"did not answer within 0\.1 s \(3 attempts\)") as caught:
         run_job(job(address))
