@@ -21,6 +21,7 @@ _HOME = {
     "LossaryValueError": "errors",
     "Summary": "summary",
     "circle_loss": "products.label_losses",
+    "compare": "scoring.public_comparison",
     "get_loss": "registry",
     "get_num_threads": "kernels.threads",
     "Product": "products.request",
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from lossary.registry import get_loss as get_loss
     from lossary.registry import list_losses as list_losses
     from lossary.scoring.public import score as score
+    from lossary.scoring.public_comparison import compare as compare
     from lossary.summary import Summary as Summary
     from lossary.summary import summarize as summarize
 

@@ -1,4 +1,4 @@
-"""The figures of a result as bars."""
+"""The figures of a result as bars, and differences as intervals."""
 
 from __future__ import annotations
 
@@ -27,13 +27,9 @@ def draw_bars(result: Result, figure: str, ax: Axes | None) -> Figure:
     figures = require(_FUNCTION, "matplotlib.figure", library="matplotlib")
     losses = [spec.title for spec in result.job.losses]
     columns = np.stack([part.figures(result.job.denominator)[figure] for part in result.totals])
-    # The groups with the largest figures, in their own order.
-    ranks = np.argsort(-np.nan_to_num(columns[0], nan=np.inf), kind="stable")
-    shown = np.sort(ranks[:_MOST])
+    shown = _largest(columns[0])
     if ax is None:
-        height = 1.2 + 0.25 * len(shown) * max(1, len(losses))
-        drawn = figures.Figure(figsize=(7, min(height, 12)), layout="constrained")
-        ax = drawn.subplots()
+        ax = _new_axes(figures, len(shown) * len(losses))
     places, width = np.arange(len(shown)), 0.8 / len(losses)
     for index, title in enumerate(losses):
         offset = (index - (len(losses) - 1) / 2) * width
@@ -50,6 +46,48 @@ def draw_bars(result: Result, figure: str, ax: Axes | None) -> Figure:
         ax.set_xlabel(f"{figure} of {losses[0]}")
     found: Any = ax.get_figure()
     return found  # type: ignore[no-any-return]
+
+
+def draw_intervals(result: Result, ax: Axes | None) -> Figure:
+    """Draw the differences of the groups, and of all rows last; see :meth:`Comparison.plot`."""
+    figures = require(_FUNCTION, "matplotlib.figure", library="matplotlib")
+    losses = [spec.title for spec in result.job.losses]
+    tables = []
+    for totals in result.totals:
+        parts = [totals, totals.combined()] if result.job.by else [totals]
+        found = [part.figures(result.job.denominator) for part in parts]
+        tables.append({name: np.concatenate([part[name] for part in found]) for name in found[0]})
+    names = [*map(_group_name, result.groups), "(all)"] if result.job.by else ["(all)"]
+    shown = _largest(tables[0]["difference"][: len(result.groups)])
+    shown = np.append(shown, len(names) - 1) if result.job.by else shown
+    if ax is None:
+        ax = _new_axes(figures, len(shown) * len(losses))
+    for index, (title, table) in enumerate(zip(losses, tables, strict=True)):
+        places = np.arange(len(shown)) + (index - (len(losses) - 1) / 2) * 0.8 / len(losses)
+        middle, low, high = (table[name][shown] for name in ("difference", "low", "high"))
+        reach = np.where(np.isfinite(high - low), (middle - low, high - middle), np.nan)
+        ax.errorbar(middle, places, xerr=reach, fmt="o", capsize=3, label=title)
+    ax.axvline(0, color="grey", linestyle=":")
+    ax.set_yticks(np.arange(len(shown)), [names[index] for index in shown.tolist()])
+    ax.invert_yaxis()
+    ax.set_ylabel(", ".join(result.job.by))
+    ax.set_xlabel("B - A" if len(losses) > 1 else f"B - A of {losses[0]}")
+    if len(losses) > 1:
+        ax.legend()
+    drawn: Any = ax.get_figure()
+    return drawn  # type: ignore[no-any-return]
+
+
+def _largest(figures: Any) -> Any:
+    """Return the places of the largest figures, in their own order."""
+    ranks = np.argsort(-np.nan_to_num(figures, nan=np.inf), kind="stable")
+    return np.sort(ranks[:_MOST])
+
+
+def _new_axes(figures: Any, lines: int) -> Any:
+    """Return the axes of a new figure with room for a number of lines."""
+    drawn = figures.Figure(figsize=(7, min(1.2 + 0.25 * lines, 12)), layout="constrained")
+    return drawn.subplots()
 
 
 def _group_name(key: tuple[Any, ...]) -> str:

@@ -17,10 +17,11 @@ from lossary.scoring.binding import Use
 from lossary.scoring.correspondence import Aligned, Side, check_key, check_targets
 from lossary.scoring.domain_violations import Violations
 from lossary.scoring.errors import DataError, data_error
-from lossary.scoring.files import check_output, find_files
+from lossary.scoring.files import check_output
 from lossary.scoring.grouped_totals import GroupedTotals, RowLosses
 from lossary.scoring.job import Job
 from lossary.scoring.labels import TwoLabels
+from lossary.scoring.origins import Origin
 from lossary.scoring.output import Output, open_output, spread
 from lossary.scoring.pairs import PairTotals
 from lossary.scoring.participation import (
@@ -30,7 +31,6 @@ from lossary.scoring.participation import (
     remaining_rows,
     row_weights,
 )
-from lossary.scoring.readers import count_rows, open_source, output_types
 from lossary.scoring.reading import bind_source, read_batches
 from lossary.scoring.result import Comparison, Progress, check_rows
 from lossary.scoring.row_losses import row_losses
@@ -44,19 +44,23 @@ Sides = tuple[Side, Side]
 
 
 def run(
-    first: Job, second: Job, key: Sequence[str], confidence: float, progress: Progress | None
+    jobs: tuple[Job, Job],
+    origins: tuple[Origin, Origin],
+    key: Sequence[str],
+    confidence: float,
+    progress: Progress | None,
 ) -> Comparison:
     """Compare two jobs; see :func:`lossary.scoring.compare`."""
-    files, files_b = (find_files(job.files, first.output) for job in (first, second))
-    check_output(FUNCTION, [*files, *files_b], first.output)
-    total, total_b = count_rows(files), count_rows(files_b)
+    first, (a, b) = jobs[0], origins
+    check_output(FUNCTION, [*a.files, *b.files], first.output)
+    total, total_b = a.count_rows(), b.count_rows()
     if total is not None and total_b is not None:
-        _check_counts(files, files_b, total, total_b)
+        _check_counts(a.files, b.files, total, total_b)
     with ExitStack() as stack:
         output = None
         if first.output is not None:
-            output = stack.enter_context(open_output(first.output, output_types(files)))
-        comparer = Comparer(first, second, key, Comparison(files, files_b=files_b), output)
+            output = stack.enter_context(open_output(first.output, a.output_types()))
+        comparer = Comparer(jobs, origins, key, output)
         pairs = stack.enter_context(closing(comparer.pairs()))
         for sides in pairs:
             comparer.add(sides)
@@ -69,10 +73,15 @@ class Comparer:
     """A running comparison."""
 
     def __init__(
-        self, first: Job, second: Job, key: Sequence[str], result: Comparison, output: Output | None
+        self,
+        jobs: tuple[Job, Job],
+        origins: tuple[Origin, Origin],
+        key: Sequence[str],
+        output: Output | None,
     ) -> None:
-        self.result = result
-        self._jobs = first, second
+        first = jobs[0]
+        self.result = Comparison(origins[0].files, files_b=origins[1].files, job=first)
+        self._jobs, self._origins = jobs, origins
         self._keys = [
             Use("--key", name, "labels", required=False, single_remedy="Repeat --key for several.")
             for name in key
@@ -93,14 +102,14 @@ class Comparer:
             targets, choice = _targets_uses(job), _choice_uses(job)
             uses = [*job.uses(), *self._keys]
             sides = stack.enter_context(
-                closing(_sides(job, self.result.files, uses, {*targets, *choice}))
+                closing(_sides(job, self._origins[0], uses, {*targets, *choice}))
             )
             # What the first file has is not looked for in the second, but for targets.
             head = next(sides, None)
             found = set(head.binding.names) if head is not None else set()
             uses_b = [use for use in [*job_b.uses(), *self._keys] if use not in found & choice]
             sides_b = stack.enter_context(
-                closing(_sides(job_b, self.result.files_b, uses_b, found & targets))
+                closing(_sides(job_b, self._origins[1], uses_b, found & targets))
             )
             aligned = Aligned(chain([head] if head is not None else [], sides), sides_b)
             yield from aligned
@@ -109,7 +118,7 @@ class Comparer:
     def _pairs_of_one_file(self) -> Generator[Sides]:
         job, job_b = self._jobs
         for path in self.result.files:
-            with open_source(path, job.delimiter) as source:
+            with self._origins[0].open(path, job.delimiter) as source:
                 if not source.columns:
                     continue
                 binding = bind_source(path, source, [*job.uses(), *self._keys])
@@ -205,11 +214,11 @@ class Comparer:
 
 
 def _sides(
-    job: Job, files: Sequence[str], uses: Sequence[Use], optional: Collection[Use]
+    job: Job, origin: Origin, uses: Sequence[Use], optional: Collection[Use]
 ) -> Generator[Side]:
     """Yield the rows of the files of one model."""
-    for path in files:
-        with open_source(path, job.delimiter) as source:
+    for path in origin.files:
+        with origin.open(path, job.delimiter) as source:
             if source.columns:  # an empty file has no columns and no rows
                 binding = bind_source(path, source, uses, optional)
                 for batch in read_batches(path, source, binding.selection):

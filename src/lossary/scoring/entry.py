@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from numbers import Real
+from typing import Any
 
-from lossary.errors import value_error
+from lossary.errors import shown, type_error, value_error
 from lossary.optional import require
 from lossary.scoring.engines.options import EngineOptions
 from lossary.scoring.job import FUNCTION, Job
@@ -61,6 +63,7 @@ def compare(
     *,
     key: Sequence[str] = (),
     confidence: float = 0.95,
+    tables: tuple[Any, Any] | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare the losses of two models, A and B, on the same rows in the same order: one pass.
@@ -78,6 +81,8 @@ def compare(
         Columns that must be equal in both, row by row.
     confidence : float
         Confidence of the intervals, which are those of a normal distribution.
+    tables : tuple, optional
+        For each job, a table that exports an Arrow stream, in place of files; or None.
     progress : callable, optional
         Called after each batch.
 
@@ -98,6 +103,9 @@ def compare(
         If PyArrow is not installed.
     """
     function = "compare"
+    if isinstance(confidence, bool) or not isinstance(confidence, Real):
+        requirement = "must be a number between 0 and 1"
+        raise type_error(function, "confidence", requirement, shown(confidence))
     if not 0 < confidence < 1:
         raise value_error(function, "confidence", "must be between 0 and 1", confidence)
     own = ("files", "inputs", "columns", "delimiter", "output", "output_columns")
@@ -111,10 +119,21 @@ def compare(
     if first.worst or first.denominator != "weights":
         given = f"worst={first.worst}, denominator={first.denominator!r}"
         raise value_error(function, "first", "must not set worst or denominator", given)
-    if key and first.files == second.files:
+    is_one = first.files == second.files and (tables is None or tables[0] is tables[1])
+    if key and is_one:
         raise value_error(function, "key", "needs two files to compare", ", ".join(key))
     comparer = require(function, "lossary.scoring.comparer", library="pyarrow")
-    result: Comparison = comparer.run(
-        first, replace(second, output=None, output_columns=()), key, confidence, progress
-    )
+    origins = require(function, "lossary.scoring.origins", library="pyarrow")
+    jobs = first, replace(second, output=None, output_columns=())
+    tables = (None, None) if tables is None else tables
+    found = [
+        origins.origin_of(job, table, name)
+        for job, table, name in zip(jobs, tables, _table_names(tables), strict=True)
+    ]
+    result: Comparison = comparer.run(jobs, tuple(found), key, confidence, progress)
     return result
+
+
+def _table_names(tables: tuple[Any, Any]) -> tuple[str, str]:
+    """Return the names of tables in messages; one that has both predictions is one table."""
+    return ("<table>", "<table>") if tables[0] is tables[1] else ("<table A>", "<table B>")

@@ -24,7 +24,8 @@ from lossary.scoring.loss_texts import LossLike, loss_specs
 from lossary.scoring.python_words import errors_in_python, in_python
 from lossary.scoring.result import Progress, Score
 
-_PathLike = str | os.PathLike[str]
+#: What names a file.
+PathLike = str | os.PathLike[str]
 
 
 def score(
@@ -48,7 +49,7 @@ def score(
     domain: Policy = "warn",
     denominator: Literal["weights", "count"] = "weights",
     skip_bad: bool = False,
-    output: _PathLike | None = None,
+    output: PathLike | None = None,
     output_columns: str | Sequence[str] = (),
     delimiter: str | None = None,
     engine: str = "local",
@@ -155,9 +156,9 @@ def score(
     >>> result.to_arrow().to_pydict()["mean"]
     [0.0, 1.25]
     """
-    with errors_in_python():
+    with errors_in_python(FUNCTION):
         job = Job(
-            files=_files(source),
+            files=files_of("source", source),
             losses=loss_specs(losses),
             inputs=column("inputs", inputs),
             targets=column("targets", targets),
@@ -191,8 +192,8 @@ def score(
     return result
 
 
-def _files(source: Any) -> tuple[str, ...]:
-    """Return the files that a source names; none if it is a table."""
+def files_of(name: str, source: Any) -> tuple[str, ...]:
+    """Return the files that a source, an argument of this name, names; none if it is a table."""
     if hasattr(source, "__arrow_c_stream__"):
         return ()
     if isinstance(source, (str, os.PathLike)):
@@ -201,4 +202,4 @@ def _files(source: Any) -> tuple[str, ...]:
         if source:
             return tuple(os.fspath(item) for item in source)
     requirement = "must be a path, a sequence of paths or a table"
-    raise type_error(FUNCTION, "source", requirement, shown(source))
+    raise type_error(FUNCTION, name, requirement, shown(source))

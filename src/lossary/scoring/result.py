@@ -10,7 +10,7 @@ from lossary.optional import require
 from lossary.scoring.addresses import display_name
 from lossary.scoring.calibrated_totals import CalibratedTotals
 from lossary.scoring.calibration import Calibration
-from lossary.scoring.chart import draw_bars
+from lossary.scoring.chart import draw_bars, draw_intervals
 from lossary.scoring.errors import data_error
 from lossary.scoring.figure_table import figure_names, figure_rows, figures_shown
 from lossary.scoring.job import Job
@@ -73,23 +73,19 @@ class Run:
 
 
 @dataclass(repr=False)
-class Score(Run):
-    """The result of a job: its figures by loss and group.
+class FigureRun(Run):
+    """A run whose figures by loss and group are a table.
 
     Attributes
     ----------
     job : Job
         What was computed.
-    totals, worst : list
-        Per loss: sums by group, and the rows with the largest loss.
-    left_out : list of LeftOut
-        Files, or parts of them, that could not be read.
+    totals : list
+        Per loss: sums by group.
     """
 
     job: Job = field(kw_only=True)
-    totals: list[Totals | CalibratedTotals] = field(default_factory=list)
-    worst: list[Worst] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
+    totals: list[Any] = field(default_factory=list)
 
     def to_arrow(self, *, groups: bool = True) -> Any:
         """Return the figures as a table with a row for each loss and group.
@@ -102,9 +98,7 @@ class Score(Run):
         Returns
         -------
         pyarrow.Table
-            The columns ``loss``, the grouping columns, then the figures: mean, sum and weight,
-            count, minimum and maximum, the number of losses that are not finite, the quantiles that
-            were asked for, and with calibration the errors ``ece`` and ``mce``.
+            The columns ``loss``, the grouping columns, then the figures.
         """
         names = figure_names(self)
         keys = self.job.by if groups else ()
@@ -118,6 +112,34 @@ class Score(Run):
         """Return the figures as a pandas frame, with the columns of :meth:`to_arrow`."""
         require("to_pandas", "pandas")
         return self.to_arrow(groups=groups).to_pandas()
+
+    def __repr__(self) -> str:
+        return figures_shown(self).as_text()
+
+    def _repr_html_(self) -> str:
+        return figures_shown(self).as_html()
+
+
+@dataclass(repr=False)
+class Score(FigureRun):
+    """The result of a job: its figures by loss and group.
+
+    They are mean, sum and weight, count, minimum and maximum, the number of losses that are not
+    finite, the quantiles that were asked for, and with calibration the errors ``ece`` and ``mce``.
+
+    Attributes
+    ----------
+    job : Job
+        What was computed.
+    totals, worst : list
+        Per loss: sums by group, and the rows with the largest loss.
+    left_out : list of LeftOut
+        Files, or parts of them, that could not be read.
+    """
+
+    totals: list[Totals | CalibratedTotals] = field(default_factory=list)
+    worst: list[Worst] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
     def plot(self, *, figure: str = "mean", ax: Axes | None = None) -> Figure:
         """Plot a figure of the groups as bars with Matplotlib, the largest if there are many.
@@ -148,29 +170,52 @@ class Score(Run):
         """The bins of predicted probability; None unless they were asked for."""
         return Calibration(self) if self.job.calibration else None
 
-    def __repr__(self) -> str:
-        return figures_shown(self).as_text()
-
     def _repr_html_(self) -> str:
-        return figures_shown(self).as_html() + (
-            self.calibration._repr_html_() if self.calibration else ""
-        )
+        bins = self.calibration
+        return super()._repr_html_() + (bins._repr_html_() if bins else "")
 
 
-@dataclass
-class Comparison(Run):
-    """The result of comparing two jobs.
+@dataclass(repr=False)
+class Comparison(FigureRun):
+    """The result of comparing the losses of two models, A and B, on the same rows.
+
+    Its figures by loss and group are the means ``mean_a`` and ``mean_b``, the mean ``difference``
+    B - A with its ``standard_error`` and the ends ``low`` and ``high`` of its interval, the number
+    of rows in which B is ``worse``, ``count``, ``weight``, and the number of differences that are
+    not finite.
 
     Attributes
     ----------
+    job : Job
+        What was computed of A.
     files_b : list of str
-        The files of the second job; ``files`` are those of the first.
+        The files of B; ``files`` are those of A.
     totals : list
         Per loss: sums of the paired losses by group.
     """
 
     files_b: list[str] = field(default_factory=list)
     totals: list[PairTotals] = field(default_factory=list)
+
+    def plot(self, *, ax: Axes | None = None) -> Figure:
+        """Plot the mean differences of the groups and of all rows, with their intervals.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw with Matplotlib; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure.
+
+        Raises
+        ------
+        ImportError
+            If Matplotlib is missing: pip install matplotlib.
+        """
+        return draw_intervals(self, ax)
 
 
 def check_rows(result: Run) -> None:
