@@ -9,7 +9,7 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 from cases import Case
-from oracles import DIFFERENCES, EDGES, ORACLES, SLOPE_DIFFERENCES, SLOPES
+from oracles import DIFFERENCES, EDGES, ORACLES, SHARES, SLOPE_DIFFERENCES, SLOPES
 from oracles.mathematics import Around
 
 _STEP = mp.mpf(10) ** -40
@@ -129,8 +129,10 @@ class Row:
 
     def underflows(self, dtype: str, truth: Any) -> bool:
         """Tell whether a number is a product of which a factor may be subnormal."""
+        if self.along and self.name not in SHARES:
+            return False
         largest = max([mp.mpf(1), *(size for size in self._sizes if size < _BEYOND)])
-        return not self.along and bool(abs(truth) < float(np.finfo(dtype).tiny) * largest)
+        return bool(abs(truth) < float(np.finfo(dtype).tiny) * largest)
 
     def slope_scale(self, place: int, index: int) -> float:
         """Size of what a derivative is a difference of; 0 if it is none."""

@@ -15,6 +15,7 @@ returns the exact loss. A module may define these tables, from the name of a los
 - ``EDGES``: the distance from a kink, where the side that a row is on is a matter of rounding.
 - ``LIMITS``: units in the last place that an error may have, where they are more than 4.
 - ``SLOPE_LIMITS``: the same for derivatives alone.
+- ``SHARES``: 1 where terms are multiplied by probabilities of a row, which may be subnormal.
 - ``LENGTHS``: characters of the derivative as it is printed, where they are more than 250.
 - ``OTHER_PARAMETERS``: for cases with a value of a parameter other than its default.
 - ``CONSTANTS``: positions of arguments that are constants for derivatives, by definition.
@@ -41,6 +42,7 @@ SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {}
 SLOPES: dict[str, Callable[..., Number]] = {}
 EDGES: dict[str, Callable[..., Number]] = {}
 LIMITS: dict[str, float] = {}
+SHARES: dict[str, int] = {}
 LENGTHS: dict[str, int] = {}
 SLOPE_LIMITS: dict[str, float] = {}
 OTHER_PARAMETERS: dict[str, dict[str, Any]] = {}
@@ -56,6 +58,7 @@ _TABLES = {
     "SLOPES": SLOPES,
     "EDGES": EDGES,
     "LIMITS": LIMITS,
+    "SHARES": SHARES,
     "LENGTHS": LENGTHS,
     "SLOPE_LIMITS": SLOPE_LIMITS,
     "OTHER_PARAMETERS": OTHER_PARAMETERS,

@@ -165,6 +165,7 @@ SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
     ),
 }
 #: Differences of rows of thousands of exact numbers take minutes.
+SHARES: dict[str, int] = {"distillation_loss": 1}
 SLOPES: dict[str, Callable[..., Number]] = {
     "cross_entropy": _cross_entropy_slope,
     "distillation_loss": _distillation_slope,

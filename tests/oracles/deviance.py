@@ -142,7 +142,7 @@ SLOPES: dict[str, Callable[..., Number | None]] = {
 }
 
 #: Where mean and target differ by a small factor, terms several times the result are subtracted.
-LIMITS: dict[str, float] = {"tweedie_deviance": 12}
+LIMITS: dict[str, float] = {"tweedie_deviance": 12, "poisson_deviance": 6}
 
 OTHER_PARAMETERS: dict[str, dict[str, Any]] = {"tweedie_deviance": {"power": 3.0}}
 

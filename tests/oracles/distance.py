@@ -72,7 +72,7 @@ SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
     "periodic_loss": _rounded_angle_slope,
 }
 # Beside the rounding of the angle: twice the error of a sine.
-LIMITS: dict[str, float] = {"periodic_loss": 6}
+LIMITS: dict[str, float] = {"periodic_loss": 8}
 EDGES: dict[str, Callable[..., Number]] = {
     "epsilon_insensitive_loss": lambda z, t, epsilon: abs(z - t) - epsilon,
 }

@@ -32,7 +32,8 @@ def _poisson_slopes(
     if place == 0:
         return max(exp(x), t) if log_input else max(mp.mpf(1), t / (x + mp.mpf(eps)))
     logarithm = x if log_input else mp.log(x + mp.mpf(eps))
-    return max(abs(logarithm), abs(mp.digamma(t + 1))) if full else mp.mpf(0)
+    # The digamma function near its zero is a difference too.
+    return max(abs(logarithm), abs(mp.digamma(t + 1)), mp.mpf(1) / 2) if full else mp.mpf(0)
 
 
 def _poisson_slope(

@@ -24,19 +24,26 @@ def dpo(c: Number, r: Number, rc: Number, rr: Number, beta: float, smoothing: fl
     return (1 - share) * softplus(-margin) + share * softplus(margin)
 
 
+def _nearer_to_0(margin: Number, size: Number) -> Number:
+    """Return a margin as it may be rounded: by units of terms of this size, towards 0."""
+    return mp.sign(margin) * max(abs(margin) - size * mp.mpf(2) ** -22, mp.mpf(0))
+
+
 def _dpo_terms(c: Number, r: Number, rc: Number, rr: Number, beta: float, smoothing: float) -> Any:
     # The margin is rounded in units of its terms, and the loss follows with its slope.
-    margin, share = mp.mpf(beta) * _ratio(c, r, rc, rr), mp.mpf(smoothing)
-    slope = max((1 - share) * _sigmoid(-margin), share * _sigmoid(margin))
-    return dpo(c, r, rc, rr, beta, smoothing) + slope * mp.mpf(beta) * _size(c, r, rc, rr)
+    size = mp.mpf(beta) * _size(c, r, rc, rr)
+    margin = _nearer_to_0(mp.mpf(beta) * _ratio(c, r, rc, rr), size)
+    slope = max((1 - smoothing) * _sigmoid(-margin), smoothing * _sigmoid(margin))
+    return dpo(c, r, rc, rr, beta, smoothing) + slope * size
 
 
 def _dpo_slopes(
     place: int, _: int, c: Number, r: Number, rc: Number, rr: Number, beta: float, smoothing: float
 ) -> Any:
-    margin, share = mp.mpf(beta) * _ratio(c, r, rc, rr), mp.mpf(smoothing)
-    slope = mp.mpf(beta) * max((1 - share) * _sigmoid(-margin), share * _sigmoid(margin))
-    return slope * (1 + mp.mpf(beta) * _size(c, r, rc, rr))
+    size = mp.mpf(beta) * _size(c, r, rc, rr)
+    margin = _nearer_to_0(mp.mpf(beta) * _ratio(c, r, rc, rr), size)
+    slope = max((1 - smoothing) * _sigmoid(-margin), smoothing * _sigmoid(margin))
+    return mp.mpf(beta) * slope * (1 + size)
 
 
 def _sigmoid(z: Number) -> Number:
@@ -70,8 +77,9 @@ def kto(
 def _kto_terms(
     x: Number, ref: Number, y: Number, base: Number, beta: float, positive: float, negative: float
 ) -> Any:
-    value = kto(x, ref, y, base, beta, positive, negative)
-    return value * (1 + mp.mpf(beta) * _size(x, ref, base))
+    size, weight = mp.mpf(beta) * _size(x, ref, base), mp.mpf(positive if y > 0 else negative)
+    margin = _nearer_to_0(mp.mpf(beta) * y * (x - ref - base), size)
+    return weight * _sigmoid(-margin) * (1 + size)
 
 
 def _kto_slopes(
@@ -79,10 +87,11 @@ def _kto_slopes(
     beta: float, positive: float, negative: float,
 ) -> Any:  # fmt: skip
     weight = mp.mpf(positive if y > 0 else negative)
-    margin = mp.mpf(beta) * y * (x - ref - base)
+    size = mp.mpf(beta) * _size(x, ref, base)
+    margin = _nearer_to_0(mp.mpf(beta) * y * (x - ref - base), size)
     slope = weight * _sigmoid(-margin) * _sigmoid(margin)
-    factor = mp.mpf(beta) * (1 if place in {0, 1} else _size(x, ref, base))
-    return slope * factor * (1 + mp.mpf(beta) * _size(x, ref, base))
+    factor = mp.mpf(beta) if place in {0, 1} else size
+    return slope * factor * (1 + size)
 
 
 def _log_odds(x: Number) -> Number:
@@ -162,6 +171,8 @@ def _hard_ppo(rng: np.random.Generator, dtype: str, size: int, _: int) -> tuple[
     return inputs, references, advantages
 
 
+# Five factors of the derivative are rounded.
+SLOPE_LIMITS: dict[str, float] = {"kto_loss": 5}
 HARD_ARGUMENTS: dict[str, Callable[..., Any]] = {
     "orpo_loss": _hard_orpo,
     "ppo_clip_loss": _hard_ppo,

@@ -133,6 +133,7 @@ DIFFERENCES: dict[str, Callable[..., Number]] = {
     "triplet_loss": _triplet_terms,
     "pairwise_logistic_loss": _pairwise_logistic_terms,
 }
+SHARES: dict[str, int] = {"listnet_loss": 1}
 SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
     "triplet_loss": _triplet_slopes,
     "pairwise_logistic_loss": _pairwise_logistic_slopes,

@@ -124,6 +124,8 @@ SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
     "cosine_similarity_loss": _cosine_slopes,
     "cosine_distance": _distance_slopes,
     "cosine_embedding_loss": _embedding_slopes,
+    # Along the target, one square minus another.
+    "contrastive_loss": lambda place, _, d, t, margin: d * d / 2 if place == 1 else 0,
 }
 SLOPES: dict[str, Callable[..., Number]] = {
     "cosine_similarity_loss": _cosine_slope,

@@ -11,7 +11,15 @@ from lossary.domains import (
     TWEEDIE_TARGETS,
     Range,
 )
-from lossary.formula import Expression, expm1_excess, log
+from lossary.formula import (
+    Expression,
+    exp,
+    expm1_excess,
+    log,
+    stop_gradient,
+    where,
+    with_derivatives_of,
+)
 from lossary.formula.operations import deviances
 
 _TWEEDIE_POWERS = Range(
@@ -131,8 +139,18 @@ def gamma_deviance(
     array([0.        , 0.73575888])
     """
     if log_input:
-        return 2 * expm1_excess(log(targets) - predictions)
+        return _gamma_deviance_of_log(predictions, targets)
     return deviances.gamma_deviance(predictions, targets)
+
+
+def _gamma_deviance_of_log(x: Expression, t: Expression) -> Expression:
+    """Return the deviance from a mean exp(x)."""
+    along_mean = 2 * expm1_excess(log(stop_gradient(t)) - x)
+    # The derivative along the target, 2 / exp(x) - 2 / t, is in range where t / exp(x) is not.
+    x_fixed = stop_gradient(x)
+    near, far = 2 * expm1_excess(log(t) - x_fixed), 2 * (t * exp(-x_fixed) - log(t))
+    along_target = where((t <= 1) | (log(t) - x <= 1), near, far)
+    return with_derivatives_of(2 * expm1_excess(log(t) - x), along_mean + along_target)
 
 
 @loss(

@@ -293,7 +293,7 @@ def ppo_clip_loss(
     >>> ppo_clip_loss([-1.0, -1.05], [-1.5, -1.0], [2.0, 1.0])
     array([-2.4       , -0.95122942])
     """
-    ratio = exp(inputs - references)
-    free = -scale(advantages, ratio)
+    ratio, root = exp(inputs - references), exp(0.5 * (inputs - references))
+    free = -scale(scale(advantages, root), root)  # in range where the ratio is not
     limited = -scale(advantages, clipped(ratio, 1 - clip, 1 + clip))
     return where(free >= limited, free, limited)

@@ -118,7 +118,8 @@ def expectile_loss(
     array([3.6, 0.4])
     """
     error = targets - predictions
-    return scale(where(0 <= error, expectile, 1 - expectile), error * error)
+    price = where(0 <= error, expectile, 1 - expectile)
+    return scale(scale(price, error), error)  # in range where the square of the error is not
 
 
 @loss(

@@ -306,4 +306,5 @@ def contrastive_loss(inputs: Expression, targets: Expression, margin: float = 1.
     array([0.125  , 0.28125, 0.     ])
     """
     lacking = maximum(0, margin - inputs)
-    return 0.5 * (targets * inputs * inputs + (1 - targets) * lacking * lacking)
+    # Half of a square is in range where the square may not be.
+    return targets * (0.5 * inputs) * inputs + (1 - targets) * (0.5 * lacking) * lacking

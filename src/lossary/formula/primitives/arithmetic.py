@@ -52,6 +52,13 @@ def _share_partials(part: Expression, rest: Expression) -> tuple[Expression, Exp
     return node("share_slope", rest, part), -node("share_slope", part, rest)
 
 
+def _share_slope(part: Expression, rest: Expression) -> Expression:
+    # XLA makes a / (b b) of (a / b) / b, so b's inverse is a factor, in range in units of 2^-64.
+    divisor = _divisor(part, rest)
+    unit = node("where", divisor < 1, 2.0**64, 1)
+    return (unit * _share(part, rest)) * (1 / (unit * divisor))
+
+
 def _share_slope_partials(part: Expression, rest: Expression) -> tuple[Expression, Expression]:
     divisor = _divisor(part, rest)
     difference = node("share_slope", rest, part) - node("share_slope", part, rest)
@@ -212,8 +219,7 @@ TABLE = (
         # part / (part + rest)^2, whose square may be beyond the range of the dtype.
         "share_slope",
         (POSITIVE, POSITIVE),
-        # XLA makes a / (b b) of (a / b) / b.
-        lambda part, rest: _share(part, rest) * (1 / _divisor(part, rest)),
+        _share_slope,
         partials=_share_slope_partials,
         text="{0:7} / ({0:5} + {1:5}) ** 2",
         latex=r"\frac{{{0}}}{{\left({0:5} + {1:5}\right)^{{2}}}}",
