@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -88,13 +89,10 @@ def _run(folder: Path, code: str, given: bytes = b"") -> bytes:
     return done.stdout
 
 
-def test_workers_score_with_losses_of_a_script(tmp_path: Path) -> None:
-    _run(tmp_path, BEGIN + SCORES)
-
-
-def test_workers_boost_with_losses_of_a_script(tmp_path: Path) -> None:
-    pytest.importorskip("xgboost")
-    _run(tmp_path, BEGIN + BOOSTERS)
+def test_workers_score_and_boost_with_losses_of_a_script(tmp_path: Path) -> None:
+    """One script does it all: its workers take seconds to start."""
+    boosts = importlib.util.find_spec("xgboost") is not None
+    _run(tmp_path, BEGIN + SCORES + (BOOSTERS if boosts else ""))
 
 
 def test_adapters_of_a_script_work_where_the_loss_was_never_defined(tmp_path: Path) -> None:

@@ -113,28 +113,46 @@ def test_a_reader_that_is_gone(environment, command):
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+# Runs several command lines, each in JSON, in one process.
+SEVERAL = """
+import json, sys
+from lossary.cli import main
+
+for command in sys.argv[1:]:
+    sys.argv[1:] = json.loads(command)
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, end.code
+    sys.stdout.flush()
+    sys.stdout.buffer.write(b"\\0")
+"""
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "utf-8"])
 def test_output_that_cannot_show_a_character(environment, predictions, encoding):
     text = "margin,label,land\n1,1,😀 Österreich\n3,-1,\\中\n"
     path = predictions()
     path.write_text(text, encoding="utf-8")
     environment = {**environment, "PYTHONIOENCODING": encoding}
-
-    def printed(*arguments):
-        done = subprocess.run(
-            [*COMMAND, *map(str, arguments)], env=environment, capture_output=True, check=True
-        )
-        return done.stdout.decode(encoding)
-
-    command = ("score", path, *HINGE, "--by", "land", "--worst", "1")
-    assert printed(*command).splitlines()[1].startswith("hinge_loss\t")
-    (loss,) = json.loads(printed(*command, "--json"))["losses"]
+    command = ["score", str(path), *HINGE, "--by", "land", "--worst", "1"]
+    commands = (
+        command,
+        [*command, "--json"],
+        ["plot", "hinge_loss"],
+        ["list"],
+        ["show", "hinge_loss"],
+    )
+    given = [sys.executable, "-c", SEVERAL, *map(json.dumps, commands)]
+    done = subprocess.run(given, env=environment, capture_output=True, check=True)
+    lines, document, curve, *names = done.stdout.decode(encoding).split("\0")[:-1]
+    assert lines.splitlines()[1].startswith("hinge_loss\t")
+    (loss,) = json.loads(document)["losses"]
     assert {group["by"]["land"] for group in loss["groups"]} == {"😀 Österreich", "\\中"}
-    curve = printed("plot", "hinge_loss")
     assert ("*" in curve) == (encoding != "utf-8")
     assert "\\" not in curve
-    for name in ("list", "show"):
-        assert "hinge" in printed(name, *(["hinge_loss"] if name == "show" else []))
+    assert len(names) == 2
+    assert all("hinge" in name for name in names)
 
 
 @posix

@@ -15,15 +15,21 @@ NEEDS_BOTH = pytest.mark.skipif(
 )
 
 
-def kernels(layout: str, dtype: str, *, all_losses: bool = True) -> dict[str, Kernel]:
-    """Return the kernels of losses by name: of all of them, or of one of each kind."""
+def kernels(
+    layout: str, dtype: str, *, all_losses: bool = True, all_calls: bool = True
+) -> dict[str, Kernel]:
+    """Return the kernels of losses by name: of all of them, or of one of each kind.
+
+    If not ``all_calls``, the losses take turns: one's derivatives, the next one's weighted mean.
+    """
     found = {}
-    for case in cases(layout, dtype, all_losses=all_losses):
-        for name, call in calls(case, layout, dtype).items():
+    for place, case in enumerate(cases(layout, dtype, all_losses=all_losses)):
+        chosen = list(calls(case, layout, dtype).items())
+        for name, call in chosen if all_calls else [chosen[place % len(chosen)]]:
             kernel = recorded(call)
             assert kernel.geometry.layout == layout.replace("inner", "rows")
             found[f"{case.title}: {name}"] = kernel
-    assert len(found) >= 12
+    assert len(found) >= (12 if all_calls else 6)
     return found
 
 
@@ -40,7 +46,8 @@ def assert_same(found: list[np.ndarray], expected: list[np.ndarray], name: str) 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_vectors_of_any_width_give_the_same_bits(layout: str, dtype: str) -> None:
     all_losses = dtype == "float32" and layout in {"flat", "rows"}
-    for name, kernel in kernels(layout, dtype, all_losses=all_losses).items():
+    found = kernels(layout, dtype, all_losses=all_losses, all_calls=False)
+    for name, kernel in found.items():
         assert_same(kernel.run(NARROW, ""), kernel.run(WIDE, ""), name)
 
 
