@@ -91,6 +91,8 @@ def _facts(loss: Loss) -> list[list[str]]:
     if loss.axis is not None:
         rows.append(["class axis", f"{loss.axis} by default"])
     rows.append(["default reduction", f'"{loss.reduction}"'])
+    if probability := loss.probability_text():
+        rows.append(["probability that is predicted", f"``{probability}``"])
     first = f"in ``{loss.arguments[0]}``"
     for title, fact in (("convex", loss.convex), ("continuously differentiable", loss.smooth)):
         if fact is not None:

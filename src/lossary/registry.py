@@ -81,6 +81,12 @@ class Loss(Definition):
 
         return gradient_text(self, **structure)
 
+    def probability_text(self, **structure: object) -> str:
+        """Return the probability that the first argument is taken for; "" where it is for none."""
+        from lossary.definition.docstring import probability_text
+
+        return probability_text(self, **structure)
+
     def formula_latex(self, **structure: object) -> str:
         """Return the formula as LaTeX, in a form chosen as for :meth:`javascript`."""
         from lossary.definition.docstring import formula_latex

@@ -99,6 +99,25 @@ def test_show_chooses_the_variant(run):
     assert both.index("With class labels as targets") < both.index("With probabilities as targets")
 
 
+@pytest.mark.parametrize(
+    ("loss", "probability"),
+    [
+        ("binary_cross_entropy", "sigmoid(inputs)"),
+        ("binary_cross_entropy:with_logits=false", "inputs"),
+        ("exponential_loss", "sigmoid(2 * inputs)"),
+        ("cross_entropy", "softmax(logits)"),
+        ("nll_loss", "exp(inputs)"),
+        ("hinge_loss", ""),
+    ],
+)
+def test_show_tells_the_probability_that_is_predicted(run, loss, probability):
+    assert json.loads(run("show", loss, "--json").out)["probability"] == probability
+    lines = [line.split() for line in run("show", loss).out.splitlines()]
+    assert [line[1:] for line in lines if line[:1] == ["probability"]] == (
+        [probability.split()] if probability else []
+    )
+
+
 def test_unknown_losses(run):
     outcome = run("show", "hinge")
     assert outcome.status == 2

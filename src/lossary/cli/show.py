@@ -63,6 +63,7 @@ def as_data(loss: Loss, parameters: Mapping[str, Any] | None = None) -> dict[str
             }
             for kind, (labels, structure) in _variants(loss, parameters or {}).items()
         ],
+        "probability": _probability(loss, parameters or {}),
         "convex": loss.convex,
         "smooth": loss.smooth,
         "evaluation": loss.evaluation,
@@ -71,6 +72,12 @@ def as_data(loss: Loss, parameters: Mapping[str, Any] | None = None) -> dict[str
         "source": loss.source,
         "differences": loss.differences,
     }
+
+
+def _probability(loss: Loss, parameters: Mapping[str, Any]) -> str:
+    """Return the probability that the first argument is taken for, in the chosen form."""
+    structure = {name: value for name, value in parameters.items() if name in loss.structure}
+    return loss.probability_text(**structure)
 
 
 def _variants(loss: Loss, parameters: Mapping[str, Any]) -> dict[str, tuple[bool, dict[str, Any]]]:
@@ -94,6 +101,8 @@ def _print_text(data: dict[str, Any]) -> None:
     for name, facts in data["parameters"].items():
         limit = f"; {facts['range']}" if "range" in facts else ""
         _print_item(name, f"{facts['default']} by default{limit}")
+    if data["probability"]:
+        _print_item("probability", data["probability"])
     for name in ("convex", "smooth"):
         if data[name] is not None:
             _print_item(name, "yes" if data[name] else "no")

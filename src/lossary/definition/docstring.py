@@ -79,6 +79,12 @@ def lipschitz_text(loss: Definition) -> str:
     return to_text(constant) if isinstance(constant, Expression) else f"{constant:g}"
 
 
+def probability_text(loss: Definition, **structure: object) -> str:
+    """Return the probability that the first argument is taken for; "" where it is for none."""
+    probability = variant_of(loss, structure).unexpanded_probability
+    return "" if probability is None else to_text(tidy(probability))
+
+
 def is_readable(expression: Expression) -> bool:
     """Return whether an expression is short enough to be printed."""
     return len(named_text(expression)) <= LONGEST_SHOWN

@@ -254,19 +254,25 @@ class LossExpressions:
     @cached_property
     def probability(self) -> Expression | None:
         """The probability that is predicted, of each class where there are some; None if none."""
-        function = self.loss.probability
-        if function is None:
+        written = self.unexpanded_probability
+        if written is None:
             return None
-        found = self._called(function)
+        found = expand(written)
         if found.kind is Kind.ROW:
             requirement = "must be one for each class"
             raise type_error(self.loss.name, "probability", requirement, repr(found))
         return found
 
+    @property
+    def unexpanded_probability(self) -> Expression | None:
+        """The probability that is predicted as it is written, with composites."""
+        function = self.loss.probability
+        return None if function is None else self._called(function)
+
     def _called(self, function: Callable[..., Expression]) -> Expression:
         """Return what a declared function makes of the arguments and parameters it names."""
         given = {**self.symbols, **self._parameters}
-        return expand(function(**{name: given[name] for name in signature(function).parameters}))
+        return function(**{name: given[name] for name in signature(function).parameters})
 
     @property
     def _left_out(self) -> Expression | None:
@@ -274,7 +280,7 @@ class LossExpressions:
         function = self.loss.left_out
         if function is None:
             return None
-        found = self._called(function)
+        found = expand(self._called(function))
         row = PRIMITIVES.get(found.operation)
         per_element = self.kind is Kind.ROW and found.kind is Kind.ELEMENT
         if row is None or not row.boolean or per_element:
