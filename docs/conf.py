@@ -28,11 +28,12 @@ extensions = [
     "loss_plots",
     "mathml",
     "narrow_tables",
+    "trimmed_code",
 ]
 html_math_renderer = "mathml"  # no script and no request: browsers lay MathML out themselves
 
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["extensions", "_build"]
+exclude_patterns = ["extensions", "pictures", "_build"]
 nitpicky = True
 
 default_role = "code"

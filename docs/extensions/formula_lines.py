@@ -15,7 +15,8 @@ from typing import NamedTuple
 from formula_fit import ROOM, Named, fitted
 from formula_notes import notes_on
 from formula_width import width
-from textbook import HIT, Textbook, in_order, textbook, variant, with_label, with_log_softmax
+from shorter_forms import in_order
+from textbook import HIT, Textbook, textbook, variant, with_label, with_log_softmax
 
 from lossary import Loss
 from lossary.definition.docstring import is_readable, shown_gradient

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 import lossary
 from lossary import Loss
@@ -211,8 +211,17 @@ class SmallCurve(SphinxDirective):
         return [nodes.raw("", small_drawing(loss), format="html")]
 
 
+class SmallCurveInLine(SphinxRole):
+    """Draw a loss as small in a line of text, or in a cell of a table."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return the drawing."""
+        return [nodes.raw("", small_drawing(lossary.get_loss(self.text)), format="html")], []
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Add the directives."""
+    """Add the directives, and the role."""
     app.add_directive("loss-curves", LossCurves)
     app.add_directive("small-curve", SmallCurve)
+    app.add_role("small-curve", SmallCurveInLine())
     return {"parallel_read_safe": True, "parallel_write_safe": True}
