@@ -23,6 +23,10 @@ def multilabel_margin(z: Row, t: Row) -> Number:
 
 
 ORACLES: dict[str, Callable[..., Number]] = {"multilabel_margin_loss": multilabel_margin}
+# Differences of scores are rounded before the margin of 1 is added.
+DIFFERENCES: dict[str, Callable[..., Number]] = {
+    "multilabel_margin_loss": lambda z, t: ONE / len(z)
+}
 VECTORS: dict[str, list[Vector]] = {
     "multilabel_margin_loss": [
         (([[0.1, 0.2, 0.4, 0.8]], [[1, 0, 0, 1]]), {}, 0.85),
