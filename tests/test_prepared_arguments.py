@@ -333,3 +333,32 @@ def test_inside_a_formula_nothing_can_be_prepared() -> None:
         @lossary.loss
         def doubled_loss(inputs: Any, targets: Any, axis: int = -1) -> Any:
             return 2 * LOSS(inputs, targets)
+
+
+@EVERY_LIBRARY
+def test_repeated_calls_prepare_from_their_own_arrays(library: Library) -> None:
+    both = lossary.value_and_grad(LOSS)
+    for t in (T, T[::-1], 1 - T, T[:, ::-1]):
+        p, other = library.array(P), library.array(np.ascontiguousarray(t))
+        expected = _numbers(_exact(P, t))
+        for call in (LOSS, both, LOSS, both):
+            found = call(p, other, **ALONG, reduction="mean")
+            value = found[0] if call is both else found
+            assert_close(library.numpy(value), expected.mean(), rtol=2e-6)
+            if call is both:
+                assert_close(library.numpy(found[1]), _slopes(P, t, _weights(t)) / 2, rtol=2e-5)
+
+
+def test_a_call_with_other_classes_is_another_call() -> None:
+    p, t = RNG.random((3, 3, 8)), (RNG.random((3, 3, 8)) < 0.3).astype(float)
+    for class_axis in (0, 1, 0, 1):
+        moved = np.moveaxis(p, class_axis, 1), np.moveaxis(t, class_axis, 1)
+        expected = _numbers(_exact(*moved))
+        assert_close(LOSS(p, t, class_axis=class_axis), expected, rtol=1e-13)
+
+
+def test_repeated_calls_on_host_memory_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    p, t = RNG.random((2, 3, 5)), (RNG.random((2, 3, 5)) < 0.3).astype(float)
+    expected = LOSS(p, t, class_axis=1, reduction="sum")
+    monkeypatch.setattr("lossary.call.flow.prepare", None)  # what checks a call, once
+    assert LOSS(p.copy(), t.copy(), class_axis=1, reduction="sum") == expected

@@ -147,6 +147,16 @@ class ScaledCall:
 
 def array_getter(loss: Definition, names: Sequence[str]) -> Callable[[Request], Sequence[Any]]:
     """Return a function that gets the arrays of these names from a request."""
+    prepared = list(loss.prepare)
+    if any(name in prepared for name in names):
+        return lambda request: [
+            request.prepared[prepared.index(name)]
+            if name in prepared
+            else request.arrays[loss.arguments.index(name)]
+            if name in loss.arguments
+            else getattr(request, name)
+            for name in names
+        ]
     indices = [loss.arguments.index(name) if name in loss.arguments else name for name in names]
     if indices == list(range(len(loss.arguments))):
         return attrgetter("arrays")

@@ -38,17 +38,17 @@ def call_key(request: Request, wanted: Wanted) -> tuple[Any, ...] | None:
         dtype,
         ignored,
         classes,
+        class_axis,
         _,
     ) = request
     # 1, True and 1.0 are equal as keys and not as arguments: only these types are let through, and
     # those of parameters are part of the key.
     kinds = tuple(map(type, parameters)) if parameters else ()
-    if loss.prepare:  # what answers a call reads the arrays of its request alone
-        return None
     if not (
         type(denominator) in _PLAIN_DENOMINATORS
         and (type(axis) in _PLAIN_INTEGERS or _is_plain_tuple(axis))
         and type(ignored) in _PLAIN_INTEGERS
+        and type(class_axis) in _PLAIN_INTEGERS
         and _PLAIN_PARAMETERS.issuperset(kinds)
     ):
         return None
@@ -60,6 +60,7 @@ def call_key(request: Request, wanted: Wanted) -> tuple[Any, ...] | None:
         denominator,
         dtype,
         ignored,
+        class_axis,
         domain_policy(),
         wanted,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from lossary.backends.base import Backend, CachedCall
+from lossary.backends.host import HostBackend
+from lossary.call.preparation import PreparedCall, request_with_prepared
 from lossary.definition.computation import Computation
 from lossary.definition.outputs import denominator_outputs, derivative_outputs
 from lossary.definition.reduction import denominator, inverse
@@ -61,6 +63,18 @@ def compiled_call(
 
     There is none where gradients need a change of dtype.
     """
+    if not computation.loss.prepare:
+        return _compiled_call(computation, backend, request, wanted)
+    if not isinstance(backend, HostBackend):  # others compile functions of the request's arrays
+        return None
+    prepared = request_with_prepared(request, computation)
+    call = _compiled_call(computation, backend, prepared, wanted)
+    return None if call is None else PreparedCall(call, computation, backend)
+
+
+def _compiled_call(
+    computation: Computation, backend: Backend, request: Request, wanted: Wanted
+) -> CachedCall | None:
     if not wanted.names:
         return backend.compiled_call(computation, request)
     dtypes = {backend.dtype_name(computation.arrays[name]) for name in wanted.names}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from lossary.backends.base import Backend
+from lossary.backends.base import Backend, CachedCall
 from lossary.definition.computation import Computation
+from lossary.definition.request import Request
 
 
 def with_prepared(computation: Computation, backend: Backend, class_axis: Any) -> Computation:
@@ -34,12 +36,36 @@ def with_prepared(computation: Computation, backend: Backend, class_axis: Any) -
     return computation.with_arrays({**computation.arrays, **found})
 
 
+class PreparedCall:
+    """A cached call of a loss that prepares arguments: they are computed, then its kernel runs."""
+
+    def __init__(self, call: CachedCall, computation: Computation, backend: Backend) -> None:
+        self._call, self._backend = call, backend
+        self._computation = computation.without_arrays()
+
+    def __call__(self, request: Request) -> tuple[Any, ...] | None:
+        """Return what the cached call does."""
+        template, backend = self._computation, self._backend
+        given = template.with_arrays(dict(request.named_arrays()))
+        found = with_prepared(given, backend, request.class_axis)
+        return self._call(request_with_prepared(request, found))
+
+
+def request_with_prepared(request: Request, computation: Computation) -> Request:
+    """Return a request with what its loss has prepared."""
+    return request._replace(prepared=tuple(computation.arrays[n] for n in request.loss.prepare))
+
+
 def _values(computation: Computation, backend: Backend, xp: Any) -> dict[str, Any]:
-    """Return what functions may ask for: arrays, without what a mask of elements leaves out."""
-    found = backend.prepared(computation)
-    if computation.expressions.variant.element_mask:
+    """Return the arrays that functions ask for, without what a mask of elements leaves out."""
+    wanted = {name for function in computation.loss.prepare.values() for name in _named(function)}
+    is_masked = computation.expressions.variant.element_mask
+    wanted |= {"where"} if is_masked else set()
+    arrays = {name: x for name, x in computation.arrays.items() if name in wanted}
+    found = backend.prepared(replace(computation, arrays=arrays, numbers={}))
+    if is_masked:
         mask = found["where"]
-        names = filter(computation.spans_classes, computation.loss.arguments)
+        names = wanted.intersection(filter(computation.spans_classes, computation.loss.arguments))
         found |= {name: xp.where(mask, found[name], 0.0) for name in names}
     return found
 

@@ -26,6 +26,8 @@ class Request(NamedTuple):
     ignore_index: Any = None
     class_weights: Any = None
     class_axis: Any = None
+    #: What the loss prepares from its arrays, where a cached call has computed it.
+    prepared: tuple[Any, ...] = ()
 
     @property
     def function(self) -> str:

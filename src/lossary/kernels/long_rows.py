@@ -98,6 +98,12 @@ class _CutKernel(Kernel):
         super().__init__(plan)
         self._parts, self._cells = parts, cells
         self._kinds = {str(leaf.value): leaf.kind for leaf in plan.leaves}
+        # Arrays of elements with axes of length 1 are repeated along these.
+        self._shapes = {
+            name: np.shape(job.arrays[name])
+            for name, kind in self._kinds.items()
+            if kind is Kind.ELEMENT
+        }
         self._reduced = {output.name: output for output in plan.reduced}
         self._is_element = {o.name: o.expression.kind is Kind.ELEMENT for o in plan.stored}
         self._count = np.asarray(math.prod(_class_shape(job)), np.float64)
@@ -177,10 +183,14 @@ class _CutKernel(Kernel):
     def _normal(self, given: Named) -> dict[str, Array]:
         """Return the arrays in the shapes that runs take from."""
         found = {
-            name: x if x.ndim == 0 else self._cells.normal(self._kinds[name], x)
+            name: x if x.ndim == 0 else self._cells.normal(self._kinds[name], self._full(name, x))
             for name, x in given.items()
         }
         return {CLASS_COUNT: self._count, **found}
+
+    def _full(self, name: str, x: Array) -> Array:
+        shape = self._shapes.get(name, x.shape)
+        return x if x.shape == shape else np.broadcast_to(x, shape)
 
     # --- the kernels ----------------------------------------------------------------------
     def _bound(self, sweep: CutPass, job: Job, bind: Bind) -> dict[Shape, Kernel]:
