@@ -16,7 +16,7 @@ from lossary.formula.printing import named_latex, named_text, tidy, to_text
 LONGEST_SHOWN = 2000
 
 _COMMON = {item.name: item.documentation for item in COMMON_ARGUMENTS}
-_REDUCTION = """\
+REDUCTION = """\
 reduction : {{"none", "mean", "sum"}}
     What is done with the losses of the elements. Default: "{default}"."""
 
@@ -121,11 +121,11 @@ def _check_structure(loss: Definition, structure: Mapping[str, object]) -> None:
 
 def complete_docstring(loss: Definition, written: str) -> str:
     """Add what the definition knows: formula, common arguments, returns, errors and source."""
-    head, sections = _split(written)
+    head, sections = split_docstring(written)
     formula = formula_text(loss).replace(", with ", "\n    with ")
     head += f"\n\nFormula::\n\n    {formula}"
     parameters = sections.pop("Parameters", "").rstrip()
-    known = {"reduction": _REDUCTION.format(default=loss.reduction), **_COMMON}
+    known = {"reduction": REDUCTION.format(default=loss.reduction), **_COMMON}
     tail = [known[name] for name in loss.signature.parameters if name in known]
     blocks = [head, _section("Parameters", "\n".join(filter(None, [parameters, *tail])))]
     blocks += [_RETURNS.format(shape="(...)"), _RAISES]
@@ -137,16 +137,26 @@ def complete_docstring(loss: Definition, written: str) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def documentation_of(name: str) -> str:
+    """Return the entry of an argument of every loss in the section "Parameters"."""
+    return _COMMON[name]
+
+
+def joined(head: str, sections: Mapping[str, str]) -> str:
+    """Return a docstring of an opening and sections."""
+    return "\n\n".join([head, *(_section(*item) for item in sections.items())]) + "\n"
+
+
 def sections_of(written: str) -> dict[str, str]:
     """Return the sections of a numpydoc docstring by their titles."""
-    return _split(written)[1]
+    return split_docstring(written)[1]
 
 
 def _section(title: str, body: str) -> str:
     return f"{title}\n{'-' * len(title)}\n{body.rstrip()}"
 
 
-def _split(written: str) -> tuple[str, dict[str, str]]:
+def split_docstring(written: str) -> tuple[str, dict[str, str]]:
     """Split a numpydoc docstring into its opening and its sections."""
     lines = written.splitlines()
     starts = [i for i in range(len(lines) - 1) if lines[i] and set(lines[i + 1]) == {"-"}]

@@ -56,37 +56,11 @@ def supervised_contrastive_loss(
         Labels, any integers: items with the same one belong together.
     temperature : float or 0-d array
         What similarities are divided by; positive. As an array it has a derivative.
-    normalize : bool
-        Whether embeddings are divided by their lengths, so that similarities are cosines; False
-        where they are dot products.
-    reduction : {"none", "mean", "sum"}
-        How the losses of the items are reduced.
-    weights : array, shape (N,), optional
-        Weights of the items.
-    where : boolean array, shape (N,), optional
-        Items that take part; the others neither have a loss nor are compared with, whatever they
-        hold.
-    denominator, dtype
-        As in every loss: what a mean divides by, and the dtype of the result.
     others : array, shape (M, D), optional
         The embeddings of all devices, which items are compared with. Those from ``offset`` on are
         one's own, and are replaced by ``embeddings``, which so get their gradient.
     other_targets : array of int, shape (M,), optional
         Labels of the others, of the dtype of ``targets``.
-    offset : int
-        Place of the first of one's own rows among the others.
-    other_where : boolean array, shape (M,), optional
-        Which of the others take part.
-
-    Returns
-    -------
-    array
-        The loss, shape (N,), or its mean or sum.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If shapes, dtypes or parameters are wrong, or arrays are of several libraries or of Dask.
 
     See Also
     --------
@@ -171,37 +145,11 @@ def multi_similarity_loss(
         How sharply the most similar items of other labels stand out; positive.
     base : float
         The similarity between what is too far and what is too close.
-    normalize : bool
-        Whether embeddings are divided by their lengths, so that similarities are cosines; False
-        where they are dot products.
-    reduction : {"none", "mean", "sum"}
-        How the losses of the items are reduced.
-    weights : array, shape (N,), optional
-        Weights of the items.
-    where : boolean array, shape (N,), optional
-        Items that take part; the others neither have a loss nor are compared with, whatever they
-        hold.
-    denominator, dtype
-        As in every loss: what a mean divides by, and the dtype of the result.
     others : array, shape (M, D), optional
         The embeddings of all devices, which items are compared with. Those from ``offset`` on are
         one's own, and are replaced by ``embeddings``, which so get their gradient.
     other_targets : array of int, shape (M,), optional
         Labels of the others, of the dtype of ``targets``.
-    offset : int
-        Place of the first of one's own rows among the others.
-    other_where : boolean array, shape (M,), optional
-        Which of the others take part.
-
-    Returns
-    -------
-    array
-        The loss, shape (N,), or its mean or sum.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If shapes, dtypes or parameters are wrong, or arrays are of several libraries or of Dask.
 
     See Also
     --------
@@ -280,37 +228,11 @@ def circle_loss(
         What similarities of other labels are to stay below, and 1 less those of the same label.
     gamma : float
         How sharply the worst pairs stand out; positive.
-    normalize : bool
-        Whether embeddings are divided by their lengths, so that similarities are cosines; False
-        where they are dot products.
-    reduction : {"none", "mean", "sum"}
-        How the losses of the items are reduced.
-    weights : array, shape (N,), optional
-        Weights of the items.
-    where : boolean array, shape (N,), optional
-        Items that take part; the others neither have a loss nor are compared with, whatever they
-        hold.
-    denominator, dtype
-        As in every loss: what a mean divides by, and the dtype of the result.
     others : array, shape (M, D), optional
         The embeddings of all devices, which items are compared with. Those from ``offset`` on are
         one's own, and are replaced by ``embeddings``, which so get their gradient.
     other_targets : array of int, shape (M,), optional
         Labels of the others, of the dtype of ``targets``.
-    offset : int
-        Place of the first of one's own rows among the others.
-    other_where : boolean array, shape (M,), optional
-        Which of the others take part.
-
-    Returns
-    -------
-    array
-        The loss, shape (N,), or its mean or sum.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If shapes, dtypes or parameters are wrong, or arrays are of several libraries or of Dask.
 
     See Also
     --------

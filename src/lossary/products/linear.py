@@ -72,14 +72,20 @@ class MatrixLoss:
 
 
 def function_of(
-    declared: Callable[P, Any], made: Callable[[Callable[P, Any]], MatrixLoss]
+    declared: Callable[P, Any],
+    made: Callable[[Callable[P, Any]], MatrixLoss],
+    documented: Callable[[Callable[..., Any]], str | None],
 ) -> Callable[P, Any]:
-    """Return the public function of a loss of matrices, from its signature and documentation."""
+    """Return the public function of a loss of matrices, from its signature and documentation.
+
+    ``documented`` returns the docstring with what is not written at each loss.
+    """
 
     @functools.wraps(declared)
     def public(*args: P.args, **kwargs: P.kwargs) -> Any:
         return loss.call(args, kwargs)
 
+    public.__doc__ = documented(declared)
     loss = made(public)
     public.product_loss = loss  # type: ignore[attr-defined]
     return public

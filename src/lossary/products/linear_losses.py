@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec
 
 from lossary.definition.definition import Reduction
+from lossary.products.documentation import of_products
 from lossary.products.linear import function_of, linear
 
 P = ParamSpec("P")
@@ -13,7 +14,7 @@ P = ParamSpec("P")
 
 def _of_rows(name: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
     """Return a decorator that makes the function of a product loss, given the loss of rows."""
-    return lambda function: function_of(function, lambda _: linear(name))
+    return lambda function: function_of(function, lambda _: linear(name), of_products)
 
 
 @_of_rows("cross_entropy")
@@ -51,20 +52,6 @@ def linear_cross_entropy(
         A number for each class, added to its products.
     label_smoothing : float
         Share of the targets that is spread over all classes, from 0 to 1 (exclusive).
-    reduction : {"none", "mean", "sum"}
-        How the losses of the rows are reduced.
-    weights, where, denominator, dtype, ignore_index, class_weights
-        As in :func:`lossary.cross_entropy`; rows that take no part are not multiplied.
-
-    Returns
-    -------
-    array
-        The loss, shape (...), or its mean or sum.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If shapes, dtypes, labels or parameters are wrong, or arrays are of several libraries.
 
     See Also
     --------

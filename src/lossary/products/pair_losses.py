@@ -64,39 +64,13 @@ def info_nce_loss(
         An embedding for each anchor that it belongs to; those of other rows are its negatives.
     temperature : float or 0-d array
         What similarities are divided by; positive. As an array it has a derivative.
-    normalize : bool
-        Whether embeddings are divided by their lengths, so that similarities are cosines; False
-        where they are dot products.
     symmetric : bool
         Whether it is the mean of this loss and that with anchors and positives exchanged.
-    reduction : {"none", "mean", "sum"}
-        How the losses of the anchors are reduced.
-    weights : array, shape (N,), optional
-        Weights of the anchors.
-    where : boolean array, shape (N,), optional
-        Items that take part; the others neither have a loss nor are compared with, whatever they
-        hold.
-    denominator, dtype
-        As in every loss: what a mean divides by, and the dtype of the result.
     others : array, shape (M, D), optional
         The positives of all devices, which anchors are compared with. Those from ``offset`` on are
         one's own, and are replaced by ``positives``, which so get their gradient.
     other_anchors : array, shape (M, D), optional
         The anchors of all devices, where the loss is symmetric.
-    offset : int
-        Place of the first of one's own rows among the others.
-    other_where : boolean array, shape (M,), optional
-        Which of the others take part.
-
-    Returns
-    -------
-    array
-        The loss, shape (N,), or its mean or sum.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If shapes, dtypes or parameters are wrong, or arrays are of several libraries or of Dask.
 
     See Also
     --------
@@ -184,35 +158,9 @@ def nt_xent_loss(
         Embeddings of their second views.
     temperature : float or 0-d array
         What similarities are divided by; positive. As an array it has a derivative.
-    normalize : bool
-        Whether embeddings are divided by their lengths, so that similarities are cosines; False
-        where they are dot products.
-    reduction : {"none", "mean", "sum"}
-        How the losses of the items are reduced.
-    weights : array, shape (N,), optional
-        Weights of the items.
-    where : boolean array, shape (N,), optional
-        Items that take part; the others neither have a loss nor are compared with, whatever they
-        hold.
-    denominator, dtype
-        As in every loss: what a mean divides by, and the dtype of the result.
     others1, others2 : array, shape (M, D), optional
         The views of all devices, which views are compared with. Those from ``offset`` on are one's
         own, and are replaced by ``x1`` and ``x2``, which so get their gradient.
-    offset : int
-        Place of the first of one's own rows among the others.
-    other_where : boolean array, shape (M,), optional
-        Which of the others take part.
-
-    Returns
-    -------
-    array
-        The loss, shape (N,), or its mean or sum.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If shapes, dtypes or parameters are wrong, or arrays are of several libraries or of Dask.
 
     See Also
     --------
@@ -295,35 +243,9 @@ def pairwise_sigmoid_loss(
     biases : float or 0-d array
         The bias, added to similarities; SigLIP starts at -10. It has a derivative too, as both
         are learned.
-    normalize : bool
-        Whether embeddings are divided by their lengths, so that similarities are cosines; False
-        where they are dot products.
-    reduction : {"none", "mean", "sum"}
-        How the losses of the anchors are reduced.
-    weights : array, shape (N,), optional
-        Weights of the anchors.
-    where : boolean array, shape (N,), optional
-        Items that take part; the others neither have a loss nor are compared with, whatever they
-        hold.
-    denominator, dtype
-        As in every loss: what a mean divides by, and the dtype of the result.
     others : array, shape (M, D), optional
         The positives of all devices, which anchors are compared with. Those from ``offset`` on are
         one's own, and are replaced by ``positives``, which so get their gradient.
-    offset : int
-        Place of the first of one's own rows among the others.
-    other_where : boolean array, shape (M,), optional
-        Which of the others take part.
-
-    Returns
-    -------
-    array
-        The loss, shape (N,), or its mean or sum.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If shapes, dtypes or parameters are wrong, or arrays are of several libraries or of Dask.
 
     See Also
     --------

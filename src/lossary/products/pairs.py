@@ -19,6 +19,7 @@ from lossary.definition.request import Request
 from lossary.errors import type_error
 from lossary.products.computation import ProductComputation, assembled
 from lossary.products.flow import Library
+from lossary.products.documentation import of_pairs
 from lossary.products.linear import MatrixLoss, function_of
 from lossary.products.pair_call import Arrays, PairCall
 from lossary.products.request import BY_IDENTITY, MATRICES, Product
@@ -149,7 +150,7 @@ def pair_loss(
     """Return a decorator that makes a loss of pairs of a signature and its documentation."""
 
     def decorate(function: Callable[P, Any]) -> Callable[P, Any]:
-        return function_of(function, lambda public: PairLoss(public, rows, arrays, terms))
+        return function_of(function, lambda public: PairLoss(public, rows, arrays, terms), of_pairs)
 
     return decorate
 
