@@ -155,6 +155,7 @@ SLOPES: dict[str, Callable[..., Number]] = {
     "z_loss": lambda place, index, z: 2 * _normaliser(z) * probabilities(z)[index][0],
     "softmax_entropy": _entropy_slope,
 }
+SHARES: dict[str, int] = {"softmax_entropy": 1}
 #: Squares of differences of rounded products.
 LIMITS: dict[str, float] = {"brier_loss": 5, "multiclass_brier_loss": 6}
 #: Products of three rounded factors.

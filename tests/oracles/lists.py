@@ -87,4 +87,7 @@ VECTORS: dict[str, list[Vector]] = {
     ],
 }
 SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {"listmle_loss": _listmle_slope_terms}
+SHARES: dict[str, int] = {"listmle_loss": 1}
+# Targets order the rows: along them the loss is a constant, which jumps where two change places.
+CONSTANTS: dict[str, tuple[int, ...]] = {"listmle_loss": (1,)}
 SLOPES: dict[str, Callable[..., Number]] = {"listmle_loss": _listmle_slope}

@@ -27,7 +27,7 @@ _PLAIN_INTEGERS = {int, type(None)}
 def call_key(request: Request, wanted: Wanted) -> tuple[Any, ...] | None:
     """Return what two calls must share to be answered alike; None if that cannot be known."""
     (
-        loss,
+        _,
         arrays,
         parameters,
         axis,

@@ -65,8 +65,8 @@ def _values(computation: Computation, backend: Backend, xp: Any) -> dict[str, An
     found = backend.prepared(replace(computation, arrays=arrays, numbers={}))
     if is_masked:
         mask = found["where"]
-        names = wanted.intersection(filter(computation.spans_classes, computation.loss.arguments))
-        found |= {name: xp.where(mask, found[name], 0.0) for name in names}
+        names = [name for name in computation.loss.arguments if computation.spans_classes(name)]
+        found |= {name: xp.where(mask, found[name], 0.0) for name in names if name in wanted}
     return found
 
 

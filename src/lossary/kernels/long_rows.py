@@ -189,8 +189,9 @@ class _CutKernel(Kernel):
         return {CLASS_COUNT: self._count, **found}
 
     def _full(self, name: str, x: Array) -> Array:
-        shape = self._shapes.get(name, x.shape)
-        return x if x.shape == shape else np.broadcast_to(x, shape)
+        """Return an array of elements repeated along its axes of length 1."""
+        shape = self._shapes.get(name)
+        return x if shape is None or x.shape == shape else np.broadcast_to(x, shape)
 
     # --- the kernels ----------------------------------------------------------------------
     def _bound(self, sweep: CutPass, job: Job, bind: Bind) -> dict[Shape, Kernel]:

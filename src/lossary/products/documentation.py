@@ -13,7 +13,7 @@ from lossary.definition.docstring import REDUCTION, documentation_of, joined, sp
 OF_PRODUCTS = {
     "where": """\
 where : boolean array, shape (...), optional
-    Rows that take part; the others are not multiplied, and add exactly 0 to value and gradients.""",
+    Rows that take part; the others are not multiplied and add exactly 0 to value and gradients.""",
 }
 OF_PAIRS = {
     "normalize": """\
@@ -63,7 +63,7 @@ def _completed(
     if not function.__doc__:  # Python runs without docstrings
         return None
     head, sections = split_docstring(inspect.cleandoc(function.__doc__))
-    written = {}
+    written: dict[str, str] = {}
     for entry in re.split(r"\n(?=\S)", sections.pop("Parameters")):
         names = entry.partition(" : ")[0].split(", ")
         written |= {names[0]: entry} | dict.fromkeys(names[1:], "")

@@ -18,8 +18,8 @@ from lossary.definition.definition import Definition
 from lossary.definition.request import Request
 from lossary.errors import type_error
 from lossary.products.computation import ProductComputation, assembled
-from lossary.products.flow import Library
 from lossary.products.documentation import of_pairs
+from lossary.products.flow import Library
 from lossary.products.linear import MatrixLoss, function_of
 from lossary.products.pair_call import Arrays, PairCall
 from lossary.products.request import BY_IDENTITY, MATRICES, Product
