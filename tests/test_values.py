@@ -171,3 +171,15 @@ def test_nan_in_any_argument_is_nan(case: Case) -> None:
         arrays[place][...] = np.nan
         with lossary.options(domain="ignore"):
             assert np.isnan(case(*arrays)[depends]).all(), case.loss.arguments[place]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_nan_is_not_free_of_charge_on_a_side_that_is(share: float) -> None:
+    """A price of 0 makes an infinite error on its side 0; NaN is on neither side."""
+    errors = np.array([np.nan, np.inf, -np.inf])
+    prices = {"pinball_loss": "quantile", "expectile_loss": "expectile",
+              "quantile_huber_loss": "quantile"}  # fmt: skip
+    for name, parameter in prices.items():
+        found = getattr(lossary, name)(-errors, 0.0, **{parameter: share})
+        expected = [np.nan, np.inf if share else 0.0, np.inf if share < 1 else 0.0]
+        assert_close(found, expected, of=name)

@@ -104,7 +104,7 @@ def _normaliser_size(z: Row) -> Number:
 
 def _z_terms(z: Row) -> Number:
     size = _normaliser_size(z)
-    return size * (abs(_normaliser(z)) + size * mp.mpf(10) ** -7)
+    return 2 * size * (abs(_normaliser(z)) + size * mp.mpf(10) ** -7)
 
 
 def _z_slopes(place: int, index: int, z: Row) -> Number:
@@ -157,7 +157,7 @@ SLOPES: dict[str, Callable[..., Number]] = {
 }
 SHARES: dict[str, int] = {"softmax_entropy": 1}
 #: Squares of differences of rounded products.
-LIMITS: dict[str, float] = {"brier_loss": 5, "multiclass_brier_loss": 6}
+LIMITS: dict[str, float] = {"brier_loss": 5, "z_loss": 5, "multiclass_brier_loss": 6}
 #: Products of three rounded factors.
 SLOPE_LIMITS: dict[str, float] = {"brier_loss": 6, "multiclass_brier_loss": 8}
 

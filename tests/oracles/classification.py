@@ -164,8 +164,10 @@ SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
         _generalized, _generalized_slope_size, for_labels=True
     ),
 }
-#: Differences of rows of thousands of exact numbers take minutes.
 SHARES: dict[str, int] = {"distillation_loss": 1}
+# Sums of products of several rounded factors.
+SLOPE_LIMITS: dict[str, float] = {"distillation_loss": 8, "symmetric_cross_entropy": 6}
+#: Differences of rows of thousands of exact numbers take minutes.
 SLOPES: dict[str, Callable[..., Number]] = {
     "cross_entropy": _cross_entropy_slope,
     "distillation_loss": _distillation_slope,

@@ -243,7 +243,8 @@ HARD_ARGUMENTS: dict[str, Callable[..., Any]] = {
 }
 
 #: Sums of up to five terms, each rounded.
-LIMITS: dict[str, float] = {"negative_binomial_nll_loss": 6, "gaussian_crps_loss": 5}
+LIMITS: dict[str, float] = {"negative_binomial_nll_loss": 6, "gaussian_crps_loss": 5,
+                            "poisson_nll_loss": 5}  # fmt: skip
 SLOPE_LIMITS: dict[str, float] = {"negative_binomial_nll_loss": 10}
 LENGTHS: dict[str, int] = {"negative_binomial_nll_loss": 320}
 

@@ -75,7 +75,7 @@ SLOPE_DIFFERENCES: dict[str, Callable[..., Number]] = {
 OTHER_PARAMETERS: dict[str, dict[str, Any]] = {"multi_margin_loss": {"p": 2, "margin": 0.5}}
 
 # Squares of rounded differences from a rounded threshold.
-LIMITS: dict[str, float] = {"multiclass_sparsemax_loss": 5}
+LIMITS: dict[str, float] = {"multiclass_sparsemax_loss": 8}
 VECTORS: dict[str, list[Any]] = {
     "multi_margin_loss": [
         (([2, 1.5, -1], 0), {}, 0.166666666667),

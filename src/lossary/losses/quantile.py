@@ -6,7 +6,7 @@ from typing import Any
 
 from lossary.decorator import loss
 from lossary.domains import AT_LEAST_ZERO, FROM_ZERO_TO_ONE
-from lossary.formula import Expression, maximum, scale, where
+from lossary.formula import Expression, maximum, scale, stop_gradient, where
 
 
 def _larger_share(quantile: Any) -> Any:
@@ -14,6 +14,11 @@ def _larger_share(quantile: Any) -> Any:
     if isinstance(quantile, Expression):
         return maximum(quantile, 1 - quantile)
     return max(quantile, 1 - quantile)
+
+
+def _price(error: Expression, too_low: float) -> Expression:
+    """Return what an error costs on its side; NaN is on neither, and not free of charge."""
+    return where(0 <= error, too_low, where(error < 0, 1 - too_low, stop_gradient(error)))
 
 
 @loss(
@@ -118,8 +123,9 @@ def expectile_loss(
     array([3.6, 0.4])
     """
     error = targets - predictions
-    price = where(0 <= error, expectile, 1 - expectile)
-    return scale(scale(price, error), error)  # in range where the square of the error is not
+    return scale(
+        scale(_price(error, expectile), error), error
+    )  # in range where the square of the error is not
 
 
 @loss(
@@ -179,4 +185,4 @@ def quantile_huber_loss(
     # Below delta the quotient is at most 1, so the product neither overflows nor underflows early.
     inside = 0.5 * error * (error / where(delta > 0, delta, 1))
     value = where(size <= delta, inside, size - 0.5 * delta)
-    return scale(where(0 <= error, quantile, 1 - quantile), value)
+    return scale(_price(error, quantile), value)
