@@ -122,3 +122,11 @@ def test_unknown_forms_of_a_formula_are_refused(form: str) -> None:
         getattr(hinge, form)(delta=2.0)
     with pytest.raises(ValueError, match="hinge_loss: labels must be False, got True"):
         getattr(hinge, form)(labels=True)
+
+
+def test_a_tag_stands_for_the_family_of_those_that_have_it() -> None:
+    robust = lossary.list_losses(family="robust")
+    assert robust == lossary.list_losses(tags=["robust"])
+    both = lossary.list_losses(family="robust", targets="real", tags=["convex"])
+    assert {"huber_loss", "l1_loss"} <= {item.name for item in both} < {x.name for x in robust}
+    assert lossary.list_losses(family="robust", targets="counts") == ()

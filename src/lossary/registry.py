@@ -199,7 +199,8 @@ def list_losses(
     Parameters
     ----------
     family : str, optional
-        Only those of this family, such as "margin" or "regression".
+        Only those of this family, such as "margin" or "regression". A tag stands for the family
+        of the losses that have it: "robust".
     targets : str, optional
         Only those whose targets are of this kind, such as "real", "plus_minus_one" or
         "class_labels"; "none" for losses without targets.
@@ -230,6 +231,8 @@ def list_losses(
     families.load_all()
     every = REGISTRY.values()
     tags = (tags,) if isinstance(tags, str) else tuple(tags)
+    if any(family in item.tags for item in every):
+        tags, family = (*tags, str(family)), None
     _check_known("family", family, {item.family for item in every})
     _check_known("targets", targets, {item.kind_of_targets for item in every})
     for tag in tags:

@@ -16,7 +16,7 @@ _MIN_WIDTH = 60
 
 
 @click.command("list")
-@click.option("--family", help="Only the losses of this family, such as margin.")
+@click.option("--family", help="Only the losses of this family, such as margin, or robust.")
 @click.option("--targets", help="Only losses of this kind of targets, such as real or none.")
 @click.option(
     "--tag", "tags", multiple=True, metavar="TAG",
