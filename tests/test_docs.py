@@ -185,7 +185,9 @@ def test_a_page_says_what_the_registry_knows(loss_pages: ModuleType, loss: lossa
         assert domain.text in page
     assert page.count(r"\ell = ") >= 1
     assert page.count(r"\frac{\partial \ell}{\partial ") >= 1
-    assert page.count("https://doi.org/") == loss.source.count("doi:")
+    assert page.count("https://doi.org/") == len(re.findall("doi:|arXiv:", loss.source))
+    for name in loss.arguments:
+        assert f"   * - ``{name}``\n" in page
 
 
 def test_pages_that_have_no_loss_are_removed_and_others_left_alone(
@@ -241,6 +243,11 @@ def test_the_page_of_the_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 )  # fmt: skip
 def test_examples_of_the_page_writers(name: str) -> None:
     assert_examples_run(importlib.import_module(name))
+
+
+def test_parameters_are_shown_with_their_defaults() -> None:
+    pytest.importorskip("numpydoc", reason="numpydoc is not installed")
+    assert_examples_run(importlib.import_module("docstring_sections"))
 
 
 def test_examples_of_the_drawings_and_the_formulas(

@@ -6,6 +6,8 @@ these as numpydoc does, without the signature.
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import ClassVar
 
 from docutils import nodes
@@ -26,10 +28,28 @@ def some_sections(name: str, titles: list[str]) -> str:
     --------
     >>> print(some_sections("huber_loss", ["Raises"]).strip().splitlines()[0])
     :Raises:
+    >>> "**delta** : float, default 1.0" in some_sections("huber_loss", ["Parameters"])
+    True
     """
-    found = sections_of(lossary.get_loss(name).function.__doc__)
+    loss = lossary.get_loss(name)
+    found = sections_of(loss.function.__doc__)
+    if "Parameters" in found:
+        found["Parameters"] = _with_defaults(found["Parameters"], loss)
     texts = [f"{title}\n{'-' * len(title)}\n{found[title]}" for title in titles if title in found]
     return str(SphinxDocString("\n\n".join(texts)))
+
+
+def _with_defaults(text: str, loss: lossary.Loss) -> str:
+    """Add the default of each parameter to its line; None is said by "optional"."""
+
+    def line(found: re.Match[str]) -> str:
+        default = loss.signature.parameters[found[1]].default
+        written = found[0].endswith("optional") or found[1] == "reduction"
+        if written or default in (inspect.Parameter.empty, None):
+            return found[0]
+        return f"{found[0]}, default {default!r}"
+
+    return re.sub(r"^(\w+) : .*$", line, text, flags=re.MULTILINE)
 
 
 class DocstringSections(SphinxDirective):

@@ -26,12 +26,14 @@ from written_files import write_folder
 import lossary
 from lossary import Loss
 from lossary.definition.docstring import sections_of
+from lossary.domains import REAL
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 FAMILIES = "families.inc"
-_DOI = re.compile(r"doi:(\S+?)(?=[;,]?(?:\s|$))")
+_DOI = re.compile(r"(doi|arXiv):(\S+?)(?=[;,]?(?:\s|$))")
+_OF_ARXIV = "10.48550/arXiv."  # every article of arXiv has such a DOI
 
 
 def write_pages(folder: Path) -> None:
@@ -80,7 +82,8 @@ def _rows(rows: list[list[str]], name: str) -> str:
 
 
 def _domain(loss: Loss) -> list[list[str]]:
-    rows = [[f"``{name}``", domain.text] for name, domain in loss.domains.items()]
+    domains = dict.fromkeys(loss.arguments, REAL) | dict(loss.domains)
+    rows = [[f"``{name}``", domain.text] for name, domain in domains.items()]
     for name, limit in loss.limits.items():
         rows.append([f"``{name}``", limit.text.removeprefix("must be ")])
     return rows
@@ -118,7 +121,7 @@ def _accuracy(loss: Loss) -> str:
 
 def _elsewhere(loss: Loss) -> str:
     if not loss.differences:
-        return ""
+        return "MLX, PyTorch, optax and Keras have no function of this name or for this purpose."
     opening = "Functions of this name, or for this purpose, in other libraries:\n\n"
     rows = [list(row) for row in loss.differences.items()]
     return opening + table(["library", "what differs"], rows)
@@ -150,12 +153,15 @@ def linked(source: str) -> str:
     --------
     >>> linked("Huber (1964), doi:10.1214/aoms/1177703732")
     'Huber (1964), `doi:10.1214/aoms/1177703732 <https://doi.org/10.1214/aoms/1177703732>`__'
+    >>> linked("arXiv:2305.18290")
+    '`arXiv:2305.18290 <https://doi.org/10.48550/arXiv.2305.18290>`__'
     """
 
     def link(found: re.Match[str]) -> str:
         # Angle brackets, which old identifiers have, would end the address.
         text = found[0].replace("<", r"\<")
-        return f"`{text} <https://doi.org/{urllib.parse.quote(found[1], safe='/:;()')}>`__"
+        identifier = f"{_OF_ARXIV if found[1] == 'arXiv' else ''}{found[2]}"
+        return f"`{text} <https://doi.org/{urllib.parse.quote(identifier, safe='/:;()')}>`__"
 
     return _DOI.sub(link, source)
 
