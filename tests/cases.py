@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -157,6 +158,11 @@ _OTHER = {"p": 3, "label_smoothing": 0.1, "eps": 0.3}
 CASES = list(cases())
 IDS = [case.title for case in CASES]
 PLAIN = [case for case in CASES if not case.parameters]
+
+
+def has_turn(case: Case, turn: int, turns: int) -> bool:
+    """Whether a case is among those of a turn, whatever others there are."""
+    return zlib.crc32(case.title.encode()) % turns == turn % turns
 
 
 def every(chosen: Iterable[Case] = CASES) -> pytest.MarkDecorator:

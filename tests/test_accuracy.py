@@ -69,8 +69,12 @@ def along_an_axis(found: dict[str, HardCase]) -> dict[str, HardCase]:
 
 
 SMALL = cases((3,), points=60, rows=16)
-# One of each kind with many arguments, the others with fewer.
-STRESS = {t: h for t, h in cases(CLASS_COUNTS).items() if h.loss.name in REPRESENTATIVES}
+# One of each kind with many arguments, the others with fewer; `test_dense` has far more of all.
+STRESS = {
+    title: hard
+    for title, hard in cases(CLASS_COUNTS, points=120, rows=24).items()
+    if hard.loss.name in REPRESENTATIVES
+}
 STRESS |= {t: h for t, h in SMALL.items() if h.loss.name not in REPRESENTATIVES}
 MANY_CLASSES = along_an_axis(cases((1000,), rows=8))
 HUGE = along_an_axis(cases((50_000,), rows=8))

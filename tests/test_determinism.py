@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from assertions import assert_same_bits
+from cases import has_turn
 from recorded import LAYOUTS, calls, cases, recorded
 
 import lossary
@@ -23,6 +24,7 @@ Z = RNG.normal(size=700_001).astype(np.float32)
 T = RNG.random(700_001).astype(np.float32)
 ROWS = RNG.normal(size=(3_000, 257)).astype(np.float32)
 LABELS = RNG.integers(0, 257, 3_000)
+DTYPES = ("float32", "bfloat16")
 
 
 @pytest.fixture(autouse=True)
@@ -53,10 +55,27 @@ def test_bits_do_not_depend_on_threads() -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_chunks_write_what_no_other_writes_and_read_only_that(layout: str, dtype: str) -> None:
-    """Then threads need no order, though the last block of a line computes rows again."""
-    for case in cases(layout, dtype):
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "all_losses",
+    [
+        pytest.param(False, id="in turn"),
+        pytest.param(True, id="all losses", marks=pytest.mark.exhaustive),
+    ],
+)
+def test_chunks_write_what_no_other_writes_and_read_only_that(
+    layout: str, dtype: str, all_losses: bool
+) -> None:
+    """Then threads need no order, though the last block of a line computes rows again.
+
+    Unless all have them, losses take turns with layouts and dtypes, each at least once.
+    """
+    turn, turns = 2 * list(LAYOUTS).index(layout) + DTYPES.index(dtype), 2
+    if layout != "flat":  # in four layouts, where each loss along an axis has two of eight turns
+        turns = 4
+    chosen = [x for x in cases(layout, dtype) if all_losses or has_turn(x, turn, turns)]
+    assert chosen
+    for case in chosen:
         kernel = recorded(calls(case, layout, dtype, copies=2)["all derivatives"])
         step = LANES if layout == "flat" else 1
         kernel = replace(kernel, geometry=kernel.geometry._replace(step=step))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -12,7 +13,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 from assertions import assert_close
-from cases import PLAIN, Case, every, every_kind
+from cases import CASES, PLAIN, Case, every, every_kind, has_turn
 from libraries import ANYWHERE, BY_NAME, LIBRARIES, Library
 from oracles import ORACLES
 from oracles.mathematics import Around
@@ -77,8 +78,16 @@ def test_gradient_and_hessian_match_differences(case: Case) -> None:
 COMPILED = {"huber_loss", "cross_entropy", "dice_loss", "hinge_loss", "kl_div_loss", "triplet_loss"}
 
 
-@every(PLAIN)
-@pytest.mark.parametrize("library", LIBRARIES, ids=lambda x: x.name)
+def _on_libraries() -> Iterator[Any]:
+    """Yield every loss on every library; on Dask, which plans each for long, one in three."""
+    for library in LIBRARIES:
+        for case in PLAIN:
+            is_run = library.name != "dask" or has_turn(case, 0, 3)
+            marks = () if is_run else pytest.mark.exhaustive
+            yield pytest.param(case, library, id=f"{library.name}-{case.title}", marks=marks)
+
+
+@pytest.mark.parametrize(("case", "library"), list(_on_libraries()))
 def test_functions_agree_on_every_library(case: Case, library: Library) -> None:
     dtype = library.floats[-1]
     given = case.cast(dtype)
@@ -94,8 +103,16 @@ def test_functions_agree_on_every_library(case: Case, library: Library) -> None:
         assert_close(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
-@every_kind()
-@AUTODIFF
+def _of_autodiff() -> Iterator[Any]:
+    """Yield cases of each kind for each library; for JAX, which compiles each, every second one."""
+    for name in ("torch", "jax", "mlx"):
+        for case in CASES:
+            is_run = case.is_representative and (name != "jax" or has_turn(case, 0, 2))
+            marks = () if is_run else pytest.mark.exhaustive
+            yield pytest.param(case, name, id=f"{name}-{case.title}", marks=marks)
+
+
+@pytest.mark.parametrize(("case", "name"), list(_of_autodiff()))
 def test_autodiff_gives_the_derived_gradient(case: Case, name: str) -> None:
     library = BY_NAME[name]
     given = case.cast(library.floats[-1])
@@ -182,7 +199,7 @@ def test_torch_double_backward(case: Case) -> None:
     assert torch.autograd.gradgradcheck(function, variables)
 
 
-@every_kind(PLAIN)
+@every_kind(PLAIN, turn=1, turns=2)  # each takes XLA most of a second
 def test_jax_hessian_diagonal(case: Case) -> None:
     jax = pytest.importorskip("jax")
     arrays = [jax.numpy.asarray(x) for x in case.cast("float32")]
