@@ -179,4 +179,8 @@ VECTORS: dict[str, list[Vector]] = {
     ],
 }
 # It adds the slopes of three quotients and of an angle.
+# A box without a height or width meets others in a kink, on whose sides the slopes may be the same.
+EDGES: dict[str, Callable[..., Number]] = {
+    "generalized_box_iou_loss": lambda a, b, _: min(x[i + 2] - x[i] for x in (a, b) for i in (0, 1))
+}
 SLOPE_LIMITS: dict[str, float] = {"complete_box_iou_loss": 6}

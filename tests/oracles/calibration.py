@@ -159,7 +159,7 @@ SHARES: dict[str, int] = {"softmax_entropy": 1}
 #: Squares of differences of rounded products.
 LIMITS: dict[str, float] = {"brier_loss": 5, "z_loss": 5, "multiclass_brier_loss": 6}
 #: Products of three rounded factors.
-SLOPE_LIMITS: dict[str, float] = {"brier_loss": 6, "multiclass_brier_loss": 8}
+SLOPE_LIMITS: dict[str, float] = {"brier_loss": 6, "softmax_entropy": 5, "multiclass_brier_loss": 8}
 
 VECTORS: dict[str, list[Any]] = {
     "brier_loss": [

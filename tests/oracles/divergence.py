@@ -189,7 +189,7 @@ LIMITS: dict[str, float] = {
     "bhattacharyya_distance": 5,
 }
 # Five factors of the derivative are rounded.
-SLOPE_LIMITS: dict[str, float] = {"hellinger_distance": 5}
+SLOPE_LIMITS: dict[str, float] = {"hellinger_distance": 6}
 
 _P = np.log([0.5, 0.3, 0.2]).tolist()
 _TARGETS = (
