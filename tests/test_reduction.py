@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from assertions import assert_close
-from cases import PLAIN, Case, every_kind
+from cases import PLAIN, Case, every_kind, has_turn
 from hypothesis import given
 from hypothesis import strategies as st
 from libraries import ANYWHERE, HALVES, Library
@@ -17,7 +17,6 @@ from scipy.special import logsumexp, softmax
 
 import lossary
 
-EVERY_KIND = every_kind(PLAIN)
 EVERY_LIBRARY = pytest.mark.parametrize("library", ANYWHERE, ids=lambda x: x.name)
 
 
@@ -27,8 +26,21 @@ def _tail(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return losses, rng.random(losses.shape), rng.random(losses.shape) > 0.4
 
 
-@EVERY_KIND
-@EVERY_LIBRARY
+def every_library(turn: int) -> pytest.MarkDecorator:
+    """Parametrize a test over cases of each kind and libraries.
+
+    JAX, MLX and Dask, which compile or plan each call, have the cases of a turn of two.
+    """
+    found = []
+    for library, case in itertools.product(ANYWHERE, PLAIN):
+        is_slow = library.name in {"jax", "mlx", "dask"}
+        is_run = case.is_representative and (not is_slow or has_turn(case, turn, 2))
+        marks = () if is_run else pytest.mark.exhaustive
+        found.append(pytest.param(case, library, id=f"{library.name}-{case.title}", marks=marks))
+    return pytest.mark.parametrize(("case", "library"), found)
+
+
+@every_library(turn=0)
 def test_weights_and_masks(case: Case, library: Library) -> None:
     losses, weights, mask = _tail(case)
     dtype = library.floats[-1]
@@ -81,8 +93,7 @@ def test_class_weights_and_ignored_labels(case: Case, library: Library) -> None:
     assert_close(library.numpy(found), losses.sum() / weights.sum(), **tolerance)
 
 
-@EVERY_KIND
-@EVERY_LIBRARY
+@every_library(turn=1)
 def test_mean_over_nothing_is_zero(case: Case, library: Library) -> None:
     given = [library.array(x) for x in case.cast("float32")]
     losses = case()

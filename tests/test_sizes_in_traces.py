@@ -180,10 +180,11 @@ from cases import PLAIN
 
 mesh = jax.make_mesh((8,), ("devices",), axis_types=(AxisType.Explicit,))
 rows, classes = PartitionSpec("devices", None), PartitionSpec(None, "devices")
-for case in [case for case in PLAIN if case.is_representative]:
+for place, case in enumerate(case for case in PLAIN if case.is_representative):
     shape = 16, case.loss.length or 16
     arrays = [np.resize(x, shape[: x.ndim]) for x in case.cast("float32")]
-    for spec in (rows, classes) if case.loss.length is None else (rows,):
+    specs = (rows, classes) if case.loss.length is None else (rows,)
+    for spec in specs if {all_axes} else specs[place % len(specs)::2]:
         with jax.set_mesh(mesh):
             given = [
                 jax.device_put(
@@ -200,9 +201,13 @@ for case in [case for case in PLAIN if case.is_representative]:
 """
 
 
-def test_jax_shards_any_axis() -> None:
+@pytest.mark.parametrize(
+    "all_axes", [False, pytest.param(True, marks=pytest.mark.exhaustive)], ids=["one", "all"]
+)
+def test_jax_shards_any_axis(all_axes: bool) -> None:
+    """Losses take turns with the axis that is sharded, unless both are."""
     pytest.importorskip("jax")
-    script = _SHARDED.format(tests=str(Path(__file__).parent))
+    script = _SHARDED.format(tests=str(Path(__file__).parent), all_axes=all_axes)
     # Sharding is decided before the compiler optimises loops, which takes most of its time.
     flags = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
     environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
