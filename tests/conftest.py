@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import mlx_compiler
 import pytest
@@ -51,3 +53,24 @@ def has_cuda_device() -> bool:
         and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
         and count.value > 0
     )
+
+
+@pytest.fixture(scope="session")
+def spark_server() -> Iterator[str]:
+    """Start a Spark Connect server that needs no Java, once, and return its address."""
+    spark = pytest.importorskip("pysail.spark", reason="Sail is not installed")
+    pytest.importorskip("pyspark", reason="PySpark's client is not installed")
+    server = spark.SparkConnectServer()
+    server.start(background=True)
+    _, port = server.listening_address
+    yield f"sc://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def spark(spark_server: str) -> Iterator[Any]:
+    """Return a session of that server."""
+    sql = pytest.importorskip("pyspark.sql")
+    session = sql.SparkSession.builder.remote(spark_server).create()
+    yield session
+    session.stop()

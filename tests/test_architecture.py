@@ -31,6 +31,7 @@ HEAVY = (
     "dask",
     "polars",
     "ibis",
+    "pyspark",
     "llvmlite",
     "pyarrow",
     "click",

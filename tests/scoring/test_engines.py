@@ -50,18 +50,6 @@ def dask_cluster():
         yield cluster
 
 
-@pytest.fixture(scope="module")
-def spark_server():
-    """Start a Spark Connect server that needs no Java, and return its address."""
-    spark = pytest.importorskip("pysail.spark", reason="Sail is not installed")
-    pytest.importorskip("pyspark", reason="PySpark's client is not installed")
-    server = spark.SparkConnectServer()
-    server.start(background=True)
-    _, port = server.listening_address
-    yield f"sc://127.0.0.1:{port}"
-    server.stop()
-
-
 @pytest.fixture(params=["local", "dask", "spark"])
 def engine(request):
     """Return the arguments that choose an engine."""

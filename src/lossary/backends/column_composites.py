@@ -7,7 +7,11 @@ branch of a choice, which is taken where its condition is null, is null too.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
 
 from lossary.backends.column_nodes import Column, choice, in_order, lifted
 
@@ -15,18 +19,36 @@ from lossary.backends.column_nodes import Column, choice, in_order, lifted
 Bounds = tuple[float, float]
 
 
-def bounds(x: Column) -> Bounds:
-    """Return bounds of what a node may be, as far as they are seen."""
+def bounds(x: Column, depth: int = 6) -> Bounds:
+    """Return bounds of what a node may be, as far as a few operations show them."""
     if x.is_known:
         return float(x.value or 0.0), float(x.value or 0.0)
-    if x.name == "absolute":
-        return 0.0, math.inf
-    if x.name == "negative":
-        least, largest = bounds(x.parts[0])
-        return -largest, -least
-    if x.name == "exp":
-        return 0.0, 1.0 if bounds(x.parts[0])[1] <= 0 else math.inf
-    return -math.inf, math.inf
+    bound = _BOUNDS.get(x.name)
+    if bound is None or not depth:
+        return -math.inf, math.inf
+    return bound(*(bounds(part, depth - 1) for part in x.parts))
+
+
+def _bounds_of_sum(a: Bounds, b: Bounds) -> Bounds:
+    return a[0] + b[0], a[1] + b[1]
+
+
+def _bounds_of_exp(x: Bounds) -> Bounds:
+    return 0.0, 1.0 if x[1] <= 0 else math.inf
+
+
+def _bounds_of_choice(condition: Bounds, a: Bounds, b: Bounds) -> Bounds:
+    return min(a[0], b[0]), max(a[1], b[1])
+
+
+_BOUNDS: Mapping[str, Callable[..., Bounds]] = {
+    "absolute": lambda x: (0.0, math.inf),
+    "add": _bounds_of_sum,
+    "at_least": lambda x, limit: (limit[0], max(x[1], limit[1])),
+    "exp": _bounds_of_exp,
+    "negative": lambda x: (-x[1], -x[0]),
+    "where": _bounds_of_choice,
+}
 
 
 def at_least(x: Column, limit: Column) -> Column:
@@ -98,6 +120,26 @@ COMPOSITES: Mapping[str, Callable[..., Column]] = {
 }
 
 
+#: What is evaluated here where all operands are numbers.
+_EVALUATED: Mapping[str, Callable[..., Any]] = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "negative": np.negative,
+    "power": np.power,
+    "less": np.less,
+    "less_equal": np.less_equal,
+    "equal": np.equal,
+    "absolute": np.abs,
+    "sqrt": np.sqrt,
+    "exp": np.exp,
+    "log": np.log,
+    "floor": np.floor,
+    "is_number": lambda x: ~np.isnan(x),
+}
+
+
 class Lowering:
     """Graphs whose operations are those that a library has words for.
 
@@ -125,6 +167,9 @@ class Lowering:
     def _lowered(self, node: Column) -> Column:
         """Return a node of parts that are known."""
         parts = tuple(self._found[id(part)] for part in node.parts)
+        folded = _folded(node, parts)
+        if folded is not None:
+            return self(folded)
         composite = self.composites.get(node.name)
         if composite is not None:
             return self(lifted(composite(*parts)))
@@ -134,6 +179,21 @@ class Lowering:
             found = self._known[key] = _with_parts(node, parts)
             self._found[id(found)] = found
         return found
+
+
+def _folded(node: Column, parts: tuple[Column, ...]) -> Column | None:
+    """Return what a node is if numbers decide it."""
+    if node.name == "where" and parts[0].value is not None:
+        return parts[1] if parts[0].value else parts[2]
+    if node.name in {"and", "or"}:
+        joined = operator.and_ if node.name == "and" else operator.or_
+        return joined(*parts) if any(part.value is not None for part in parts) else None
+    if node.name == "not" and parts[0].value is not None:
+        return ~parts[0]
+    if node.name not in _EVALUATED or any(part.value is None for part in parts):
+        return None
+    with np.errstate(all="ignore"):
+        return lifted(_EVALUATED[node.name](*(np.float64(x.value) for x in parts)).item())
 
 
 def _with_parts(node: Column, parts: tuple[Column, ...]) -> Column:

@@ -116,26 +116,30 @@ class Spelling:
 class ListSpelling(Spelling):
     """The words of a library without a word for an expression that is used several times.
 
-    Shared parts are fields of the one struct in a list, to which a function is applied for each
+    Shared parts are fields of the one record in a list, to which a function is applied for each
     layer.
     """
 
-    def struct(self, fields: Mapping[str, Any]) -> Any:
-        """Return a struct."""
+    def record(self, fields: Mapping[str, Any]) -> Any:
+        """Return expressions as one, by their names."""
         raise NotImplementedError
 
-    def row(self, fields: Mapping[str, Any]) -> Any:
-        """Return a list of one struct."""
+    def listed(self, record: Any) -> Any:
+        """Return a list of one record."""
         raise NotImplementedError
 
     def applied(self, rows: Any, function: Callable[[Any], Any]) -> Any:
         """Return the list of what a function makes of the elements of one."""
         raise NotImplementedError
 
+    def part(self, level: Level, node: Column, parts: Parts) -> Any:
+        """Return the expression of a node that becomes a field."""
+        return level.spelt(node, parts)
+
     def in_layers(self, inputs: Layer, layers: list[Layer], level: Level) -> Any:
         """Return the one element of a list, to which a function is applied for each layer."""
         first, *carried = level.carried(inputs, layers)
-        rows = self.row({name: level.input(node) for node, name in first})
+        rows = self.listed(self.record({name: level.input(node) for node, name in first}))
         known = first
         for fields in carried:
             rows = self.applied(rows, partial(self._step, level, known, fields))
@@ -143,9 +147,9 @@ class ListSpelling(Spelling):
         return self.applied(rows, lambda row: level.spelt(level.root, _fields(row, known)))[0]
 
     def _step(self, level: Level, known: Layer, fields: Layer, row: Any) -> Any:
-        """Return the fields of the next struct, from those of one."""
+        """Return the next record, from the fields of one."""
         parts = _fields(row, known)
-        return self.struct({name: level.spelt(node, parts) for node, name in fields})
+        return self.record({name: self.part(level, node, parts) for node, name in fields})
 
 
 def _fields(row: Any, known: Layer) -> Parts:

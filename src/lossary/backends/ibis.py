@@ -61,13 +61,13 @@ class IbisSpelling(ListSpelling):
         """Return an expression under a name."""
         return x.name(name)
 
-    def struct(self, fields: Mapping[str, Any]) -> Any:
+    def record(self, fields: Mapping[str, Any]) -> Any:
         """Return a struct."""
         return ibis.struct(fields)
 
-    def row(self, fields: Mapping[str, Any]) -> Any:
+    def listed(self, record: Any) -> Any:
         """Return a list of one struct."""
-        return ibis.array([ibis.struct(fields)])
+        return ibis.array([record])
 
     def applied(self, rows: Any, function: Any) -> Any:
         """Return the list of what a function makes of the elements of one."""

@@ -50,7 +50,7 @@ class Request(NamedTuple):
 
 
 #: By the names of query libraries, how the types of their columns are called.
-COLUMNS = {"polars": ("Expr",), "ibis": ("Value", "Deferred")}
+COLUMNS = {"polars": ("Expr",), "ibis": ("Value", "Deferred"), "pyspark": ("Column",)}
 
 
 def is_column(kind: type) -> bool:
