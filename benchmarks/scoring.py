@@ -106,9 +106,9 @@ def task(name: str, folder: Path) -> Callable[[], None]:
         import dask.config
         from distributed import LocalCluster
 
-        # As the engine does where it starts the cluster.
-        environment = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 27}
-        with dask.config.set(environment):
+        from lossary.scoring.engines.dask import KEEPING_MEMORY
+
+        with dask.config.set(KEEPING_MEMORY):  # as the engine does where it starts the cluster
             cluster = LocalCluster(threads_per_worker=1, dashboard_address="127.0.0.1:0")
         return lambda: score(folder, engine="dask", scheduler=cluster.scheduler_address)
     if name == "spark":

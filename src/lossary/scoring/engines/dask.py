@@ -26,10 +26,13 @@ from lossary.scoring.pieces import Piece
 _AHEAD = 4
 _ASKED_EVERY = 16
 _SECONDS_TO_CONNECT = 10
-# Workers give memory back to the system as soon as 64 KiB are free, and a piece frees megabytes
-# with every batch: half of their time would go into that.
-_TRIM = "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"
-_KEPT = 1 << 27
+#: Dask's settings for workers that keep freed memory. By default they give it back to the system as
+#: soon as 64 KiB are free, and arrays of 128 KiB at once, and a piece frees megabytes with every
+#: batch: half of their time would go into that.
+KEEPING_MEMORY = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 27,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 25,
+}
 
 
 class DaskEngine:
@@ -76,7 +79,7 @@ class DaskEngine:
         """Return a client, which ends with the stack."""
         address, workers = self._options.scheduler, self._options.workers
         if address is None:
-            with dask_config.set({_TRIM: _KEPT}):
+            with dask_config.set(KEEPING_MEMORY):
                 cluster: Any = LocalCluster(
                     n_workers=workers or get_num_threads(),
                     threads_per_worker=1,
