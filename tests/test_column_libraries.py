@@ -69,7 +69,10 @@ def _arguments(case: Case, make: Any, request: Any) -> tuple[Any, list[Any], lis
     return table, columns, arrays
 
 
-@pytest.mark.parametrize(("case", "engine"), _each([*ELEMENTS, *ROWS, *DEAR]))
+FITTING = [*_each([*ELEMENTS, *ROWS]), *_each(DEAR, ["Polars", "DuckDB"])]
+
+
+@pytest.mark.parametrize(("case", "engine"), FITTING)
 def test_values_and_gradients_are_as_accurate_as_stated(
     case: Case, engine: str, request: pytest.FixtureRequest
 ) -> None:
@@ -84,6 +87,17 @@ def test_values_and_gradients_are_as_accurate_as_stated(
     np.testing.assert_allclose(found[0], wanted[0], rtol=errors[0], atol=1e-14)
     there = np.stack(found[1:], -1).reshape(wanted[1].shape)
     np.testing.assert_allclose(there, wanted[1], rtol=errors[1], atol=1e-13)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("case", DEAR[:1])
+def test_messages_of_spark_are_not_deep_enough(case: Case, request: pytest.FixtureRequest) -> None:
+    """The guide names the one loss for which they are not."""
+    error = pytest.importorskip("google.protobuf.message").DecodeError
+    table, columns, _ = _arguments(case, TABLES["Sail"], request)
+    _, slopes = value_and_grad(case.loss.function)(*columns, reduction="none", **case.shape)
+    with pytest.raises(error, match="MaxDepth"):
+        table.select(*slopes)
 
 
 def test_the_guide_states_the_accuracy_of_every_engine() -> None:
