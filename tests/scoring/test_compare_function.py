@@ -91,6 +91,7 @@ def test_texts_and_intervals():
         (B, {"key": 3}, TypeError, "compare: key must be a text or a sequence of texts, got 3"),
         (B, {"inputs": "x"}, ValueError, "<table A>: inputs must name a column, got 'x'"),
         (B, {"inputs_b": "x"}, ValueError, "<table B>: inputs must name a column, got 'x'"),
+        (B, {"inputs_a": "margin", "inputs": 3}, TypeError, "compare: inputs must be the name"),
         (B, {"inputs_b": 3}, TypeError, "compare: inputs_b must be the name of a column, got 3"),
         (B, {"confidence": 1}, ValueError, "compare: confidence must be between 0 and 1, got 1"),
         (B, {"confidence": "x"}, TypeError, "compare: confidence must be a number between 0"),

@@ -107,10 +107,11 @@ def compare(
         if b is None and not (inputs_a and inputs_b):
             requirement = "must be given, or inputs_a and inputs_b as two predictions of a"
             raise value_error(FUNCTION, "b", requirement, "None")
+        both = column("inputs", inputs)
         first = Job(
             files=files_of("a", a),
             losses=loss_specs(losses),
-            inputs=column("inputs_a", inputs_a) or column("inputs", inputs),
+            inputs=column("inputs_a", inputs_a) or both,
             targets=column("targets", targets),
             columns=columns or {},
             weights=column("weights", weights),
@@ -126,7 +127,7 @@ def compare(
             delimiter=character("delimiter", delimiter),
         )
         files_b = first.files if b is None else files_of("b", b)
-        second = replace(first, files=files_b, inputs=column("inputs_b", inputs_b) or inputs)
+        second = replace(first, files=files_b, inputs=column("inputs_b", inputs_b) or both)
         table_b = a if b is None else b
         result = compare_jobs(
             first,
