@@ -120,7 +120,7 @@ COMPOSITES: Mapping[str, Callable[..., Column]] = {
 }
 
 
-#: What is evaluated here where all operands are numbers.
+#: Operations that are computed in Python where all their operands are numbers.
 _EVALUATED: Mapping[str, Callable[..., Any]] = {
     "add": np.add,
     "subtract": np.subtract,

@@ -72,7 +72,7 @@ class CalibrationBins:
 def bins_of(probabilities: Array, bins: int) -> Array:
     """Return the bin of each probability, from 0 on; NaN has the number after the last.
 
-    What is outside 0 to 1, a rounding error beyond it for one, is in the first or the last bin.
+    A number below 0 is in the first bin and one above 1 in the last: rounding leads to such.
     """
     with np.errstate(over="ignore"):
         found = np.clip(np.ceil(probabilities * bins), 1, bins)

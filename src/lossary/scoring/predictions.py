@@ -40,6 +40,6 @@ def predicted_and_observed(spec: LossSpec, arrays: Sequence[Array]) -> tuple[Arr
     classes = np.asarray(found["class"], np.float64)
     if targets.ndim == 1:
         return np.asarray(found["probability"], np.float64), np.asarray(targets == classes, float)
-    # Where a probability is NaN there is no largest one; NaN it stays, whatever the target.
+    # A row with NaN has no largest probability: it is counted apart, whatever its target is.
     columns = np.where(np.isfinite(classes), classes, 0).astype(np.int64)
     return np.asarray(found["probability"], np.float64), targets[np.arange(len(targets)), columns]
