@@ -19,7 +19,8 @@ from lossary.bounded_cache import BoundedCache
 from lossary.formula.plan import Plan
 from lossary.kernels import compile as compiler
 from lossary.kernels import host, layouts
-from lossary.kernels.memory import Geometry, Job, storage
+from lossary.kernels.memory import Geometry, storage
+from lossary.kernels.work import Work
 from lossary.registry import Loss
 
 #: How many rows and classes there are, and how they lie in memory, in each layout.
@@ -41,12 +42,12 @@ class Kernel:
     """A kernel that a call has bound to its arrays."""
 
     plan: Plan
-    job: Job
+    work: Work
     geometry: Geometry
 
     def text(self, name: str = "kernel") -> str:
         """Return the kernel in LLVM's language, under a name."""
-        form = host.form_of(self.plan, self.job)
+        form = host.form_of(self.plan, self.work)
         text = layouts.text(self.plan, self.geometry.layout, form)
         return text.replace("@kernel(", f"@{name}(")
 
@@ -55,12 +56,12 @@ class Kernel:
 
         Outputs are full of a number before.
         """
-        leaves = [np.ascontiguousarray(self.job.arrays[str(x.value)]) for x in self.plan.leaves]
+        leaves = [np.ascontiguousarray(self.work.arrays[str(x.value)]) for x in self.plan.leaves]
         stored = [
-            np.full(self.job.shape_of(o.expression.kind), fill, storage(self.job.dtypes[o.name]))
+            np.full(self.work.shape_of(o.expression.kind), fill, storage(self.work.dtypes[o.name]))
             for o in self.plan.stored
         ]
-        numbers = [float(self.job.numbers[name]) for name in self.plan.parameters]
+        numbers = [float(self.work.numbers[name]) for name in self.plan.parameters]
         partials = np.full((self.geometry.chunks, len(self.plan.reduced)), fill)
         sizes = (*(chunks or (0, self.geometry.chunks)), *self.geometry.sizes, self.geometry.step)
         return (*sizes, *leaves, *stored, *numbers, partials)
@@ -96,8 +97,8 @@ def recorded(call: Callable[[], Any]) -> Kernel:
     """Return the kernel that a call would run first."""
     found: list[Kernel] = []
 
-    def bind(plan: Plan, job: Job, geometry: Geometry, *_: Any) -> None:
-        found.append(Kernel(plan, job, geometry))
+    def bind(plan: Plan, work: Work, geometry: Geometry, *_: Any) -> None:
+        found.append(Kernel(plan, work, geometry))
         raise _Recorded
 
     with pytest.MonkeyPatch.context() as patch:

@@ -16,15 +16,15 @@ from lossary.formula import at_label, sum_over_classes
 from lossary.formula.expression import argument, label
 from lossary.formula.plan import Output, make_plan
 from lossary.kernels import host
-from lossary.kernels.memory import Job
+from lossary.kernels.work import Work
 
 CASES_OF_ROWS = [x for x in CASES if x.loss.axis is not None and x.loss.length is None]
 #: Few classes share the lanes with other rows, many have them for themselves.
 CLASS_COUNTS = 5, 130
 
 
-def _job(case: Case, classes: int, dtype: str) -> tuple[Job, str]:
-    """Return the job of an unreduced loss and its gradient, and the name of the argument."""
+def _work(case: Case, classes: int, dtype: str) -> tuple[Work, str]:
+    """Return the work of an unreduced loss and its gradient, and the name of the argument."""
     shape = (17, classes)
     arrays = [np.resize(x, shape[: x.ndim]) for x in case.cast(dtype)]
     loss = case.loss
@@ -33,16 +33,16 @@ def _job(case: Case, classes: int, dtype: str) -> tuple[Job, str]:
                       None, None, "count", None)  # fmt: skip
     name = loss.arguments[case.floats[0]]
     computation = prepare(request, BACKEND).with_numbers(cotangent=1.0)
-    return BACKEND.job(computation, derivative_outputs(computation, (name,), second=False)), name
+    return BACKEND.work(computation, derivative_outputs(computation, (name,), second=False)), name
 
 
 @pytest.mark.parametrize("classes", CLASS_COUNTS)
 @pytest.mark.parametrize("case", [pytest.param(x, id=x.title) for x in CASES_OF_ROWS])
 def test_gradients_over_their_argument(case: Case, classes: int) -> None:
-    job, name = _job(case, classes, "float32")
-    expected, output = host.run(job), f"gradient_{name}"
-    over = job.arrays[name].copy()
-    found = host.run_over(job._replace(arrays={**job.arrays, name: over}), name, output)
+    work, name = _work(case, classes, "float32")
+    expected, output = host.run(work), f"gradient_{name}"
+    over = work.arrays[name].copy()
+    found = host.run_over(work._replace(arrays={**work.arrays, name: over}), name, output)
     assert np.array_equal(over, expected[output], equal_nan=True)
     assert np.array_equal(found["value"], expected["value"], equal_nan=True)
 
@@ -50,8 +50,8 @@ def test_gradients_over_their_argument(case: Case, classes: int) -> None:
 @pytest.mark.parametrize("name", ["cross_entropy", "kl_div_loss", "multiclass_hinge_loss"])
 def test_common_losses_need_no_other_memory(name: str) -> None:
     case = next(x for x in CASES_OF_ROWS if x.loss.name == name and not x.parameters)
-    job, argument = _job(case, 130, "float32")
-    assert host.may_overwrite(job, argument, f"gradient_{argument}")
+    work, argument = _work(case, 130, "float32")
+    assert host.may_overwrite(work, argument, f"gradient_{argument}")
 
 
 @pytest.mark.parametrize("later", [sum_over_classes, lambda x: at_label(x, label("targets"))])

@@ -152,15 +152,16 @@ def _elementwise() -> list[tuple[str, Expression]]:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_kernels_and_arrays_compute_the_same(dtype: str) -> None:
     pytest.importorskip("llvmlite")
-    from lossary.kernels import host, memory
+    from lossary.kernels import host
+    from lossary.kernels.work import Work
 
     mesh = np.meshgrid(*[np.array(HARD, dtype)] * 2, indexing="ij")
     arrays = {"a": mesh[0].ravel(), "b": mesh[1].ravel(), "c": mesh[0].ravel()}
     expressions = _elementwise()
     outputs = tuple(Output(name, expression, "store") for name, expression in expressions)
     dtypes = {name: dtype for name, _ in expressions}
-    job = memory.Job(outputs, arrays, {}, (), (225,), (225,), dtype, dtypes)
-    found = host.run(job)
+    work = Work(outputs, arrays, {}, (), (225,), (225,), dtype, dtypes)
+    found = host.run(work)
     a, b = arrays["a"], arrays["b"]
     promised = {
         "log1p_unit": (a >= 0) & (a <= 1),

@@ -16,7 +16,7 @@ from lossary.definition.request import Request
 from lossary.formula.plan import Output
 from lossary.kernels import compile as compiler
 from lossary.kernels import host
-from lossary.kernels.memory import Job
+from lossary.kernels.work import Work
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -36,7 +36,7 @@ class HostBackend(Backend):
         """Run a fused kernel where one can read the arrays, else the library's operations."""
         if not self.has_kernels(computation):
             return self.plain(computation, outputs)
-        results = host.run(self.job(computation, outputs))
+        results = host.run(self.work(computation, outputs))
         number, _ = self.result_wrappers("float64")
         _, array = self.result_wrappers(computation.dtype)
         stored = {output.name for output in outputs if output.role == "store"}
@@ -47,21 +47,21 @@ class HostBackend(Backend):
     ) -> bool:
         """Return whether a kernel may write the gradient of an argument over it."""
         return self.has_kernels(computation) and host.may_overwrite(
-            self.job(computation, outputs), name, f"gradient_{name}"
+            self.work(computation, outputs), name, f"gradient_{name}"
         )
 
     def run_over(
         self, computation: Computation, outputs: tuple[Output, ...], name: str
     ) -> dict[str, Any]:
         """Write the gradient of an argument over it; return the other results."""
-        found = host.run_over(self.job(computation, outputs), name, f"gradient_{name}")
+        found = host.run_over(self.work(computation, outputs), name, f"gradient_{name}")
         _, array = self.result_wrappers(computation.dtype)
         return {name: array(x) for name, x in found.items()}
 
-    def job(self, computation: Computation, outputs: tuple[Output, ...]) -> Job:
+    def work(self, computation: Computation, outputs: tuple[Output, ...]) -> Work:
         """Return what a kernel has to do: the computation in terms of host memory."""
         arrays = {name: self.as_numpy(x)(x) for name, x in computation.arrays.items()}
-        return Job(
+        return Work(
             outputs=outputs,
             arrays={name: _repeated(computation, name, x) for name, x in arrays.items()},
             numbers=_numbers(computation, arrays),

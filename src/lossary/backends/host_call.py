@@ -179,9 +179,9 @@ def host_call(
     """Return a call of a kernel for requests like this one, unless there is nothing to read."""
     if computation.check is not None:
         outputs += computation.check.outputs
-    job = backend.job(computation, outputs)
+    work = backend.work(computation, outputs)
     plan = host.plan_of(outputs)
-    if 0 in job.shape:
+    if 0 in work.shape:
         return None
     # As they are given: the computation takes a NumPy scalar for an array, the next call does not.
     leaves = [str(leaf.value) for leaf in plan.leaves]
@@ -191,7 +191,7 @@ def host_call(
     getter = backend.address_getter(arrays[0]) if arrays else None
     if any(backend.address_getter(x) is not getter for x in arrays):
         getter = None
-    bound = host.bind(plan, job, getter)
+    bound = host.bind(plan, work, getter)
     reads_directly = getter is not None and bound.address_getter is getter
     views = [] if reads_directly else [backend.as_numpy(x) for x in arrays]
     return HostCall(backend, computation, bound, views, gradients)

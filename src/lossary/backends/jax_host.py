@@ -25,7 +25,8 @@ from lossary.backends.numpy import NumpyBackend
 from lossary.definition.computation import Computation
 from lossary.definition.request import Request
 from lossary.formula.plan import Output
-from lossary.kernels.memory import CHUNK, Job
+from lossary.kernels.memory import CHUNK
+from lossary.kernels.work import Work
 
 try:
     # jax.device_put takes 80 microseconds, a compiled identity 10, this 5.
@@ -135,14 +136,14 @@ class _HostBackend(NumpyBackend):
         """Return whether values are not checked: as on devices, unless they are asked for."""
         return policy != "raise"
 
-    def job(self, computation: Computation, outputs: tuple[Output, ...]) -> Job:
+    def work(self, computation: Computation, outputs: tuple[Output, ...]) -> Work:
         """Return what a kernel has to do, given memory like that of the arrays."""
         arrays = {
             name: x if type(x) in PYTHON else np.empty(x.shape, x.dtype)
             for name, x in computation.arrays.items()
         }
-        job = super().job(computation.with_arrays(arrays), outputs)
-        return job if self._few else job._replace(alignment=_ALIGNMENT)
+        work = super().work(computation.with_arrays(arrays), outputs)
+        return work if self._few else work._replace(alignment=_ALIGNMENT)
 
     def as_numpy(self, x: Any) -> Callable[[Any], Any]:
         """Return what makes arrays like this one NumPy's, without a copy."""

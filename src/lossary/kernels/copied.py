@@ -19,7 +19,8 @@ from lossary.formula.plan import Plan
 from lossary.kernels import threads
 from lossary.kernels.direct import Direct, ItemIndex
 from lossary.kernels.form import is_class_vector
-from lossary.kernels.memory import CHUNK, PARALLEL_FROM, Array, Job, Shape, combined, empty
+from lossary.kernels.memory import CHUNK, PARALLEL_FROM, combined, empty
+from lossary.kernels.work import Array, Shape, Work
 
 Block = tuple[Any, ...]
 View = Callable[[Array], Array]
@@ -57,16 +58,16 @@ class Kernel:
         return None
 
 
-Bind = Callable[[Plan, Job], Kernel]
+Bind = Callable[[Plan, Work], Kernel]
 
 
 class CopyingKernel(Kernel):
     """A kernel that runs on dense copies of arrays. ``bind`` binds one to dense arrays."""
 
-    def __init__(self, plan: Plan, job: Job, bind: Bind) -> None:
+    def __init__(self, plan: Plan, work: Work, bind: Bind) -> None:
         super().__init__(plan)
-        self._bound = bind(plan, dense_job(plan, job))
-        self._copies = [_copier(leaf, job) for leaf in plan.leaves]
+        self._bound = bind(plan, dense_work(plan, work))
+        self._copies = [_copier(leaf, work) for leaf in plan.leaves]
 
     def __call__(
         self, arrays: Sequence[Array], made: Sequence[Array] | None = None
@@ -78,25 +79,25 @@ class CopyingKernel(Kernel):
 class BlockKernel(Kernel):
     """A kernel that runs on dense copies of blocks of arrays, with the class axes last."""
 
-    def __init__(self, plan: Plan, job: Job, bind: Bind) -> None:
+    def __init__(self, plan: Plan, work: Work, bind: Bind) -> None:
         super().__init__(plan)
-        classes = tuple(job.shape[axis] for axis in job.axes)
+        classes = tuple(work.shape[axis] for axis in work.axes)
         length = math.prod(classes)
-        self._blocks = list(blocks_of(job.unreduced_shape, max(1, CHUNK // max(length, 1))))
-        sizes = [_extent(block, job.unreduced_shape) for block in self._blocks]
+        self._blocks = list(blocks_of(work.unreduced_shape, max(1, CHUNK // max(length, 1))))
+        sizes = [_extent(block, work.unreduced_shape) for block in self._blocks]
         self._starts = [length * start for start in itertools.accumulate([0, *sizes])]
         axes = tuple(range(1, 1 + len(classes)))
         kernels = {}
         for size in set(sizes):
-            part = job._replace(axes=axes, shape=(size, *classes), unreduced_shape=(size,))
+            part = work._replace(axes=axes, shape=(size, *classes), unreduced_shape=(size,))
             kernels[size] = CopyingKernel(plan, part, bind)
         self._kernels = [kernels[size] for size in sizes]
-        self._parallel = math.prod(job.shape) >= PARALLEL_FROM
-        self._views = [_view(leaf, job) for leaf in plan.leaves]
+        self._parallel = math.prod(work.shape) >= PARALLEL_FROM
+        self._views = [_view(leaf, work) for leaf in plan.leaves]
         # Drop the arrays, or this kernel would keep those of the first call alive.
-        bare = job._replace(outputs=(), arrays={}, numbers={})
+        bare = work._replace(outputs=(), arrays={}, numbers={})
         self.makers = [partial(empty, output, bare, ()) for output in plan.stored]
-        self._moved = [class_last(output.expression.kind, job) for output in plan.stored]
+        self._moved = [class_last(output.expression.kind, work) for output in plan.stored]
         self._reduced = plan.reduced
 
     def __call__(
@@ -126,27 +127,27 @@ class BlockKernel(Kernel):
         return made, [combined(o, partials[:, i]) for i, o in enumerate(self._reduced)]
 
 
-def dense_job(plan: Plan, job: Job) -> Job:
-    """Return a job of the same shapes whose arrays are dense and uninitialised."""
-    arrays = {str(leaf.value): np.empty(*_form(leaf, job)) for leaf in plan.leaves}
-    return job._replace(arrays=arrays)
+def dense_work(plan: Plan, work: Work) -> Work:
+    """Return work of the same shapes whose arrays are dense and uninitialised."""
+    arrays = {str(leaf.value): np.empty(*_form(leaf, work)) for leaf in plan.leaves}
+    return work._replace(arrays=arrays)
 
 
-def _form(leaf: Expression, job: Job) -> tuple[Shape, np.dtype[Any]]:
+def _form(leaf: Expression, work: Work) -> tuple[Shape, np.dtype[Any]]:
     """Return the shape and the dtype in which a kernel reads a leaf's array."""
-    x = job.arrays[str(leaf.value)]
-    shape = x.shape if _is_shared(leaf, job) else job.shape_of(leaf.kind)
+    x = work.arrays[str(leaf.value)]
+    shape = x.shape if _is_shared(leaf, work) else work.shape_of(leaf.kind)
     return shape, x.dtype.newbyteorder("=")
 
 
-def _is_shared(leaf: Expression, job: Job) -> bool:
+def _is_shared(leaf: Expression, work: Work) -> bool:
     """Return whether every block uses a leaf's whole array."""
-    return job.arrays[str(leaf.value)].ndim == 0 or is_class_vector(leaf)
+    return work.arrays[str(leaf.value)].ndim == 0 or is_class_vector(leaf)
 
 
-def _copier(leaf: Expression, job: Job) -> View:
+def _copier(leaf: Expression, work: Work) -> View:
     """Return a function that makes a leaf's array dense and broadcasts axes of length 1."""
-    shape, dtype = _form(leaf, job)
+    shape, dtype = _form(leaf, work)
     size = math.prod(shape)
 
     def copy(x: Array) -> Array:
@@ -159,20 +160,20 @@ def _copier(leaf: Expression, job: Job) -> View:
     return copy
 
 
-def _view(leaf: Expression, job: Job) -> View | None:
+def _view(leaf: Expression, work: Work) -> View | None:
     """Return a function that broadcasts an array, class axes last; None if blocks share it."""
-    if _is_shared(leaf, job):
+    if _is_shared(leaf, work):
         return None
-    shape, move = job.shape_of(leaf.kind), class_last(leaf.kind, job)
+    shape, move = work.shape_of(leaf.kind), class_last(leaf.kind, work)
     return lambda x: move(x if x.shape == shape else np.broadcast_to(x, shape))
 
 
-def class_last(kind: Kind, job: Job) -> View:
+def class_last(kind: Kind, work: Work) -> View:
     """Return a function that moves the class axes of arrays of a kind to the end."""
-    if not job.axes or kind is not Kind.ELEMENT:
+    if not work.axes or kind is not Kind.ELEMENT:
         return lambda x: x
-    axes = range(len(job.shape))
-    order = (*(axis for axis in axes if axis not in job.axes), *job.axes)
+    axes = range(len(work.shape))
+    order = (*(axis for axis in axes if axis not in work.axes), *work.axes)
     return lambda x: x.transpose(order)
 
 

@@ -14,16 +14,14 @@ from lossary.formula.expression import Expression
 from lossary.formula.plan import Output, Plan, make_plan
 from lossary.kernels import compile as compiler
 from lossary.kernels import direct, threads
-from lossary.kernels.copied import BlockKernel, CopyingKernel, Kernel, dense_job
+from lossary.kernels.copied import BlockKernel, CopyingKernel, Kernel, dense_work
 from lossary.kernels.direct import Call, Direct, ItemIndex
 from lossary.kernels.form import STARTS, Form
 from lossary.kernels.long_rows import LONG, long_kernel
 from lossary.kernels.memory import (
     CHUNK,
     PARALLEL_FROM,
-    Array,
     Geometry,
-    Job,
     aligned,
     can_compare,
     combined,
@@ -32,6 +30,7 @@ from lossary.kernels.memory import (
 )
 from lossary.kernels.mixed import MixedKernel
 from lossary.kernels.object_memory import HEAD
+from lossary.kernels.work import Array, Work
 
 _TYPES = {"float32": "f32", "float64": "f64"}
 _RANGE = struct.Struct("=2q")
@@ -70,80 +69,80 @@ def kernel_of(plan: Plan, layout: str, form: Form) -> compiler.Compiled:
     return compiler.load(key, "kernel", written)
 
 
-def run(job: Job) -> dict[str, Any]:
-    """Run a job; return stored outputs as arrays, reduced outputs as float64 numbers."""
-    plan = plan_of(job.outputs)
-    if math.prod(job.shape) == 0 and (not job.axes or math.prod(job.unreduced_shape) == 0):
-        return _empty(plan, job)
-    bound = bind(plan, job)
-    stored, reduced = bound([job.arrays[n] for n in bound.leaves])
+def run(work: Work) -> dict[str, Any]:
+    """Run it; return stored outputs as arrays, reduced outputs as float64 numbers."""
+    plan = plan_of(work.outputs)
+    if math.prod(work.shape) == 0 and (not work.axes or math.prod(work.unreduced_shape) == 0):
+        return _empty(plan, work)
+    bound = bind(plan, work)
+    stored, reduced = bound([work.arrays[n] for n in bound.leaves])
     names = (*bound.stored, *bound.reduced)
     return dict(zip(names, (*stored, *reduced), strict=True))
 
 
-def may_overwrite(job: Job, name: str, output: str) -> bool:
-    """Return whether a job's output may lie in the memory of an array with the class axis last.
+def may_overwrite(work: Work, name: str, output: str) -> bool:
+    """Return whether an output may lie in the memory of an array with the class axis last.
 
     It may where one kernel makes all passes over a row: not where rows are sorted or cut.
     """
-    dtype = job.dtypes[output]
-    if dtype != job.dtype_of(name) or math.prod(job.shape[axis] for axis in job.axes) >= LONG:
+    dtype = work.dtypes[output]
+    if dtype != work.dtype_of(name) or math.prod(work.shape[axis] for axis in work.axes) >= LONG:
         return False
-    plan = plan_of(job.outputs)
+    plan = plan_of(work.outputs)
     (target,) = (one for one in plan.stored if one.name == output)
-    return plan.may_overwrite(name, target, spilled=dtype == job.compute)
+    return plan.may_overwrite(name, target, spilled=dtype == work.compute)
 
 
-def run_over(job: Job, name: str, output: str) -> dict[str, Any]:
-    """Run a job whose output is written over an array; return the other stored outputs."""
-    plan, over = plan_of(job.outputs), job.arrays[name]
-    overwrites = may_overwrite(job, name, output)
+def run_over(work: Work, name: str, output: str) -> dict[str, Any]:
+    """Run, with an output written over an array; return the other stored outputs."""
+    plan, over = plan_of(work.outputs), work.arrays[name]
+    overwrites = may_overwrite(work, name, output)
     made = {
-        one.name: over if overwrites and one.name == output else empty(one, job, ())
+        one.name: over if overwrites and one.name == output else empty(one, work, ())
         for one in plan.stored
     }
-    bound = bind(plan, job)
-    bound([job.arrays[n] for n in bound.leaves], [made[n] for n in bound.stored])
+    bound = bind(plan, work)
+    bound([work.arrays[n] for n in bound.leaves], [made[n] for n in bound.stored])
     found = made.pop(output)
     if not overwrites:
         over[...] = found
     return made
 
 
-def _empty(plan: Plan, job: Job) -> dict[str, Any]:
-    results: dict[str, Any] = {o.name: empty(o, job, ()) for o in plan.stored}
+def _empty(plan: Plan, work: Work) -> dict[str, Any]:
+    results: dict[str, Any] = {o.name: empty(o, work, ()) for o in plan.stored}
     return results | {o.name: np.float64(STARTS[o.role]) for o in plan.reduced}
 
 
-def bind(plan: Plan, job: Job, address_getter: AddressGetter | None = None) -> Kernel:
-    """Return the kernel of a job, which takes arrays of the same dtypes, shapes and layouts."""
-    geometry = geometry_of(plan, job)
-    if plan.compares and (plan.mixes or not can_compare(job, geometry)):
+def bind(plan: Plan, work: Work, address_getter: AddressGetter | None = None) -> Kernel:
+    """Return the kernel for the work, which takes arrays of the same dtypes, shapes and layouts."""
+    geometry = geometry_of(plan, work)
+    if plan.compares and (plan.mixes or not can_compare(work, geometry)):
         plan = plan.by_order
     if plan.mixes:
-        return BlockKernel(plan, job, _bind_mixed)
-    long = long_kernel(plan, job, bind)
+        return BlockKernel(plan, work, _bind_mixed)
+    long = long_kernel(plan, work, bind)
     if long is not None:
         return long
     if geometry is not None:
-        return BoundKernel(plan, job, geometry, address_getter)
-    if math.prod(job.shape) <= CHUNK and geometry_of(plan, dense_job(plan, job)) is not None:
-        return CopyingKernel(plan, job, bind)
-    return BlockKernel(plan, job, bind)
+        return BoundKernel(plan, work, geometry, address_getter)
+    if math.prod(work.shape) <= CHUNK and geometry_of(plan, dense_work(plan, work)) is not None:
+        return CopyingKernel(plan, work, bind)
+    return BlockKernel(plan, work, bind)
 
 
-def _bind_mixed(plan: Plan, job: Job) -> Kernel:
-    return MixedKernel(plan, job, bind)
+def _bind_mixed(plan: Plan, work: Work) -> Kernel:
+    return MixedKernel(plan, work, bind)
 
 
-def form_of(plan: Plan, job: Job) -> Form:
-    """Return the form of a job's kernel."""
+def form_of(plan: Plan, work: Work) -> Form:
+    """Return the form of the kernel for the work."""
     names = [str(leaf.value) for leaf in plan.leaves]
-    stored = [(f"-> {output.name}", job.dtypes[output.name]) for output in plan.stored]
+    stored = [(f"-> {output.name}", work.dtypes[output.name]) for output in plan.stored]
     return Form(
-        compute=_TYPES[job.compute],
-        dtypes=(*((name, job.dtype_of(name)) for name in names), *stored),
-        scalars=frozenset(name for name in names if job.arrays[name].ndim == 0),
+        compute=_TYPES[work.compute],
+        dtypes=(*((name, work.dtype_of(name)) for name in names), *stored),
+        scalars=frozenset(name for name in names if work.arrays[name].ndim == 0),
     )
 
 
@@ -154,20 +153,24 @@ class BoundKernel(Kernel):
     """
 
     def __init__(
-        self, plan: Plan, job: Job, geometry: Geometry, address_getter: AddressGetter | None = None
+        self,
+        plan: Plan,
+        work: Work,
+        geometry: Geometry,
+        address_getter: AddressGetter | None = None,
     ) -> None:
         super().__init__(plan)
-        self._kernel = kernel_of(plan, geometry.layout, form_of(plan, job))
+        self._kernel = kernel_of(plan, geometry.layout, form_of(plan, work))
         self._function = self._kernel.function(_FUNCTION)
         self.address_getter: AddressGetter = address_getter or address
         # Drop the arrays, or this kernel would keep those of the first call alive.
-        self.makers = [_maker(output, job, geometry.order) for output in plan.stored]
+        self.makers = [_maker(output, work, geometry.order) for output in plan.stored]
         self._reduced = plan.reduced
         self._chunks = geometry.chunks
-        self._elements = math.prod(job.shape)
+        self._elements = math.prod(work.shape)
         self._parallel = self._elements >= PARALLEL_FROM and self._chunks > 1
         self._sizes = (*geometry.sizes, geometry.step)
-        self._numbers = tuple(float(job.numbers[name]) for name in plan.parameters)
+        self._numbers = tuple(float(work.numbers[name]) for name in plan.parameters)
         addresses = len(self.leaves) + len(self.stored)
         layout = f"={len(self._sizes) + addresses}q{len(self._numbers)}dq"
         self._pack = struct.Struct(layout).pack
@@ -216,15 +219,17 @@ class BoundKernel(Kernel):
         return direct.direct(call, request, slots)
 
 
-def _maker(output: Output, job: Job, order: Sequence[int]) -> Callable[[], Array]:
+def _maker(output: Output, work: Work, order: Sequence[int]) -> Callable[[], Array]:
     """Return a function that allocates memory for a stored output."""
-    sample = empty(output, job, order)
+    sample = empty(output, work, order)
     if sample.flags.c_contiguous:
         shape, dtype = sample.shape, sample.dtype
-        if job.alignment:
-            return lambda: aligned(shape, dtype, job.alignment)
+        if work.alignment:
+            return lambda: aligned(shape, dtype, work.alignment)
         return lambda: np.empty(shape, dtype)
-    bare = Job((), {}, {}, job.axes, job.shape, job.unreduced_shape, job.compute, dict(job.dtypes))
+    bare = Work(
+        (), {}, {}, work.axes, work.shape, work.unreduced_shape, work.compute, dict(work.dtypes)
+    )
     return lambda: empty(output, bare, order)
 
 

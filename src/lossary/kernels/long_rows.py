@@ -20,17 +20,8 @@ from lossary.formula.plan import Plan
 from lossary.kernels import threads
 from lossary.kernels.copied import Bind, Kernel, blocks_of, class_last
 from lossary.kernels.form import LANES
-from lossary.kernels.memory import (
-    CHUNK,
-    Array,
-    Job,
-    Shape,
-    class_lengths,
-    combined,
-    dense_order,
-    empty,
-    order_of,
-)
+from lossary.kernels.memory import CHUNK, class_lengths, combined, dense_order, empty, order_of
+from lossary.kernels.work import Array, Shape, Work
 
 #: Rows of fewer elements are not cut: the steps around the kernels take 25 us, and two threads save
 #: 30 us on one row of this many. Nor are so many rows cut that threads share them evenly.
@@ -42,15 +33,15 @@ _COMBINE: dict[str, Callable[..., Array]] = {"sum": np.add.reduce, "max": np.max
 Named = Mapping[str, Array]
 
 
-def long_kernel(plan: Plan, job: Job, bind: Bind) -> Kernel | None:
+def long_kernel(plan: Plan, work: Work, bind: Bind) -> Kernel | None:
     """Return a kernel for few long rows; None for other rows, and plans that cannot be cut."""
-    classes, rows = math.prod(_class_shape(job)), math.prod(job.unreduced_shape)
+    classes, rows = math.prod(_class_shape(work)), math.prod(work.unreduced_shape)
     if classes < LONG or not 0 < rows < FEW * LANES:
         return None
-    cells = _cells(plan, job)
+    cells = _cells(plan, work)
     if cells.outer * -(-cells.inner // LANES) >= FEW or (parts := cut(plan)) is None:
         return None
-    return _CutKernel(plan, parts, job, bind, cells)
+    return _CutKernel(plan, parts, work, bind, cells)
 
 
 class _Run(NamedTuple):
@@ -94,31 +85,31 @@ class _Cells(NamedTuple):
 class _CutKernel(Kernel):
     """Runs the passes of a plan that is cut, then what is computed from their reductions."""
 
-    def __init__(self, plan: Plan, parts: Cut, job: Job, bind: Bind, cells: _Cells) -> None:
+    def __init__(self, plan: Plan, parts: Cut, work: Work, bind: Bind, cells: _Cells) -> None:
         super().__init__(plan)
         self._parts, self._cells = parts, cells
         self._kinds = {str(leaf.value): leaf.kind for leaf in plan.leaves}
         # Arrays of elements with axes of length 1 are repeated along these.
         self._shapes = {
-            name: np.shape(job.arrays[name])
+            name: np.shape(work.arrays[name])
             for name, kind in self._kinds.items()
             if kind is Kind.ELEMENT
         }
         self._reduced = {output.name: output for output in plan.reduced}
         self._is_element = {o.name: o.expression.kind is Kind.ELEMENT for o in plan.stored}
-        self._count = np.asarray(math.prod(_class_shape(job)), np.float64)
-        self._row_lengths = [job.unreduced_shape[axis] for axis in cells.row_order]
+        self._count = np.asarray(math.prod(_class_shape(work)), np.float64)
+        self._row_lengths = [work.unreduced_shape[axis] for axis in cells.row_order]
         self._row_places = tuple(int(axis) for axis in np.argsort(cells.row_order))
         self._starts = np.cumsum([0, *(len(run.owners) for run in cells.runs)])
-        bare = job._replace(outputs=(), arrays={}, numbers={})
+        bare = work._replace(outputs=(), arrays={}, numbers={})
         self.makers = [
             partial(empty, output, bare, cells.order if self._is_element[output.name] else ())
             for output in plan.stored
         ]
-        self._kernels = [self._bound(sweep, job, bind) for sweep in parts.passes]
+        self._kernels = [self._bound(sweep, work, bind) for sweep in parts.passes]
         self._finish = None
         if parts.rows is not None:
-            self._finish = bind(parts.rows, self._row_job(parts.rows, job))
+            self._finish = bind(parts.rows, self._row_work(parts.rows, work))
 
     def __call__(
         self, arrays: Sequence[Array], made: Sequence[Array] | None = None
@@ -194,14 +185,14 @@ class _CutKernel(Kernel):
         return x if shape is None or x.shape == shape else np.broadcast_to(x, shape)
 
     # --- the kernels ----------------------------------------------------------------------
-    def _bound(self, sweep: CutPass, job: Job, bind: Bind) -> dict[Shape, Kernel]:
+    def _bound(self, sweep: CutPass, work: Work, bind: Bind) -> dict[Shape, Kernel]:
         """Return the kernels of a pass by the shapes of their pieces."""
-        arrays = self._normal({name: job.arrays[name] for name in self.leaves})
+        arrays = self._normal({name: work.arrays[name] for name in self.leaves})
         rows = self._cells.outer, self._cells.inner
         found: dict[Shape, Kernel] = {}
         for run in self._cells.runs:
             if run.shape not in found:
-                part = job._replace(
+                part = work._replace(
                     outputs=sweep.plan.outputs,
                     arrays={
                         name: run.taken(arrays[name] if name in arrays else np.empty(rows))
@@ -210,33 +201,33 @@ class _CutKernel(Kernel):
                     axes=run.axes,
                     shape=run.shape,
                     unreduced_shape=run.row_shape,
-                    dtypes={**job.dtypes, **dict.fromkeys(sweep.reductions, "float64")},
+                    dtypes={**work.dtypes, **dict.fromkeys(sweep.reductions, "float64")},
                     alignment=0,
                 )
                 found[run.shape] = bind(sweep.plan, part)
         return found
 
-    def _row_job(self, plan: Plan, job: Job) -> Job:
-        """Return the job of what is computed from row values, in which a row is an element."""
-        values = {str(leaf.value): np.empty(job.unreduced_shape) for leaf in plan.leaves}
-        return job._replace(
+    def _row_work(self, plan: Plan, work: Work) -> Work:
+        """Return the work on row values, in which each row is an element."""
+        values = {str(leaf.value): np.empty(work.unreduced_shape) for leaf in plan.leaves}
+        return work._replace(
             outputs=plan.outputs,
-            arrays={**values, CLASS_COUNT: self._count, **job.arrays},
+            arrays={**values, CLASS_COUNT: self._count, **work.arrays},
             axes=(),
-            shape=job.unreduced_shape,
+            shape=work.unreduced_shape,
             compute="float64",
         )
 
 
 # --- cutting ------------------------------------------------------------------------------------
-def _cells(plan: Plan, job: Job) -> _Cells:
-    """Return how a job's rows are cut."""
-    order = dense_order(plan, job)
-    lengths = None if order is None else class_lengths(job, order)
+def _cells(plan: Plan, work: Work) -> _Cells:
+    """Return how rows are cut."""
+    order = dense_order(plan, work)
+    lengths = None if order is None else class_lengths(work, order)
     if order is None or lengths is None:
-        return _copied_cells(job)
+        return _copied_cells(work)
     outer, _, inner = lengths
-    row_order = order_of(order, Kind.ROW, job)
+    row_order = order_of(order, Kind.ROW, work)
 
     def normal(kind: Kind, x: Array) -> Array:
         if kind is Kind.ELEMENT:
@@ -272,26 +263,26 @@ def _piece(classes: int) -> int:
     return next(exact, CHUNK)
 
 
-def _copied_cells(job: Job) -> _Cells:
+def _copied_cells(work: Work) -> _Cells:
     """Return how rows are cut whose elements do not lie together: block by block of each row."""
-    shape, rows = _class_shape(job), math.prod(job.unreduced_shape)
+    shape, rows = _class_shape(work), math.prod(work.unreduced_shape)
     pattern = np.broadcast_to(np.empty(()), shape)
     runs = []
-    for row, index in enumerate(np.ndindex(job.unreduced_shape)):
+    for row, index in enumerate(np.ndindex(work.unreduced_shape)):
         for block in blocks_of(shape, CHUNK):
             part = pattern[block].shape
             owner = np.full(1, row)
             runs.append(_Run((0, *index, *block), part, tuple(range(len(part))), (), owner))
-    move = class_last(Kind.ELEMENT, job)
+    move = class_last(Kind.ELEMENT, work)
 
     def normal(kind: Kind, x: Array) -> Array:
         if kind is Kind.ELEMENT:
             return move(x)[None]  # three axes at least, be there one row or one class axis
         return np.ascontiguousarray(x).reshape(rows, 1)
 
-    order = tuple(range(len(job.unreduced_shape)))
+    order = tuple(range(len(work.unreduced_shape)))
     return _Cells(rows, 1, runs, normal, (), order, False)
 
 
-def _class_shape(job: Job) -> Shape:
-    return tuple(job.shape[axis] for axis in job.axes) or (0,)
+def _class_shape(work: Work) -> Shape:
+    return tuple(work.shape[axis] for axis in work.axes) or (0,)

@@ -1,15 +1,15 @@
 """Memory layout of arrays, and the choice of the kernel layout that reads them.
 
-Arrays of one job that are dense in the same order of axes are treated as flat memory: the kernel
-runs along them as along C order, and outputs are allocated in the same order. Whether the class
-axis is last is decided by its position in that order. Several class axes that are neighbours there
-are one to the kernel.
+Arrays that are dense in the same order of axes are treated as flat memory: the kernel runs along
+them as along C order, and outputs are allocated in the same order. Whether the class axis is last
+is decided by its position in that order. Several class axes that are neighbours there are one to
+the kernel.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,8 +17,9 @@ import numpy as np
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Plan
 from lossary.kernels.form import LANES, SHORT, is_class_vector
+from lossary.kernels.work import Array, Shape, Work
 
-#: Elements of a chunk, the unit of work of one thread.
+#: Elements of a chunk, what one thread takes at a time.
 CHUNK = 1 << 15
 #: Below this number of elements the calling thread works alone: waking another takes longer.
 PARALLEL_FROM = 1 << 17
@@ -34,36 +35,6 @@ _COMBINE: dict[str, Callable[..., Any]] = {
     "maximum": np.maximum.reduce,
     "first": np.minimum.reduce,
 }
-Array = np.ndarray[Any, np.dtype[Any]]
-Shape = tuple[int, ...]
-
-
-class Job(NamedTuple):
-    """What to run: outputs over named arrays in host memory.
-
-    ``dtypes`` names the dtypes of stored outputs; arrays named in ``bits`` hold the bits of
-    bfloat16 numbers as uint16, and so does an output of dtype "bfloat16". Stored outputs start at
-    a multiple of ``alignment`` bytes, if that is not 0.
-    """
-
-    outputs: tuple[Output, ...]
-    arrays: Mapping[str, Array]
-    numbers: Mapping[str, float]
-    axes: Shape
-    shape: Shape
-    unreduced_shape: Shape
-    compute: str
-    dtypes: Mapping[str, str]
-    bits: frozenset[str] = frozenset()
-    alignment: int = 0
-
-    def dtype_of(self, name: str) -> str:
-        """Return the name of an array's dtype."""
-        return "bfloat16" if name in self.bits else self.arrays[name].dtype.name
-
-    def shape_of(self, kind: Kind) -> Shape:
-        """Return the shape of full arrays of a kind."""
-        return self.shape if not self.axes or kind is Kind.ELEMENT else self.unreduced_shape
 
 
 class Geometry(NamedTuple):
@@ -80,53 +51,53 @@ class Geometry(NamedTuple):
         return -(-self.sizes[0] // self.step)
 
 
-def geometry_of(plan: Plan, job: Job) -> Geometry | None:
-    """Return how a kernel reads a job's arrays without copies; None if it cannot."""
-    order = _order(_full(plan, job), len(job.shape))
+def geometry_of(plan: Plan, work: Work) -> Geometry | None:
+    """Return how a kernel reads the arrays without copies; None if it cannot."""
+    order = _order(_full(plan, work), len(work.shape))
     if any(output.role == "first" for output in plan.outputs):
-        rows = order_of(order, Kind.ROW, job)
-        classes = tuple(axis for axis in order if axis in job.axes)
-        if (rows, classes) != (tuple(sorted(rows)), job.axes):  # indices are counted in C order
+        rows = order_of(order, Kind.ROW, work)
+        classes = tuple(axis for axis in order if axis in work.axes)
+        if (rows, classes) != (tuple(sorted(rows)), work.axes):  # indices are counted in C order
             return None
-    if not all(_is_dense(leaf, job, order) for leaf in plan.leaves):
+    if not all(_is_dense(leaf, work, order) for leaf in plan.leaves):
         return None
-    if not job.axes:
-        return Geometry("flat", (math.prod(job.shape),), CHUNK, order)
-    lengths = class_lengths(job, order)
+    if not work.axes:
+        return Geometry("flat", (math.prod(work.shape),), CHUNK, order)
+    lengths = class_lengths(work, order)
     return None if lengths is None else _class_geometry(*lengths, order)
 
 
-def can_compare(job: Job, geometry: Geometry | None) -> bool:
+def can_compare(work: Work, geometry: Geometry | None) -> bool:
     """Return whether a kernel compares the elements of a row with all others; else it sorts."""
-    if math.prod(job.shape[axis] for axis in job.axes) > COMPARED:
+    if math.prod(work.shape[axis] for axis in work.axes) > COMPARED:
         return False
     return geometry is None or geometry.layout in {"columns", "short rows"}
 
 
-def dense_order(plan: Plan, job: Job) -> tuple[int, ...] | None:
+def dense_order(plan: Plan, work: Work) -> tuple[int, ...] | None:
     """Return the order of axes in which all arrays of elements are dense; None if there is none."""
-    order = _order(_full(plan, job), len(job.shape))
+    order = _order(_full(plan, work), len(work.shape))
     elements = (leaf for leaf in plan.leaves if leaf.kind is Kind.ELEMENT)
-    return order if all(_is_dense(leaf, job, order) for leaf in elements) else None
+    return order if all(_is_dense(leaf, work, order) for leaf in elements) else None
 
 
-def _is_dense(leaf: Expression, job: Job, order: Sequence[int]) -> bool:
+def _is_dense(leaf: Expression, work: Work, order: Sequence[int]) -> bool:
     """Return whether a kernel can read a leaf's array as it is, in an order of axes."""
-    x = job.arrays[str(leaf.value)]
+    x = work.arrays[str(leaf.value)]
     if x.ndim == 0:
         return True
-    axes = range(x.ndim) if is_class_vector(leaf) else order_of(order, leaf.kind, job)
+    axes = range(x.ndim) if is_class_vector(leaf) else order_of(order, leaf.kind, work)
     return bool(x.dtype.isnative and x.transpose(tuple(axes)).flags.c_contiguous)
 
 
-def class_lengths(job: Job, order: Sequence[int]) -> tuple[int, int, int] | None:
+def class_lengths(work: Work, order: Sequence[int]) -> tuple[int, int, int] | None:
     """Return the lengths before, along and after the class axes in an order of axes.
 
     None if other axes lie between them.
     """
-    order = [axis for axis in order if job.shape[axis] != 1]
-    lengths = [job.shape[axis] for axis in order]
-    places = [place for place, axis in enumerate(order) if axis in job.axes]
+    order = [axis for axis in order if work.shape[axis] != 1]
+    lengths = [work.shape[axis] for axis in order]
+    places = [place for place, axis in enumerate(order) if axis in work.axes]
     if not places:
         return math.prod(lengths), 1, 1
     first, end = places[0], places[-1] + 1
@@ -157,10 +128,14 @@ def _step(elements: int) -> int:
     return max(1, CHUNK // max(elements, 1))
 
 
-def _full(plan: Plan, job: Job) -> Iterable[Array]:
+def _full(plan: Plan, work: Work) -> Iterable[Array]:
     for leaf in plan.leaves:
-        x = job.arrays[str(leaf.value)]
-        if x.ndim == len(job.shape) > 0 and leaf.kind is Kind.ELEMENT and not is_class_vector(leaf):
+        x = work.arrays[str(leaf.value)]
+        if (
+            x.ndim == len(work.shape) > 0
+            and leaf.kind is Kind.ELEMENT
+            and not is_class_vector(leaf)
+        ):
             yield x
 
 
@@ -173,21 +148,21 @@ def _order(arrays: Iterable[Array], ndim: int) -> tuple[int, ...]:
     return tuple(axis for _, axis in sorted(steps))
 
 
-def order_of(order: Sequence[int], kind: Kind, job: Job) -> tuple[int, ...]:
+def order_of(order: Sequence[int], kind: Kind, work: Work) -> tuple[int, ...]:
     """Return the order of axes of full arrays of a kind."""
-    if not job.axes or kind is Kind.ELEMENT:
-        return tuple(order) or tuple(range(len(job.shape)))
+    if not work.axes or kind is Kind.ELEMENT:
+        return tuple(order) or tuple(range(len(work.shape)))
     if not order:
-        return tuple(range(len(job.unreduced_shape)))
-    rest = [axis for axis in order if axis not in job.axes]
-    return tuple(axis - sum(one < axis for one in job.axes) for axis in rest)
+        return tuple(range(len(work.unreduced_shape)))
+    rest = [axis for axis in order if axis not in work.axes]
+    return tuple(axis - sum(one < axis for one in work.axes) for axis in rest)
 
 
-def empty(output: Output, job: Job, order: Sequence[int]) -> Array:
+def empty(output: Output, work: Work, order: Sequence[int]) -> Array:
     """Allocate memory for a stored output with its axes in an order."""
     kind = output.expression.kind
-    shape, axes = job.shape_of(kind), order_of(order, kind, job)
-    dtype = storage(job.dtypes[output.name])
+    shape, axes = work.shape_of(kind), order_of(order, kind, work)
+    dtype = storage(work.dtypes[output.name])
     return np.empty([shape[axis] for axis in axes], dtype).transpose(np.argsort(axes))
 
 

@@ -17,8 +17,8 @@ from lossary.formula.expression import Expression, Kind, argument, node, number
 from lossary.formula.plan import Output, Plan
 from lossary.formula.table import PRIMITIVES
 from lossary.kernels.copied import Bind, Kernel
-from lossary.kernels.memory import Array, Job
 from lossary.kernels.running import running
+from lossary.kernels.work import Array, Work
 
 Operand = str | float
 
@@ -92,25 +92,25 @@ def _operand(
 class MixedKernel(Kernel):
     """A kernel of dense rows that runs the stages. ``bind`` binds one to dense arrays."""
 
-    def __init__(self, plan: Plan, job: Job, bind: Bind) -> None:
+    def __init__(self, plan: Plan, work: Work, bind: Bind) -> None:
         super().__init__(plan)
-        self._shapes = [job.arrays[name].shape for name in self.leaves]
-        arrays: dict[str, Array] = dict(job.arrays)
+        self._shapes = [work.arrays[name].shape for name in self.leaves]
+        arrays: dict[str, Array] = dict(work.arrays)
 
         def is_row(leaf: Expression) -> bool:
             name = str(leaf.value)
-            return job.dtype_of(name) == job.compute and job.arrays[name].shape == job.shape
+            return work.dtype_of(name) == work.compute and work.arrays[name].shape == work.shape
 
         stages, rest = stages_of(plan, is_row)
         self._stages: list[tuple[Kernel | None, tuple[Mixture, ...]]] = []
         for stage in stages:
-            dtypes = {output.name: job.compute for output in stage.operands}
-            part = job._replace(arrays=arrays, dtypes=dtypes)
+            dtypes = {output.name: work.compute for output in stage.operands}
+            part = work._replace(arrays=arrays, dtypes=dtypes)
             kernel = bind(Plan(stage.operands), part) if stage.operands else None
             self._stages.append((kernel, stage.mixtures))
             names = [o.name for o in stage.operands] + [item.name for item in stage.mixtures]
-            arrays |= {name: np.empty(job.shape, job.compute) for name in names}
-        self._rest = bind(rest, job._replace(arrays=arrays))
+            arrays |= {name: np.empty(work.shape, work.compute) for name in names}
+        self._rest = bind(rest, work._replace(arrays=arrays))
 
     def __call__(
         self, arrays: Sequence[Any], made: Sequence[Array] | None = None
