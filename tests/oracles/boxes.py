@@ -69,7 +69,7 @@ def _box(corner: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def _hard_boxes(rng: np.random.Generator, dtype: str, rows: int, _: int) -> tuple[np.ndarray, ...]:
-    """Return boxes of many sizes: apart, equal, nearly so, inside, with a common edge, flat."""
+    """Return boxes of many sizes: apart, equal, nearly so, inside, with common edges, flat."""
     first, second = _boxes(rng, rows, 4)
     for place in range(rows):
         a, b = first[place], second[place]
@@ -91,6 +91,8 @@ def _hard_boxes(rng: np.random.Generator, dtype: str, rows: int, _: int) -> tupl
             case 7:
                 for x in (a, b):
                     x *= 10.0 ** rng.uniform(-6, 6)
+            case 8:  # edges that touch, agree or leave a box without width
+                a[:], b[:] = rng.integers(0, 4, (2, 4))
     ordered = [np.sort(x.reshape(rows, 2, 2), axis=1).reshape(rows, 4) for x in (first, second)]
     return tuple(x.astype(dtype).astype(np.float64) for x in ordered)
 
@@ -179,8 +181,4 @@ VECTORS: dict[str, list[Vector]] = {
     ],
 }
 # It adds the slopes of three quotients and of an angle.
-# A box without a height or width meets others in a kink, on whose sides the slopes may be the same.
-EDGES: dict[str, Callable[..., Number]] = {
-    "generalized_box_iou_loss": lambda a, b, _: min(x[i + 2] - x[i] for x in (a, b) for i in (0, 1))
-}
 SLOPE_LIMITS: dict[str, float] = {"complete_box_iou_loss": 6}

@@ -12,7 +12,6 @@ from lossary.formula import (
     arctan,
     at_label,
     maximum,
-    minimum,
     share,
     square_over,
     stop_gradient,
@@ -56,21 +55,37 @@ def _sides(inputs: Expression, targets: Expression) -> tuple[_Side, _Side]:
 
 
 def _side(low: tuple[Expression, Expression], high: tuple[Expression, Expression]) -> _Side:
+    """Return the lengths that two intervals have.
+
+    All take the same side of a kink, so that a loss of them has the derivative of that side, or the
+    one that both sides agree on: intervals that only touch count as apart, and at ends that agree
+    every length has the mean of the derivatives of both sides.
+    """
     first, second = high[0] - low[0], high[1] - low[1]
-    common = minimum(*high) - maximum(*low)
+    (lower, higher), (lower_end, higher_end) = _in_order(*low), _in_order(*high)
+    common = lower_end - higher
+    overlap = common > 0
+    both = maximum(0, common)
     # What sticks out, added up: a length minus the common one would cancel for similar boxes.
-    before = maximum(0, low[1] - low[0]), maximum(0, low[0] - low[1])
-    after = maximum(0, high[0] - high[1]), maximum(0, high[1] - high[0])
+    first_only = (higher - low[0]) + (high[0] - lower_end)
+    second_only = (higher - low[1]) + (high[1] - lower_end)
     return _Side(
         first=first,
         second=second,
-        both=maximum(0, common),
-        first_only=minimum(first, before[0] + after[0]),
-        second_only=minimum(second, before[1] + after[1]),
-        gap=maximum(0, -common),
-        enclosing=maximum(*high) - minimum(*low),
+        both=both,
+        first_only=where(overlap, first_only, first),
+        second_only=where(overlap, second_only, second),
+        gap=both - common,
+        enclosing=higher_end - lower,
         shift=(low[0] - low[1]) + (high[0] - high[1]),
     )
+
+
+def _in_order(a: Expression, b: Expression) -> tuple[Expression, Expression]:
+    """Return the smaller and the larger of two values, which share the derivative at a tie."""
+    middle = a / 2 + b / 2
+    smaller = where(a < b, a, where(b < a, b, middle))
+    return smaller, where(a < b, b, where(b < a, a, middle))
 
 
 class _Areas(NamedTuple):
@@ -99,9 +114,6 @@ def _areas(x: _Side, y: _Side) -> _Areas:
 
 def _box_iou(areas: _Areas, eps: float) -> Expression:
     return share(areas.only_one + eps, areas.both)
-
-
-_SAME = "the same value; at coordinates that agree, half of each one-sided slope"
 
 
 @loss(
@@ -138,8 +150,9 @@ def box_iou_loss(
     Notes
     -----
     Computed from the areas that only one box has, so nearly equal boxes keep their digits. Where a
-    coordinate of both boxes is the same, the area that only one has counts as constant, so that the
-    derivative at equal boxes is 0 but for a term of the size of ``eps`` over the union.
+    coordinate of both boxes is the same, the derivative is the mean of those of both sides, so that
+    it is 0 at equal boxes but for a term of the size of ``eps`` over the union. Boxes that only
+    touch, or of which one has no width or height, count as apart.
 
     See Also
     --------
@@ -166,7 +179,7 @@ def box_iou_loss(
     length=4,
     convex=False,
     smooth=False,
-    differences={"torchvision": _SAME},
+    differences={"torchvision": "none"},
 )
 def generalized_box_iou_loss(
     inputs: Expression, targets: Expression, axis: int = -1, eps: float = 1e-7
@@ -190,7 +203,7 @@ def generalized_box_iou_loss(
     -----
     The area of the smallest box around both that neither fills is added up from its parts, not
     subtracted, so it is exactly 0 for boxes of which one holds the other. Where coordinates agree,
-    the derivative is one between those of both sides.
+    the derivative is the mean of those of both sides; boxes that only touch count as apart.
 
     See Also
     --------
@@ -222,7 +235,7 @@ _DISTANCE = (
     length=4,
     convex=False,
     smooth=False,
-    differences={"torchvision": _SAME},
+    differences={"torchvision": "none"},
 )
 def distance_box_iou_loss(
     inputs: Expression, targets: Expression, axis: int = -1, eps: float = 1e-7
@@ -246,8 +259,8 @@ def distance_box_iou_loss(
     Notes
     -----
     Twice the distance of the centres is the sum of two differences of edges: for boxes that nearly
-    agree it keeps the digits that centres lose. Where coordinates agree, the derivative is one
-    between those of both sides.
+    agree it keeps the digits that centres lose. Where coordinates agree, the derivative is the mean
+    of those of both sides; boxes that only touch count as apart.
 
     See Also
     --------
@@ -278,7 +291,10 @@ def _relative_distance(x: _Side, y: _Side, eps: float) -> Expression:
     length=4,
     convex=False,
     smooth=False,
-    differences={"torchvision": _SAME + "; NaN where a box has neither width nor height"},
+    differences={
+        "torchvision": "NaN where a box has neither width nor height; a gradient of NaN where one "
+        "has no height"
+    },
 )
 def complete_box_iou_loss(
     inputs: Expression, targets: Expression, axis: int = -1, eps: float = 1e-7
