@@ -5,7 +5,7 @@ Rows that take no part, by a mask or their label, cost nothing: their products a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,8 +46,8 @@ class HostClassifier(Classifier):
         """Return memory that is not filled."""
         raise NotImplementedError
 
-    def write_product(self, a: Any, b: Any, out: Any) -> None:
-        """Write a matrix product."""
+    def write_product(self, out: Any, a: Any, b: Any) -> None:
+        """Write a matrix product into memory of the same or of a wider dtype."""
         raise NotImplementedError
 
     def add_product(self, total: Any, a: Any, b: Any) -> None:
@@ -63,7 +63,7 @@ class HostClassifier(Classifier):
         # Part by part: for all classes at once, some BLAS take tens of MiB of memory to work in.
         for part in self._parts():
             vectors = self.backend.cast(self.vectors[part], self.dtype)
-            self.write_product(features, vectors.T, tile[:, part])
+            self.write_product(tile[:, part], features, vectors.T)
         if self.bias is not None:
             tile += self.backend.cast(self.bias, self.dtype)
         return tile
@@ -73,15 +73,22 @@ class HostClassifier(Classifier):
         found = None
         for part, vectors in self._converted():
             term = self.empty((len(slopes), vectors.shape[1]), self.dtype)
-            self.write_product(slopes[:, part], vectors, term)
+            self.write_product(term, slopes[:, part], vectors)
             found = term if found is None else found + term
         return found
 
     def add_gradient(self, total: Any, slopes: Any, features: Any) -> Any:
-        """Add what some rows have to the gradient of the vectors, part by part."""
+        """Add what some rows have to the gradient of the vectors, part by part.
+
+        Products of the first rows are written, not added to zeros: this saves two passes over
+        the gradient.
+        """
         features = self.backend.cast(features, self.dtype)
+        collect: Callable[[Any, Any, Any], None] = self.add_product
+        if total is None:
+            total, collect = self.empty(tuple(self.vectors.shape), self.wide), self.write_product
         for part in self._parts():
-            self.add_product(total[part], slopes[:, part].T, features)
+            collect(total[part], slopes[:, part].T, features)
         return total
 
     def _converted(self) -> Iterator[tuple[slice, Any]]:
@@ -132,7 +139,9 @@ class HostSweep(Sweep):
         chosen = participants(computation)
         arrays = self.rows.arrays if factors is None else {**self.rows.arrays, FACTORS: factors}
         losses = self.zeros((count,), computation.template.compute)
-        sums = self.empty_sums()
+        sums: dict[str, Any] = {}
+        if "features" in self.wanted:
+            sums["features"] = self.features_sum(filled=chosen is not None)
         start = 0
         for length in self.lengths(count if chosen is None else len(chosen)):
             rows = (
@@ -145,16 +154,10 @@ class HostSweep(Sweep):
                 sums["features"][rows] = slope
         return losses, sums
 
-    def empty_sums(self) -> dict[str, Any]:
-        """Return the gradients before the first block."""
-        product, template = self.computation.matrices, self.computation.template
-        sums = {}
-        for name in self.wanted:
-            shape = tuple(getattr(product, name).shape)
-            if name == "features":
-                shape = (self.computation.count, shape[-1])
-            sums[name] = self.zeros(shape, template.compute)
-        return sums
+    def features_sum(self, filled: bool) -> Any:
+        """Return memory for the gradient of the features, with 0 where rows are left out."""
+        shape = (self.computation.count, self.computation.matrices.features.shape[-1])
+        return (self.zeros if filled else self.classifier.empty)(shape, self.classifier.wide)
 
     def zeros(self, shape: tuple[int, ...], dtype: str) -> Any:
         """Return memory filled with 0."""

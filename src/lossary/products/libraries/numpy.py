@@ -22,7 +22,7 @@ class NumpyClassifier(HostClassifier):
         """Return memory that is not filled."""
         return np.empty(shape, dtype)
 
-    def write_product(self, a: Any, b: Any, out: Any) -> None:
+    def write_product(self, out: Any, a: Any, b: Any) -> None:
         """Write a matrix product."""
         np.matmul(a, b, out=out)
 

@@ -22,9 +22,12 @@ class TorchClassifier(HostClassifier):
         """Return memory that is not filled."""
         return torch.empty(shape, dtype=self.backend.dtype(dtype), device=self.vectors.device)
 
-    def write_product(self, a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
-        """Write a matrix product."""
-        torch.mm(a, b, out=out)
+    def write_product(self, out: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> None:
+        """Write a matrix product, which is converted where its dtype is another."""
+        if out.dtype == a.dtype:
+            torch.mm(a, b, out=out)
+        else:
+            out.copy_(torch.mm(a, b))
 
     def add_product(self, total: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> None:
         """Add a matrix product."""
