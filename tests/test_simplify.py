@@ -14,6 +14,7 @@ from libraries import BY_NAME
 import lossary
 from lossary.formula import maximum, minimum
 from lossary.formula.expression import argument, literal, node, number
+from lossary.formula.simplification import is_bounded
 
 NUMBERS = [-math.inf, -2.0, -0.5, -0.0, 0.0, 0.5, 1.0, 3.0, math.inf, math.nan]
 MEANINGS: dict[str, tuple[int, Any]] = {
@@ -164,3 +165,14 @@ def test_decided_conditions_are_dropped() -> None:
         (literal(1), 1),
     ):
         assert node("where", condition, 1, 0) is literal(right)
+
+
+def test_bounds_of_shared_nodes_are_found_once() -> None:
+    """With every path looked at, 2**2000 of them, this would not end."""
+    x = argument("x")
+    bounded, unbounded = node("sigmoid", x), x
+    for place in range(2000):
+        bounded = bounded * node("add", bounded, float(place + 1))
+        unbounded = node("add", bounded, unbounded)
+    assert is_bounded(bounded)
+    assert not is_bounded(unbounded)

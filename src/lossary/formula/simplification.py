@@ -143,18 +143,35 @@ def _times_indicator(indicator: Expression, factor: Expression) -> Expression:
 
 
 def is_bounded(item: Expression) -> bool:
-    """Return whether a node is finite whatever its arguments are, NaN aside."""
+    """Return whether a node is finite whatever its arguments are, NaN aside.
+
+    Each node is looked at once: nodes are shared, so there may be exponentially many paths.
+    """
+    pending, seen = [item], {id(item)}
+    while pending:
+        operands = _to_be_bounded(pending.pop())
+        if operands is None:
+            return False
+        for one in operands:
+            if id(one) not in seen:
+                seen.add(id(one))
+                pending.append(one)
+    return True
+
+
+def _to_be_bounded(item: Expression) -> tuple[Expression, ...] | None:
+    """Return the nodes that must be bounded for a node to be so; None if it never is."""
     value = number(item)
     if value is not None:
-        return not math.isinf(value)
+        return None if math.isinf(value) else ()
     if item.operation in LEAVES:
-        return item.operation != "argument"
+        return None if item.operation == "argument" else ()
     if item.operation == "parameter":
-        return True
+        return ()
     primitive = PRIMITIVES[item.operation]
     if primitive.bounded:
-        return True
-    return primitive.bounded_by_operands and all(map(is_bounded, item.arguments))
+        return ()
+    return item.arguments if primitive.bounded_by_operands else None
 
 
 # --- choices --------------------------------------------------------------------------------

@@ -8,13 +8,13 @@ import numpy as np
 
 from lossary.errors import value_error
 from lossary.optional import require
+from lossary.scoring.axes import FUNCTION, figure_of, new_axes
 from lossary.scoring.figure_table import Result, figure_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_FUNCTION = "plot"
 _MOST = 30  # groups with names that can be read
 
 
@@ -23,13 +23,13 @@ def draw_bars(result: Result, figure: str, ax: Axes | None) -> Figure:
     names = figure_names(result)
     if figure not in names:
         requirement = f"must be one of {', '.join(names)}"
-        raise value_error(_FUNCTION, "figure", requirement, repr(figure))
-    figures = require(_FUNCTION, "matplotlib.figure", library="matplotlib")
+        raise value_error(FUNCTION, "figure", requirement, repr(figure))
+    figures = require(FUNCTION, "matplotlib.figure", library="matplotlib")
     losses = [spec.title for spec in result.job.losses]
     columns = np.stack([part.figures(result.job.denominator)[figure] for part in result.totals])
     shown = _largest(columns[0])
     if ax is None:
-        ax = _new_axes(figures, len(shown) * len(losses))
+        ax = new_axes(figures, _size(len(shown) * len(losses)))
     places, width = np.arange(len(shown)), 0.8 / len(losses)
     for index, title in enumerate(losses):
         offset = (index - (len(losses) - 1) / 2) * width
@@ -44,13 +44,12 @@ def draw_bars(result: Result, figure: str, ax: Axes | None) -> Figure:
         ax.legend()
     else:
         ax.set_xlabel(f"{figure} of {losses[0]}")
-    found: Any = ax.get_figure()
-    return found  # type: ignore[no-any-return]
+    return figure_of(ax)
 
 
 def draw_intervals(result: Result, ax: Axes | None) -> Figure:
     """Draw the differences of the groups, and of all rows last; see :meth:`Comparison.plot`."""
-    figures = require(_FUNCTION, "matplotlib.figure", library="matplotlib")
+    figures = require(FUNCTION, "matplotlib.figure", library="matplotlib")
     losses = [spec.title for spec in result.job.losses]
     tables = []
     for totals in result.totals:
@@ -61,7 +60,7 @@ def draw_intervals(result: Result, ax: Axes | None) -> Figure:
     shown = _largest(tables[0]["difference"][: len(result.groups)])
     shown = np.append(shown, len(names) - 1) if result.job.by else shown
     if ax is None:
-        ax = _new_axes(figures, len(shown) * len(losses))
+        ax = new_axes(figures, _size(len(shown) * len(losses)))
     for index, (title, table) in enumerate(zip(losses, tables, strict=True)):
         places = np.arange(len(shown)) + (index - (len(losses) - 1) / 2) * 0.8 / len(losses)
         middle, low, high = (table[name][shown] for name in ("difference", "low", "high"))
@@ -74,8 +73,7 @@ def draw_intervals(result: Result, ax: Axes | None) -> Figure:
     ax.set_xlabel("B - A" if len(losses) > 1 else f"B - A of {losses[0]}")
     if len(losses) > 1:
         ax.legend()
-    drawn: Any = ax.get_figure()
-    return drawn  # type: ignore[no-any-return]
+    return figure_of(ax)
 
 
 def _largest(figures: Any) -> Any:
@@ -84,10 +82,9 @@ def _largest(figures: Any) -> Any:
     return np.sort(ranks[:_MOST])
 
 
-def _new_axes(figures: Any, lines: int) -> Any:
-    """Return the axes of a new figure with room for a number of lines."""
-    drawn = figures.Figure(figsize=(7, min(1.2 + 0.25 * lines, 12)), layout="constrained")
-    return drawn.subplots()
+def _size(lines: int) -> tuple[float, float]:
+    """Return width and height of a figure with room for a number of lines."""
+    return 7, min(1.2 + 0.25 * lines, 12)
 
 
 def _group_name(key: tuple[Any, ...]) -> str:

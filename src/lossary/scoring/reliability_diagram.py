@@ -6,20 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lossary.optional import require
+from lossary.scoring.axes import FUNCTION, figure_of, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_FUNCTION = "plot"
-
 
 def draw_reliability(curves: Sequence[tuple[str, Any, Any]], ax: Axes | None) -> Figure:
     """Draw curves with a name, predicted and observed probabilities; see :class:`Calibration`."""
-    figures = require(_FUNCTION, "matplotlib.figure", library="matplotlib")
+    figures = require(FUNCTION, "matplotlib.figure", library="matplotlib")
     if ax is None:
-        drawn = figures.Figure(figsize=(5, 5), layout="constrained")
-        ax = drawn.subplots()
+        ax = new_axes(figures, (5, 5))
     ax.plot([0, 1], [0, 1], color="grey", linestyle=":", label="_as predicted")
     for name, predicted, observed in curves:
         ax.plot(predicted, observed, marker="o", markersize=4, label=name)
@@ -32,5 +30,4 @@ def draw_reliability(curves: Sequence[tuple[str, Any, Any]], ax: Axes | None) ->
         ax.legend()
     else:
         ax.set_title("".join(name for name, _, _ in curves), loc="left")
-    found: Any = ax.get_figure()
-    return found  # type: ignore[no-any-return]
+    return figure_of(ax)
