@@ -18,6 +18,7 @@ from itertools import groupby
 from pathlib import Path
 
 import lossary
+from lossary.products.catalogue import MatrixRecord, matrix_losses
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -30,14 +31,18 @@ _STYLING = re.compile(r"\x1b\[[0-9;]*m")
 def losses() -> str:
     """Return the table of all losses by family, each with a link to its source."""
     lines = ["| family | losses |", "|---|---|"]
-    for family, members in groupby(lossary.list_losses(), key=lambda loss: loss.family):
+    every: list[lossary.Loss] = [*lossary.list_losses(), *matrix_losses()]
+    every.sort(key=lambda loss: (loss.family, loss.name))
+    for family, members in groupby(every, key=lambda loss: loss.family):
         lines.append(f"| {family} | {', '.join(map(_link, members))} |")
     return "\n".join(lines)
 
 
 def _link(loss: lossary.Loss) -> str:
     package = Path(lossary.__file__).parent
-    file = Path(inspect.getsourcefile(loss.formula) or "").relative_to(package)
+    public = inspect.unwrap(getattr(lossary, loss.name))
+    written = public if isinstance(loss, MatrixRecord) else loss.formula
+    file = Path(inspect.getsourcefile(written) or "").relative_to(package)
     return f"[`{loss.name}`](src/lossary/{file.as_posix()})"
 
 

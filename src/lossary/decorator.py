@@ -231,7 +231,7 @@ def loss(
             probability=probability,
         )
         _check_name(record)
-        _make_functions(record)
+        make_functions(record)
         REGISTRY[record.name] = record
         return record.bare_function
 
@@ -255,7 +255,7 @@ _PUBLIC = "lossary"
 _FIELDS = "_loss, ({arguments},), ({parameters}), {axis}, reduction, {common}, {class_axis}"
 
 
-def _make_functions(record: Loss) -> None:
+def make_functions(record: Loss) -> None:
     """Generate the public function and the one that binds arguments, and attach them to the record.
 
     As ``dataclasses`` does: a real function, so that its signature, keyword errors, pickling and
@@ -372,7 +372,7 @@ def _restored(declared: dict[str, Any]) -> Loss:
     if isinstance(found, Loss):
         return found
     made = Loss(**declared)
-    _make_functions(made)
+    make_functions(made)
     return made
 
 

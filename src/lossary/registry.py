@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lossary import families
 from lossary.definition.definition import Definition
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 REGISTRY: dict[str, Loss] = {}
 #: The losses of the package are defined in modules of this package.
 _FAMILIES = "lossary.losses."
+L = TypeVar("L", bound="Loss")
 #: The name of a loss of raw scores: that of a loss, and that of a link.
 _LINKED = re.compile(r"(\w+)_with_([a-z]+)_link$")
 
@@ -229,7 +230,13 @@ def list_losses(
     True
     """
     families.load_all()
-    every = REGISTRY.values()
+    return LossList(selected(REGISTRY.values(), family, targets, tags))
+
+
+def selected(
+    every: Collection[L], family: str | None, targets: str | None, tags: Collection[str]
+) -> list[L]:
+    """Return the records among ``every`` that match, as :func:`list_losses` does."""
     tags = (tags,) if isinstance(tags, str) else tuple(tags)
     if any(family in item.tags for item in every):
         tags, family = (*tags, str(family)), None
@@ -244,7 +251,7 @@ def list_losses(
         and targets in {None, item.kind_of_targets}
         and set(tags) <= set(item.tags)
     ]
-    return LossList(sorted(chosen, key=lambda item: (item.family, item.name)))
+    return sorted(chosen, key=lambda item: (item.family, item.name))
 
 
 def _check_known(argument: str, given: str | None, known: Collection[str]) -> None:

@@ -5,8 +5,13 @@ import json
 import pytest
 
 import lossary
+from lossary.products.catalogue import matrix_losses
 
 NAMES = [loss.name for loss in lossary.list_losses()]
+MATRICES = {loss.name: loss for loss in matrix_losses()}
+ALL = sorted(
+    [*lossary.list_losses(), *MATRICES.values()], key=lambda item: (item.family, item.name)
+)
 
 
 def test_list_names_every_loss_once(run):
@@ -15,8 +20,9 @@ def test_list_names_every_loss_once(run):
     assert outcome.status == 0
     header = ["name", "family", "tags", "Lipschitz", "kind of targets", "targets", "summary"]
     assert lines[0].split("\t") == header
-    assert [line.split("\t")[0] for line in lines[1:]] == NAMES
-    hinge = lines[1 + NAMES.index("hinge_loss")].split("\t")
+    names = [line.split("\t")[0] for line in lines[1:]]
+    assert names == [item.name for item in ALL]
+    hinge = lines[1 + names.index("hinge_loss")].split("\t")
     tags = "elementwise, convex, robust"
     assert hinge[1:6] == ["margin", tags, "1", "plus_minus_one", "-1 or +1"]
 
@@ -29,6 +35,8 @@ def test_list_is_filtered(run):
     margin = _listed(run, "--family", "margin")
     assert "hinge_loss" in margin
     assert {lossary.get_loss(name).family for name in margin} == {"margin"}
+    assert set(_listed(run, "--tag", "matrix-product")) == MATRICES.keys()
+    assert "info_nce_loss" in _listed(run, "--family", "contrastive")
     labels = _listed(run, "--targets", "class_labels")
     assert "nll_loss" in labels
     assert "cross_entropy" not in labels  # which takes probabilities as well
@@ -58,7 +66,7 @@ def test_filters_that_nothing_has(run, options, told):
 
 def test_list_as_json_is_show_of_each(run):
     data = json.loads(run("list", "--json").out)
-    assert [item["name"] for item in data] == NAMES
+    assert [item["name"] for item in data] == [item.name for item in ALL]
     (one,) = [item for item in data if item["name"] == "huber_loss"]
     assert json.loads(run("show", "huber_loss", "--json").out) == one
     assert one["parameters"]["delta"] == {"default": 1.0, "range": "must be a positive number"}
@@ -79,6 +87,24 @@ def test_show_tells_what_the_registry_knows(run, name):
     told += [loss.gradient_text(), *loss.parameters]
     for text in told:
         assert text in outcome.out
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_show_of_a_loss_of_matrices_is_that_of_its_rows(run, name):
+    out = run("show", name).out
+    assert out.startswith(f"{name}({MATRICES[name].matrix.arguments[0]}, ")
+    for text in (MATRICES[name].summary, MATRICES[name].formula_text(), MATRICES[name].source):
+        assert text.replace("``", "") in out
+    for library in MATRICES[name].differences:
+        assert f"\n{library} " in out
+
+
+def test_a_loss_of_matrices_is_shown_with_parameters_and_not_scored(run, tmp_path):
+    assert "circle_loss(" in run("show", "circle_loss:margin=0.25").out
+    assert "must be a positive number" in run("show", "circle_loss:gamma=0").err
+    scored = run("score", str(tmp_path / "none.csv"), "--loss", "circle_loss")
+    assert scored.status == 2
+    assert "circle_loss compares rows of matrices" in scored.err
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -130,8 +156,8 @@ def test_a_terminal_shows_a_line_for_each_loss(run, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
     lines = run("list").out.splitlines()
     assert all(len(line) <= max(width, 60) for line in lines[:-1])
-    assert [line.split()[0] for line in lines if line.startswith("  ")] == NAMES
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == [x.name for x in ALL]
     (hinge,) = [line for line in lines if line.startswith("  hinge_loss ")]
     assert hinge.partition("hinge_loss")[2].strip().startswith("Hinge loss: zero")
     families = [line for line in lines[:-1] if line and not line.startswith(" ")]
-    assert families == list(dict.fromkeys(loss.family for loss in lossary.list_losses()))
+    assert families == list(dict.fromkeys(loss.family for loss in ALL))

@@ -10,7 +10,8 @@ import click
 from lossary.cli.show import as_data
 from lossary.cli.streams import can_encode
 from lossary.cli.tables import print_json, print_table
-from lossary.registry import Loss, list_losses
+from lossary.products.catalogue import matrix_losses
+from lossary.registry import Loss, list_losses, selected
 
 _MIN_WIDTH = 60
 
@@ -21,7 +22,7 @@ _MIN_WIDTH = 60
 @click.option(
     "--tag", "tags", multiple=True, metavar="TAG",
     help="Only losses that have this tag: elementwise, along-axis, convex, smooth, robust, "
-    "evaluation or probabilistic; may be repeated.",
+    "evaluation, probabilistic or matrix-product; may be repeated.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def list_command(
@@ -30,7 +31,8 @@ def list_command(
     """List the losses by family; in a pipe, as a table with their domains and properties."""
     from rich.console import Console
 
-    losses = list_losses(family=family, targets=targets, tags=tags)
+    every: list[Loss] = [*list_losses(), *matrix_losses()]
+    losses = selected(every, family, targets, tags)
     console = Console()
     if as_json:
         print_json([as_data(item) for item in losses])

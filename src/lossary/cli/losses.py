@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from lossary.errors import LossaryError, did_you_mean
+from lossary.products.catalogue import matrix_loss_named, matrix_losses
 from lossary.registry import Loss, get_loss, list_losses
 from lossary.scoring import LossSpec
 from lossary.scoring.loss_texts import with_parameters
@@ -31,6 +32,31 @@ def parse_losses(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
         return tuple(_parse_loss(text, modules) for text in value)
     except LossaryError as error:
         raise click.BadParameter(str(error), ctx, param) from None
+
+
+def parse_shown_loss(ctx: click.Context, param: click.Parameter, value: str) -> LossSpec:
+    """Parse the text of a loss that is to be shown: one of matrices too."""
+    name, _, rest = value.partition(":")
+    record = matrix_loss_named(name)
+    if record is None:
+        found: LossSpec = parse_losses(ctx, param, value)
+        return found
+    try:
+        return with_parameters(record, rest)
+    except LossaryError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+
+
+def complete_shown_losses(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the names of losses that can be shown in a shell."""
+    matrices = [
+        CompletionItem(item.name, help=item.summary)
+        for item in matrix_losses()
+        if item.name.startswith(incomplete)
+    ]
+    return complete_losses(ctx, param, incomplete) + matrices
 
 
 def complete_losses(
@@ -61,6 +87,9 @@ def _known_loss(name: str) -> Loss:
     try:
         return get_loss(name)
     except LossaryError:
+        if matrix_loss_named(name) is not None:
+            msg = f"{name} compares rows of matrices, which columns of predictions are not."
+            raise click.UsageError(msg) from None
         names = [item.name for item in list_losses()]
         remedy = f"{did_you_mean(name, names)} Run 'lossary list' to see all.".lstrip()
         msg = f"there is no loss {name!r}. {remedy}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import sys
 import textwrap
@@ -10,8 +11,9 @@ from typing import Any
 
 import click
 
-from lossary.cli.losses import complete_losses, parse_losses
+from lossary.cli.losses import complete_shown_losses, parse_shown_loss
 from lossary.cli.tables import print_json
+from lossary.products.catalogue import MatrixRecord
 from lossary.registry import Loss
 from lossary.scoring import LossSpec
 
@@ -20,7 +22,10 @@ _LABEL_WIDTH = 15
 
 @click.command("show")
 @click.argument(
-    "loss", callback=parse_losses, shell_complete=complete_losses, metavar="NAME[:KEY=VALUE,...]"
+    "loss",
+    callback=parse_shown_loss,
+    shell_complete=complete_shown_losses,
+    metavar="NAME[:KEY=VALUE,...]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.option("--latex", is_flag=True, help="Print formula and gradient as LaTeX.")
@@ -38,14 +43,15 @@ def show_command(loss: LossSpec, as_json: bool, latex: bool) -> None:
 
 def as_data(loss: Loss, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the facts about a loss as the documented form of ``--json``."""
+    called = loss.matrix if isinstance(loss, MatrixRecord) else loss
     return {
         "name": loss.name,
         "summary": loss.summary,
         "family": loss.family,
         "tags": list(loss.tags),
         "kind_of_targets": loss.kind_of_targets,
-        "signature": f"{loss.name}{loss.signature}",
-        "arguments": list(loss.arguments),
+        "signature": f"{loss.name}{_signature(called.signature)}",
+        "arguments": list(called.arguments),
         "parameters": {
             name: {"default": default, "range": loss.limits[name].text}
             if name in loss.limits
@@ -72,6 +78,12 @@ def as_data(loss: Loss, parameters: Mapping[str, Any] | None = None) -> dict[str
         "source": loss.source,
         "differences": loss.differences,
     }
+
+
+def _signature(signature: inspect.Signature) -> str:
+    """Return a signature without annotations."""
+    plain = (item.replace(annotation=item.empty) for item in signature.parameters.values())
+    return str(inspect.Signature(list(plain)))
 
 
 def _probability(loss: Loss, parameters: Mapping[str, Any]) -> str:

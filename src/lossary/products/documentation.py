@@ -44,20 +44,20 @@ _COMMON = {
 }
 
 
-def of_products(function: Callable[..., Any]) -> str | None:
+def of_products(function: Callable[..., Any], source: str) -> str | None:
     """Return the docstring of a loss of features and a classifier."""
     raises = _RAISES.format(what="shapes, dtypes, labels or parameters", others="")
-    return _completed(function, OF_PRODUCTS, _RETURNS.format(shape="..."), raises)
+    return _completed(function, OF_PRODUCTS, _RETURNS.format(shape="..."), raises, source)
 
 
-def of_pairs(function: Callable[..., Any]) -> str | None:
+def of_pairs(function: Callable[..., Any], source: str) -> str | None:
     """Return the docstring of a loss of pairs."""
     raises = _RAISES.format(what="shapes, dtypes or parameters", others=" or of Dask")
-    return _completed(function, OF_PAIRS, _RETURNS.format(shape="N,"), raises)
+    return _completed(function, OF_PAIRS, _RETURNS.format(shape="N,"), raises, source)
 
 
 def _completed(
-    function: Callable[..., Any], own: Mapping[str, str], returns: str, raises: str
+    function: Callable[..., Any], own: Mapping[str, str], returns: str, raises: str, source: str
 ) -> str | None:
     """Add the entries of arguments that others have too, in the order of the signature."""
     if not function.__doc__:  # Python runs without docstrings
@@ -70,4 +70,5 @@ def _completed(
     known = {**_COMMON, **own, **written}
     entries = filter(None, (known[name] for name in inspect.signature(function).parameters))
     first = {"Parameters": "\n".join(entries), "Returns": returns, "Raises": raises}
-    return joined(head, first | sections)
+    last = {"References": source, "Examples": sections.pop("Examples")}
+    return joined(head, first | sections | last)

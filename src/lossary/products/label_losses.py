@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from lossary.definition.definition import Reduction
+from lossary.products.facts import Facts
 from lossary.products.groups import Groups
 from lossary.products.pair_call import Arrays, PairCall
-from lossary.products.pair_rows import AT_SAME_LABEL, CIRCLE, MULTI_SIMILARITY
+from lossary.products.pair_rows import AT_SAME_LABEL, CIRCLE, MULTI_SIMILARITY, over_temperature
 from lossary.products.pairs import Term, pair_loss
 
-_LABELLED_WITH_TEMPERATURE = Arrays(("embeddings",), numbers=("temperature",), labels=True)
+_LABELLED_WITH_TEMPERATURE = Arrays(
+    ("embeddings",), numbers=("temperature",), logits=over_temperature, labels=True
+)
 
 
 def _at_same_labels(call: PairCall) -> list[Term]:
@@ -26,7 +29,19 @@ def _at_same_labels(call: PairCall) -> list[Term]:
     ]
 
 
-@pair_loss(AT_SAME_LABEL, _LABELLED_WITH_TEMPERATURE, _at_same_labels)
+_SUPERVISED = Facts(
+    family="contrastive",
+    source="Khosla et al. (2020), arXiv:2004.11362",
+    convex=True,
+    smooth=True,
+    differences={
+        "the authors' code": "It multiplies the loss by the temperature over 0.07.",
+        "pytorch-metric-learning": "``SupConLoss`` is the mean of it.",
+    },
+)
+
+
+@pair_loss(AT_SAME_LABEL, _LABELLED_WITH_TEMPERATURE, _at_same_labels, _SUPERVISED)
 def supervised_contrastive_loss(
     embeddings: Any,
     targets: Any,
@@ -72,12 +87,6 @@ def supervised_contrastive_loss(
     An item that is the only one of its label takes no part: its loss is 0, and a mean does not
     count it.
     A row of zeros has the similarity 0 to everything, and the derivative 0.
-    pytorch-metric-learning's ``SupConLoss`` is the mean of it. The authors' code multiplies it by
-    the temperature over 0.07.
-
-    References
-    ----------
-    Khosla, P. et al. (2020). Supervised contrastive learning. https://arxiv.org/abs/2004.11362.
 
     Examples
     --------
@@ -107,7 +116,16 @@ def _by_similarity(call: PairCall) -> list[Term]:
     ]
 
 
-@pair_loss(MULTI_SIMILARITY, _LABELLED, _by_similarity)
+_MULTI_SIMILARITY = Facts(
+    family="contrastive",
+    source="Wang et al. (2019), arXiv:1904.06627",
+    convex=True,
+    smooth=True,
+    differences={"pytorch-metric-learning": "``MultiSimilarityLoss`` is the mean of it."},
+)
+
+
+@pair_loss(MULTI_SIMILARITY, _LABELLED, _by_similarity, _MULTI_SIMILARITY)
 def multi_similarity_loss(
     embeddings: Any,
     targets: Any,
@@ -160,12 +178,6 @@ def multi_similarity_loss(
     -----
     It is 0 for one item alone; an item that is the only one of its label takes part.
     A row of zeros has the similarity 0 to everything, and the derivative 0.
-    pytorch-metric-learning's ``MultiSimilarityLoss`` is the mean of it.
-
-    References
-    ----------
-    Wang, X. et al. (2019). Multi-similarity loss with general pair weighting for deep metric
-    learning. https://arxiv.org/abs/1904.06627.
 
     Examples
     --------
@@ -193,7 +205,20 @@ def _by_circle(call: PairCall) -> list[Term]:
     ]
 
 
-@pair_loss(CIRCLE, _LABELLED, _by_circle)
+_CIRCLE = Facts(
+    family="contrastive",
+    source="Sun et al. (2020), arXiv:2002.10857",
+    convex=False,
+    smooth=False,
+    differences={
+        "pytorch-metric-learning": "``CircleLoss`` is a mean over losses above 0.",
+        "Keras": "``Circle`` differentiates the weights too, and takes embeddings that are "
+        "normalised.",
+    },
+)
+
+
+@pair_loss(CIRCLE, _LABELLED, _by_circle, _CIRCLE)
 def circle_loss(
     embeddings: Any,
     targets: Any,
@@ -245,13 +270,6 @@ def circle_loss(
     none of its label, or none of another, takes no part: its loss is 0, and a mean does not count
     it. For faces the paper has a margin of 0.25 and a gamma of 256.
     A row of zeros has the similarity 0 to everything, and the derivative 0.
-    pytorch-metric-learning's ``CircleLoss`` is a mean over losses above 0. Keras's
-    ``Circle`` differentiates the weights too, and takes embeddings that are normalised.
-
-    References
-    ----------
-    Sun, Y. et al. (2020). Circle loss: a unified perspective of pair similarity optimization.
-    https://arxiv.org/abs/2002.10857.
 
     Examples
     --------

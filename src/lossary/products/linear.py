@@ -15,6 +15,7 @@ from lossary.definition.definition import Definition
 from lossary.definition.request import Request
 from lossary.errors import shown, type_error, value_error
 from lossary.formula.expression import Expression
+from lossary.products.facts import Facts
 from lossary.products.flow import gradients_of, value_of
 from lossary.products.request import BY_IDENTITY, MATRICES, Product, ProductRequest
 from lossary.registry import Loss, get_loss
@@ -38,6 +39,10 @@ class MatrixLoss:
         Names of the array arguments, in order, and of those that have a derivative.
     identity : str
         Text that stands for this loss and no other in a graph.
+    facts : Facts
+        What lists and pages show, of losses that have names of their own.
+    written : str
+        Their docstring as it is written.
     """
 
     name: str
@@ -46,6 +51,8 @@ class MatrixLoss:
     arguments: tuple[str, ...]
     differentiable: tuple[str, ...]
     identity: str
+    facts: Facts
+    written: str = ""
     #: A sweep computes first derivatives only.
     has_hessian = False
 
@@ -74,19 +81,21 @@ class MatrixLoss:
 def function_of(
     declared: Callable[P, Any],
     made: Callable[[Callable[P, Any]], MatrixLoss],
-    documented: Callable[[Callable[..., Any]], str | None],
+    documented: Callable[[Callable[..., Any], str], str | None],
+    facts: Facts,
 ) -> Callable[P, Any]:
     """Return the public function of a loss of matrices, from its signature and documentation.
 
-    ``documented`` returns the docstring with what is not written at each loss.
+    ``documented`` returns the docstring with what is not written at each loss, and its source.
     """
 
     @functools.wraps(declared)
     def public(*args: P.args, **kwargs: P.kwargs) -> Any:
         return loss.call(args, kwargs)
 
-    public.__doc__ = documented(declared)
+    public.__doc__ = documented(declared, facts.source)
     loss = made(public)
+    loss.facts, loss.written = facts, inspect.getdoc(declared) or ""
     public.product_loss = loss  # type: ignore[attr-defined]
     return public
 

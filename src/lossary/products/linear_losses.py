@@ -7,17 +7,30 @@ from typing import Any, ParamSpec
 
 from lossary.definition.definition import Reduction
 from lossary.products.documentation import of_products
+from lossary.products.facts import Facts
 from lossary.products.linear import function_of, linear
 
 P = ParamSpec("P")
 
 
-def _of_rows(name: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+def _of_rows(name: str, facts: Facts) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
     """Return a decorator that makes the function of a product loss, given the loss of rows."""
-    return lambda function: function_of(function, lambda _: linear(name), of_products)
+    return lambda function: function_of(function, lambda _: linear(name), of_products, facts)
 
 
-@_of_rows("cross_entropy")
+_CROSS_ENTROPY = Facts(
+    family="classification",
+    source="Wijmans et al. (2024), arXiv:2411.09009; Hsu et al. (2024), arXiv:2410.10989",
+    convex=True,
+    smooth=True,
+    differences={
+        "PyTorch": "The function of this name takes features, classifier and targets in this order "
+        'too; its mean divides by the class weights of the labels: ``denominator="weights"`` here.'
+    },
+)
+
+
+@_of_rows("cross_entropy", _CROSS_ENTROPY)
 def linear_cross_entropy(
     features: Any,
     classifier: Any,
@@ -60,17 +73,8 @@ def linear_cross_entropy(
 
     Notes
     -----
-    PyTorch's function of the same name takes features, classifier and targets in this order too;
-    its mean divides by the class weights of the labels: ``denominator="weights"`` here.
     In a block of rows their products are computed, then the losses, then the gradients, which need
     these products too: nothing is computed twice. There are no second derivatives.
-
-    References
-    ----------
-    Wijmans, E. et al. (2024). Cut your losses in large-vocabulary language models.
-    https://arxiv.org/abs/2411.09009.
-    Hsu, P.-L. et al. (2024). Liger kernel: efficient Triton kernels for LLM training.
-    https://arxiv.org/abs/2410.10989.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from lossary.definition.definition import Definition
 from lossary.definition.request import Request
 from lossary.domains import FINITE, POSITIVE
 from lossary.errors import shown, type_error, value_error
+from lossary.formula.expression import Expression
 from lossary.products.computation import with_arguments
 from lossary.products.flow import library_of
 from lossary.products.variable import Operations, Variable
@@ -31,6 +32,8 @@ class Arrays(NamedTuple):
         Embeddings of the items, and of those of all devices, of which some may be left out.
     numbers : tuple of str
         Parameters that may be 0-d arrays and have derivatives.
+    logits : callable
+        From similarities and the numbers to what the loss of rows takes.
     labels : bool
         Whether there are ``targets``, and ``other_targets`` beside others.
     """
@@ -38,6 +41,7 @@ class Arrays(NamedTuple):
     own: tuple[str, ...]
     others: tuple[str, ...] = ("others",)
     numbers: tuple[str, ...] = ()
+    logits: Callable[..., Expression] = lambda similarities: similarities
     labels: bool = False
 
     @property

@@ -5,11 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from lossary.definition.definition import Reduction
+from lossary.products.facts import Facts
 from lossary.products.pair_call import Arrays, PairCall
-from lossary.products.pair_rows import AT_PARTNER, AT_PARTNER_OF_OTHERS, SIGMOID_OF_PAIRS
+from lossary.products.pair_rows import (
+    AT_PARTNER,
+    AT_PARTNER_OF_OTHERS,
+    SIGMOID_OF_PAIRS,
+    over_temperature,
+    scaled,
+)
 from lossary.products.pairs import Term, pair_loss
 
-_TWO_SIDES = Arrays(("anchors", "positives"), ("others", "other_anchors"), numbers=("temperature",))
+_TWO_SIDES = Arrays(
+    ("anchors", "positives"),
+    ("others", "other_anchors"),
+    numbers=("temperature",),
+    logits=over_temperature,
+)
 
 
 def _at_partners(call: PairCall) -> list[Term]:
@@ -31,7 +43,24 @@ def _at_partners(call: PairCall) -> list[Term]:
     ]
 
 
-@pair_loss(AT_PARTNER, _TWO_SIDES, _at_partners)
+_INFO_NCE = Facts(
+    family="contrastive",
+    source="van den Oord, Li & Vinyals (2018), arXiv:1807.03748; symmetric: Radford et al. (2021), "
+    "arXiv:2103.00020; N-pair loss: Sohn (2016), Advances in Neural Information Processing "
+    "Systems 29",
+    convex=True,
+    smooth=True,
+    differences={
+        "open_clip": "``ClipLoss`` is the symmetric one; it takes the inverse of the temperature "
+        "and embeddings that are normalised, and is a mean.",
+        "sentence-transformers": "``MultipleNegativesRankingLoss`` is this with a temperature of "
+        "1/20, and a mean.",
+        "pytorch-metric-learning": "``NPairsLoss`` takes labels.",
+    },
+)
+
+
+@pair_loss(AT_PARTNER, _TWO_SIDES, _at_partners, _INFO_NCE)
 def info_nce_loss(
     anchors: Any,
     positives: Any,
@@ -83,18 +112,6 @@ def info_nce_loss(
     It is 0 for one pair alone. The multi-class N-pair loss is that with ``normalize=False`` and a
     temperature of 1, without its penalty on lengths.
     A row of zeros has the similarity 0 to everything, and the derivative 0.
-    open_clip's ``ClipLoss`` takes the inverse of the temperature and embeddings that are
-    normalised, and is a mean; ``MultipleNegativesRankingLoss`` of sentence-transformers is this
-    with a temperature of 1/20; pytorch-metric-learning's ``NPairsLoss`` takes labels.
-
-    References
-    ----------
-    van den Oord, A., Li, Y. & Vinyals, O. (2018). Representation learning with contrastive
-    predictive coding. https://arxiv.org/abs/1807.03748.
-    Radford, A. et al. (2021). Learning transferable visual models from natural language
-    supervision. https://arxiv.org/abs/2103.00020.
-    Sohn, K. (2016). Improved deep metric learning with multi-class N-pair loss objective. Advances
-    in Neural Information Processing Systems 29.
 
     Examples
     --------
@@ -107,7 +124,9 @@ def info_nce_loss(
     """
 
 
-_VIEWS = Arrays(("x1", "x2"), ("others1", "others2"), numbers=("temperature",))
+_VIEWS = Arrays(
+    ("x1", "x2"), ("others1", "others2"), numbers=("temperature",), logits=over_temperature
+)
 
 
 def _at_other_views(call: PairCall) -> list[Term]:
@@ -127,7 +146,21 @@ def _at_other_views(call: PairCall) -> list[Term]:
     ]
 
 
-@pair_loss(AT_PARTNER_OF_OTHERS, _VIEWS, _at_other_views)
+_NT_XENT = Facts(
+    family="contrastive",
+    source="Chen et al. (2020), arXiv:2002.05709",
+    convex=True,
+    smooth=True,
+    differences={
+        library: f"``{name}`` takes one array with labels, has a temperature of 0.07 by default, "
+        "and is a mean. Where a label has more than two items, it is neither this loss nor the "
+        "supervised one."
+        for library, name in (("optax", "ntxent"), ("pytorch-metric-learning", "NTXentLoss"))
+    },
+)
+
+
+@pair_loss(AT_PARTNER_OF_OTHERS, _VIEWS, _at_other_views, _NT_XENT)
 def nt_xent_loss(
     x1: Any,
     x2: Any,
@@ -171,14 +204,6 @@ def nt_xent_loss(
     -----
     It is 0 for one item alone.
     A row of zeros has the similarity 0 to everything, and the derivative 0.
-    optax's ``ntxent`` and pytorch-metric-learning's ``NTXentLoss`` take one array with labels, a
-    temperature of 0.07 by default, and are means. Where a label has more than two items, theirs is
-    neither this loss nor the supervised one.
-
-    References
-    ----------
-    Chen, T. et al. (2020). A simple framework for contrastive learning of visual representations.
-    https://arxiv.org/abs/2002.05709.
 
     Examples
     --------
@@ -191,7 +216,7 @@ def nt_xent_loss(
     """
 
 
-_SCALED = Arrays(("anchors", "positives"), numbers=("scales", "biases"))
+_SCALED = Arrays(("anchors", "positives"), numbers=("scales", "biases"), logits=scaled)
 
 
 def _by_sigmoid(call: PairCall) -> list[Term]:
@@ -208,7 +233,19 @@ def _by_sigmoid(call: PairCall) -> list[Term]:
     ]
 
 
-@pair_loss(SIGMOID_OF_PAIRS, _SCALED, _by_sigmoid)
+_SIGMOID = Facts(
+    family="contrastive",
+    source="Zhai et al. (2023), arXiv:2303.15343",
+    convex=True,
+    smooth=True,
+    differences={
+        "open_clip": "``SigLipLoss`` takes embeddings that are normalised, and is the mean."
+    },
+    initial={"scales": 10.0, "biases": -10.0},
+)
+
+
+@pair_loss(SIGMOID_OF_PAIRS, _SCALED, _by_sigmoid, _SIGMOID)
 def pairwise_sigmoid_loss(
     anchors: Any,
     positives: Any,
@@ -254,12 +291,6 @@ def pairwise_sigmoid_loss(
     Notes
     -----
     A row of zeros has the similarity 0 to everything, and the derivative 0.
-    open_clip's ``SigLipLoss`` takes embeddings that are normalised, and is the mean.
-
-    References
-    ----------
-    Zhai, X. et al. (2023). Sigmoid loss for language image pre-training.
-    https://arxiv.org/abs/2303.15343.
 
     Examples
     --------

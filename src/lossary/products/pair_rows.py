@@ -147,6 +147,16 @@ def sigmoid_of_pairs(
     return sum_over_classes(terms)
 
 
+def over_temperature(similarities: Expression, temperature: Expression) -> Expression:
+    """Return similarities as logits."""
+    return similarities / temperature
+
+
+def scaled(similarities: Expression, scales: Expression, biases: Expression) -> Expression:
+    """Return similarities as logits whose scale and bias are learned."""
+    return scales * similarities + biases
+
+
 AT_PARTNER = row_loss("info_nce_loss", at_partner)
 AT_PARTNER_OF_OTHERS = row_loss("nt_xent_loss", at_partner_of_others)
 AT_SAME_LABEL = row_loss("supervised_contrastive_loss", at_same_label)

@@ -19,6 +19,7 @@ from lossary.definition.request import Request
 from lossary.errors import type_error
 from lossary.products.computation import ProductComputation, assembled
 from lossary.products.documentation import of_pairs
+from lossary.products.facts import Facts
 from lossary.products.flow import Library
 from lossary.products.linear import MatrixLoss, function_of
 from lossary.products.pair_call import Arrays, PairCall
@@ -145,12 +146,15 @@ class PairLoss(MatrixLoss):
 
 
 def pair_loss(
-    rows: Definition, arrays: Arrays, terms: Callable[[PairCall], list[Term]]
+    rows: Definition, arrays: Arrays, terms: Callable[[PairCall], list[Term]], facts: Facts
 ) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
     """Return a decorator that makes a loss of pairs of a signature and its documentation."""
 
     def decorate(function: Callable[P, Any]) -> Callable[P, Any]:
-        return function_of(function, lambda public: PairLoss(public, rows, arrays, terms), of_pairs)
+        def made(public: Callable[..., Any]) -> PairLoss:
+            return PairLoss(public, rows, arrays, terms)
+
+        return function_of(function, made, of_pairs, facts)
 
     return decorate
 
