@@ -17,12 +17,13 @@ import numpy as np
 import pytest
 
 import lossary
+from lossary.products import pair_losses
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "peers.md"
 _ROW = re.compile(
     r"^\| `([a-z0-9-]+)` \| `(.+?)` is `(.+?)` \| `(.+?)` is `(.+?)` \| (.+) \|$", re.MULTILINE
 )
-OURS = {loss.name: loss.function for loss in lossary.list_losses()}
+OURS = {loss.name: loss.function for loss in lossary.list_losses()} | vars(pair_losses)
 
 
 def _rows(library: str) -> list[tuple[str, ...]]:
@@ -98,6 +99,13 @@ def test_torchmetrics(their_call: str, theirs: str, our_call: str, ours: str) ->
 
     names = {**vars(functional), **vars(classification), **vars(regression)}
     _assert_row(names, _torch_words(), their_call, theirs, our_call, ours)
+
+
+@pytest.mark.filterwarnings("ignore")  # of MONAI and what it imports
+def test_monai() -> None:  # one test: importing MONAI takes seconds
+    losses = pytest.importorskip("monai.losses", reason="MONAI is not installed")
+    for _, *row in _rows("MONAI"):
+        _assert_row(vars(losses), _torch_words(), *row)
 
 
 @_every("optax")

@@ -44,6 +44,11 @@ def _arrays() -> dict[str, np.ndarray]:
     found = {**rows, **numbers, "s": signs, "w": weights, "p": np.exp(rows["logp"])}
     several = (rng.random((6, 4)) < 0.5).astype(float)
     several[:, 0], several[:, 1] = 1, 0
+    images = rng.normal(size=(2, 3, 4, 5)), np.eye(3)[rng.integers(0, 3, (2, 4, 5))]
+    found |= {"u": images[0], "g": images[1].transpose(0, 3, 1, 2).copy()}
+    for name in "kr":
+        corner = rng.uniform(0, 2, (6, 2))
+        found[name] = np.concatenate([corner, corner + rng.uniform(1, 2, (6, 2))], axis=1)
     return found | {
         "y": np.array([0, 1, 2, 3, 2, 1]),
         "n": np.arange(6),
@@ -92,6 +97,16 @@ def test_from_torchmetrics(theirs: str, ours: str) -> None:
     if "num_labels" in theirs:
         words["h"] = words["h"].int()
     _assert_same(eval(theirs, names, words), eval(ours, OURS, words))
+
+
+@pytest.mark.filterwarnings("ignore")  # of MONAI and what it imports
+def test_from_monai() -> None:  # one test: importing MONAI takes seconds
+    losses = pytest.importorskip("monai.losses", reason="MONAI is not installed")
+    words = {name: BY_NAME["torch"].array(value) for name, value in _arrays().items()}
+    words |= {"d": 0.7, "m": 0.3, "tensor": pytest.importorskip("torch").tensor}
+    for row in _rows("MONAI"):
+        theirs, ours = row.values
+        _assert_same(eval(theirs, dict(vars(losses)), words), eval(ours, OURS, words))
 
 
 # Keras chooses its backend when it is imported, so it is asked in a process of its own.

@@ -42,6 +42,7 @@ _FOCAL = "Lin, Goyal, Girshick, He & Dollar (2017), Focal loss for dense object 
         "optax": "sigmoid_focal_loss: alpha and gamma are keywords; never reduced",
         "Keras": "binary_focal_crossentropy: targets first, probabilities by default, clipped to "
         "1e-7; alpha only with apply_class_balancing; averages the last axis",
+        "MONAI": "FocalLoss is the same; its sum is one of means over the elements of an image",
     },
 )
 def binary_focal_loss(
@@ -114,6 +115,7 @@ def binary_focal_loss(
         "PyTorch": "none",
         "Keras": "categorical_focal_crossentropy: targets first, one-hot; alpha=0.25 multiplies "
         "every class, so it is a quarter of this; probabilities by default, clipped to 1e-7",
+        "MONAI": "FocalLoss(use_softmax=True): one-hot targets; not added up over the classes",
     },
 )
 def focal_loss(
