@@ -16,7 +16,7 @@ import numpy as np
 from lossary.backends.base import PYTHON, Backend
 from lossary.backends.loading import backend_named, library_of
 from lossary.call.array_library import check_sequence
-from lossary.call.dtypes import dtype_kind, requested_dtype
+from lossary.call.dtypes import dtype_kind, dtypes_of
 from lossary.call.flow import torch_compiles
 from lossary.call.parameters import number
 from lossary.domains import AT_LEAST_ZERO, FROM_ZERO_TO_ONE, Range
@@ -375,9 +375,7 @@ class _Given:
         self.given_dtype = self.backend.dtype_name(self.given)
         self.kind = dtype_kind(self.function, name, self.given_dtype)
         floats = [self.given] if self.kind == "float" else []
-        natural = self.backend.promote(floats)
-        self.dtype = requested_dtype(self.function, self.backend, dtype, natural)
-        self.compute = "float64" if "float64" in {natural, self.dtype} else "float32"
+        self.dtype, self.compute = dtypes_of(self.function, self.backend, dtype, floats)
 
     @property
     def x(self) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lossary.arrays import Array
 from lossary.backends.base import Backend
 from lossary.backends.direct_call import Guard
 from lossary.definition.computation import Computation
@@ -17,8 +18,6 @@ from lossary.formula.plan import Output
 from lossary.kernels import compile as compiler
 from lossary.kernels import host
 from lossary.kernels.work import Work
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class HostBackend(Backend):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import cache
@@ -15,7 +14,7 @@ from lossary.backends.axis_functions import AxisFunctions
 from lossary.backends.base import PYTHON, Backend, CachedCall
 from lossary.backends.compiled import CompiledCall
 from lossary.backends.descriptions import DESCRIBE
-from lossary.backends.forward_mode import unreduced_tangent
+from lossary.backends.mlx_derivatives import with_rules
 from lossary.backends.mlx_shapeless import (
     class_ones,
     differentiable,
@@ -25,9 +24,8 @@ from lossary.backends.mlx_shapeless import (
 )
 from lossary.backends.operations import ArrayOperations
 from lossary.definition.computation import Computation
-from lossary.definition.outputs import gradient_elements, stored, value_outputs
+from lossary.definition.outputs import value_outputs
 from lossary.definition.request import Request
-from lossary.formula.expression import argument
 from lossary.formula.plan import Output
 
 # At most this many neighbours are added up in float32 before their sums are in float64: as
@@ -241,9 +239,8 @@ class MlxBackend(Backend):
         rest = []
         for output in outputs:
             if output.expression is computation.expressions.value:
-                value = (
-                    differentiable(self, computation) if shapeless else _differentiable(computation)
-                )
+                evaluate = differentiable if shapeless else with_rules
+                value = evaluate(self, computation)
                 stores = output.role == "store"
                 results[output.name] = value if stores else self.reduce(output.role, value)
             else:
@@ -319,105 +316,6 @@ class MlxBackend(Backend):
 def _divisor(size: int) -> int:
     """Return the largest number of neighbours that a size is a multiple of; 0 if that is small."""
     return next((n for n in range(_WINDOW, _WINDOW // 4, -1) if size % n == 0), 0)
-
-
-def _differentiable(computation: Computation) -> Any:
-    """Evaluate the unreduced loss with rules for every transformation."""
-    names = tuple(computation.arrays)
-
-    def with_arrays(given: Sequence[Any]) -> Computation:
-        return computation.with_arrays(dict(zip(names, given, strict=True)))
-
-    def gradient(given: Sequence[Any], name: str, cotangent: Any) -> Any:
-        inner = with_arrays(given)
-        wide = cotangent.astype(BACKEND.dtype(computation.compute))
-        inner = inner.with_arrays({**inner.arrays, "cotangent": wide})
-        symbol = argument("cotangent", computation.expressions.kind)
-        output = gradient_elements(computation, name, symbol)
-        return BACKEND.plain(inner, (output,))[output.name]
-
-    @mx.custom_function
-    def value(*given: Any) -> Any:
-        outputs = (stored("value", computation.expressions.value),)
-        return BACKEND.plain(with_arrays(given), outputs)["value"]
-
-    @value.vjp
-    def value_vjp(primals: Any, cotangent: Any, _: Any) -> Any:
-        given = primals if isinstance(primals, (tuple, list)) else (primals,)
-        return tuple(
-            _summed(computation, name, gradient(given, name, cotangent)).astype(x.dtype)
-            if mx.issubdtype(x.dtype, mx.floating)
-            else mx.zeros_like(x)
-            for name, x in zip(names, given, strict=True)
-        )
-
-    @value.jvp
-    def value_jvp(primals: Any, tangents: Any) -> Any:
-        given = primals if isinstance(primals, (tuple, list)) else (primals,)
-        pairs = zip(names, given, tangents, strict=True)
-        moving = {
-            name: tangent
-            for name, x, tangent in pairs
-            if tangent is not None and mx.issubdtype(x.dtype, mx.floating)
-        }
-        still = mx.zeros(computation.unreduced_shape, dtype=BACKEND.dtype(computation.compute))
-        return still + unreduced_tangent(BACKEND, with_arrays(given), moving, BACKEND.plain)
-
-    @value.vmap
-    def value_vmap(given: Any, axes: Any) -> Any:
-        inputs = given if isinstance(given, (tuple, list)) else (given,)
-        batched = axes if isinstance(axes, (tuple, list)) else (axes,)
-        if "class_weights" in names and batched[names.index("class_weights")] is not None:
-            return _one_by_one(value, inputs, batched), 0
-        return _batched(computation, names, inputs, batched), 0
-
-    return value(*computation.arrays.values())
-
-
-def _summed(computation: Computation, name: str, gradient: Any) -> Any:
-    """Sum a gradient over what its argument was repeated along."""
-    shape = computation.arrays[name].shape
-    if shape == ():
-        return gradient.sum()
-    if name == "class_weights":
-        return gradient.sum([axis for axis in range(gradient.ndim) if axis != computation.axis])
-    repeated = [axis for axis, length in enumerate(gradient.shape) if shape[axis] != length]
-    return gradient.sum(repeated, keepdims=True) if repeated else gradient
-
-
-def _one_by_one(value: Callable[..., Any], given: Any, axes: Any) -> Any:
-    """Evaluate example by example: class weights of their own cannot be batched."""
-    size = next(x.shape[axis] for x, axis in zip(given, axes, strict=True) if axis is not None)
-    moved = [x if a is None else mx.moveaxis(x, a, 0) for x, a in zip(given, axes, strict=True)]
-    return mx.stack(
-        [
-            value(*[x if a is None else x[index] for x, a in zip(moved, axes, strict=True)])
-            for index in range(size)
-        ]
-    )
-
-
-def _batched(computation: Computation, names: Sequence[str], given: Any, axes: Any) -> Any:
-    """Evaluate with one more axis in front: the loss of every example at once."""
-    size = next(x.shape[axis] for x, axis in zip(given, axes, strict=True) if axis is not None)
-    arrays = {}
-    for name, x, axis in zip(names, given, axes, strict=True):
-        if name == "class_weights":
-            arrays[name] = x
-            continue
-        moved = mx.moveaxis(x, axis, 0) if axis is not None else x[None]
-        full = computation.full_shape(name)
-        missing = len(full) + 1 - moved.ndim
-        moved = moved.reshape(moved.shape[:1] + (1,) * missing + moved.shape[1:])
-        arrays[name] = mx.broadcast_to(moved, (size, *full))
-    batched = dataclasses.replace(
-        computation,
-        arrays=arrays,
-        axes=tuple(axis + 1 for axis in computation.axes),
-        shape=(size, *computation.shape),
-        unreduced_shape=(size, *computation.unreduced_shape),
-    )
-    return _differentiable(batched)
 
 
 @cache

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from lossary.arrays import Array
 from lossary.backends.base import PYTHON
 from lossary.backends.direct_call import Guard
-from lossary.backends.host import Array, HostBackend, without_overflow_warning
+from lossary.backends.host import HostBackend, without_overflow_warning
 from lossary.backends.host_call import HostCall, ScaledCall, host_call, scaled_call
 from lossary.definition.computation import Computation
 from lossary.definition.outputs import value_outputs

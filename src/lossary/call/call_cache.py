@@ -26,51 +26,36 @@ _PLAIN_INTEGERS = {int, type(None)}
 
 def call_key(request: Request, wanted: Wanted) -> tuple[Any, ...] | None:
     """Return what two calls must share to be answered alike; None if that cannot be known."""
-    (
-        _,
-        arrays,
-        parameters,
-        axis,
-        reduction,
-        weights,
-        where,
-        denominator,
-        dtype,
-        ignored,
-        classes,
-        class_axis,
-        _,
-    ) = request
-    # 1, True and 1.0 are equal as keys and not as arguments: only these types are let through, and
-    # those of parameters are part of the key.
+    _, arrays, _, _, _, weights, where, _, _, _, classes, _, _ = request
+    options = _plain_options(request)
+    if options is None:
+        return None
+    try:
+        described = [DESCRIBE[type(x)](x) for x in arrays]
+        if weights is not None or where is not None or classes is not None:
+            described += [DESCRIBE[type(x)](x) for x in (weights, where, classes)]
+        return (*described, options, domain_policy(), wanted)
+    except (KeyError, RuntimeError):  # of another type, or a nested tensor, which has no shape
+        return None
+
+
+def _plain_options(request: Request) -> tuple[Any, ...] | None:
+    """Return what a request holds besides arrays; None where equality would not be enough.
+
+    1, True and 1.0 are equal, but not the same argument. So only these types are let through, and
+    those of the parameters are part of the key.
+    """
+    _, _, parameters, axis, reduction, _, _, denominator, dtype, ignored, _, class_axis, _ = request
     kinds = tuple(map(type, parameters)) if parameters else ()
-    if not (
+    if (
         type(denominator) in _PLAIN_DENOMINATORS
         and (type(axis) in _PLAIN_INTEGERS or _is_plain_tuple(axis))
         and type(ignored) in _PLAIN_INTEGERS
         and type(class_axis) in _PLAIN_INTEGERS
         and _PLAIN_PARAMETERS.issuperset(kinds)
     ):
-        return None
-    rest = (
-        parameters,
-        kinds,
-        axis,
-        reduction,
-        denominator,
-        dtype,
-        ignored,
-        class_axis,
-        domain_policy(),
-        wanted,
-    )
-    try:
-        described = [DESCRIBE[type(x)](x) for x in arrays]
-        if weights is not None or where is not None or classes is not None:
-            described += [DESCRIBE[type(x)](x) for x in (weights, where, classes)]
-        return (*described, rest)
-    except (KeyError, RuntimeError):  # of another type, or a nested tensor, which has no shape
-        return None
+        return parameters, kinds, axis, reduction, denominator, dtype, ignored, class_axis
+    return None
 
 
 def _is_plain_tuple(axis: Any) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from lossary.backends.base import Backend
 from lossary.call.domain_check import domain_check
-from lossary.call.dtypes import kind_of, requested_dtype
+from lossary.call.dtypes import dtypes_of, kind_of
 from lossary.call.parameters import as_float, parameters_of
 from lossary.call.preparation import with_prepared
 from lossary.call.shapes import layout_of
@@ -43,14 +43,9 @@ def prepare(request: Request, backend: Backend) -> Computation:
         values["ignore_index"] = _ignore_index(request, labels)
     mask = bool(axes) and "where" in arrays and shapes["where"] == shape
     variant = _variant(request, arrays, structure, values, labels=labels, element_mask=mask)
-    floats = [
-        x
-        for name, x in arrays.items()
-        if kinds[name] == "float" and name not in variant.array_parameters
-    ]
-    natural = backend.promote(floats)
-    dtype = requested_dtype(request.function, backend, request.dtype, natural)
-    compute = "float64" if "float64" in {natural, dtype} else "float32"
+    promoted = [name for name in arrays if kinds[name] == "float"]
+    floats = [arrays[name] for name in promoted if name not in variant.array_parameters]
+    dtype, compute = dtypes_of(request.function, backend, request.dtype, floats)
     computation = Computation(
         loss=request.loss,
         expressions=expressions_for(request.loss, variant, values),

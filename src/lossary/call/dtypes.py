@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,10 +47,20 @@ def dtype_kind(function: str, name: str, dtype: str) -> str:
     raise type_error(function, name, "must hold real numbers", f"dtype {dtype}", remedy)
 
 
-def requested_dtype(function: str, backend: Backend, dtype: Any, natural: str) -> str:
-    """Return the dtype asked for by ``dtype=``, or the natural one."""
-    if dtype is None:
-        return natural
+def dtypes_of(
+    function: str, backend: Backend, requested: Any, floats: Sequence[Any]
+) -> tuple[str, str]:
+    """Return the dtype of the result, and the one to compute in: float32 for half precision.
+
+    ``floats`` are the floating-point arrays; their library promotes them.
+    """
+    natural = backend.promote(floats)
+    dtype = natural if requested is None else _requested_dtype(function, backend, requested)
+    return dtype, "float64" if "float64" in {natural, dtype} else "float32"
+
+
+def _requested_dtype(function: str, backend: Backend, dtype: Any) -> str:
+    """Return the name of a dtype asked for by ``dtype=``, or raise."""
     name = _dtype_name(backend, dtype)
     if name not in FLOATS or not backend.has_dtype(name):
         error = value_error if name or isinstance(dtype, str) else type_error

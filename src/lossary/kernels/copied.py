@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from lossary.arrays import Array
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Plan
 from lossary.kernels import threads
 from lossary.kernels.direct import Direct, ItemIndex
 from lossary.kernels.form import is_class_vector
 from lossary.kernels.memory import CHUNK, PARALLEL_FROM, combined, empty
-from lossary.kernels.work import Array, Shape, Work
+from lossary.kernels.work import Shape, Work
 
 Block = tuple[Any, ...]
 View = Callable[[Array], Array]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lossary.arrays import Array
 from lossary.formula.expression import Expression
 from lossary.formula.plan import Output, Plan, make_plan
 from lossary.kernels import compile as compiler
@@ -30,7 +31,7 @@ from lossary.kernels.memory import (
 )
 from lossary.kernels.mixed import MixedKernel
 from lossary.kernels.object_memory import HEAD
-from lossary.kernels.work import Array, Work
+from lossary.kernels.work import Work
 
 _TYPES = {"float32": "f32", "float64": "f64"}
 _RANGE = struct.Struct("=2q")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lossary.arrays import Array
 from lossary.formula.cut import CLASS_COUNT, Cut, CutPass, cut
 from lossary.formula.expression import Kind
 from lossary.formula.plan import Plan
@@ -21,7 +22,7 @@ from lossary.kernels import threads
 from lossary.kernels.copied import Bind, Kernel, blocks_of, class_last
 from lossary.kernels.form import LANES
 from lossary.kernels.memory import CHUNK, class_lengths, combined, dense_order, empty, order_of
-from lossary.kernels.work import Array, Shape, Work
+from lossary.kernels.work import Shape, Work
 
 #: Rows of fewer elements are not cut: the steps around the kernels take 25 us, and two threads save
 #: 30 us on one row of this many. Nor are so many rows cut that threads share them evenly.

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lossary.arrays import Array
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Plan
 from lossary.kernels.form import LANES, SHORT, is_class_vector
-from lossary.kernels.work import Array, Shape, Work
+from lossary.kernels.work import Shape, Work
 
 #: Elements of a chunk, what one thread takes at a time.
 CHUNK = 1 << 15

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lossary.arrays import Array
 from lossary.formula.expression import Expression, Kind, argument, node, number
 from lossary.formula.plan import Output, Plan
 from lossary.formula.table import PRIMITIVES
 from lossary.kernels.copied import Bind, Kernel
 from lossary.kernels.running import running
-from lossary.kernels.work import Array, Work
+from lossary.kernels.work import Work
 
 Operand = str | float
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
 
 import numpy as np
 
+from lossary.arrays import Array
 from lossary.kernels import compile as compiler
 
-Array = np.ndarray[Any, np.dtype[Any]]
 FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, *[ctypes.c_void_p] * 3)
 _TYPES = {"float32": "f32", "float64": "f64"}
 

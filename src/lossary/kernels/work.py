@@ -7,14 +7,12 @@ hands parts of it to other kernels: a part has shapes, axes and outputs of its o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
+from lossary.arrays import Array
 from lossary.formula.expression import Kind
 from lossary.formula.plan import Output
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from lossary.backends.base import PYTHON, Backend
 from lossary.call.array_library import find_backend
-from lossary.call.dtypes import kind_of, requested_dtype
+from lossary.call.dtypes import dtypes_of, kind_of
 from lossary.call.parameters import number
 from lossary.definition.definition import Definition
 from lossary.definition.request import Request
@@ -99,9 +99,7 @@ class PairCall:
         self.offset = self._offset()
         floats = [self.known[n] for n in (*arrays.own, *arrays.others) if n in self.known]
         floats = [x for x in floats if "float" in self.backend.dtype_name(x)]
-        natural = self.backend.promote(floats)
-        self.dtype = requested_dtype(self.function, self.backend, given["dtype"], natural)
-        compute = "float64" if "float64" in {natural, self.dtype} else "float32"
+        self.dtype, compute = dtypes_of(self.function, self.backend, given["dtype"], floats)
         first = self.known[arrays.own[0]]
         self.operations = Operations(self.backend, library_of(self.backend), compute, first)
         self._check_masks()
