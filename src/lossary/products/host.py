@@ -32,6 +32,9 @@ class HostClassifier(Classifier):
     A classifier of another dtype than the products is converted part by part.
     """
 
+    #: Classes whose products with a block of rows are one product; None if ``_PART`` says it.
+    classes_at_once: int | None = None
+
     def __init__(self, backend: Any, product: Any, dtype: str, wide: str) -> None:
         self.backend, self.xp = backend, backend.xp
         self.dtype, self.wide = self.product_dtype(dtype), wide
@@ -61,7 +64,7 @@ class HostClassifier(Classifier):
             self._tile = self.empty((len(features), len(self.vectors)), self.dtype)
         tile = self._tile[: len(features)]
         # Part by part: for all classes at once, some BLAS take tens of MiB of memory to work in.
-        for part in self._parts():
+        for part in self._parts(self.classes_at_once):
             vectors = self.backend.cast(self.vectors[part], self.dtype)
             self.write_product(tile[:, part], features, vectors.T)
         if self.bias is not None:
@@ -98,9 +101,9 @@ class HostClassifier(Classifier):
         for part in self._parts():
             yield part, self.backend.cast(self.vectors[part], self.dtype)
 
-    def _parts(self) -> Iterator[slice]:
+    def _parts(self, each: int | None = None) -> Iterator[slice]:
         count, length = self.vectors.shape
-        each = max(1, _PART // max(1, length))
+        each = each or max(1, _PART // max(1, length))
         return (slice(start, min(start + each, count)) for start in range(0, count, each))
 
 
