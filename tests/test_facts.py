@@ -6,11 +6,14 @@ wrongly in either direction fails: a loss that is said not to be convex has a ch
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import oracles
 import pytest
 from cases import PLAIN, Case, every
 from oracles import ARGUMENTS, ORACLES, VECTORS
@@ -21,6 +24,13 @@ from lossary.domains import REAL
 EVERY = every(PLAIN)
 #: A slope that still jumps across so short an interval is a kink.
 _WIDTH = 1e-9
+
+
+def test_no_table_of_a_family_is_overwritten() -> None:
+    for path in Path(oracles.__file__).parent.glob("*.py"):
+        body = ast.parse(path.read_text("utf-8")).body
+        written = [ast.unparse(x.target) for x in body if isinstance(x, ast.AnnAssign)]
+        assert len(written) == len(set(written)), path.name
 
 
 @pytest.mark.parametrize("name", sorted(VECTORS))

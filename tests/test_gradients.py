@@ -15,7 +15,7 @@ import pytest
 from assertions import assert_close
 from cases import CASES, PLAIN, Case, every, every_kind, has_turn
 from libraries import ANYWHERE, BY_NAME, LIBRARIES, Library
-from oracles import ORACLES
+from oracles import CONSTANTS, ORACLES
 from oracles.mathematics import Around
 
 import lossary
@@ -177,6 +177,19 @@ def _autodiff(name: str, function: Any, arrays: list[Any], places: tuple[int, ..
 
     found = mx.grad(function, argnums=list(places))(*arrays)
     return found if isinstance(found, (tuple, list)) else [found]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_derivatives_of_constants_are_zero(name: str, library: Library) -> None:
+    case = next(case for case in PLAIN if case.loss.name == name)
+    arrays = [library.array(x) for x in case.cast(library.floats[-1])]
+    places = CONSTANTS[name]
+    found = [*lossary.grad(case.loss.function, places)(*arrays, **case.shape)]
+    if library.name in {"torch", "jax", "mlx"}:
+        found += _autodiff(library.name, lambda *a: case(*a, reduction="sum"), arrays, places)
+    for slope, given in zip(found, 2 * [arrays[place] for place in places], strict=False):
+        assert_close(library.numpy(slope), np.zeros(given.shape))
 
 
 @every_kind()

@@ -144,17 +144,14 @@ SLOPES: dict[str, Callable[..., Number]] = {"triplet_loss": _triplet_slope}
 # of rounding.
 EDGES: dict[str, Callable[..., Number]] = {"triplet_loss": _triplet_edge}
 
+OTHER_PARAMETERS: dict[str, dict[str, Any]] = {"pairwise_logistic_loss": {"margin": 0.5}}
+
 VECTORS: dict[str, list[Any]] = {
     "triplet_loss": [
         (([0, 0], [3, 4], [6, 8]), {"margin": 6, "eps": 0}, 1),
         (([0, 0], [3, 4], [6, 0]), {"margin": 2, "eps": 0, "swap": True}, 2),
         (([0, 0], [3, 4], [6, 1]), {"margin": 2, "eps": 0, "swap": True}, 2.75735931288),
     ],
-}
-
-OTHER_PARAMETERS: dict[str, dict[str, Any]] = {"pairwise_logistic_loss": {"margin": 0.5}}
-
-VECTORS: dict[str, list[Any]] = {
     "pairwise_logistic_loss": [
         ((2, 1, 1), {}, 0.313261687518),
         ((2, 1, -1), {}, 1.31326168752),

@@ -50,7 +50,8 @@ def listmle_loss(inputs: Expression, targets: Expression, axis: int = -1) -> Exp
     it. The term of each item is the logarithm of a softmax in which the items left are added up,
     not subtracted from, so it stays accurate where the right item dominates and is tiny. The last
     item costs nothing. With a mask of the shape of ``inputs``, lists may have different lengths:
-    items left out take no place in the order.
+    items left out take no place in the order. The derivative with respect to ``targets`` is 0: the
+    loss jumps where two of them change places, and is constant elsewhere.
 
     See Also
     --------
