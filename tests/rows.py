@@ -127,12 +127,15 @@ class Row:
             sizes.append(abs(self.arguments[0] - self.arguments[1]))
         return any(0 < size < tiny for size in sizes)
 
-    def underflows(self, dtype: str, truth: Any) -> bool:
-        """Tell whether a number is a product of which a factor may be subnormal."""
-        if self.along and self.name not in SHARES:
-            return False
+    def product_scale(self, dtype: str, *, slope: bool = False) -> float:
+        """Size of a product below which a factor may be subnormal; 0 if there is none.
+
+        A step of the factor is multiplied by the largest argument: that is its last place there.
+        """
+        if self.name not in SHARES if self.along else not slope:
+            return 0.0
         largest = max([mp.mpf(1), *(size for size in self._sizes if size < _BEYOND)])
-        return bool(abs(truth) < float(np.finfo(dtype).tiny) * largest)
+        return _float(float(np.finfo(dtype).tiny) * largest)
 
     def slope_scale(self, place: int, index: int) -> float:
         """Size of what a derivative is a difference of; 0 if it is none."""

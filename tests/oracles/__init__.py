@@ -15,7 +15,8 @@ returns the exact loss. A module may define these tables, from the name of a los
 - ``EDGES``: the distance from a kink, where the side that a row is on is a matter of rounding.
 - ``LIMITS``: units in the last place that an error may have, where they are more than 4.
 - ``SLOPE_LIMITS``: the same for derivatives alone.
-- ``SHARES``: 1 where terms are multiplied by probabilities of a row, which may be subnormal.
+- ``SHARES``: 1 where terms are multiplied by probabilities of a row, which may be subnormal: then
+  errors are counted in steps of those, times the largest argument.
 - ``LENGTHS``: characters of the derivative as it is printed, where they are more than 250.
 - ``OTHER_PARAMETERS``: for cases with a value of a parameter other than its default.
 - ``CONSTANTS``: positions of arguments that are constants for derivatives, by definition.
