@@ -11,9 +11,11 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 
+import numpy as np
 import pytest
 from imports import imported, imported_by
 
@@ -181,8 +183,54 @@ def test_a_call_whose_kernel_is_kept_loads_no_compiler(tmp_path: Path) -> None:
 
 def test_the_flow_is_one_short_function() -> None:
     tree = ast.parse((PACKAGE / "call" / "flow.py").read_text(encoding="utf-8"))
-    (call,) = (item for item in tree.body if getattr(item, "name", "") == "call")
-    assert call.end_lineno - call.lineno < 40
+    functions = {item.name: item for item in tree.body if isinstance(item, ast.FunctionDef)}
+    for name in ("call", "results_of"):
+        assert functions[name].end_lineno - functions[name].lineno < 40
+
+
+def _path_of_the_page() -> list[str]:
+    """Return the files on the way of a call, as the page about the architecture draws it."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawn = page.partition("hinge_loss(inputs, targets, ...)")[2].partition("```")[0]
+    return re.findall(r"[a-z]+/\w+\.py", drawn)
+
+
+def _files_entered(function: Callable[[], object]) -> list[str]:
+    """Return the files of the package that a call enters, in the order of their first frames."""
+    found: dict[str, None] = {}
+
+    def trace(frame: FrameType, _event: str, _argument: object) -> None:
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(PACKAGE):
+            found[path.relative_to(PACKAGE).as_posix()] = None
+
+    sys.settrace(trace)
+    try:
+        function()
+    finally:
+        sys.settrace(None)
+    return list(found)
+
+
+def test_a_call_takes_the_way_that_the_page_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("llvmlite")
+    monkeypatch.setenv("LOSSARY_CACHE_DIR", "off")
+    drawn = _path_of_the_page()
+    assert all((PACKAGE / name).is_file() for name in drawn)
+    scores = np.linspace(-1, 1, 24).reshape(1, 2, 3, 1, 4)  # as no other test has them
+
+    def call() -> object:
+        return lossary.hinge_loss(scores, np.ones_like(scores), reduction="sum", dtype="float32")
+
+    first = _files_entered(call)
+    # The loss may be known already, and its loop be written.
+    assert set(drawn) - set(first) <= {"losses/margin.py", "kernels/flat.py"}
+    flow = [name for name in drawn if name.startswith("call/")]
+    assert [name for name in first if name in flow] == flow
+    call()
+    again = _files_entered(call)
+    assert again[:2] == ["call/flow.py", "backends/direct_call.py"]
+    assert not {"call/call_cache.py", "call/checks.py", "kernels/host.py"} & set(again)
 
 
 def test_import_loads_no_array_library() -> None:
