@@ -106,7 +106,7 @@ def test_without_a_compiler(monkeypatch):
         assert not group_kernel.GroupTable().add(CODES, 50, LOSSES, LOSSES, None)
         sums = running([100], LOSSES).figures("count")["sum"]
         assert sums == pytest.approx(np.bincount(CODES, LOSSES), rel=1e-12)
-        assert lookup_kernel.looked_up(np.array([1]), np.array([7, 8]), 0).tolist() == [8]
+        assert lookup_kernel.looked_up(np.array([1]), np.array([7, 8, -1]), 0).tolist() == [8]
     finally:
         for module in (group_kernel, lookup_kernel):
             module._function.cache_clear()

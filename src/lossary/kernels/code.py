@@ -77,6 +77,17 @@ class Code:
         spelled_out = ", ".join(f"{kind} {_literal(value, type_)}" for value in values)
         return Lanes(self, type_, f"<{spelled_out}>", len(values))
 
+    def joined(self, parts: Sequence[Lanes]) -> Lanes:
+        """Return a register whose lanes are these scalars; the scalar if there is one."""
+        if len(parts) == 1:
+            return parts[0]
+        type_, lanes = parts[0].type, len(parts)
+        found = Lanes(self, type_, "poison", lanes)
+        for index, part in enumerate(parts):
+            text = f"insertelement {found!r}, {part!r}, i64 {index}"
+            found = self.emit(text, type_, lanes)
+        return found
+
     def paired(self, a: Lanes | Number, b: Lanes | Number) -> tuple[Lanes, Lanes]:
         """Return two operands of one type: numbers become constants, scalars fill all lanes."""
         if not isinstance(a, Lanes):

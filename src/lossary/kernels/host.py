@@ -151,6 +151,8 @@ class BoundKernel(Kernel):
     """A kernel that reads arrays without copying them.
 
     ``address_getter`` returns the address of an array's memory; the default reads NumPy arrays.
+    ``compiled``, ``layout`` and ``numbers`` are its machine code, the layout that it was made for,
+    and its parameters: what other machine code needs in order to call it.
     """
 
     def __init__(
@@ -161,8 +163,9 @@ class BoundKernel(Kernel):
         address_getter: AddressGetter | None = None,
     ) -> None:
         super().__init__(plan)
-        self._kernel = kernel_of(plan, geometry.layout, form_of(plan, work))
-        self._function = self._kernel.function(_FUNCTION)
+        self.layout = geometry.layout
+        self.compiled = kernel_of(plan, geometry.layout, form_of(plan, work))
+        self._function = self.compiled.function(_FUNCTION)
         self.address_getter: AddressGetter = address_getter or address
         # Drop the arrays, or this kernel would keep those of the first call alive.
         self.makers = [_maker(output, work, geometry.order) for output in plan.stored]
@@ -171,9 +174,9 @@ class BoundKernel(Kernel):
         self._elements = math.prod(work.shape)
         self._parallel = self._elements >= PARALLEL_FROM and self._chunks > 1
         self._sizes = (*geometry.sizes, geometry.step)
-        self._numbers = tuple(float(work.numbers[name]) for name in plan.parameters)
+        self.numbers = tuple(float(work.numbers[name]) for name in plan.parameters)
         addresses = len(self.leaves) + len(self.stored)
-        layout = f"={len(self._sizes) + addresses}q{len(self._numbers)}dq"
+        layout = f"={len(self._sizes) + addresses}q{len(self.numbers)}dq"
         self._pack = struct.Struct(layout).pack
 
     def __call__(
@@ -183,7 +186,7 @@ class BoundKernel(Kernel):
         made = [make() for make in self.makers] if made is None else made
         addresses = [*map(self.address_getter, arrays), *map(address, made)]
         partials = np.empty((self._chunks, len(self._reduced)))
-        words = self._pack(*self._sizes, *addresses, *self._numbers, address(partials))
+        words = self._pack(*self._sizes, *addresses, *self.numbers, address(partials))
         function = self._function
 
         def task(first: int, last: int) -> None:
@@ -206,9 +209,9 @@ class BoundKernel(Kernel):
         if self._chunks > 1 or not is_mean or values != self.reduced[: len(values)]:
             return None
         call = Call(
-            kernel=self._kernel,
+            kernel=self.compiled,
             head=(0, 1, *self._sizes),
-            numbers=self._numbers,
+            numbers=self.numbers,
             arrays=len(self.leaves),
             outputs=len(self.stored),
             totals=len(self.reduced),

@@ -13,33 +13,42 @@ _LARGEST = 1 << 62
 
 
 class Lookup:
-    """The codes of integers, of which more may be added."""
+    """The codes of integers, of which more may be added.
+
+    Attributes
+    ----------
+    least : int
+        The integer that the table begins with.
+    table : array of int64
+        The codes; -1 for an integer that has none, and in the last place.
+    """
 
     def __init__(self) -> None:
-        self._least = 0
-        self._codes = np.empty(0, dtype=np.int64)  # -1 for a value that has no code
+        self.least = 0
+        self.table = np.full(1, -1)
 
     def codes(self, values: Array) -> Array | None:
         """Return the codes of values; None if one of them has none."""
-        return looked_up(values, self._codes, self._least)
+        return looked_up(values, self.table, self.least)
 
     def add(self, values: Array) -> Array | None:
         """Make room for values, and return those that have no code; None if they are far apart."""
         if not len(values):
             return None
         least, stop = int(values.min()), int(values.max()) + 1
-        if len(self._codes):
-            least = min(least, self._least)
-            stop = max(stop, self._least + len(self._codes))
+        known = self.table[:-1]
+        if len(known):
+            least = min(least, self.least)
+            stop = max(stop, self.least + len(known))
         if stop - least > _MOST or max(-least, stop) >= _LARGEST:
             return None
-        codes = np.full(stop - least, -1)
-        codes[self._least - least :][: len(self._codes)] = self._codes
-        self._least, self._codes = least, codes
-        occurs = np.zeros(len(codes), dtype=bool)
+        table = np.full(stop - least + 1, -1)
+        table[self.least - least :][: len(known)] = known
+        self.least, self.table = least, table
+        occurs = np.zeros(len(table), dtype=bool)
         occurs[values.astype(np.int64, copy=False) - least] = True
-        return np.flatnonzero(occurs & (codes < 0)) + least
+        return np.flatnonzero(occurs & (table < 0)) + least
 
     def learn(self, values: Array, codes: Array) -> None:
         """Remember the codes of values that were added."""
-        self._codes[values - self._least] = codes
+        self.table[values - self.least] = codes

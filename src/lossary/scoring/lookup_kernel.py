@@ -19,25 +19,30 @@ _PROTOTYPE = ctypes.CFUNCTYPE(
 )
 
 
-def _text() -> str:
-    """Return the code of the loop over values, which returns a negative number for an unknown one.
+def write_lookup(code: Code, values: Lanes, rows: Lanes) -> Lanes:
+    """Write the loop that looks values up; return a negative number if one is unknown.
 
-    What lies outside the table is looked up at 0, and counts as unknown.
+    The code's parameters are the table, the number of its places but the last (``size``), the
+    value that it begins with (``least``), and where codes go. What lies outside finds the -1 in the
+    last place, as a difference below 0 is a large number without a sign.
     """
-    parameters = {"values": "ptr", "rows": "i64", "table": "ptr", "codes": "ptr"}
-    code = Code("lookup", {**parameters, "least": "i64", "size": "i64"})
     given = code.given
 
     def row(number: Lanes, signs: list[Lanes]) -> list[Lanes]:
-        value = code.load(code.at(given["values"], number, "i64"), "i64", 1)
-        place = value - given["least"]
-        inside = (place >= 0) & (place < given["size"])
-        found = code.load(code.at(given["table"], inside.select(place, 0), "i64"), "i64", 1)
-        found = inside.select(found, -1)
+        value = code.load(code.at(values, number, "i64"), "i64", 1)
+        place = (value - given["least"]).call("umin", given["size"])
+        found = code.load(code.at(given["table"], place, "i64"), "i64", 1)
         code.store(found, code.at(given["codes"], number, "i64"))
         return [signs[0] | found]
 
-    (code.result,) = code.loop(given["rows"], 1, [code.constant(0, "i64", 1)], row)
+    (signs,) = code.loop(rows, 1, [code.constant(0, "i64", 1)], row)
+    return signs
+
+
+def _text() -> str:
+    parameters = {"values": "ptr", "rows": "i64", "table": "ptr", "codes": "ptr"}
+    code = Code("lookup", {**parameters, "least": "i64", "size": "i64"})
+    code.result = write_lookup(code, code.given["values"], code.given["rows"])
     return code.text()
 
 
@@ -49,11 +54,11 @@ def looked_up(values: Array, table: Array, least: int) -> Array | None:
     values : array of int
         The values.
     table : array of int64
-        The codes, by the value; -1 for a value that has none.
+        The codes, by the value; -1 for a value that has none, and in the last place.
     least : int
         The value that the table begins with.
     """
-    if not len(table):
+    if len(table) <= 1:
         return None
     function = _function()
     if function is None:
@@ -61,14 +66,14 @@ def looked_up(values: Array, table: Array, least: int) -> Array | None:
     values = np.ascontiguousarray(values, np.int64)
     codes = np.empty(len(values), dtype=np.int64)
     addresses = [array.ctypes.data for array in (values, table, codes)]
-    signs = function(addresses[0], len(values), *addresses[1:], least, len(table))
+    signs = function(addresses[0], len(values), *addresses[1:], least, len(table) - 1)
     return None if signs < 0 else codes
 
 
 def _by_numpy(values: Array, table: Array, least: int) -> Array | None:
     if not len(values):
         return np.empty(0, dtype=np.int64)
-    if int(values.min()) < least or int(values.max()) >= least + len(table):
+    if int(values.min()) < least or int(values.max()) >= least + len(table) - 1:
         return None
     codes: Array = table[values.astype(np.int64, copy=False) - least]
     return None if codes.min() < 0 else codes

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lossary.arrays import Array
 from lossary.scoring.arrow_types import is_list
+from lossary.scoring.block_totals import BlockTotals
 from lossary.scoring.grouped_totals import GroupedTotals
 from lossary.scoring.job import Job
 from lossary.scoring.quantile_totals import QuantileTotals
@@ -28,6 +30,7 @@ class PieceTotals(GroupedTotals[Totals]):
 
     def __init__(self, losses: int, columns: int, quantiles: Sequence[float] = ()) -> None:
         super().__init__(losses, columns, QuantileTotals if quantiles else Totals)
+        self._blocks: BlockTotals | None = None
         for running in self._totals:
             if isinstance(totals := running.settled(), QuantileTotals):
                 totals.shares = quantiles
@@ -37,6 +40,17 @@ class PieceTotals(GroupedTotals[Totals]):
         """Return the totals of a job's losses, without rows."""
         return cls(len(job.losses), len(job.by), job.quantiles)
 
+    def add_blocks(self, columns: Sequence[Any], calls: Array, rows: int) -> bool | None:
+        """Add rows whose losses machine code computes; see :meth:`BlockTotals.add`."""
+        if self._blocks is None:
+            self._blocks = BlockTotals(len(self._totals), self._groups)
+        return self._blocks.add(columns, calls, rows)
+
+    def add_nonfinite(self, columns: Sequence[Any], losses: Sequence[Array]) -> None:
+        """Count losses of such rows that are not finite."""
+        if self._blocks is not None:
+            self._blocks.add_nonfinite(columns, losses)
+
     def tables(self, names: Sequence[str]) -> list[Any]:
         """Return the groups with their totals as Arrow tables, one for each set of types.
 
@@ -45,6 +59,9 @@ class PieceTotals(GroupedTotals[Totals]):
         """
         self._flush()
         settled = [running.settled() for running in self._totals]
+        if self._blocks is not None:
+            for totals, figures in zip(settled, self._blocks.columns(), strict=True):
+                totals.merge(Totals.of_columns(figures))
         if not len(settled[0]):
             return []
         tables = []

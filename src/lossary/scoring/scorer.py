@@ -15,6 +15,7 @@ from lossary.kernels.threads import calling_thread_alone
 from lossary.scoring.advice import label_advice
 from lossary.scoring.arguments import Arguments
 from lossary.scoring.binding import Binding
+from lossary.scoring.block_losses import BlockLosses, takes_blocks
 from lossary.scoring.calibration_bins import CalibrationBins
 from lossary.scoring.columns import Batch
 from lossary.scoring.domain_violations import Violations
@@ -116,6 +117,7 @@ class Scorer:
         self._output = output
         self._pulse = pulse
         self._totals = PieceTotals.of_job(job)
+        self._blocks = BlockLosses(job) if takes_blocks(job) else None
         self._bins = CalibrationBins(job)
         self._worst = [Worst(job.worst) for _ in job.losses]
         self._labels: dict[str, TwoLabels] = {}
@@ -191,8 +193,10 @@ class Scorer:
         if not len(batch):
             return [RowLosses(np.empty(0)) for _ in job.losses]
         by = [batch.by_column(binding.column(use)) for use in job.by_uses]
-        weights = row_weights(job, batch, binding)
         arguments = Arguments(batch, binding, job, self._labels)
+        if self._blocks and self._add_blocks(self._blocks, batch, by, arguments):
+            return []
+        weights = row_weights(job, batch, binding)
         losses = []
         for spec in job.losses:
             computed, violations = row_losses(job, spec, batch, arguments, weights)
@@ -206,6 +210,26 @@ class Scorer:
             values = item.values[rows]
             worst.add(values, _describer(batch, rows, values, list(dict.fromkeys(names))))
         return losses
+
+    def _add_blocks(
+        self, blocks: BlockLosses, batch: Batch, by: Sequence[Any], arguments: Arguments
+    ) -> bool:
+        """Compute and add the losses of rows block by block; return False where one cannot.
+
+        Where there is something to report of them, they are computed once more.
+        """
+        calls = blocks.calls(arguments, len(batch))
+        is_finite = None if calls is None else self._totals.add_blocks(by, calls, len(batch))
+        if is_finite is None:
+            return False
+        if is_finite and not blocks.have_violations():
+            return True
+        found = [row_losses(self._job, spec, batch, arguments, None) for spec in self._job.losses]
+        for _, violations in found:
+            self._violations.add(violations)
+        if not is_finite:
+            self._totals.add_nonfinite(by, [losses.values for losses, _ in found])
+        return True
 
 
 def _describer(

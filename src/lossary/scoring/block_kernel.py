@@ -1,0 +1,127 @@
+"""Losses and their figures by group in one pass, as machine code that works through blocks of rows.
+
+The kernels of all losses compute a block, and their losses stay in the nearest cache until the
+figures of the groups have them. One lane is one loss: a row reads its group once, and adds to the
+figures of all losses at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import lru_cache, partial
+from typing import Any
+
+from lossary.kernels import compile as compiler
+from lossary.kernels.classes import two_sum
+from lossary.kernels.code import Code
+from lossary.kernels.lanes import LANES, Lanes
+from lossary.scoring.lookup_kernel import write_lookup
+
+#: Rows of a block: the codes and the losses of two losses are 24 KiB.
+BLOCK = 1 << 10
+#: Numbers of a loss in the record of a group: sum, its error, minimum, and minus the maximum.
+FIGURES = 4
+MINIMUM = 2
+#: Words of a loss: its kernel, the kernel's words, and which of these is the output's address.
+LOSS_WORDS = 3
+#: What is reported: the block with an unknown group, and whether a loss was not finite.
+STOPPED, NONFINITE = range(2)
+
+_POINTERS = ("losses", "values", "table", "codes", "scratch", "figures", "counts", "state")
+_NUMBERS = ("least", "size", "rows", "first", "last")
+_TYPES = [ctypes.c_void_p] * len(_POINTERS) + [ctypes.c_int64] * len(_NUMBERS)
+_PROTOTYPE = ctypes.CFUNCTYPE(None, *_TYPES)
+
+
+class _Writer:
+    """Writes the code for a number of losses; without lookup, values are codes already."""
+
+    def __init__(self, losses: int, looks_up: bool) -> None:
+        self.losses, self.looks_up = losses, looks_up
+        parameters = {**dict.fromkeys(_POINTERS, "ptr"), **dict.fromkeys(_NUMBERS, "i64")}
+        self.code = Code("blocks", parameters)
+        self.given = self.code.given
+
+    def text(self) -> str:
+        """Return the code of the loop over blocks, which ends before an unknown group."""
+        code, given = self.code, self.given
+        state = code.at(given["state"], STOPPED, "i64")
+
+        def block(number: Lanes, _: list[Lanes]) -> list[Lanes]:
+            goes_on = code.load(state, "i64", 1) == given["last"]
+            code.branch(goes_on, lambda: self._block(number, state))
+            return []
+
+        code.store(given["last"], state)
+        code.loop(given["last"], 1, [], block, start=given["first"])
+        return code.text()
+
+    def _block(self, number: Lanes, state: Lanes) -> None:
+        code, given = self.code, self.given
+        start = number * BLOCK
+        rest = given["rows"] - start
+        rows = (rest < BLOCK).select(rest, BLOCK)
+        values = code.at(given["values"], start, "i64")
+        if not self.looks_up:
+            self._compute(number, start, rows, values)
+            return
+        signs = write_lookup(code, values, rows)
+        code.branch(signs < 0, lambda: code.store(number, state))
+        code.branch(signs >= 0, lambda: self._compute(number, start, rows, given["codes"]))
+
+    def _compute(self, number: Lanes, start: Lanes, rows: Lanes, codes: Lanes) -> None:
+        """Compute the losses of a block, and add them."""
+        code, given = self.code, self.given
+        scratch = [code.at(given["scratch"], i * BLOCK, "f64") for i in range(self.losses)]
+        for index, target in enumerate(scratch):
+            kernel, words, output = (
+                code.load(code.at(given["losses"], index * LOSS_WORDS + i, "i64"), type_, 1)
+                for i, type_ in enumerate(("ptr", "ptr", "i64"))
+            )
+            code.store(number, words)
+            code.store(number + 1, code.at(words, 1, "i64"))
+            code.store(code.at(target, -start, "f64"), code.at(words, output, "i64"))
+            code.call(kernel, "void", words)
+            self._check(target, rows)
+        code.loop(rows, 1, [], partial(self._add, codes, scratch))
+
+    def _check(self, losses: Lanes, rows: Lanes) -> None:
+        """Note whether a loss is not finite: x - x is 0 for finite numbers alone."""
+        code = self.code
+
+        def part(i: Lanes, sums: list[Lanes]) -> list[Lanes]:
+            loss = code.load(code.at(losses, i, "f64"), "f64")
+            return [sums[0] + (loss - loss)]
+
+        (sums,) = code.loop(rows, LANES, [code.constant(0.0, "f64")], part)
+        total = sums.folded(lambda a, b: a + b)
+        state = code.at(self.given["state"], NONFINITE, "i64")
+        code.branch(total != 0.0, lambda: code.store(code.constant(1, "i64", 1), state))
+
+    def _add(self, codes: Lanes, scratch: list[Lanes], row: Lanes, _: list[Lanes]) -> list[Lanes]:
+        """Add the losses of a row to the figures of its group."""
+        code, given, count = self.code, self.given, self.losses
+        group = code.load(code.at(codes, row, "i64"), "i64", 1)
+        record = code.at(given["figures"], group * (FIGURES * count), "f64")
+        losses = [code.load(code.at(x, row, "f64"), "f64", 1) for x in scratch]
+        sums, errors, extremes = (code.at(record, i * count, "f64") for i in (0, 1, MINIMUM))
+        before = [code.load(place, "f64", count) for place in (sums, errors)]
+        after = two_sum(before[0], before[1], code.joined(losses))
+        for place, value in zip((sums, errors), after, strict=True):
+            code.store(value, place)
+        both = code.joined([*losses, *(-loss for loss in losses)])
+        least = code.load(extremes, "f64", 2 * count)
+        code.store((both < least).select(both, least), extremes)
+        counted = code.at(given["counts"], group, "i64")
+        code.store(code.load(counted, "i64", 1) + 1, counted)
+        return []
+
+
+@lru_cache(maxsize=16)
+def block_function(losses: int, looks_up: bool) -> Any:
+    """Return the machine code as a function; None if it cannot be made."""
+    text = _Writer(losses, looks_up).text()
+    try:
+        return compiler.load(text, "blocks", lambda: text).function(_PROTOTYPE)
+    except ImportError:
+        return None

@@ -1,0 +1,111 @@
+"""Losses that are computed block by block give the figures of losses of whole columns."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import lossary
+from lossary.scoring import block_losses, block_totals, scorer, source
+
+ROWS = 7000
+RANDOM = np.random.default_rng(5)
+GROUP = RANDOM.integers(-3, 40, ROWS) * np.where(np.arange(ROWS) < 4000, 1, 2)
+LABEL = RANDOM.integers(0, 2, ROWS)
+SCORE = RANDOM.normal(size=ROWS) * 10.0 ** RANDOM.integers(-9, 3, ROWS)
+ODD = np.where(
+    RANDOM.random(ROWS) < 0.01, RANDOM.choice([math.nan, math.inf, -math.inf], ROWS), SCORE
+)
+TABLE = pa.table(
+    {
+        "score": SCORE,
+        "odd": ODD,
+        "short": SCORE.astype(np.float32),
+        "gap": pa.array(SCORE, mask=RANDOM.random(ROWS) < 0.1),
+        "label": LABEL,
+        "soft": RANDOM.random(ROWS),
+        "wrong": np.where(np.arange(ROWS) % 1000 == 999, 1.5, LABEL),
+        "taken": RANDOM.random(ROWS) < 0.5,
+        "group": GROUP,
+        "text": [f"group {code}" for code in GROUP],
+        "empty": pa.array(GROUP, mask=GROUP == 3),
+        "one": np.zeros(ROWS, np.int8),
+        "own": np.arange(ROWS),
+        "apart": GROUP * (1 << 40),
+    }
+)
+CASES = {
+    "one loss": {"losses": "mse_loss", "targets": "soft"},
+    "three losses": {"losses": ["mse_loss", "l1_loss", "huber_loss:delta=0.25"], "targets": "soft"},
+    "labels": {"losses": ["hinge_loss", "binary_cross_entropy"], "positive": "1"},
+    "not finite": {"inputs": "odd", "losses": ["hinge_loss", "logistic_loss"], "positive": "1"},
+    "float32": {"inputs": "short", "losses": "mse_loss"},
+    "missing values": {"inputs": "gap", "losses": "mse_loss", "nulls": "skip"},
+    "chosen rows": {"losses": "mse_loss", "where": "taken"},
+    "wrong targets": {"losses": ["binary_cross_entropy", "mse_loss"], "targets": "wrong"},
+    "text": {"losses": "mse_loss", "by": "text"},
+    "missing group": {"losses": "mse_loss", "by": "empty"},
+    "one group": {"losses": "mse_loss", "by": "one"},
+    "a group per row": {"losses": "mse_loss", "by": "own"},
+    "groups far apart": {"losses": "mse_loss", "by": "apart"},
+    "two columns": {"losses": "mse_loss", "by": ["group", "taken"]},
+}
+
+
+def scored(**options):
+    """Return the table of figures, and the notes."""
+    given = {"inputs": "score", "targets": "label", "by": "group", **options}
+    result = lossary.score(TABLE, workers=1, **given)
+    return result.to_arrow(), result.notes
+
+
+@pytest.fixture(params=[1 << 16, 1500], autouse=True)
+def batches(request, monkeypatch):
+    monkeypatch.setattr(source, "BATCH_ROWS", request.param)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.filterwarnings("ignore::lossary.DomainWarning")
+def test_figures_are_those_of_whole_columns(name, monkeypatch):
+    by_blocks, notes = scored(**CASES[name])
+    monkeypatch.setattr(scorer, "takes_blocks", lambda job: False)
+    whole, whole_notes = scored(**CASES[name])
+    assert notes == whole_notes
+    for column in whole.column_names:
+        found, expected = by_blocks[column].to_pylist(), whole[column].to_pylist()
+        if column in ("mean", "sum"):
+            np.testing.assert_allclose(found, expected, 1e-15, err_msg=column)
+        else:
+            np.testing.assert_array_equal(found, expected, err_msg=column)
+
+
+@pytest.mark.parametrize("by", ["group", "text", "apart"])
+def test_blocks_are_used(by, monkeypatch):
+    added = []
+    monkeypatch.setattr(
+        block_totals.BlockTotals,
+        "add",
+        lambda *given, add=block_totals.BlockTotals.add: added.append(add(*given)) or added[-1],
+    )
+    scored(losses="mse_loss", by=by)
+    assert added
+    assert all(added)
+
+
+@pytest.mark.parametrize("option", ["quantiles", "worst", "weights", "calibration"])
+def test_what_needs_the_rows_is_computed_of_whole_columns(option, monkeypatch):
+    monkeypatch.setattr(block_losses.BlockLosses, "calls", None)
+    value = {"quantiles": [0.5], "worst": 1, "weights": "soft", "calibration": 5}[option]
+    figures, _ = scored(losses="binary_cross_entropy", **{option: value})
+    assert sum(figures["count"].to_pylist()) >= ROWS
+
+
+def test_values_outside_the_domain_raise():
+    with pytest.raises(lossary.LossaryError, match=r"got 1\.5 in row 1000"):
+        scored(losses=["mse_loss", "binary_cross_entropy"], targets="wrong", domain="raise")
+
+
+def test_wrong_parameters_raise():
+    with pytest.raises(lossary.LossaryError, match="delta must be"):
+        scored(losses="huber_loss:delta=-1")
