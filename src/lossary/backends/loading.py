@@ -40,6 +40,7 @@ HELPERS = frozenset(
         "operations",
         "torch_autograd",
         "torch_distributed",
+        "torch_fused",
         "torch_state",
     }
 )

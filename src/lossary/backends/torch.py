@@ -19,7 +19,8 @@ from lossary.backends.direct_call import Guard
 from lossary.backends.host import HostBackend, without_overflow_warning
 from lossary.backends.host_call import HostCall, ScaledCall, host_call, scaled_call
 from lossary.backends.operations import ArrayOperations
-from lossary.backends.torch_autograd import FusedCall, differentiated, fused_call
+from lossary.backends.torch_autograd import differentiated
+from lossary.backends.torch_fused import FusedCall, fused_call
 from lossary.backends.torch_state import (
     FULL,
     HALF,

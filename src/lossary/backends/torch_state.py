@@ -145,7 +145,8 @@ def guard(request: Request) -> Callable[[Request], bool]:
         if _is_observed() or _is_tracing():
             return False
         enabled = _grad_enabled()
-        for x, (kind, followed) in zip(arrays(request), expected, strict=True):
+        for index, x in enumerate(arrays(request)):  # zip(strict=True) takes 0.25 us longer
+            kind, followed = expected[index]
             if type(x) is not kind or x.is_neg() or (x.requires_grad and enabled) is not followed:
                 return False
         return True
