@@ -2,7 +2,7 @@
 
     python benchmarks/scoring.py                  50 million rows, 1,000 groups
     python benchmarks/scoring.py --rows 5e6       fewer
-    python benchmarks/scoring.py --engines dask spark
+    python benchmarks/scoring.py --engines dask spark ray
 
 Times are the best of several runs, in turn, so that what else the machine does hits all alike. Each
 measurement is a process of its own, whose largest memory is that of reading and scoring.
@@ -119,6 +119,12 @@ def task(name: str, folder: Path) -> Callable[[], None]:
         cores = lossary.get_num_threads()
         address = f"sc://127.0.0.1:{server.listening_address[1]}"
         return lambda: score(folder, engine="spark", scheduler=address, workers=cores)
+    if name == "ray":
+        import ray
+
+        cores = lossary.get_num_threads()
+        ray.init("local", num_cpus=cores, include_dashboard=False, log_to_driver=False)
+        return lambda: score(folder, engine="ray")
     return lambda: score(folder)
 
 
@@ -148,7 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=lambda text: int(float(text)), default=50_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--engines", nargs="*", default=[], choices=["dask", "spark"])
+    parser.add_argument("--engines", nargs="*", default=[], choices=["dask", "spark", "ray"])
     parser.add_argument("--measure", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:

@@ -34,6 +34,7 @@ HEAVY = (
     "polars",
     "ibis",
     "pyspark",
+    "ray",
     "llvmlite",
     "pyarrow",
     "click",

@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 import warnings
@@ -50,7 +51,16 @@ def dask_cluster():
         yield cluster
 
 
-@pytest.fixture(params=["local", "dask", "spark"])
+@pytest.fixture(scope="module")
+def ray_cluster():
+    """Start a Ray cluster of two processes, to which this process is connected."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=40)
+    yield ray
+    ray.shutdown()
+
+
+@pytest.fixture(params=["local", "dask", "spark", "ray"])
 def engine(request):
     """Return the arguments that choose an engine."""
     if request.param == "dask":
@@ -58,6 +68,9 @@ def engine(request):
         return {"engine": "dask", "scheduler": cluster.scheduler_address}
     if request.param == "spark":
         return {"engine": "spark", "scheduler": request.getfixturevalue("spark_server")}
+    if request.param == "ray":
+        request.getfixturevalue("ray_cluster")
+        return {"engine": "ray"}
     return {"engine": "local", "workers": 3}
 
 
@@ -69,7 +82,7 @@ def bits(result):
 
 
 def test_all_engines_are_tested():
-    assert set(ENGINES) == {"local", "dask", "spark"}
+    assert set(ENGINES) == {"local", "dask", "spark", "ray"}
 
 
 def test_every_engine_gives_the_same_bits(folder, engine):
@@ -141,7 +154,8 @@ def test_only_this_process_writes_rows(folder, engine, tmp_path):
         lossary.score(folder, **options)
 
 
-def test_a_worker_that_is_killed_loses_nothing(folder, dask_cluster, tmp_path, monkeypatch):
+@pytest.mark.parametrize("engine", ["dask", "ray"], indirect=True)
+def test_a_worker_that_is_killed_loses_nothing(folder, engine, tmp_path, monkeypatch):
     marker = tmp_path / "was killed"
 
     def fatal(job, *_):
@@ -157,12 +171,12 @@ def test_a_worker_that_is_killed_loses_nothing(folder, dask_cluster, tmp_path, m
 
     expected = bits(lossary.score(folder, **OPTIONS))
     monkeypatch.setattr(running, "PieceScorer", fatal)
-    address = dask_cluster.scheduler_address
-    assert bits(lossary.score(folder, **OPTIONS, engine="dask", scheduler=address)) == expected
+    assert bits(lossary.score(folder, **OPTIONS, **engine)) == expected
     assert marker.exists()
 
 
-def test_a_piece_that_kills_its_workers_is_given_up(folder, dask_cluster, monkeypatch):
+@pytest.mark.parametrize("engine", ["dask", "ray"], indirect=True)
+def test_a_piece_that_kills_its_workers_is_given_up(folder, engine, request, monkeypatch):
     def fatal(job, *_):
         scorer = PieceScorer(job)
 
@@ -173,11 +187,14 @@ def test_a_piece_that_kills_its_workers_is_given_up(folder, dask_cluster, monkey
 
         return scored
 
-    scheduler = dask_cluster.scheduler
     monkeypatch.setattr(running, "PieceScorer", fatal)
-    monkeypatch.setattr(scheduler, "allowed_failures", 0)
+    if engine["engine"] == "dask":
+        scheduler = request.getfixturevalue("dask_cluster").scheduler
+        monkeypatch.setattr(scheduler, "allowed_failures", 0)
+    else:
+        monkeypatch.setattr("lossary.scoring.engines.ray._RETRIES", 0)
     with pytest.raises(lossary.LossaryError, match=r"\.parquet.*were lost, 1 in all"):
-        lossary.score(folder, **OPTIONS, engine="dask", scheduler=scheduler.address)
+        lossary.score(folder, **OPTIONS, **engine)
 
 
 def test_a_read_that_fails_once_is_tried_again(folder, monkeypatch):
@@ -236,6 +253,35 @@ def test_an_interrupt_cancels_the_tasks_of_a_cluster(folder, dask_cluster, monke
     assert not scheduler.tasks.keys() & set(mine)
 
 
+def test_an_interrupt_cancels_the_tasks_of_ray(folder, ray_cluster, tmp_path, monkeypatch):
+    begun = tmp_path / "begun"
+    begun.mkdir()
+
+    def slow(job, *_):
+        scorer = PieceScorer(job)
+
+        def scored(piece):
+            (begun / str(piece.index)).touch()
+            time.sleep(0.3 if piece.index else 0)
+            return scorer(piece)
+
+        return scored
+
+    def interrupted(self, partial):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "PieceScorer", slow)
+    monkeypatch.setattr("lossary.scoring.merging.Merger.add", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lossary.score(folder, **OPTIONS, engine="ray")
+    deadline = time.monotonic() + 30
+    while ray_cluster.available_resources().get("CPU") != 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert ray_cluster.available_resources()["CPU"] == 2
+    assert ray_cluster.is_initialized()  # the connection was there before
+    assert 0 < len([*begun.iterdir()]) < 8  # of eight that were sent
+
+
 def test_results_come_in_order_and_few_are_held():
     engine, held = LocalEngine(3), []
 
@@ -254,7 +300,10 @@ def test_results_come_in_order_and_few_are_held():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"engine": "dusk"}, "must be 'local' or 'dask' or 'spark', got 'dusk'. Did you mean dask"),
+        (
+            {"engine": "dusk"},
+            "must be 'local' or 'dask' or 'spark' or 'ray', got 'dusk'. Did you mean dask",
+        ),
         ({"workers": 0}, "workers must be a positive integer, got 0"),
         ({"scheduler": "tcp://a:1"}, "scheduler must be left out for the local engine"),
     ],
@@ -262,6 +311,15 @@ def test_results_come_in_order_and_few_are_held():
 def test_engines_that_cannot_be(folder, options, message):
     with pytest.raises(ValueError, match=message):
         lossary.score(folder, **OPTIONS, **options)
+
+
+@pytest.mark.parametrize("name", ["dask", "ray"])
+def test_an_engine_whose_library_is_missing_says_what_to_install(folder, name, monkeypatch):
+    library, install = ENGINES[name]
+    monkeypatch.delitem(sys.modules, f"lossary.scoring.engines.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImportError, match=f"pip install {install}"):
+        lossary.score(folder, **OPTIONS, engine=name)
 
 
 def test_losses_that_other_processes_cannot_import(folder, engine):
@@ -296,6 +354,13 @@ def test_a_scheduler_that_is_not_there(folder):
             lossary.score(folder, **OPTIONS, engine="spark", scheduler=address)
     with pytest.raises(ValueError, match="must be the address of a Spark Connect server"):
         lossary.score(folder, **OPTIONS, engine="spark")
+
+
+def test_a_connection_to_ray_is_used_as_it_is(folder, ray_cluster):
+    for options in ({"workers": 2}, {"scheduler": "auto"}):
+        with pytest.raises(ValueError, match="must be left out where"):
+            lossary.score(folder, **OPTIONS, engine="ray", **options)
+    assert ray_cluster.is_initialized()
 
 
 def test_a_cluster_of_this_machine(folder):

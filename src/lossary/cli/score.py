@@ -81,20 +81,22 @@ from lossary.scoring.engines.options import ENGINES
     type=click.Choice([*ENGINES]),
     default="local",
     show_default=True,
-    help="Who computes: threads of this process, the workers of Dask, or a Spark Connect server.",
+    help="Who computes: threads of this process, the workers of Dask, a Spark Connect server, or "
+    "the workers of Ray.",
 )
 @click.option(
     "--scheduler",
     "--remote",
     metavar="ADDRESS",
-    help="Where the engine is: tcp://host:8786 for Dask, sc://host:15002 for Spark.",
+    help="Where the engine is: tcp://host:8786 for Dask, sc://host:15002 for Spark, "
+    "ray://host:10001 for Ray.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Number of threads, of processes for Dask or of tasks for Spark.  [default: one for each "
-    "core]",
+    help="Number of threads, of processes for Dask or Ray, or of tasks for Spark.  [default: one "
+    "for each core]",
 )
 @job_options.JSON
 @job_options.QUIET

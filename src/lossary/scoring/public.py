@@ -113,14 +113,16 @@ def score(
         The columns to copy to it; all of them if none is named.
     delimiter : str, optional
         What separates the values of CSV; by default a comma, or a tab in .tsv files.
-    engine : {"local", "dask", "spark"}
-        Who computes: threads of this process, the workers of Dask, or a Spark Connect server.
+    engine : {"local", "dask", "spark", "ray"}
+        Who computes: threads of this process, the workers of Dask, a Spark Connect server, or the
+        workers of Ray.
     workers : int, optional
-        The number of threads, of processes that Dask starts here, or of tasks for Spark; by
+        The number of threads, of processes that Dask or Ray starts here, or of tasks for Spark; by
         default one for each core (1000 tasks).
     scheduler : str, optional
-        The address of Dask's scheduler (``"tcp://host:8786"``; without it, one is started here) or
-        of the Spark Connect server (``"sc://host:15002"``).
+        The address of Dask's scheduler (``"tcp://host:8786"``), of the Spark Connect server
+        (``"sc://host:15002"``) or of a Ray cluster (``"ray://host:10001"``). Without one, Dask and
+        Ray are started here.
     progress : callable, optional
         Called with the number of rows read so far, and that of all rows where it is known.
 

@@ -9,6 +9,7 @@ ENGINES = {
     "local": ("pyarrow", "pyarrow"),
     "dask": ("distributed", "distributed"),
     "spark": ("pyspark", "pyspark-client"),
+    "ray": ("ray", "ray"),
 }
 
 
