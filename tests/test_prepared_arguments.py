@@ -362,3 +362,10 @@ def test_repeated_calls_on_host_memory_are_compiled_once(monkeypatch: pytest.Mon
     expected = LOSS(p, t, class_axis=1, reduction="sum")
     monkeypatch.setattr("lossary.call.flow.prepare", None)  # what checks a call, once
     assert LOSS(p.copy(), t.copy(), class_axis=1, reduction="sum") == expected
+
+
+def test_images_without_regions_cost_no_warning_on_dask() -> None:
+    da = pytest.importorskip("dask.array")
+    p, nothing = (da.from_array(x, chunks=-1) for x in (P[0], np.zeros_like(T[0])))
+    # NumPy reports what Dask computes with it where nothing of this library is on the stack.
+    assert float(LOSS(p, nothing, axis=(0, 1, 2), reduction="mean").compute()) == 1.0

@@ -323,9 +323,10 @@ def _relative_weights(xp: Any, targets: Any, axis: tuple[int, ...], class_axis: 
     """
     sizes = xp.sum_along(targets, axis)
     is_there = sizes > 0
-    sizes = xp.where(is_there, sizes, math.inf)
-    least = sizes if class_axis is None else xp.min(sizes, axis=class_axis, keepdims=True)
-    return xp.where(is_there, least / sizes, 1.0) ** 2
+    least = xp.where(is_there, sizes, math.inf)
+    if class_axis is not None:
+        least = xp.min(least, axis=class_axis, keepdims=True)
+    return xp.where(is_there, least / xp.where(is_there, sizes, 1.0), 1.0) ** 2
 
 
 @loss(
