@@ -20,6 +20,7 @@ import pytest
 from imports import imported, imported_by
 
 import lossary
+from lossary.backends.loading import HELPERS
 
 PACKAGE = Path(lossary.__file__).parent
 TESTS = Path(__file__).parent
@@ -386,6 +387,13 @@ def test_a_backend_is_one_file(copy: Path) -> None:
         "print(lossary.hinge_loss(Plain([0.5]), Plain([1.0])))"
     )
     assert _run(copy, code).strip() == "[0.5]"
+
+
+def test_only_backends_serve_libraries() -> None:
+    """A library of one's own may have the name of a file that helps backends."""
+    files = [path for path in (PACKAGE / "backends").glob("*.py") if path.stem != "__init__"]
+    backends = {path for path in files if "\nBACKEND" in path.read_text(encoding="utf-8")}
+    assert HELPERS == {path.stem for path in files if path not in backends}
 
 
 def test_every_public_name_is_documented() -> None:

@@ -292,7 +292,7 @@ def make_functions(record: Loss) -> None:
 
 
 def _check_name(record: Loss) -> None:
-    """Raise if a loss of a user's has the name of one of the package; of one's own it may."""
+    """Raise if a user's loss has the name of one of the package; users may redefine their own."""
     known = REGISTRY.get(record.name)
     own = record.name in families.INDEX or (known is not None and known.is_built_in)
     if own and not record.is_built_in:

@@ -273,9 +273,9 @@ def _computed(compute: str, *given: Any) -> Any:
 # --- what is computed ---------------------------------------------------------------------------
 def _smooth_labels(targets: Any, smoothing: Any, axis: int, dtype: Any) -> Any:
     given = _Given("smooth_labels", "targets", targets, dtype)
-    place = given.axis(axis, given.rank)
+    position = given.axis(axis, given.rank)
     share = given.parameter("smoothing", smoothing, FROM_ZERO_TO_ONE)
-    return given.result(given.x * (1 - share) + share / given.backend.length(given.x, place))
+    return given.result(given.x * (1 - share) + share / given.backend.length(given.x, position))
 
 
 def _binary_smooth_labels(targets: Any, smoothing: Any, dtype: Any) -> Any:
@@ -296,15 +296,15 @@ def _one_hot(labels: Any, classes: int, axis: int, dtype: Any) -> Any:
     if classes < 1:
         raise value_error(given.function, "classes", "must be a positive integer", shown(classes))
     backend, xp = given.backend, given.backend.xp
-    place = given.axis(axis, given.rank + 1)
+    position = given.axis(axis, given.rank + 1)
     # Unsigned labels that are too large become negative, and are outside as they were.
     name = "int64" if given.given_dtype in {"int64", "uint64"} else "int32"
-    column = xp.expand_dims(backend.cast(given.given, name), axis=place)
+    column = xp.expand_dims(backend.cast(given.given, name), axis=position)
     index = backend.arange(int(classes), backend.dtype(name), given.given)
-    index = xp.reshape(index, tuple(-1 if i == place else 1 for i in range(given.rank + 1)))
-    hit = backend.cast(column == index, given.compute)
+    index = xp.reshape(index, tuple(-1 if i == position else 1 for i in range(given.rank + 1)))
+    is_label = backend.cast(column == index, given.compute)
     inside = xp.logical_and(column >= 0, column < int(classes))
-    return given.result(xp.where(inside, hit, given.scalar(math.nan)))
+    return given.result(xp.where(inside, is_label, given.scalar(math.nan)))
 
 
 def _plus_minus_one(targets: Any, dtype: Any) -> Any:

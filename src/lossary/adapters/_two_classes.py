@@ -23,7 +23,7 @@ def class_values(loss: Loss) -> tuple[float, float]:
 
 
 def encoded(loss: Loss, targets: Any, positive: Any) -> Array:
-    """Return the targets of a loss for labels, of which one is the positive one."""
+    """Return the targets of a loss for labels, given which label is positive."""
     negative_value, positive_value = class_values(loss)
     return np.where(np.asarray(targets) == positive, positive_value, negative_value)
 

@@ -24,15 +24,12 @@ class AxisFunctions:
         self.xp = xp
 
     def order(self, key: Any, *, axis: int) -> Any:
-        """Return the places of the elements in rising order.
-
-        Equal ones keep theirs, NaN is last.
-        """
+        """Return the indices of the elements in ascending order; ties keep theirs, NaN is last."""
         return self.xp.argsort(key, axis=axis, stable=True)
 
-    def taken(self, x: Any, places: Any, *, axis: int) -> Any:
-        """Return the elements at these places."""
-        return self.xp.take_along_axis(x, places, axis=axis)
+    def taken(self, x: Any, indices: Any, *, axis: int) -> Any:
+        """Return the elements at these indices."""
+        return self.xp.take_along_axis(x, indices, axis=axis)
 
     def neighbour(
         self, x: Any, *, axis: int, fill: float, reverse: bool = False, step: int = 1

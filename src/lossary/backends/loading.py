@@ -22,6 +22,7 @@ _ROOTS = {"jaxlib": "jax", "ml_dtypes": "numpy"}
 #: Modules of the folder that serve no library.
 HELPERS = frozenset(
     {
+        "axis_functions",
         "base",
         "column_backend",
         "column_composites",
@@ -36,6 +37,7 @@ HELPERS = frozenset(
         "host_call",
         "jax_host",
         "loading",
+        "mlx_derivatives",
         "mlx_shapeless",
         "operations",
         "torch_autograd",

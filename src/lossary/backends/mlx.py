@@ -48,7 +48,7 @@ class MlxFunctions(AxisFunctions):
     """Functions of an axis; MLX's own sort is stable."""
 
     def order(self, key: Any, *, axis: int) -> Any:
-        """Return the places of the elements in rising order."""
+        """Return the indices of the elements in ascending order."""
         return mx.argsort(key, axis=axis)
 
 
@@ -196,8 +196,8 @@ class MlxBackend(Backend):
         """Return a function under ``mx.compile``, traced beforehand for ordinary calls.
 
         ``mx.compile`` calls the function itself for arrays of a trace, and else to trace it. So it
-        is traced here, with arrays that are never computed; whatever calls it later traces or
-        differentiates on its own account.
+        is traced here, with arrays that are never computed; a transformation that calls it later
+        traces it again.
         """
         compiled: Callable[..., Any] = mx.compile(function)
         ordinary = False

@@ -57,7 +57,7 @@ def class_ones(computation: Computation) -> Any:
 
 
 def _one_each(x: Any, axes: list[int], keepdims: bool) -> Any:
-    """Return ones, one for all elements along some axes, be there none."""
+    """Return a one for all elements along some axes, even where there are none."""
     return x.sum(axes, keepdims=keepdims) * 0 + 1
 
 

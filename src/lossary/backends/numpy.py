@@ -21,7 +21,7 @@ from lossary.formula.plan import Output
 
 
 class NumpyBackend(HostBackend):
-    """Arrays of NumPy, Python numbers and sequences, and whatever offers ``__array__``."""
+    """Arrays of NumPy, Python numbers and sequences, and objects with ``__array__``."""
 
     name = "NumPy"
 
@@ -110,7 +110,7 @@ class NumpyBackend(HostBackend):
         return scaled_call(self, computation, request, names, second)
 
     def direct_guards(self, request: Request) -> tuple[Guard, ...]:
-        """Return nothing: native code sees all that there is."""
+        """Return no guards: native code sees everything that matters here."""
         return ()
 
     def result_wrappers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:

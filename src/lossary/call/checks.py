@@ -137,7 +137,7 @@ def _denominator(request: Request) -> Any:
 
 
 def _is_real_array(given: Any) -> bool:
-    """Return whether this is an array of numbers, of whatever library."""
+    """Return whether this is an array of numbers, of any library."""
     dtype = str(getattr(given, "dtype", "bool"))
     return hasattr(given, "shape") and any(kind in dtype for kind in ("float", "int"))
 

@@ -82,7 +82,7 @@ def compare_command(**given: Any) -> int:
 
 
 def _sources(given: dict[str, Any]) -> tuple[str, str | None]:
-    """Return A and B, of which each is a query or the next argument."""
+    """Return A and B: each is a query, or else the next argument."""
     files = [file for file in (given.pop("file_a"), given.pop("file_b")) if file is not None]
     queries = [given.pop("query_a"), given.pop("query_b")]
     asked = [query for query in queries if query is not None]

@@ -11,7 +11,7 @@ from lossary.definition.common_arguments import COMMON_ARGUMENTS
 from lossary.domains import FINITE, REAL, Domain, Range
 from lossary.errors import choices, shown, type_error, value_error
 
-#: Parameters that a formula may have for the sake of its signature alone.
+#: Parameters that a formula may have only so that its signature shows them.
 RESERVED = ("weights", "axis", "class_axis")
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -136,7 +136,7 @@ class Declaration:
         return frozenset(rows)
 
     def check_prepare(self, functions: Mapping[str, Callable[..., Any]]) -> None:
-        """Raise if a function that prepares an argument asks for what there is not."""
+        """Raise if a function that prepares an argument has a parameter of an unknown name."""
         known = (*self.arguments, "axis", "class_axis")
         for function in functions.values():
             self._check_known("prepare", list(inspect.signature(function).parameters)[1:], known)
@@ -200,7 +200,7 @@ class Declaration:
                 self._refuse("must take by keyword what is prepared", spelled, remedy)
 
     def _default(self, p: inspect.Parameter) -> Any:
-        """Return a parameter's default as Python's own number, or raise if it is none."""
+        """Return a parameter's default as a Python number, or raise if it is not a number."""
         given = p.default
         if given is p.empty or given is None or isinstance(given, bool):
             return given

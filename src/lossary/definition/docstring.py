@@ -12,7 +12,7 @@ from lossary.formula.expression import Expression, parameter
 from lossary.formula.gradient import gradient
 from lossary.formula.printing import named_latex, named_text, tidy, to_text
 
-#: A derivative of more characters is no help to a reader, and is not printed.
+#: A derivative of more characters would not help a reader, and is not printed.
 LONGEST_SHOWN = 2000
 
 _COMMON = {item.name: item.documentation for item in COMMON_ARGUMENTS}

@@ -38,7 +38,7 @@ def javascript(loss: Definition, structure: Mapping[str, object]) -> str:
 
 
 def _with_helpers(helpers: Sequence[str], function: str) -> str:
-    """Return a function that alone knows its helpers."""
+    """Return a function with its helpers inside."""
     if not helpers:
         return function
     inner = "\n".join((*helpers, f"return {function}"))

@@ -64,7 +64,7 @@ def is_column(kind: type) -> bool:
 
 
 def _is_array(x: Any) -> bool:
-    """Return whether a parameter is an array: of whatever library, unless it is NumPy's and 0-d."""
+    """Return whether a parameter is an array of any library, other than a 0-d array of NumPy."""
     if isinstance(x, numbers.Number) or (isinstance(x, np.ndarray) and x.ndim == 0):
         return False
     return (hasattr(x, "shape") and hasattr(x, "dtype")) or is_column(type(x))

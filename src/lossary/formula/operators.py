@@ -196,17 +196,17 @@ def diagonal_chain(factor: Expression) -> Chain:
 def _shortened(chain: Chain) -> Chain:
     """Replace pairs of operators whose product with the diagonal matrix between is diagonal."""
     diagonals, operators = list(chain.diagonals), list(chain.operators)
-    place = 0
-    while place + 1 < len(operators):
-        one, other = operators[place : place + 2]
+    index = 0
+    while index + 1 < len(operators):
+        one, other = operators[index : index + 2]
         if other.name in _SELECTIONS and one.is_same(other.transposed):
-            product = safe_product(one(diagonals[place + 1]), diagonals[place + 2])
-            merged = safe_product(diagonals[place], product)
-            diagonals[place : place + 3] = [merged]
-            del operators[place : place + 2]
-            place = max(place - 1, 0)
+            product = safe_product(one(diagonals[index + 1]), diagonals[index + 2])
+            merged = safe_product(diagonals[index], product)
+            diagonals[index : index + 3] = [merged]
+            del operators[index : index + 2]
+            index = max(index - 1, 0)
         else:
-            place += 1
+            index += 1
     return _factored(Chain(tuple(diagonals), tuple(operators)))
 
 
@@ -247,12 +247,12 @@ _FACTORS: dict[str, Callable[..., _Factors]] = {
 def _factored(chain: Chain) -> Chain:
     """Write all operators that run along the row as running sums and recurrences."""
     diagonals, operators = list(chain.diagonals), list(chain.operators)
-    for place, (name, rest) in enumerate(operators):
+    for index, (name, rest) in enumerate(operators):
         make = _FACTORS.get(name.removeprefix("reverse_"))
         if make is not None:
-            left, operators[place], right = make(name.startswith("reverse_"), *rest)
-            diagonals[place] = safe_product(diagonals[place], left)
-            diagonals[place + 1] = safe_product(diagonals[place + 1], right)
+            left, operators[index], right = make(name.startswith("reverse_"), *rest)
+            diagonals[index] = safe_product(diagonals[index], left)
+            diagonals[index + 1] = safe_product(diagonals[index + 1], right)
     return Chain(tuple(diagonals), tuple(operators))
 
 

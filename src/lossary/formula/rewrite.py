@@ -93,16 +93,16 @@ def _masked(
     """Return the operands of a primitive without what the elements left out would add."""
     found = list(arguments)
     if primitive.neutral is not None:
-        for place, x in enumerate(arguments):
-            # What mixes a row has its elements first; others, at the same places, are not mixed.
-            is_taken = primitive.operands[place].kind == "element" and primitive.reduces
-            if place == 0 or (is_taken and x.kind is Kind.ELEMENT):
-                taken = _either(masks[place], mask)
-                found[place] = node("where", taken, x, primitive.neutral)
+        for index, x in enumerate(arguments):
+            # What mixes a row has its elements first; others, at the same positions, are not mixed.
+            is_taken = primitive.operands[index].kind == "element" and primitive.reduces
+            if index == 0 or (is_taken and x.kind is Kind.ELEMENT):
+                taken = _either(masks[index], mask)
+                found[index] = node("where", taken, x, primitive.neutral)
     if primitive.reduces:
-        for place, spec in enumerate(primitive.operands):
+        for index, spec in enumerate(primitive.operands):
             if spec.kind == "condition":
-                found[place] = node("logical_and", arguments[place], _either(masks[place], mask))
+                found[index] = node("logical_and", arguments[index], _either(masks[index], mask))
     return found
 
 

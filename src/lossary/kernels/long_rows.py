@@ -278,7 +278,7 @@ def _copied_cells(work: Work) -> _Cells:
 
     def normal(kind: Kind, x: Array) -> Array:
         if kind is Kind.ELEMENT:
-            return move(x)[None]  # three axes at least, be there one row or one class axis
+            return move(x)[None]  # at least three axes, also for a single row or class axis
         return np.ascontiguousarray(x).reshape(rows, 1)
 
     order = tuple(range(len(work.unreduced_shape)))

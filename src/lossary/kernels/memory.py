@@ -98,11 +98,11 @@ def class_lengths(work: Work, order: Sequence[int]) -> tuple[int, int, int] | No
     """
     order = [axis for axis in order if work.shape[axis] != 1]
     lengths = [work.shape[axis] for axis in order]
-    places = [place for place, axis in enumerate(order) if axis in work.axes]
-    if not places:
+    indices = [index for index, axis in enumerate(order) if axis in work.axes]
+    if not indices:
         return math.prod(lengths), 1, 1
-    first, end = places[0], places[-1] + 1
-    if end - first > len(places):
+    first, end = indices[0], indices[-1] + 1
+    if end - first > len(indices):
         return None
     return math.prod(lengths[:first]), math.prod(lengths[first:end]), math.prod(lengths[end:])
 

@@ -137,7 +137,7 @@ class _Orders:
         self._found: dict[int, tuple[Array, Array]] = {}  # with the key, as ids are used again
 
     def of(self, key: Array) -> Array:
-        """Return the places of a row's elements in rising order of their keys, NaN last."""
+        """Return the indices of a row's elements in ascending order of their keys, NaN last."""
         if id(key) not in self._found:
             self._found[id(key)] = key, np.argsort(key, axis=-1, kind="stable")
         return self._found[id(key)][1]

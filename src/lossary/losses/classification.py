@@ -58,12 +58,12 @@ def over_targets(
 
 
 def probability_of(inputs: Expression, with_logits: bool) -> Expression:
-    """Return the probability of the positive class, of which the inputs may be the logit."""
+    """Return the probability of the positive class; the inputs are that, or its logit."""
     return sigmoid(inputs) if with_logits else inputs
 
 
 def probabilities_of(inputs: Expression, with_logits: bool) -> Expression:
-    """Return the probabilities of the classes, of which the inputs may be scores."""
+    """Return the probabilities of the classes; the inputs are these, or logits."""
     return softmax(inputs) if with_logits else inputs
 
 

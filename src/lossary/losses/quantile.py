@@ -17,7 +17,7 @@ def _larger_share(quantile: Any) -> Any:
 
 
 def _price(error: Expression, too_low: float) -> Expression:
-    """Return what an error costs on its side; NaN is on neither, and not free of charge."""
+    """Return the price of an error on its side; NaN, which is on neither side, stays NaN."""
     return where(0 <= error, too_low, where(error < 0, 1 - too_low, stop_gradient(error)))
 
 

@@ -1,13 +1,19 @@
-"""The arguments of :func:`lossary.score`, checked one by one before a job is made of them."""
+"""The arguments of :func:`lossary.score` and :func:`lossary.compare`, checked one by one.
+
+``job_fields`` makes the fields of a job from them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, get_args
 
 from lossary.errors import choices, shown, type_error, value_error
+from lossary.options import Policy
 from lossary.scoring.job import FUNCTION
+from lossary.scoring.loss_texts import loss_specs
 
 T = TypeVar("T", bound=str)
 
@@ -62,3 +68,40 @@ def character(name: str, given: Any) -> str | None:
     if given is not None and (not isinstance(given, str) or len(given) != 1):
         raise value_error(FUNCTION, name, "must be one character", shown(given))
     return given
+
+
+def job_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a job from the arguments of a call by name; other names are ignored."""
+    return {
+        _FIELDS.get(name, name): check(name, given[name])
+        for name, check in _CHECKS.items()
+        if name in given
+    }
+
+
+#: Fields of jobs that have another name than their argument.
+_FIELDS = {"nulls": "skip_nulls", "skip_bad": "skip_unreadable"}
+#: From an argument's name and what is given to the field's value; messages name the first fault.
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "losses": lambda _, given: loss_specs(given),
+    "inputs": column,
+    "targets": column,
+    "columns": lambda _, given: given or {},
+    "weights": column,
+    "where": column,
+    "by": texts,
+    "quantiles": numbers,
+    "calibration": lambda name, given: count(name, given, 0),
+    "worst": lambda name, given: count(name, given, 0),
+    "show": texts,
+    "positive": lambda _, given: given,
+    "classes": texts,
+    "class_weights": numbers,
+    "nulls": lambda name, given: chosen(name, given, ("error", "skip")) == "skip",
+    "domain": lambda name, given: chosen(name, given, get_args(Policy)),
+    "denominator": lambda name, given: chosen(name, given, ("weights", "count")),
+    "skip_bad": lambda _, given: given,
+    "output": lambda _, given: None if given is None else Path(given),
+    "output_columns": texts,
+    "delimiter": character,
+}

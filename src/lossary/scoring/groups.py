@@ -188,7 +188,7 @@ class _ValueCodes:
         return found
 
     def _encode(self, arrays: Sequence[Any]) -> Array:
-        """Return the code of every value, of which some may be new."""
+        """Return the code of every value; new values get new codes."""
         arrow_type = arrays[0].type
         self._lookups[arrow_type] = None  # it will not know all values
         known, codes = self._known(arrow_type)

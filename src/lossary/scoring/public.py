@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from lossary.errors import shown, type_error
 from lossary.optional import require
 from lossary.options import Policy
-from lossary.scoring.checked_arguments import (
-    character,
-    chosen,
-    column,
-    count,
-    numbers,
-    texts,
-)
+from lossary.scoring.checked_arguments import job_fields
 from lossary.scoring.engines.options import EngineOptions
 from lossary.scoring.job import FUNCTION, Job
-from lossary.scoring.loss_texts import LossLike, loss_specs
+from lossary.scoring.loss_texts import LossLike
 from lossary.scoring.python_words import errors_in_python, in_python
 from lossary.scoring.result import Progress, Score
 
@@ -158,31 +150,9 @@ def score(
     >>> result.to_arrow().to_pydict()["mean"]
     [0.0, 1.25]
     """
+    given = dict(locals())
     with errors_in_python(FUNCTION):
-        job = Job(
-            files=files_of("source", source),
-            losses=loss_specs(losses),
-            inputs=column("inputs", inputs),
-            targets=column("targets", targets),
-            columns=columns or {},
-            weights=column("weights", weights),
-            where=column("where", where),
-            by=texts("by", by),
-            quantiles=numbers("quantiles", quantiles),
-            calibration=count("calibration", calibration, 0),
-            worst=count("worst", worst, 0),
-            show=texts("show", show),
-            positive=positive,
-            classes=texts("classes", classes),
-            class_weights=numbers("class_weights", class_weights),
-            skip_nulls=chosen("nulls", nulls, ("error", "skip")) == "skip",
-            domain=chosen("domain", domain, get_args(Policy)),
-            denominator=chosen("denominator", denominator, ("weights", "count")),
-            skip_unreadable=skip_bad,
-            output=None if output is None else Path(output),
-            output_columns=texts("output_columns", output_columns),
-            delimiter=character("delimiter", delimiter),
-        )
+        job = Job(files=files_of("source", source), **job_fields(given))
         running = require(FUNCTION, "lossary.scoring.running", library="pyarrow")
         options = EngineOptions(engine, workers, scheduler)
         result: Score = (

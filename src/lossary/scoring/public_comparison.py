@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from lossary.errors import value_error
 from lossary.options import Policy
-from lossary.scoring.checked_arguments import character, chosen, column, numbers, texts
+from lossary.scoring.checked_arguments import column, job_fields, texts
 from lossary.scoring.entry import compare as compare_jobs
 from lossary.scoring.job import Job
-from lossary.scoring.loss_texts import LossLike, loss_specs
+from lossary.scoring.loss_texts import LossLike
 from lossary.scoring.public import PathLike, files_of
 from lossary.scoring.python_words import errors_in_python, in_python
 from lossary.scoring.result import Comparison, Progress
@@ -103,29 +102,14 @@ def compare(
     >>> result.to_arrow().select(["mean_a", "mean_b", "difference", "worse"]).to_pylist()
     [{'mean_a': 0.8333333333333334, 'mean_b': 0.3333333333333333, 'difference': -0.5, 'worse': 0}]
     """
+    given = dict(locals())
     with errors_in_python(FUNCTION):
         if b is None and not (inputs_a and inputs_b):
             requirement = "must be given, or inputs_a and inputs_b as two predictions of a"
             raise value_error(FUNCTION, "b", requirement, "None")
-        both = column("inputs", inputs)
-        first = Job(
-            files=files_of("a", a),
-            losses=loss_specs(losses),
-            inputs=column("inputs_a", inputs_a) or both,
-            targets=column("targets", targets),
-            columns=columns or {},
-            weights=column("weights", weights),
-            where=column("where", where),
-            by=texts("by", by),
-            positive=positive,
-            classes=texts("classes", classes),
-            class_weights=numbers("class_weights", class_weights),
-            skip_nulls=chosen("nulls", nulls, ("error", "skip")) == "skip",
-            domain=chosen("domain", domain, get_args(Policy)),
-            output=None if output is None else Path(output),
-            output_columns=texts("output_columns", output_columns),
-            delimiter=character("delimiter", delimiter),
-        )
+        shared = job_fields(given)
+        both = shared.pop("inputs")
+        first = Job(files_of("a", a), inputs=column("inputs_a", inputs_a) or both, **shared)
         files_b = first.files if b is None else files_of("b", b)
         second = replace(first, files=files_b, inputs=column("inputs_b", inputs_b) or both)
         table_b = a if b is None else b

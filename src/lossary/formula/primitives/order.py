@@ -32,7 +32,7 @@ TABLE = (
         mixes=True,
     ),
     primitive(
-        # The row of which sorted_by with this key makes x.
+        # The row that sorted_by with this key turns into x.
         "unsorted_by",
         (REAL, REAL),
         lambda xp, x, key: xp.unsorted_by(x, key),

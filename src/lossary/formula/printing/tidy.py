@@ -128,7 +128,7 @@ def _chosen(branch: Expression, condition: Expression, position: int) -> Express
 
 
 def _decided(branch: Expression, low: Expression, high: Expression) -> Expression:
-    """Replace maxima and minima of two values of which ``high`` is known to be the larger."""
+    """Replace maxima and minima of two values, where ``high`` is known to be the larger one."""
     known = {
         id(node(name, *pair)): found
         for name, found in (("maximum", high), ("minimum", low))

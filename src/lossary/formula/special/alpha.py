@@ -59,7 +59,7 @@ def _mean(pair: _Pair) -> Expression:
 
 
 def _box_cox(gap: Expression, w: Expression) -> Expression:
-    """Return (exp(w) - 1) / w times a difference of which w is a multiple, up to 1."""
+    """Return (exp(w) - 1) / w times a difference, where w is a multiple of it, up to 1."""
     return gap * (1 + w * polynomial(EXPM1_EXCESS, w))
 
 

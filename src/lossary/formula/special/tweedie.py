@@ -77,7 +77,7 @@ def _deviance(
 
 
 def _box_cox(log_ratio: Expression, w: Expression) -> Expression:
-    """Return (exp(w) - 1) / w times a logarithm of which w is a multiple."""
+    """Return (exp(w) - 1) / w times a logarithm, where w is a multiple of it."""
     y = node("where", abs(w) < 1, w, 0)
     return log_ratio * (1 + y * polynomial(EXPM1_EXCESS, y))
 
