@@ -86,6 +86,17 @@ def test_integers_are_looked_up(kind, has_compiler, monkeypatch):
     assert lookup.codes(np.array([3], kind)).tolist() == [10]
 
 
+def test_a_table_may_be_larger_where_many_integers_fill_it():
+    few, many = np.array([0, 1 << 21]), np.arange(0, 1 << 21, 8)
+    lookup = Lookup()
+    assert lookup.add(few) is None
+    added = lookup.add(many)
+    assert np.array_equal(added, many)
+    lookup.learn(added, np.arange(len(many)))
+    assert lookup.add(few).tolist() == [1 << 21]  # few more, beside many that are known
+    assert lookup.codes(many[::-1])[0] == len(many) - 1
+
+
 @pytest.mark.parametrize("values", [[0, 1 << 21], [2**63 - 1, 2**63 - 2], [-(2**63), -(2**63) + 1]])
 def test_integers_far_apart_are_hashed(values):
     groups = Groups(1)

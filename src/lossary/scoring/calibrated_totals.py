@@ -26,7 +26,8 @@ class Bins:
         The group of each bin, in ascending order, and its place among those of the group, from 0
         on; the place after the last is that of rows whose probability is NaN.
     predicted, observed : Totals
-        The probabilities that were predicted, and what came true, for each bin.
+        The probabilities that were predicted, and what came true, for each bin. Of these totals
+        only counts, weights and sums are kept.
     """
 
     count: int

@@ -21,9 +21,14 @@ from lossary.scoring.job import Job
 from lossary.scoring.piece_totals import PieceTotals
 from lossary.scoring.predictions import predicted_and_observed
 from lossary.scoring.result import Key
+from lossary.scoring.totals import Totals
 
 #: The names of the columns of the tables that travel, beside those of the grouping columns.
 _COLUMNS = ("bin", "predicted", "observed")
+#: What travels of the totals of predictions, and of what came true. Bins have no use for the rest,
+#: and both have the same counts and weights: they are of the same rows.
+_PREDICTED = ("count", "weight", "weight_error", "sum", "sum_error")
+_OBSERVED = ("sum", "sum_error")
 
 
 class CalibrationBins:
@@ -44,13 +49,14 @@ class CalibrationBins:
 
     def tables(self) -> list[list[Any]]:
         """Return the sums of each loss as Arrow tables."""
-        return [totals.tables([*self._job.by, *_COLUMNS]) for totals in self._totals]
+        names = [*self._job.by, *_COLUMNS]
+        return [[*map(_shortened, totals.tables(names))] for totals in self._totals]
 
     def merge(self, tables: Sequence[Sequence[Any]]) -> None:
         """Add the sums of other rows."""
         for totals, parts in zip(self._totals, tables, strict=True):
             for table in parts:
-                totals.merge(table)
+                totals.merge(_completed(table))
 
     def finish(self, groups: Sequence[Key]) -> list[Bins]:
         """Return the bins of each loss; ``groups`` are the values of all groups."""
@@ -67,6 +73,27 @@ class CalibrationBins:
                 Bins(self._job.calibration, len(groups), group, place, predicted, observed)
             )
         return found
+
+
+def _shortened(table: Any) -> Any:
+    """Return a table of totals with the fields that travel."""
+    *keys, predicted, observed = (column.combine_chunks() for column in table.columns)
+    structs = [
+        pa.StructArray.from_arrays([struct.field(name) for name in names], [*names])
+        for struct, names in ((predicted, _PREDICTED), (observed, _OBSERVED))
+    ]
+    return pa.table([*keys, *structs], names=table.column_names)
+
+
+def _completed(table: Any) -> Any:
+    """Return a table with all fields of totals; those that did not travel are those of no rows."""
+    *keys, predicted, observed = (column.combine_chunks() for column in table.columns)
+    fields = {name: pa.array(values) for name, values in Totals(table.num_rows).columns().items()}
+    structs = []
+    for struct, names in ((predicted, _PREDICTED), (observed, _OBSERVED)):
+        fields |= {name: struct.field(name) for name in names}
+        structs.append(pa.StructArray.from_arrays([*fields.values()], [*fields]))
+    return pa.table([*keys, *structs], names=table.column_names)
 
 
 def bins_of(probabilities: Array, bins: int) -> Array:

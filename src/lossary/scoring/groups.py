@@ -14,6 +14,8 @@ from lossary.scoring.arrow_types import is_text
 from lossary.scoring.lookup import Lookup
 from lossary.scoring.result import Key
 
+# How far apart pairs of codes may be to be looked up: a table of 32 MB.
+_MOST_PAIRS = 1 << 22
 # The first characters of text that may be a number.
 _NUMERIC = frozenset("0123456789+-.")
 
@@ -230,11 +232,12 @@ class _PairCodes(_ValueCodes):
     """Codes of pairs of codes. The value of a pair has the first in its upper 32 bits.
 
     Where there are few pairs, their codes are looked up: 7 ns for a row, and 26 in a hash table.
+    Codes lie close together, so their table may be larger than that of values.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._lookup: Lookup | None = Lookup()
+        self._lookup: Lookup | None = Lookup(_MOST_PAIRS)
         self._bits = 0  # what the second codes take up in a number to look up
 
     def encode_pairs(self, left: Array, right: Array) -> Array:
@@ -257,7 +260,7 @@ class _PairCodes(_ValueCodes):
         """Let second codes have that many bits."""
         if bits <= self._bits:
             return
-        self._bits, self._lookup = bits, Lookup()
+        self._bits, self._lookup = bits, Lookup(_MOST_PAIRS)
         pairs, codes = self._known(pa.int64())
         if len(pairs):
             values = np.asarray(pairs)

@@ -7,13 +7,20 @@ import numpy as np
 from lossary.arrays import Array
 from lossary.scoring.lookup_kernel import looked_up
 
-# Integers whose least and greatest are further apart have no table.
+# Integers whose least and greatest are further apart have no table, unless they fill enough of it:
+# then a hash table, of 40 bytes or more for each, takes about as much memory, and more time.
 _MOST = 1 << 20
+_PLACES_PER_VALUE = 8
 _LARGEST = 1 << 62
 
 
 class Lookup:
     """The codes of integers, of which more may be added.
+
+    Parameters
+    ----------
+    most : int
+        How far apart the integers may be, however few they are.
 
     Attributes
     ----------
@@ -23,7 +30,9 @@ class Lookup:
         The codes; -1 for an integer that has none, and in the last place.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = _MOST) -> None:
+        self._most = most
+        self._known = 0
         self.least = 0
         self.table = np.full(1, -1)
 
@@ -40,7 +49,8 @@ class Lookup:
         if len(known):
             least = min(least, self.least)
             stop = max(stop, self.least + len(known))
-        if stop - least > _MOST or max(-least, stop) >= _LARGEST:
+        most = max(self._most, _PLACES_PER_VALUE * (self._known + len(values)))
+        if stop - least > most or max(-least, stop) >= _LARGEST:
             return None
         table = np.full(stop - least + 1, -1)
         table[self.least - least :][: len(known)] = known
@@ -52,3 +62,4 @@ class Lookup:
     def learn(self, values: Array, codes: Array) -> None:
         """Remember the codes of values that were added."""
         self.table[values - self.least] = codes
+        self._known += len(values)
