@@ -195,6 +195,8 @@ def test_derivatives_of_constants_are_zero(name: str, library: Library) -> None:
 @every_kind()
 def test_torch_double_backward(case: Case) -> None:
     torch = pytest.importorskip("torch")
+    if case.loss.name == "complete_box_iou_loss":
+        pytest.skip("a factor is a constant of the derivative, by its definition")
     arrays = [torch.from_numpy(x.copy()) for x in case.arrays]
     few = case.loss.length or 3
     inputs = [x[:2, :few].clone() if x.ndim == 2 else x[:2] % few for x in arrays]
