@@ -214,6 +214,15 @@ def test_torch_double_backward(case: Case) -> None:
     assert torch.autograd.gradgradcheck(function, variables)
 
 
+def test_derivatives_along_one_argument_have_those_along_the_other() -> None:
+    torch = pytest.importorskip("torch")
+    x, t = (torch.tensor(v, requires_grad=True) for v in ([0.5, -2.0, 3.0], [1.5, 40.0, 0.2]))
+    losses = lossary.gamma_deviance(x, t, log_input=True)
+    (slope,) = torch.autograd.grad(losses.sum(), x, create_graph=True)
+    (mixed,) = torch.autograd.grad(slope.sum(), t)
+    assert_close(mixed.numpy(), -2 / np.exp(x.detach().numpy()), rtol=1e-5)
+
+
 @every_kind(PLAIN, turn=1, turns=2)  # each takes XLA most of a second
 def test_jax_hessian_diagonal(case: Case) -> None:
     jax = pytest.importorskip("jax")

@@ -16,7 +16,6 @@ from lossary.formula import (
     exp,
     expm1_excess,
     log,
-    stop_gradient,
     where,
     with_derivatives_of,
 )
@@ -145,12 +144,10 @@ def gamma_deviance(
 
 def _gamma_deviance_of_log(x: Expression, t: Expression) -> Expression:
     """Return the deviance from a mean exp(x)."""
-    along_mean = 2 * expm1_excess(log(stop_gradient(t)) - x)
+    near, far = 2 * expm1_excess(log(t) - x), 2 * (t * exp(-x) - log(t) + x)
     # The derivative along the target, 2 / exp(x) - 2 / t, is in range where t / exp(x) is not.
-    x_fixed = stop_gradient(x)
-    near, far = 2 * expm1_excess(log(t) - x_fixed), 2 * (t * exp(-x_fixed) - log(t))
-    along_target = where((t <= 1) | (log(t) - x <= 1), near, far)
-    return with_derivatives_of(2 * expm1_excess(log(t) - x), along_mean + along_target)
+    is_near = (t <= 1) | (log(t) - x <= 1)
+    return with_derivatives_of(near, where(is_near, near, far))
 
 
 @loss(
