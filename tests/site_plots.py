@@ -9,6 +9,7 @@ import numpy as np
 
 import lossary
 from lossary import options, value_grad_hess
+from lossary.products.catalogue import matrix_loss_named
 
 READY = ".loss-plot.ready"
 # What a view that a link describes gives to its loss.
@@ -38,7 +39,8 @@ def computed(page: Any, name: str) -> list[float]:
     link = page.locator(f"{READY} a.link").get_attribute("href")
     address = page.evaluate("(link) => new URL(link, location.href).href", link)
     given, choice, along = page.evaluate(_GIVEN, [address, name])
-    loss = lossary.get_loss(name)
+    loss = matrix_loss_named(name) or lossary.get_loss(name)
+    given = _with_itself(loss, given)
     arrays = [np.asarray(given[argument], _dtype(loss, argument)) for argument in loss.arguments]
     parameters = {key: value for key, value in given.items() if key in loss.parameters}
     with options(domain="ignore"):
@@ -46,6 +48,15 @@ def computed(page: Any, name: str) -> list[float]:
             *arrays, reduction="none", **choice, **parameters
         )
     return [float(value), *(float(np.reshape(slope, -1)[along]) for slope in slopes)]
+
+
+def _with_itself(loss: lossary.Loss, given: dict[str, Any]) -> dict[str, Any]:
+    """Add the item itself to the columns of a loss of pairs that has it there."""
+    if "items" not in loss.arguments:
+        return given
+    similarities, targets = given["similarities"], given.get("targets", [])
+    own = {"similarities": [*similarities, 1.0], "targets": [*targets, 0.0]}
+    return {**given, **own, "items": len(similarities), "labels": 0}
 
 
 def _dtype(loss: lossary.Loss, argument: str) -> type:

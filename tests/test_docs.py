@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import importlib.util
+import inspect
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -19,10 +20,13 @@ import pytest
 import lossary
 from lossary import formula
 from lossary.plotting import curves
+from lossary.products.catalogue import MatrixRecord, matrix_losses
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 LOSSES = lossary.list_losses()
+#: All that have pages: those of matrix products too.
+EVERY = (*LOSSES, *matrix_losses())
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,13 +69,13 @@ def written(loss_pages: ModuleType, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_every_loss_has_its_page_with_its_plot(written: Path) -> None:
-    names = {loss.name for loss in LOSSES}
+    names = {loss.name for loss in EVERY}
     pages = {f"{name}.rst" for name in names | {"index"}}
     assert {path.name for path in written.iterdir()} == pages | {"families.inc"}
     families = (written / "families.inc").read_text("utf-8")
     assert set(re.findall(r":doc:`/reference/losses/(\w+)`", families)) == names
     listed = (written / "index.rst").read_text("utf-8")
-    for loss in LOSSES:
+    for loss in EVERY:
         page = (written / f"{loss.name}.rst").read_text("utf-8")
         assert f".. loss-plot:: {loss.name}\n" in page
         assert f":doc:`{loss.name}`" in listed
@@ -81,11 +85,11 @@ def test_every_loss_has_its_page_with_its_plot(written: Path) -> None:
 
 
 def test_the_list_of_losses_has_a_filter_with_what_they_are() -> None:
-    form = importlib.import_module("loss_index").loss_filter(LOSSES)
+    form = importlib.import_module("loss_index").loss_filter(EVERY)
     facts = json.loads(re.findall(r'id="loss-facts">(.+?)</script>', form)[0])
-    assert facts.keys() == {loss.name for loss in LOSSES}
+    assert facts.keys() == {loss.name for loss in EVERY}
     options = {*re.findall(r'value="([a-z_-]+)"', form)}
-    for loss in LOSSES:
+    for loss in EVERY:
         assert facts[loss.name]["tags"] == [*loss.tags]
         assert options >= {loss.family, loss.kind_of_targets, *loss.tags} - {"convex", "robust"}
         convex = {"yes": True, "no": False, "": None}
@@ -97,17 +101,21 @@ def test_the_list_of_losses_has_a_filter_with_what_they_are() -> None:
 
 def test_losses_are_found_by_the_words_that_people_look_for() -> None:
     known = importlib.import_module("loss_words")
-    assert known.OF_LOSSES.keys() <= {loss.name for loss in LOSSES}
-    assert known.OF_FAMILIES.keys() <= {loss.family for loss in LOSSES}
-    assert known.OF_TAGS.keys() <= {tag for loss in LOSSES for tag in loss.tags}
+    assert known.OF_LOSSES.keys() <= {loss.name for loss in EVERY}
+    assert known.OF_FAMILIES.keys() <= {loss.family for loss in EVERY}
+    assert known.OF_TAGS.keys() <= {tag for loss in EVERY for tag in loss.tags}
     for word, name in (
         ("imbalance", "focal_loss"),
         ("imbalance", "dice_loss"),
         ("quantile", "pinball_loss"),
         ("outliers", "tukey_biweight_loss"),
         ("survival", "cox_nll_loss"),
+        ("contrastive", "nt_xent_loss"),
+        ("CLIP", "info_nce_loss"),
+        ("SimCLR", "nt_xent_loss"),
+        ("SigLIP", "pairwise_sigmoid_loss"),
     ):
-        assert word in known.words(lossary.get_loss(name))
+        assert word in known.words(next(loss for loss in EVERY if loss.name == name))
 
 
 def test_a_page_has_its_sections_in_order(loss_pages: ModuleType) -> None:
@@ -138,13 +146,12 @@ def test_gradients_that_are_long_are_folded(loss_pages: ModuleType) -> None:
 
 
 def test_every_drawing_shows_the_values_of_its_loss(loss_curves: ModuleType) -> None:
-    for loss in LOSSES:
+    for loss in EVERY:
         panels = re.findall(r"<svg.*?</svg>", loss_curves.drawings([loss.name]))
         found = curves([(loss, loss.name, {})])
         assert len(panels) == 2
         for panel, series in zip(panels, ("value", "slope"), strict=True):
-            assert "nan" not in panel
-            assert "inf" not in panel
+            assert not re.search(r"\b(nan|inf)\b", panel)
             lines = re.findall(r'class="(curve-\d(?: dashed)?)" d="(M[^"]*)"', panel)
             assert len(lines) == len(found)
             for (_, drawn), curve in zip(lines, found, strict=True):
@@ -172,12 +179,12 @@ def _scale(panel: str, pattern: str) -> Callable[[np.ndarray], np.ndarray]:
     return lambda place: u + (place - p) / (q - p) * (v - u)
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("loss", EVERY, ids=lambda loss: loss.name)
 def test_a_page_says_what_the_registry_knows(written: Path, loss: lossary.Loss) -> None:
     page = (written / f"{loss.name}.rst").read_text("utf-8")
     assert page.startswith(f"{loss.name}\n{'=' * len(loss.name)}\n")
     assert f".. autofunction:: {loss.name}" in page
-    assert f"def {loss.name}(" in page
+    assert f"def {inspect.unwrap(loss.formula).__name__}(" in page
     assert '"""' not in page
     for library, text in loss.differences.items():
         assert f"   * - {library}\n     - {text}" in page
@@ -186,14 +193,14 @@ def test_a_page_says_what_the_registry_knows(written: Path, loss: lossary.Loss) 
     assert page.count(r"\ell = ") >= 1
     assert page.count(r"\frac{\partial \ell}{\partial ") >= 1
     assert page.count("https://doi.org/") == len(re.findall("doi:|arXiv:", loss.source))
-    for name in loss.arguments:
+    for name in (loss.matrix if isinstance(loss, MatrixRecord) else loss).arguments:
         assert f"   * - ``{name}``\n" in page
 
 
 def test_pages_that_have_no_loss_are_removed_and_others_left_alone(
     loss_pages: ModuleType, written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts = {loss.name: (written / f"{loss.name}.rst").read_text("utf-8") for loss in LOSSES}
+    texts = {loss.name: (written / f"{loss.name}.rst").read_text("utf-8") for loss in EVERY}
     monkeypatch.setattr(loss_pages, "page", lambda loss: texts[loss.name])  # printed once
     (written / "old_loss.rst").write_text("gone")
     before = {path.name: path.stat().st_mtime_ns for path in written.glob("*_loss.*")}
@@ -298,7 +305,7 @@ def test_a_part_that_is_too_wide_gets_a_name(mathml: ModuleType) -> None:
 
 
 def test_every_formula_of_every_page_is_mathematics(mathml: ModuleType, written: Path) -> None:
-    for loss in LOSSES:
+    for loss in EVERY:
         page = (written / f"{loss.name}.rst").read_text("utf-8")
         for formula_ in re.findall(r"^ +(\\.* = .*)$", page, re.MULTILINE):
             for piece in mathml.terms(formula_):
@@ -328,7 +335,7 @@ def test_every_public_name_is_in_the_reference() -> None:
         (DOCS / "reference" / f"{name}.md").read_text("utf-8") for name in ("functions", "products")
     ]
     shown = set(re.findall(r"^\.\. auto\w+:: ([\w.]+)", "".join(pages), re.MULTILINE))
-    names = set(lossary.__all__) - {"__version__", "adapters"} - {loss.name for loss in LOSSES}
+    names = set(lossary.__all__) - {"__version__", "adapters"} - {loss.name for loss in EVERY}
     assert names <= shown
     words = (DOCS / "reference" / "formula.md").read_text("utf-8")
     for name in set(formula.__all__) - {"Expression", "Kind"}:
@@ -349,7 +356,7 @@ def test_the_readme_lists_every_loss(readme: ModuleType) -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     assert readme.losses() in text, "run python tools/readme.py"
     listed = dict(re.findall(r"\[`(\w+)`\]\((src/[\w/]+\.py)\)", text))
-    assert set(listed) == {loss.name for loss in LOSSES}
+    assert set(listed) == {loss.name for loss in EVERY}
     for name, path in listed.items():
         assert f"\ndef {name}(" in (ROOT / path).read_text("utf-8")
 
@@ -390,12 +397,12 @@ def test_the_site_builds_without_warnings(tmp_path_factory: pytest.TempPathFacto
     site = built_site.build(tmp_path_factory)
     for page in site.rglob("*.html"):
         assert not _REQUEST.findall(page.read_text("utf-8")), f"{page.name} asks another host"
-    for loss in LOSSES:
+    for loss in EVERY:
         _assert_built(site, loss)
     home = (site / "index.html").read_text("utf-8")
     assert home.count("<svg viewBox") == 2
     assert set(re.findall(r'href="reference/losses/(\w+)\.html"', home)) >= {
-        loss.name for loss in LOSSES
+        loss.name for loss in EVERY
     }
     assert (site / "_static" / "fonts" / "latin-modern-math.woff2").exists()
     words = (site / "searchindex.js").read_text("utf-8")

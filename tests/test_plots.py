@@ -16,9 +16,11 @@ import lossary
 from lossary import options, value_grad_hess
 from lossary.domains import FINITE
 from lossary.plotting import curves
+from lossary.products.catalogue import matrix_losses
 
 DOCS = Path(__file__).parents[1] / "docs"
 LOSSES = lossary.list_losses()
+EVERY = {loss.name: loss for loss in (*LOSSES, *matrix_losses())}
 
 
 @pytest.fixture(scope="module")
@@ -46,20 +48,21 @@ def _program(scripts: Path, *static: str, main: str) -> str:
 
 # --- facts ------------------------------------------------------------------------------------
 def test_every_loss_has_a_script_and_is_in_the_index(scripts: Path) -> None:
-    names = {loss.name for loss in LOSSES}
-    assert {path.stem for path in scripts.iterdir()} == names | {"index", "words"}
+    names = EVERY.keys()
+    assert {path.stem for path in scripts.iterdir()} == {*names, "index", "words"}
     index = (scripts / "index.js").read_text("utf-8")
     assert json.loads(index.removeprefix("lossary.index = ").rstrip(";\n")).keys() == names
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("loss", EVERY.values(), ids=lambda loss: loss.name)
 def test_sliders_stay_where_the_loss_is_defined(plot_facts: ModuleType, loss: lossary.Loss) -> None:
     found = [plot_facts.facts(loss, form) for form in plot_facts.forms(loss)]
     assert found[0]["choice"] == {
         name: loss.parameters[name] for name in loss.structure if loss.parameters[name] is not None
     }
     for item in found:
-        assert item["arguments"].keys() == set(loss.arguments)
+        # The item itself is no column of a plot, and its label is 0.
+        assert item["arguments"].keys() == set(loss.arguments) - {"items", "labels"}
         for slider in item["parameters"]:
             limit = loss.limits.get(slider["name"], FINITE)
             places = np.arange(slider["low"], slider["high"] + slider["step"] / 2, slider["step"])
@@ -82,7 +85,7 @@ function main() {
 
 def test_plots_show_the_curves_of_the_package(scripts: Path) -> None:
     for name, x, value, gradient in node.run(_program(scripts, "loss_core.js", main=_LINES), None):
-        loss = lossary.get_loss(name)
+        loss = EVERY[name]
         (curve, *_) = curves([(loss, name, {})])
         _, here, there = np.intersect1d(x, curve.x, return_indices=True)
         assert len(here) >= (9 if loss.length else 100)  # boxes have the range of every corner
@@ -90,6 +93,28 @@ def test_plots_show_the_curves_of_the_package(scripts: Path) -> None:
             np.testing.assert_allclose(
                 np.array(found)[here], known[there], 1e-12, 1e-15, err_msg=name
             )
+
+
+_DASHED = """
+function main(names) {
+  return names.map((name) => lossary.lines(lossary.newView([name]))
+    .map(({ curve }) => [curve.x, curve.value, curve.gradient]));
+}
+"""
+
+
+def test_plots_of_pairs_show_both_roles_of_a_similarity(scripts: Path) -> None:
+    names = [name for name, loss in EVERY.items() if loss.arguments[0] == "similarities"]
+    assert names
+    program = _program(scripts, "loss_core.js", main=_DASHED)
+    for name, lines in zip(names, node.run(program, names), strict=True):
+        known = curves([(EVERY[name], name, {})])
+        assert len(lines) == len(known) == 2
+        for (x, value, gradient), curve in zip(lines, known, strict=True):
+            _, here, there = np.intersect1d(x, curve.x, return_indices=True)
+            assert len(here) >= 100
+            np.testing.assert_allclose(np.array(value)[here], curve.value[there], 1e-11, 1e-15)
+            np.testing.assert_allclose(np.array(gradient)[here], curve.slope[there], 1e-11, 1e-14)
 
 
 _LINKS = """

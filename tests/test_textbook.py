@@ -19,6 +19,7 @@ from lossary import formula as f
 from lossary.domains import CLASS_LABELS, REAL, Domain
 from lossary.formula.expression import argument, parameter
 from lossary.formula.gradient import gradient
+from lossary.products.catalogue import matrix_losses
 
 EXTENSIONS = Path(__file__).resolve().parent.parent / "docs" / "extensions"
 
@@ -245,3 +246,42 @@ def test_signs_that_stand_for_no_argument_are_explained() -> None:
     for sign in ("`k`", "`C`", r"\mathbf{1}_{k = y}"):
         assert sign in notes
     assert textbook(lossary.get_loss("hinge_loss"), {}).notes == ()
+
+
+# --- losses of pairs ----------------------------------------------------------------------------
+def _item(loss: lossary.Loss, rng: np.random.Generator) -> dict[str, Any]:
+    """Return similarities to four others, who belongs to the item, and its parameters."""
+    values = {name: exact(rng.uniform(0.3, 0.9)) for name in loss.numbers}
+    values["similarities"] = exact(rng.uniform(-1, 1, (ROWS, CLASSES)))
+    values["partners"] = exact(rng.integers(0, CLASSES, (ROWS, 1)))
+    values["labels"] = exact(rng.integers(0, 2, (ROWS, 1)))
+    values["targets"] = exact(np.tile(np.arange(CLASSES) % 2, (ROWS, 1)))
+    return values
+
+
+def _with_itself(loss: lossary.Loss, values: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Return the arguments of the code, which has the item itself as its last column."""
+    if "items" not in loss.arguments:
+        return values, CLASSES
+    own = np.concatenate([values["similarities"], exact(np.full((ROWS, 1), 0.75))], axis=1)
+    targets = np.concatenate([values["targets"], values["labels"]], axis=1)
+    items = exact(np.full((ROWS, 1), CLASSES))
+    return {**values, "similarities": own, "targets": targets, "items": items}, CLASSES + 1
+
+
+@pytest.mark.parametrize(
+    "loss", [x for x in matrix_losses() if x.is_of_pairs], ids=lambda loss: loss.name
+)
+def test_shown_formulas_of_pairs_are_those_of_the_code(loss: lossary.Loss) -> None:
+    lines = importlib.import_module("formula_lines")
+    chosen = importlib.import_module("textbook").variant(loss, {})
+    values = _item(loss, np.random.default_rng(11))
+    given, columns = _with_itself(loss, values)
+    slope = gradient(chosen.formula, chosen.symbols["similarities"])
+    value, slopes = (evaluate(item, given, columns) for item in (chosen.formula, slope))
+    shown = lines.textbook_lines(loss, {})
+    own = {name: x for name, x in values.items() if name in {*loss.arguments, *loss.numbers}}
+    texts, found = _read(shown, _known(shown.symbols, own))
+    assert len(texts) == 2
+    _assert_same(texts[0], found[0], value)
+    _assert_same(texts[1], found[1], slopes[:, :CLASSES])

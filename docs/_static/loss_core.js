@@ -91,7 +91,7 @@ globalThis.lossary ??= {};
       }
       const along = alongOf(view, form);
       call[argument] = Array.from({ length: rowLength(view, form) }, (_, k) =>
-        varies && k === along ? x : fixedValue(view, form, argument, k));
+        varies && k === along ? x : replaced[argument]?.[k] ?? fixedValue(view, form, argument, k));
     }
     for (const argument of form.ones) call[argument] = Array(rowLength(view, form)).fill(1);
     for (const parameter of form.parameters)
@@ -136,7 +136,8 @@ globalThis.lossary ??= {};
   function lines(view) {
     const found = view.names.map((name, index) => ({ name, index, dashed: null }));
     const other = view.names.length === 1 ? base(view).dashed : null;
-    if (other && !Object.keys(other).some((key) => key in view.fixed))
+    const isFixed = (key) => Object.keys(view.fixed).some((name) => name.split(".")[0] === key);
+    if (other && !Object.keys(other).some(isFixed))
       found.push({ name: view.names[0], index: 0, dashed: other });
     return found.map((line) => ({ ...line, curve: curve(view, line.name, line.dashed ?? {}) }));
   }

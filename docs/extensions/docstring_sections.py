@@ -13,12 +13,13 @@ from typing import ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
+from known_losses import every_loss, loss_named, public, public_signature
 from numpydoc.docscrape_sphinx import SphinxDocString
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-import lossary
 from lossary.definition.docstring import sections_of
+from lossary.products.catalogue import MatrixRecord
 
 
 def some_sections(name: str, titles: list[str]) -> str:
@@ -31,19 +32,19 @@ def some_sections(name: str, titles: list[str]) -> str:
     >>> "**delta** : float, default 1.0" in some_sections("huber_loss", ["Parameters"])
     True
     """
-    loss = lossary.get_loss(name)
-    found = sections_of(loss.function.__doc__)
+    loss = loss_named(name)
+    found = sections_of(inspect.getdoc(public(loss)) or "")
     if "Parameters" in found:
-        found["Parameters"] = _with_defaults(found["Parameters"], loss)
+        found["Parameters"] = _with_defaults(found["Parameters"], public_signature(loss))
     texts = [f"{title}\n{'-' * len(title)}\n{found[title]}" for title in titles if title in found]
     return str(SphinxDocString("\n\n".join(texts)))
 
 
-def _with_defaults(text: str, loss: lossary.Loss) -> str:
+def _with_defaults(text: str, signature: inspect.Signature) -> str:
     """Add the default of each parameter to its line; None is said by "optional"."""
 
     def line(found: re.Match[str]) -> str:
-        default = loss.signature.parameters[found[1]].default
+        default = signature.parameters[found[1]].default
         written = found[0].endswith("optional") or found[1] == "reduction"
         if written or default in (inspect.Parameter.empty, None):
             return found[0]
@@ -71,9 +72,10 @@ class DocstringSections(SphinxDirective):
 def opening_only(app: Sphinx, what: str, name: str, item: object, options: object,
                  lines: list[str]) -> None:  # fmt: skip
     """Leave of a loss's docstring what stands before the formula: the page shows the rest."""
-    losses = {f"lossary.{loss.name}" for loss in lossary.list_losses()}
-    if what == "function" and name in losses:
-        del lines[lines.index("Formula::") :]
+    known = {f"lossary.{loss.name}": loss for loss in every_loss()}
+    if what == "function" and name in known:
+        end = "Parameters" if isinstance(known[name], MatrixRecord) else "Formula::"
+        del lines[lines.index(end) :]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -15,6 +15,8 @@ from typing import NamedTuple
 from formula_fit import ROOM, Named, fitted
 from formula_notes import notes_on
 from formula_width import width
+from known_losses import is_of_pairs
+from pair_definitions import SYMBOLS as OF_PAIRS
 from shorter_forms import in_order
 from textbook import HIT, Textbook, textbook, variant, with_label, with_log_softmax
 
@@ -186,8 +188,9 @@ class _SymbolicOperations:
 def _symbols(loss: Loss) -> dict[str, str]:
     """Return a symbol for every name; none stands for two of them."""
     found: dict[str, str] = {}
+    known = OF_PAIRS if is_of_pairs(loss) else SYMBOLS
     for name in (*loss.arguments, *loss.parameters, *loss.prepare, "class_weights"):
-        symbol = SYMBOLS.get(name, name)
+        symbol = known.get(name, name)
         found[name] = name if symbol in found.values() else symbol
     return found
 

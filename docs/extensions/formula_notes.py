@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from known_losses import is_of_pairs
 from textbook import HIT
 
 from lossary import Loss
@@ -27,7 +28,9 @@ _MEANINGS = (
 def notes_on(loss: Loss, *outputs: Expression) -> Iterator[str]:
     """Say what signs mean that stand for no argument, in reStructuredText."""
     used = {item.operation for item in walk(*outputs)}
-    if loss.axis is not None:
+    if is_of_pairs(loss):
+        yield ":math:`k` counts the others"
+    elif loss.axis is not None:
         yield ":math:`k` counts along ``axis``"
     if "class_count" in used:
         yield ":math:`C` is the length of ``axis``"

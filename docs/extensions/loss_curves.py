@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from docutils import nodes
+from known_losses import loss_named
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-import lossary
 from lossary import Loss
 from lossary.arrays import Array
 from lossary.plotting import Curve, axis_label, colour_indices, curves, split_at_jumps
@@ -34,7 +34,7 @@ def drawings(names: Sequence[str], bounds: tuple[float, float] | None = None) ->
     >>> drawings(["hinge_loss"]).count("<svg")
     2
     """
-    chosen = [(lossary.get_loss(name), name, {}) for name in names]
+    chosen = [(loss_named(name), name, {}) for name in names]
     found = curves(chosen, bounds)
     title = " and ".join(names)
     panels = "".join(
@@ -52,7 +52,7 @@ def small_drawing(loss: Loss) -> str:
 
     Examples
     --------
-    >>> small_drawing(lossary.get_loss("mse_loss")).count("<path")
+    >>> small_drawing(loss_named("mse_loss")).count("<path")
     1
     """
     found = curves([(loss, loss.name, {})])
@@ -207,7 +207,7 @@ class SmallCurve(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the drawing."""
-        loss = lossary.get_loss(self.arguments[0])
+        loss = loss_named(self.arguments[0])
         return [nodes.raw("", small_drawing(loss), format="html")]
 
 
@@ -216,7 +216,7 @@ class SmallCurveInLine(SphinxRole):
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Return the drawing."""
-        return [nodes.raw("", small_drawing(lossary.get_loss(self.text)), format="html")], []
+        return [nodes.raw("", small_drawing(loss_named(self.text)), format="html")], []
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -6,9 +6,11 @@ What would push the rest of the page away is folded: long gradients, and the for
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from formula_lines import Lines, computed_lines, slope_lines, textbook_lines, value_lines
+from known_losses import is_of_pairs
+from pair_definitions import MEANINGS
 
 from lossary import Loss
 
@@ -55,25 +57,30 @@ def _and(title: str, choice: str) -> str:
 
 def formulas(loss: Loss) -> Iterator[str]:
     """Return the formulas of all forms of a loss with what explains them."""
+    words = MEANINGS if is_of_pairs(loss) else {}
     for title, structure in variants(loss).items():
         yield f"**{title}**\n" if title else ""
         shown = textbook_lines(loss, structure)
         has_gradient = len(shown.formulas) > 1  # others are too long to be printed at all
         if not has_gradient or sum(map(len, (*shown.formulas[1:], *shown.parts))) <= _LONGEST_OPEN:
-            yield from _shown(shown)
+            yield from _shown(shown, words)
         else:
-            yield from _shown(value_lines(loss, structure))
+            yield from _shown(value_lines(loss, structure), words)
             yield from _folded("Its gradient", "", [slope_lines(loss, structure)])
         computed = computed_lines(loss, structure)
         if computed:
-            yield from _folded("How it is computed", _COMPUTED, computed)
+            itself = _ITSELF if "items" in loss.arguments else ""
+            yield from _folded("How it is computed", f"{_COMPUTED}{itself}\n\n", computed)
 
 
 #: Characters of LaTeX beyond which a gradient is folded.
 _LONGEST_OPEN = 400
 _COMPUTED = (
     "The same numbers, in the form that keeps their digits: nothing cancels, overflows or is "
-    "divided by zero.\n\n"
+    "divided by zero."
+)
+_ITSELF = (
+    " The item itself, at the place :math:`i`, is one of the columns, and is left out of sums."
 )
 
 
@@ -82,11 +89,14 @@ def _folded(title: str, opening: str, found: list[Lines]) -> Iterator[str]:
     yield f".. dropdown:: {title}\n\n{textwrap.indent(opening + inner, '   ')}"
 
 
-def _shown(lines: Lines) -> Iterator[str]:
+def _shown(lines: Lines, words: Mapping[str, str]) -> Iterator[str]:
     """Return formulas, and the sentence that says what their symbols are."""
     yield f"{mathematics(lines)}\n"
     if lines.symbols:
-        meanings = ", ".join(f":math:`{symbol}` = ``{name}``" for symbol, name in lines.symbols)
+        meanings = ", ".join(
+            f":math:`{symbol}` {f'is {words[name]}' if name in words else f'= ``{name}``'}"
+            for symbol, name in lines.symbols
+        )
         yield f"Here {'; '.join([meanings, *lines.notes])}.\n"
 
 

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import matrix_pages
+from known_losses import every_loss, is_of_pairs
 from loss_accuracy import accuracy, in_terms
 from loss_formulas import formulas
 from loss_index import families, index
@@ -23,10 +25,10 @@ from loss_words import words
 from restructured import heading, table
 from written_files import write_folder
 
-import lossary
 from lossary import Loss
 from lossary.definition.docstring import sections_of
 from lossary.domains import REAL
+from lossary.products.catalogue import MatrixRecord
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -38,7 +40,7 @@ _OF_ARXIV = "10.48550/arXiv."  # every article of arXiv has such a DOI
 
 def write_pages(folder: Path) -> None:
     """Write the index and the pages; files that need no change are left alone."""
-    losses = lossary.list_losses()
+    losses = every_loss()
     pages = {f"{loss.name}.rst": page(loss) for loss in losses}
     write_folder(folder, {"index.rst": index(losses), FAMILIES: families(losses), **pages})
 
@@ -53,8 +55,10 @@ def page(loss: Loss) -> str:
             f".. meta::\n   :description: {loss.summary}\n   :keywords: {', '.join(words(loss))}\n",
             f".. currentmodule:: lossary\n\n.. autofunction:: {loss.name}\n",
             heading("Formula", "-"),
+            *([matrix_pages.opening(loss)] if isinstance(loss, MatrixRecord) else []),
             *formulas(loss),
             f".. loss-plot:: {loss.name}\n",
+            *([matrix_pages.PLOT] if is_of_pairs(loss) else []),
             heading("Arguments", "-"),
             f".. docstring-sections:: {loss.name}\n   :sections: Parameters, Returns, Raises\n",
             *_section("Notes", written.get("Notes", "")),
@@ -82,6 +86,8 @@ def _rows(rows: list[list[str]], name: str) -> str:
 
 
 def _domain(loss: Loss) -> list[list[str]]:
+    if isinstance(loss, MatrixRecord):
+        return matrix_pages.domain(loss)
     domains = dict.fromkeys(loss.arguments, REAL) | dict(loss.domains)
     rows = [[f"``{name}``", domain.text] for name, domain in domains.items()]
     for name, limit in loss.limits.items():
@@ -90,6 +96,8 @@ def _domain(loss: Loss) -> list[list[str]]:
 
 
 def _facts(loss: Loss) -> list[list[str]]:
+    if isinstance(loss, MatrixRecord):
+        return matrix_pages.facts(loss)
     rows = [["family", loss.family]]
     if loss.axis is not None:
         rows.append(["class axis", f"{loss.axis} by default"])
@@ -129,7 +137,7 @@ def _elsewhere(loss: Loss) -> str:
 
 def _related(loss: Loss) -> str:
     """Return the losses that the docstring names, and those of the same family or the same tags."""
-    losses = [other for other in lossary.list_losses() if other.name != loss.name]
+    losses = [other for other in every_loss() if other.name != loss.name]
     family = [other.name for other in losses if other.family == loss.family]
     alike = [
         other.name for other in losses if other.family != loss.family and other.tags == loss.tags
@@ -168,10 +176,11 @@ def linked(source: str) -> str:
 
 def _source(loss: Loss) -> str:
     code = textwrap.indent(source(loss), "   ")
-    return (
-        f"This is all that is written for {loss.name}; the rest is derived from it.\n\n"
-        f".. code-block:: python\n\n{code}"
-    )
+    written, rest = loss.name, "the rest is derived from it"
+    if isinstance(loss, MatrixRecord):
+        written = f"a row of {loss.name}"
+        rest = ":doc:`the engine of matrix products </products>` does the rest"
+    return f"This is all that is written for {written}; {rest}.\n\n.. code-block:: python\n\n{code}"
 
 
 def source(loss: Loss) -> str:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pair_plots
 from formula_words import words
+from known_losses import every_loss, is_of_pairs
 from written_files import write_folder
 
-import lossary
 from lossary import Loss
 from lossary.arrays import Array
 from lossary.domains import BOXES, FINITE, REAL, UNIT_INTERVAL, Domain
@@ -36,7 +37,7 @@ _TINY = 1e-3  # a smaller default is changed by factors
 
 def write_scripts(folder: Path) -> None:
     """Write the script of every loss, and the index of what they are plotted over."""
-    losses = lossary.list_losses()
+    losses = every_loss()
     abscissae = {loss.name: [facts(loss, form)["abscissa"] for form in forms(loss)]
                  for loss in losses}  # fmt: skip
     scripts = {f"{loss.name}.js": script(loss) for loss in losses}
@@ -49,6 +50,7 @@ def script(loss: Loss) -> str:
 
     Examples
     --------
+    >>> import lossary
     >>> script(lossary.get_loss("l1_loss")).splitlines()[0]
     'lossary.add("l1_loss", ['
     """
@@ -57,7 +59,8 @@ def script(loss: Loss) -> str:
         source = loss.javascript(labels=loss.takes_labels, **form)
         name = source.split(" ", 2)[1]
         known = json.dumps(facts(loss, form), allow_nan=False)
-        parts.append(f"{known[:-1]}, compute: (() => {{\n{source}\nreturn {name};\n}})()}}")
+        compute = pair_plots.with_itself(loss, name) if is_of_pairs(loss) else name
+        parts.append(f"{known[:-1]}, compute: (() => {{\n{source}\nreturn {compute};\n}})()}}")
     inner = ",\n".join(parts)
     return f'lossary.add("{loss.name}", [\n{inner}\n]);\n'
 
@@ -67,6 +70,7 @@ def forms(loss: Loss) -> list[dict[str, object]]:
 
     Examples
     --------
+    >>> import lossary
     >>> forms(lossary.get_loss("dice_loss"))
     [{'with_logits': False}, {'with_logits': True}]
     """
@@ -111,7 +115,9 @@ def facts(loss: Loss, form: Mapping[str, object]) -> dict[str, Any]:
         "resizable": loss.axis is not None and loss.length is None,
         "ones": list(loss.prepare),
         "drawing": drawing,
-        "controls": list(_controls(loss, form, arguments, abscissa)),
+        "controls": pair_plots.controls(arguments)
+        if is_of_pairs(loss)
+        else list(_controls(loss, form, arguments, abscissa)),
         "parameters": [
             _parameter(loss, name)
             for name, default in loss.parameters.items()
@@ -129,10 +135,11 @@ def _given(loss: Loss, name: str) -> float:
 def _template(loss: Loss, arguments: ArgumentsOf) -> dict[str, Any]:
     """Return the arguments, with "x" for what varies."""
     values = map(np.asarray, arguments(_PROBE))
-    return {
+    found = {
         name: [_entry(x) for x in value.T] if value.ndim == 2 else _entry(value)
         for name, value in zip(loss.arguments, values, strict=True)
     }
+    return pair_plots.without_itself(loss, found) if is_of_pairs(loss) else found
 
 
 def _entry(values: Array) -> Any:

@@ -15,7 +15,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from agreement import agree
-from box_definitions import DEFINITIONS
+from box_definitions import DEFINITIONS as OF_BOXES
+from pair_definitions import DEFINITIONS as OF_PAIRS
 from series import SERIES
 from shorter_forms import applied, factors_of, in_order, quotient, share_of, shortest
 
@@ -28,6 +29,8 @@ from lossary.formula.rewrite import expand, replace
 
 #: Stands for "1 at the label's class, 0 elsewhere" while a formula is differentiated.
 HIT = "indicator of the label"
+#: What is written down, not derived, by the names of losses.
+DEFINITIONS = {**OF_BOXES, **OF_PAIRS}
 #: A choice at a smaller size than this is about rounding.
 _TINY = 1e-6
 

@@ -16,6 +16,7 @@ _PAGES = (
     "getting_started",
     "reference/losses/huber_loss",
     "reference/losses/dice_loss",
+    "reference/losses/multi_similarity_loss",
     "reference/losses/generalized_box_iou_loss",
 )
 # The theme's own: it puts the name of the site above the sidebar's navigation, not into it.

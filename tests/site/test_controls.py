@@ -11,9 +11,11 @@ import pytest
 from site_plots import READY, assert_shown, computed, open_plot, read_out
 
 import lossary
+from lossary.products.catalogue import matrix_losses
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for the build
 
+EVERY = (*lossary.list_losses(), *matrix_losses())
 # Two frames after an event, what it changed is drawn.
 _DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -143,6 +145,23 @@ def test_another_element_varies_and_rows_are_longer(chromium: str, site: Path, t
     assert_shown(read_out(tab), computed(tab, "cross_entropy"))
 
 
+def test_another_item_of_a_batch_belongs_to_the_anchor(chromium: str, site: Path, tab: Any) -> None:
+    """A line for either role of the similarity that varies; one where a reader says who belongs."""
+    for name, control, choice in (
+        ("nt_xent_loss", "partners", "2"),
+        ("supervised_contrastive_loss", "targets[1]", "1"),
+    ):
+        open_plot(tab, site, name)
+        rows = plot(tab).locator("output.readout tbody tr")
+        assert rows.count() == 2
+        assert_shown(read_out(tab), computed(tab, name))
+        before = read_out(tab)
+        plot(tab).locator(f'select[name="{control}"]').select_option(choice)
+        assert read_out(tab) != before
+        assert_shown(read_out(tab), computed(tab, name))
+        assert rows.count() == 1
+
+
 def test_the_range_is_what_its_fields_say(chromium: str, site: Path, tab: Any) -> None:
     open_plot(tab, site, "huber_loss")
     for name, value in (("from", "-8"), ("to", "2")):
@@ -214,21 +233,21 @@ def test_the_list_of_losses_is_filtered(chromium: str, site: Path, tab: Any) -> 
         links = tab.locator("table.losses tr:visible td:first-child a")
         return {name.strip() for name in links.all_text_contents()}
 
-    names = {loss.name for loss in lossary.list_losses()}
+    names = {loss.name for loss in EVERY}
     assert shown() == names
     form.locator("input[name=words]").fill("imbalance")
     found = shown()
     assert "focal_loss" in found < names
     assert form.locator("output").inner_text() == f"{len(found)} of {len(names)}"
     form.locator("select[name=family]").select_option("focal")
-    assert shown() == {loss.name for loss in lossary.list_losses() if loss.family == "focal"}
+    assert shown() == {loss.name for loss in EVERY if loss.family == "focal"}
     assert tab.locator("h2:visible").count() == 1
     form.locator("button[type=reset]").click()
     tab.wait_for_function("document.querySelector('form.loss-filter output')"
                           f".textContent === '{len(names)} of {len(names)}'")  # fmt: skip
     for choice, value in (("convex", "yes"), ("gradient", "bounded")):
         form.locator(f"select[name={choice}]").select_option(value)
-    expected = [loss for loss in lossary.list_losses() if loss.convex and loss.lipschitz_text]
+    expected = [loss for loss in EVERY if loss.convex and loss.lipschitz_text]
     assert shown() == {loss.name for loss in expected}
 
 

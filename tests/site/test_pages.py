@@ -144,7 +144,14 @@ def _leads_somewhere(path: Path, link: str, pages: dict[Path, Links]) -> bool:
 # --- the search -------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("word", "expected"),
-    [("focal", "focal_loss"), ("quantile", "pinball_loss"), ("imbalance", "which_loss")],
+    [
+        ("focal", "focal_loss"),
+        ("quantile", "pinball_loss"),
+        ("imbalance", "which_loss"),
+        ("SimCLR", "nt_xent_loss"),
+        ("CLIP", "info_nce_loss"),
+        ("contrastive", "circle_loss"),
+    ],
 )
 def test_the_search_finds(chromium: str, site: Path, page: Any, word: str, expected: str) -> None:
     page.goto(f"{(site / 'search.html').as_uri()}?q={word}")

@@ -26,6 +26,8 @@ CHANGES = [
     ("complete_box_iou_loss", "inputs[3]", 1.5),
     ("dice_loss", "smooth", 2.0),
     ("tversky_loss", "alpha", 0.9),
+    ("info_nce_loss", "temperature", 0.5),
+    ("circle_loss", "similarities[2]", 0.8),
 ]
 _SET = """(slider, value) => {
   slider.value = value;

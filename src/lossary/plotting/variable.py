@@ -22,6 +22,7 @@ from lossary.domains import (
     REAL,
 )
 from lossary.options import options
+from lossary.products.catalogue import MatrixRecord
 from lossary.registry import Loss
 
 Bounds = tuple[float, float]
@@ -60,6 +61,8 @@ class Variable:
 
 def variable_of(loss: Loss, parameters: dict[str, Any]) -> Variable:
     """Return the variable of a loss's curve."""
+    if isinstance(loss, MatrixRecord) and loss.is_of_pairs:
+        return _similarity(loss)
     if loss.axis is not None:
         return _first_of_row(loss, parameters)
     others = loss.arguments[1:]
@@ -84,6 +87,37 @@ def variable_of(loss: Loss, parameters: dict[str, Any]) -> Variable:
         return Variable("logit, target 1", arguments, counterpart=counterpart)
     bounds, domain = (0.01, 0.99), (0.0, 1.0)
     return Variable("probability, target 1", arguments, bounds, domain, counterpart)
+
+
+#: Similarities of an item to the others, but the first, which varies.
+_SIMILARITIES = (0.6, 0.3, 0.0)
+
+
+def _similarity(loss: Loss) -> Variable:
+    """Return the variable of a loss of pairs: a similarity of an item, to one that belongs to it.
+
+    Another one belongs to it too, or instead; the item itself is the last of the columns where the
+    loss has to leave it out.
+    """
+    itself = 1 if "items" in loss.arguments else 0
+    others = len(_SIMILARITIES) + 1
+    fixed = [*_SIMILARITIES, *[1.0] * itself]
+
+    def arguments(belongs: bool) -> ArgumentsOf:
+        targets = [0.0 if belongs else 1.0, 0.0, 1.0, 1.0, *[0.0] * itself]
+        rows = {"targets": np.array(targets), "partners": 0 if belongs else 1, "items": others}
+
+        def given(x: Array) -> Sequence[Any]:
+            similarities = np.stack([x, *(np.full_like(x, value) for value in fixed)], axis=1)
+            rest = [rows.get(name, 0) for name in loss.arguments[1:]]
+            return similarities, *(np.broadcast_to(y, x.shape + np.shape(y)) for y in rest)
+
+        return given
+
+    titles = "to one that belongs to it", "to another"
+    return Variable(
+        f"similarity, {titles[0]}", arguments(True), (-1.0, 1.0), _REAL, arguments(False), titles
+    )
 
 
 def _number(loss: Loss, parameters: dict[str, Any]) -> Variable:

@@ -41,6 +41,11 @@ class MatrixRecord(Loss):
     matrix: MatrixLoss = field(init=False)
 
     @property
+    def is_of_pairs(self) -> bool:
+        """Whether the products are similarities of embeddings, not logits."""
+        return isinstance(self.matrix, PairLoss)
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The tags of the loss of rows; "matrix-product" stands for "along-axis"."""
         return ("matrix-product", *(tag for tag in super().tags if tag != "along-axis"))
