@@ -331,9 +331,9 @@ def links_of(record: Loss) -> dict[str, Callable[..., Any]]:
 def _attach_declaration(record: Loss) -> None:
     """Give the public function an attribute that returns what the loss is made from.
 
-    Only functions leave the choice to the pickler: pickle stores this one by its name, as an
-    attribute of the public function; cloudpickle stores it by value where the module cannot be
-    imported in another process (``__main__``), and so sends the formula along.
+    It is a function because each pickler stores functions in its own way. pickle stores this one by
+    its name, as an attribute of the public function. cloudpickle stores it by value where the
+    module cannot be imported in another process (``__main__``), and so sends the formula along.
     """
     declared = {
         item.name: getattr(record, item.name) for item in dataclasses.fields(record) if item.init

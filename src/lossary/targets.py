@@ -13,13 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from lossary.backends.base import PYTHON, Backend
-from lossary.backends.loading import backend_named, library_of
-from lossary.call.array_library import check_sequence
-from lossary.call.dtypes import dtype_kind, dtypes_of
 from lossary.call.flow import torch_compiles
-from lossary.call.parameters import number
-from lossary.domains import AT_LEAST_ZERO, FROM_ZERO_TO_ONE, Range
+from lossary.call.given_array import GivenArray
+from lossary.domains import AT_LEAST_ZERO, FROM_ZERO_TO_ONE
 from lossary.errors import shown, type_error, value_error
 
 __all__ = [
@@ -272,20 +268,20 @@ def _computed(compute: str, *given: Any) -> Any:
 
 # --- what is computed ---------------------------------------------------------------------------
 def _smooth_labels(targets: Any, smoothing: Any, axis: int, dtype: Any) -> Any:
-    given = _Given("smooth_labels", "targets", targets, dtype)
+    given = GivenArray("targets.smooth_labels", "targets", targets, dtype)
     position = given.axis(axis, given.rank)
     share = given.parameter("smoothing", smoothing, FROM_ZERO_TO_ONE)
     return given.result(given.x * (1 - share) + share / given.backend.length(given.x, position))
 
 
 def _binary_smooth_labels(targets: Any, smoothing: Any, dtype: Any) -> Any:
-    given = _Given("binary_smooth_labels", "targets", targets, dtype)
+    given = GivenArray("targets.binary_smooth_labels", "targets", targets, dtype)
     share = given.parameter("smoothing", smoothing, FROM_ZERO_TO_ONE)
     return given.result(given.x * (1 - share) + share / 2)
 
 
 def _one_hot(labels: Any, classes: int, axis: int, dtype: Any) -> Any:
-    given = _Given("one_hot", "labels", labels, dtype)
+    given = GivenArray("targets.one_hot", "labels", labels, dtype)
     if given.kind != "int":
         remedy = "Convert them to an integer dtype."
         raise type_error(
@@ -308,7 +304,7 @@ def _one_hot(labels: Any, classes: int, axis: int, dtype: Any) -> Any:
 
 
 def _plus_minus_one(targets: Any, dtype: Any) -> Any:
-    given = _Given("plus_minus_one", "targets", targets, dtype)
+    given = GivenArray("targets.plus_minus_one", "targets", targets, dtype)
     if given.kind == "float" or dtype is not None:
         return given.result(2 * given.x - 1)
     name = given.given_dtype if given.given_dtype.startswith("int") else "int32"
@@ -316,7 +312,7 @@ def _plus_minus_one(targets: Any, dtype: Any) -> Any:
 
 
 def _class_balanced_weights(counts: Any, beta: Any, dtype: Any) -> Any:
-    given = _counts("class_balanced_weights", counts, dtype)
+    given = _counts("targets.class_balanced_weights", counts, dtype)
     xp = given.backend.xp
     share = given.parameter("beta", beta, FROM_ZERO_TO_ONE)
     n = xp.where(given.x > 0, given.x, given.scalar(1.0))
@@ -335,16 +331,16 @@ def _class_balanced_weights(counts: Any, beta: Any, dtype: Any) -> Any:
 
 
 def _inverse_frequency_weights(counts: Any, dtype: Any) -> Any:
-    given = _counts("inverse_frequency_weights", counts, dtype)
+    given = _counts("targets.inverse_frequency_weights", counts, dtype)
     xp = given.backend.xp
     n = xp.where(given.x > 0, given.x, given.scalar(1.0))
     weights = xp.sum(given.x) / given.backend.length(given.x, 0) / n
     return given.result(given.of_classes(weights))
 
 
-def _counts(function: str, counts: Any, dtype: Any) -> _Given:
+def _counts(function: str, counts: Any, dtype: Any) -> GivenArray:
     """Return numbers of examples, checked where they can be looked at."""
-    given = _Given(function, "counts", counts, dtype)
+    given = GivenArray(function, "counts", counts, dtype)
     if given.rank != 1:
         found = f"shape {given.backend.shape(given.given)}"
         raise value_error(given.function, "counts", "must have one number per class", found)
@@ -355,67 +351,3 @@ def _counts(function: str, counts: Any, dtype: Any) -> _Given:
             found = f"{values[wrong[0]]} at ({wrong[0]},)"
             raise value_error(given.function, "counts", AT_LEAST_ZERO.text, found)
     return given
-
-
-class _Given:
-    """An array that a function was given, with its library and the dtype of the result.
-
-    ``x`` is the array in the dtype that is computed in: float32 for half precision.
-    """
-
-    def __init__(self, function: str, name: str, given: Any, dtype: Any) -> None:
-        self.function, self.name = f"targets.{function}", name
-        if isinstance(given, (list, tuple)):
-            check_sequence(given, self.function, name)
-        self.library = library_of(type(given), given, self.function, name) or "numpy"
-        self.backend: Backend = backend_named(self.library, given)
-        x = self.backend.asarray(given, self.function, name)
-        self.given = np.asarray(x) if type(x) in PYTHON else x
-        self.rank = len(self.backend.shape(self.given))
-        self.given_dtype = self.backend.dtype_name(self.given)
-        self.kind = dtype_kind(self.function, name, self.given_dtype)
-        floats = [self.given] if self.kind == "float" else []
-        self.dtype, self.compute = dtypes_of(self.function, self.backend, dtype, floats)
-
-    @property
-    def x(self) -> Any:
-        """The array in the dtype that is computed in."""
-        return self.backend.cast(self.given, self.compute)
-
-    def scalar(self, value: float) -> Any:
-        """Return a number as a 0-d array."""
-        return self.backend.full(value, self.backend.dtype(self.compute), self.given)
-
-    def parameter(self, name: str, given: Any, limit: Range) -> Any:
-        """Return a parameter as a float, or as a 0-d array of the same library."""
-        own = hasattr(given, "shape") and not isinstance(given, (np.ndarray, np.generic))
-        if not own or library_of(type(given), given, self.function, name) != self.library:
-            return number(self.function, name, given, limit)
-        if self.backend.shape(given) != ():
-            raise value_error(self.function, name, limit.text, shown(given), "Pass one number.")
-        values = self.backend.values(given)
-        if values is not None:
-            number(self.function, name, float(values), limit)
-        return self.backend.cast(given, self.compute)
-
-    def axis(self, given: Any, rank: int) -> int:
-        """Return the position of a class axis, counted from 0."""
-        if isinstance(given, bool) or not isinstance(given, numbers.Integral):
-            raise type_error(self.function, "axis", "must be an integer", shown(given))
-        if rank == 0:
-            raise value_error(self.function, self.name, "must have a class axis", "shape ()")
-        axis = int(given)
-        if not -rank <= axis < rank:
-            requirement = f"must be from {-rank} to {rank - 1}"
-            raise value_error(self.function, "axis", requirement, shown(given))
-        return axis % rank
-
-    def of_classes(self, weights: Any) -> Any:
-        """Return class weights, 0 for classes without examples, NaN for counts that are none."""
-        xp = self.backend.xp
-        none = xp.where(self.x == 0, self.scalar(0.0), self.scalar(math.nan))
-        return xp.where(self.x > 0, weights, none)
-
-    def result(self, x: Any) -> Any:
-        """Return what was computed in the dtype of the result."""
-        return self.backend.cast(x, self.dtype)

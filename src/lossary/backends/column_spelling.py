@@ -38,7 +38,7 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-#: What operations take, as multiples of a sum; what is not listed takes 1.
+#: Costs of operations, as multiples of an addition; those that are not listed cost 1.
 COSTS: Mapping[str, int] = {"divide": 2, "exp": 8, "expm1": 8, "log": 8, "log1p": 8, "power": 20,
                             "sqrt": 2, "tanh": 12}  # fmt: skip
 

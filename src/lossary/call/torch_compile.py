@@ -1,11 +1,11 @@
 """PyTorch under ``torch.compile``: one call in the graph that its tracer does not look into.
 
-The tracer of ``torch.compile`` follows Python line by line, and what chooses an expression is no
-part of the computation. ``allow_in_graph`` makes the call one node; tracing it with the fake
+The tracer of ``torch.compile`` follows Python line by line, but the code that chooses an expression
+is not part of the computation. ``allow_in_graph`` makes the call one node; tracing it with the fake
 tensors of the next stage runs the ordinary code, which leaves torch operations in the graph.
 
-A number that has changed between calls arrives as a symbol. Where a loss only computes with it,
-it goes into the graph as a 0-d tensor, so that the next value needs no new compilation; what is
+A number that has changed between calls arrives as a symbol. Where a loss only computes with it, it
+goes into the graph as a 0-d tensor, so another value does not cause another compilation. What is
 checked (its limits, whether it is 0 or a default) becomes a guard. Where it chooses the expression,
 the graph is specialised to its value.
 """

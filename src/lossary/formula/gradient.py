@@ -67,9 +67,9 @@ def diagonal(output: Expression, target: Expression) -> Expression:
     """Return the diagonal of the Hessian of an expression with respect to a symbol.
 
     The gradient at element i is differentiated forward with respect to element i alone. With
-    respect to one element, the derivative of ``sum(f)`` is that of f at i plus what reaches all of
-    f through the row values that depend on element i; the derivative of ``max(f)`` is that of f if
-    i is the maximal element.
+    respect to one element, the derivative of ``sum(f)`` has two parts: that of f at i, and the
+    derivatives of all f through the row values that depend on element i. The derivative of
+    ``max(f)`` is that of f if i is the maximal element, else 0.
     """
     return own_derivative(expand(gradient(output, target)), target)
 

@@ -2,8 +2,8 @@
 
 ``ColumnKernel`` is for a class axis that is not the last in memory: arrays are (outer, classes,
 inner), and sixteen neighbours along ``inner`` are a block. ``ShortRowKernel`` is for few classes
-and an ``inner`` below sixteen, such as 1, where the class axis is the last: the rows of a block are
-transposed into scratch memory, where they are columns, and outputs are transposed back from there.
+and an ``inner`` below sixteen, such as 1, where the class axis is the last. The rows of a block are
+transposed into scratch memory, where they are columns; outputs are transposed back from there.
 
 The last block along an axis starts early enough to be full. It recomputes some rows of the block
 before, but neither stores nor counts them.

@@ -6,8 +6,8 @@ arrays of the same type, dtype, shape and strides), runs the kernel and returns 
 0.22 us for a hinge loss of 100 elements. Everything works without it, more slowly.
 
 It relies on Python's stable interface and on memory offsets that :func:`is_available` checks: those
-of an object's type, the items of a tuple, the content of bytes and the number of a float; for NumPy
-arrays it relies on the struct of NumPy's C interface. Arrays of other libraries are described
+of an object's type, the items of a tuple, the content of bytes and the number of a float. NumPy
+arrays are read through the struct of NumPy's C interface; arrays of other libraries are described
 through DLPack's exchange interface, if the library provides it.
 """
 

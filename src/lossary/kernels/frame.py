@@ -1,9 +1,12 @@
 """Base of the kernels of all layouts: arguments, chunks, totals, leaves, constants.
 
-A kernel is ``void kernel(words)``. The words are numbers of eight bytes: the first chunk that it
-works on and the one after its last, the sizes that its layout needs, the units of a chunk, the
-addresses of the arrays and of the stored outputs, the parameters (float64), and the address of the
-partial results, to which each chunk writes its totals (float64).
+A kernel is ``void kernel(words)``. The words are numbers of eight bytes, in this order:
+
+- the first chunk that the kernel works on, and the one after its last;
+- the sizes that its layout needs, and the units of a chunk;
+- the addresses of the arrays and of the stored outputs;
+- the parameters (float64);
+- the address of the partial results, to which each chunk writes its totals (float64).
 """
 
 from __future__ import annotations

@@ -24,8 +24,9 @@ from lossary.kernels.form import LANES
 from lossary.kernels.memory import CHUNK, class_lengths, combined, dense_order, empty, order_of
 from lossary.kernels.work import Shape, Work
 
-#: Rows of fewer elements are not cut: the steps around the kernels take 25 us, and two threads save
-#: 30 us on one row of this many. Nor are so many rows cut that threads share them evenly.
+#: Rows of fewer elements than LONG are not cut: the steps around the kernels take 25 us, and two
+#: threads save 30 us on one row of this many. From FEW rows on (or blocks of sixteen rows, where
+#: the class axis is not the last), threads share the rows evenly without a cut.
 LONG, FEW = 8 * CHUNK, 64
 
 #: By operation: combines what is reduced of pieces.

@@ -58,9 +58,9 @@ def _softmaxes(
 def _log_ratio(x: Expression, y: Expression, temperature: Expression) -> Expression:
     """Return log(q / p), NaN where both are 0.
 
-    Where x and y differ by nearly the same number in all classes, it is computed from what remains
-    of the differences, whose digits the logarithms of p and q have lost: relative to that of q's
-    largest class, so that a class of nearly all probability has a ratio of nearly no error.
+    Where x and y differ by nearly the same number in all classes, the logarithms of p and q have
+    lost the digits of the ratio. There it is computed from the differences x - y, less that of q's
+    largest class, so that the ratio of a class of nearly all probability is nearly exact.
     """
     q = node("softmax", y / temperature)
     difference = node("difference_or_zero", x, y) / temperature
