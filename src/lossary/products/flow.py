@@ -76,9 +76,11 @@ class Library:
         """Return a gradient as its matrix is: scaled, in its shape and dtype."""
         backend = computation.backend
         given = getattr(computation.matrices, name)
-        x = self.scaled(backend.cast(x, computation.template.compute), scale)
         dtype = backend.dtype_name(given)
         dtype = dtype if "float" in dtype else computation.template.dtype
+        if backend.dtype_name(x) != dtype:
+            x = backend.cast(x, computation.template.compute)
+        x = self.scaled(x, scale)
         return backend.xp.reshape(backend.cast(x, dtype), backend.shape(given))
 
     def constant(self, x: Any) -> Any:

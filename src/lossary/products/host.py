@@ -38,6 +38,8 @@ class HostClassifier(Classifier):
     def __init__(self, backend: Any, product: Any, dtype: str, wide: str) -> None:
         self.backend, self.xp = backend, backend.xp
         self.dtype, self.wide = self.product_dtype(dtype), wide
+        #: Dtype of the first block's gradient of the vectors: that of its products if it is all.
+        self.sum_dtype = wide
         self.vectors, self.bias = product.classifier, product.bias
         self._tile: Any = None
 
@@ -89,7 +91,10 @@ class HostClassifier(Classifier):
         features = self.backend.cast(features, self.dtype)
         collect: Callable[[Any, Any, Any], None] = self.add_product
         if total is None:
-            total, collect = self.empty(tuple(self.vectors.shape), self.wide), self.write_product
+            total, collect = (
+                self.empty(tuple(self.vectors.shape), self.sum_dtype),
+                self.write_product,
+            )
         for part in self._parts():
             collect(total[part], slopes[:, part].T, features)
         return total
@@ -145,8 +150,10 @@ class HostSweep(Sweep):
         sums: dict[str, Any] = {}
         if "features" in self.wanted:
             sums["features"] = self.features_sum(filled=chosen is not None)
-        start = 0
-        for length in self.lengths(count if chosen is None else len(chosen)):
+        start, lengths = 0, self.lengths(count if chosen is None else len(chosen))
+        if len(lengths) == 1:  # nothing is summed, so nothing is lost
+            self.classifier.sum_dtype = self.classifier.dtype
+        for length in lengths:
             rows = (
                 slice(start, start + length) if chosen is None else chosen[start : start + length]
             )
