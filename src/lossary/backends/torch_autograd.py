@@ -125,9 +125,7 @@ def _gradients(
         outputs = tuple(gradient_elements(computation, name, symbol) for name in repeated)
         each = _run(backend, unrounded, outputs, wide)
         for name in repeated:
-            results[f"gradient_{name}"] = _summed(
-                backend, computation, name, each[f"gradient_{name}"]
-            )
+            results[f"gradient_{name}"] = _summed(computation, name, each[f"gradient_{name}"])
     return {name: results[f"gradient_{name}"].to(computation.arrays[name].dtype) for name in names}
 
 
@@ -137,9 +135,7 @@ def is_repeated(computation: Computation, name: str) -> bool:
     return name == "class_weights" or shape not in ((), computation.full_shape(name))
 
 
-def _summed(
-    backend: HostBackend, computation: Computation, name: str, each: torch.Tensor
-) -> torch.Tensor:
+def _summed(computation: Computation, name: str, each: torch.Tensor) -> torch.Tensor:
     """Sum the gradient of every element over the axes that an array is repeated along."""
     shape = tuple(computation.arrays[name].shape)
     if name == "class_weights":

@@ -24,7 +24,7 @@ def tweedie_deviance(mu: Expression, t: Expression, p: Expression) -> Expression
     q = 2 - p
     positive = _positive(t)
     logarithm = log_quotient(positive, mu)
-    value = _deviance(t, logarithm, node("power", mu, q), node("power", positive, q), q,
+    value = _deviance(logarithm, node("power", mu, q), node("power", positive, q), q,
                       _of_mean(mu, t, q - 1))  # fmt: skip
     return node("where", node("equal", p, 0), (mu - t) * (mu - t), value)
 
@@ -46,11 +46,11 @@ def tweedie_deviance_of_log(x: Expression, t: Expression, p: Expression) -> Expr
     positive = _positive(t)
     logarithm = _log_ratio_of_log(x, positive)
     mu_to_q = node("exp", node("scale", q, x))
-    return _deviance(t, logarithm, mu_to_q, node("power", positive, q), q, _of_log(x, t, q - 1))
+    return _deviance(logarithm, mu_to_q, node("power", positive, q), q, _of_log(x, t, q - 1))
 
 
 def _deviance(
-    t: Expression, log_ratio: Expression, a: Expression, b: Expression, q: Expression, c: Expression
+    log_ratio: Expression, a: Expression, b: Expression, q: Expression, c: Expression
 ) -> Expression:
     w, v = node("scale", q, log_ratio), node("scale", q - 1, log_ratio)
     is_near = (abs(log_ratio) <= 1) & (abs(w) <= 1)
