@@ -25,7 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax.losses as optax
 import torch
-from run import ROUNDS, machine, repeats, sample
+from run import machine
+from sampling import ROUNDS, repeats, sample
 from torch.nn import functional as F
 from torchmetrics.functional.regression import tweedie_deviance_score
 

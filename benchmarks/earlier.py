@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -51,7 +50,7 @@ class Earlier:
 def main() -> None:
     """Answer questions: build a call, or time one."""
     import peers
-    from run import repeats
+    from sampling import repeats, sample
 
     import lossary
 
@@ -66,10 +65,7 @@ def main() -> None:
             answer = number = repeats(run)
         elif "sample" in question:
             assert run is not None
-            began = time.perf_counter()
-            for _ in range(number):
-                run()
-            answer = (time.perf_counter() - began) / number
+            answer = sample(run, number)
         print(json.dumps(answer), flush=True)
 
 

@@ -28,12 +28,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import peers
 from earlier import Earlier
+from sampling import ROUNDS, repeats, sample
 
 # Processes that torch.compile starts to compile in would run beside the measurements.
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
-
-ROUNDS = 9
-SAMPLE_SECONDS = 0.02
 
 
 def main() -> None:
@@ -155,14 +153,6 @@ def cell(loss: str, size: int, gradient: bool, before: Earlier | None) -> dict[s
     return found
 
 
-def sample(run: peers.Run, number: int) -> float:
-    """Return the seconds that a run takes, one of so many."""
-    began = time.perf_counter()
-    for _ in range(number):
-        run()
-    return (time.perf_counter() - began) / number
-
-
 def times_before(
     before: Earlier, runs: dict[str, tuple[peers.Run, int]], which: tuple[str, int, bool]
 ) -> dict[str, list[float]]:
@@ -189,16 +179,6 @@ def print_before(rows: list[dict[str, Any]], version: str) -> None:
         print(f"| {title} | 10^{len(str(row['size'])) - 1} | {cells} |")
     means = " | ".join(f"{statistics.geometric_mean(x):.2f}" for x in every.values())
     print(f"| geometric mean | | {means} |")
-
-
-def repeats(run: peers.Run) -> int:
-    """Return how many runs make a sample long enough to time."""
-    began = time.perf_counter()
-    count = 0
-    while time.perf_counter() - began < SAMPLE_SECONDS:
-        run()
-        count += 1
-    return count
 
 
 def print_times(rows: list[dict[str, Any]]) -> None:
