@@ -62,6 +62,7 @@ ORDER = (
     "call",
     "families",
     "registry",
+    "public_function",
     "decorator",
     "links",
     "losses",

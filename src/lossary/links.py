@@ -11,12 +11,13 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from lossary.decorator import links_of, loss
+from lossary.decorator import loss
 from lossary.definition.docstring import sections_of
 from lossary.domains import REAL, Domain
 from lossary.errors import choices, shown, value_error
 from lossary.formula import exp, sigmoid, softplus
 from lossary.formula.expression import Expression
+from lossary.public_function import links_of
 from lossary.registry import REGISTRY, Loss, get_loss
 
 _FUNCTION = "with_link"

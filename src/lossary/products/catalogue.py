@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from lossary.decorator import make_functions
 from lossary.definition.declaration import Declaration
 from lossary.definition.definition import Definition
 from lossary.domains import FINITE, POSITIVE, REAL, Domain
 from lossary.formula.expression import Expression
 from lossary.products.linear import MatrixLoss, ProductLoss
 from lossary.products.pairs import PairLoss
+from lossary.public_function import make_functions
 from lossary.registry import Loss
 
 _PACKAGE = "lossary.products"
