@@ -11,7 +11,7 @@ from lossary.index import INDEX
 from lossary.options import options as options
 from lossary.options import set_options as set_options
 
-#: Public names but for the losses, each with the module that is loaded when it is asked for.
+#: Public names other than losses, each with the module that defines it.
 _HOME = {
     "DomainWarning": "errors",
     "Loss": "registry",

@@ -17,7 +17,7 @@ _PACKAGE = "lossary.losses"
 
 
 def load(name: str) -> None:
-    """Load the module that defines a loss, or all of them if none is known to."""
+    """Load the module that defines a loss; all modules if it is not known which."""
     family = INDEX.get(name)
     if family is None:
         load_all()

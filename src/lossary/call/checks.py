@@ -127,7 +127,7 @@ def _denominator(request: Request) -> Any:
         remedy = "Weights of elements are passed as weights=."
         raise value_error(request.function, "denominator", requirement, shown(given), remedy)
     if array and not isinstance(given, np.ndarray):
-        return given  # to look at its value would be to wait for a device, or to break a trace
+        return given  # reading its value could wait for a device, or break a trace
     value = as_float(given) if number or array else math.nan
     if math.isinf(value):
         requirement = "must be a finite number"

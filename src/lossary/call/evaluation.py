@@ -25,7 +25,7 @@ VALUE = Wanted()
 
 
 def check_wanted(computation: Computation, wanted: Wanted) -> None:
-    """Raise if class labels are among the arguments: zeros would pass for a derivative."""
+    """Raise if class labels are among the arguments: their zeros would look like a derivative."""
     if computation.expressions.variant.labels and "targets" in wanted.names:
         raise type_error(
             computation.function,

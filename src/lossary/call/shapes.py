@@ -71,7 +71,7 @@ def _elementwise_shape(request: Request, shapes: dict[str, Shape]) -> Shape:
 
 
 def _reshape_hint(name: str, given: Shape, wanted: Shape) -> str:
-    """Advise what keeps every element beside its own partner."""
+    """Return how to make the shapes equal without pairing the wrong elements."""
     if _without_ones(given) == _without_ones(wanted):
         return f"Pass {name}.reshape{wanted}."
     if len(given) == 2 and given == wanted[::-1]:

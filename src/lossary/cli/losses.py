@@ -120,7 +120,7 @@ def _run_file(path: Path, modules: Modules) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # whatever a user's file may raise
+    except (Exception, SystemExit) as error:  # a user's file may raise anything
         msg = f"{path} cannot be run: {type(error).__name__}: {error}"
         raise click.UsageError(msg) from error
     modules[path] = module

@@ -273,7 +273,7 @@ def _name(formula: Callable[..., Any]) -> str:
 def _signature(name: str, formula: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     try:
         return inspect.signature(formula).parameters
-    except ValueError:  # some functions that are not written in Python tell none
+    except ValueError:  # functions that are not written in Python may have no signature
         requirement = "must be a function of Python"
         given = f"a {type(formula).__name__}"
         raise type_error(name, "the formula", requirement, given, "Write it with def.") from None

@@ -246,7 +246,7 @@ class Definition:
             raise LossaryTypeError(msg) from None
         except LossaryError:
             raise
-        except Exception as error:  # whatever a function that knows no symbols may raise
+        except Exception as error:  # a function that does not expect symbols may raise anything
             reason = (str(error).splitlines() or [""])[0].rstrip(".")
             raise type_error(
                 self.name,

@@ -105,7 +105,7 @@ def variant_of(loss: Definition, structure: Mapping[str, object]) -> LossExpress
 
 
 def _check_structure(loss: Definition, structure: Mapping[str, object]) -> None:
-    """Raise if what is to choose a form of the formula chooses none."""
+    """Raise if an option does not choose a form of the formula."""
     optional = (name for name, default in loss.parameters.items() if default is None)
     known = sorted({"labels", *loss.structure, *loss.extensions, *optional})
     for name in structure:

@@ -113,7 +113,8 @@ class LossExpressions:
     def counted(self) -> Expression | None:
         """Condition under which an element counts in a mean; None if all do.
 
-        Where the loss leaves one out it is 0, but NaN is NaN, and values are checked.
+        An element that the loss leaves out is 0, but NaN where an input is NaN; its values are
+        checked.
         """
         left_out = self._left_out
         if left_out is None:

@@ -12,7 +12,7 @@ from lossary.formula.plan import Output
 
 #: The number that gradients are multiplied by.
 COTANGENT = parameter("cotangent")
-#: What the names of outputs begin with that count values outside their domains.
+#: Prefix of the names of outputs that count values outside their domains.
 VIOLATIONS = "violations_"
 
 

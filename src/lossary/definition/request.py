@@ -49,7 +49,7 @@ class Request(NamedTuple):
         return {name: given[name] for name in self.loss.numbers if _is_array(given[name])}
 
 
-#: By the names of query libraries, how the types of their columns are called.
+#: The names of the types of columns, by query library.
 COLUMNS = {"polars": ("Expr",), "ibis": ("Value", "Deferred"), "pyspark": ("Column",)}
 
 

@@ -142,7 +142,7 @@ def _safe_product(a: Expression, b: Expression) -> Expression:
 
 
 def _add(a: Expression, b: Expression) -> Expression:
-    """Merge what is added where a condition holds with what is added where it does not."""
+    """Merge the sum of two choices, each of which is 0 on one side of the same condition."""
     if a.operation == b.operation == "where" and a.arguments[0] is b.arguments[0]:
         condition, inside, outside = a.arguments
         if is_number(outside, 0.0) and is_number(b.arguments[1], 0.0):

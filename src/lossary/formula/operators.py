@@ -270,7 +270,7 @@ def _diagonal_of_pair(left: Operator, middle: Expression, right: Operator) -> Ex
     if one is not None and other is not None:
         if _runs_back(left) is _runs_back(right):
             return middle  # both are triangular, with ones on their diagonals
-        # The entries of one beside those of the other transposed: a recurrence of both decays.
+        # Entries of one times those of the other transposed: a recurrence with both decays.
         if _runs_back(left):
             return node("reverse_recurrence", middle, one * node("following", other, 1))
         return node("recurrence", middle, one * node("preceding", other, 1))

@@ -94,7 +94,7 @@ class Plan:
         parameters = (item for item in self.nodes if item.operation == "parameter")
         self.parameters = tuple(str(item.value) for item in parameters)
 
-    # What follows is known when a kernel has to be written, and not where it is in the cache.
+    # Computed only if a kernel has to be written: one from the cache does not need it.
     @cached_property
     def stages(self) -> dict[int, int]:
         """The stage of each node by its id."""

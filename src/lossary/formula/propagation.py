@@ -57,7 +57,7 @@ def _passes(item: Expression, holds: dict[int, bool | None], reaches: dict[int, 
     given = [reaches[id(x)] for x in item.arguments]
     if item.operation == "where":
         state = holds[id(item.arguments[0])]
-        # What another symbol leaves out is left out on purpose.
+        # A condition on another symbol leaves this one out on purpose.
         return any(given[1:]) if state is None else given[1 if state else 2]
     if item.operation in {"sorted_by", "unsorted_by"}:
         return given[0]

@@ -66,7 +66,8 @@ def masked_rows(output: Expression, mask: Expression) -> Expression:
     """
     count = node("sum", node("where", mask, 1, 0))
     rewritten: dict[int, Expression] = {}
-    masks: dict[int, Expression | None] = {}  # of a node's elements, None if it has none of a leaf
+    # By node, the mask of its elements; None if no leaf below it has elements.
+    masks: dict[int, Expression | None] = {}
     for item in walk(output):
         arguments = [rewritten[id(child)] for child in item.arguments]
         given = [masks[id(child)] for child in item.arguments]

@@ -108,7 +108,7 @@ _LOOPS = {
 }""",
 }
 _NEEDS = {"sorted": ("order",), "unsorted": ("order",)}
-#: What programs may name nothing.
+#: Names that programs must not use.
 RESERVED = frozenset(
     "arguments await break case catch class const continue debugger default delete do else enum "
     "eval export extends false finally for function if implements import in instanceof interface "
