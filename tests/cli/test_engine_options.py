@@ -74,6 +74,9 @@ def test_what_an_engine_does_not_take(run, folder, option):
     outcome = run("score", folder / "0.parquet", *HINGE, option, "tcp://127.0.0.1:1")
     assert outcome.status == 2
     assert "scheduler must be left out for the local engine" in outcome.err
+    outcome = run("compare", folder / "0.parquet", folder / "1.parquet", *HINGE, option, "sc://a:1")
+    assert outcome.status == 2
+    assert "scheduler must be left out for the local engine" in outcome.err
     assert run("score", folder, *HINGE, "--engine", "abacus").status == 2
     assert run("score", folder, *HINGE, "--workers", "0").status == 2
 
@@ -89,6 +92,9 @@ def test_an_engine_elsewhere(run, folder):
         outcome = run("score", *files, *HINGE, "--engine", "spark", "--remote", address)
         assert outcome.status == 0, outcome.err
         assert outcome.out == run("score", *files, *HINGE).out
+        outcome = run("compare", *files, *HINGE, "--engine", "spark", "--remote", address)
+        assert outcome.status == 0, outcome.err
+        assert outcome.out == run("compare", *files, *HINGE, "--workers", "2").out
         outcome = run("score", "-", *HINGE, "--engine", "spark", "--remote", address)
         assert outcome.status == 3
         assert "only this process can read standard input" in outcome.err

@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hinge_jobs import OPTIONS, cut_small, wide_range_table
@@ -102,6 +103,49 @@ def test_every_engine_gives_the_same_bins_of_probability(folder, engine):
         table = expected.calibration.to_arrow(groups=groups)
         assert found.calibration.to_arrow(groups=groups).equals(table)
         assert found.to_arrow(groups=groups).equals(expected.to_arrow(groups=groups))
+
+
+def pair_bits(result):
+    """Return everything that a comparison says, exactly."""
+    totals = [item.columns() for item in result.totals]
+    sums = [[(name, values.tobytes()) for name, values in item.items()] for item in totals]
+    return result.groups, sums, result.rows, result.scored, result.notes
+
+
+@pytest.mark.parametrize("source", ["files", "tables", "one file"])
+def test_every_engine_compares_with_the_same_bits(folder, engine, source, tmp_path):
+    """The row groups of B end at other rows than those of A, and B has columns of its own."""
+    other = pc.multiply(TABLE["margin"], 1.25)
+    others = pa.table({"margin": other, "label": TABLE["label"], "day": TABLE["fold"]})
+    pq.write_table(others, tmp_path / "b.parquet", row_group_size=333)
+    options = {key: OPTIONS[key] for key in ("losses", "targets", "weights", "domain")}
+    options |= {"inputs": "margin", "by": ["kind", "day"]}
+    sources = {"files": (folder, tmp_path / "b.parquet"), "tables": (TABLE, others)}
+    if source == "one file":
+        wide = TABLE.append_column("other", other)
+        pq.write_table(wide, tmp_path / "c.parquet", row_group_size=300)
+        sources[source] = (tmp_path / "c.parquet",)
+        options |= {"inputs_a": "margin", "inputs_b": "other", "by": "kind"}
+    expected = lossary.compare(*sources[source], **options, workers=1)
+    assert expected.rows == expected.scored == ROWS
+    seen = []
+    told = {"progress": lambda *numbers: seen.append(numbers)}
+    found = lossary.compare(*sources[source], **options, **engine, **told)
+    assert pair_bits(found) == pair_bits(expected)
+    assert found.to_arrow().equals(expected.to_arrow())
+    assert seen[-1] == (ROWS, ROWS)
+    assert len(seen) > 5
+
+
+def test_every_engine_finds_the_first_row_that_differs(folder, engine):
+    labels = TABLE["label"].to_numpy().copy()
+    labels[[1200, 5800]] *= -1
+    other = TABLE.set_column(1, "label", pa.array(labels))
+    options = {key: OPTIONS[key] for key in ("losses", "targets", "inputs", "domain")}
+    with pytest.raises(lossary.LossaryError, match=r"'label' has -?1 in row 1201, but -?1 in row"):
+        lossary.compare(folder, other, **options, **engine)
+    with pytest.raises(lossary.LossaryError, match="there are 5999 rows, but 6000 in"):
+        lossary.compare(TABLE, TABLE.slice(1), **options, **engine)
 
 
 def test_every_engine_takes_tables(engine):

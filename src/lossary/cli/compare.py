@@ -59,6 +59,9 @@ from lossary.scoring import Job, compare
     help="Exit with status 1 if the lower end of an interval of B - A, of all rows or of a group, "
     "exceeds MARGIN; with 3 if a mean is over nothing.",
 )
+@job_options.ENGINE
+@job_options.SCHEDULER
+@job_options.WORKERS
 @job_options.JSON
 @job_options.QUIET
 def compare_command(**given: Any) -> int:
@@ -70,15 +73,15 @@ def compare_command(**given: Any) -> int:
     the paired differences of the rows.
     """
     as_json, quiet = given.pop("as_json"), given.pop("quiet")
-    confidence, key = given.pop("confidence"), given.pop("key")
+    options = {
+        name: given.pop(name) for name in ("confidence", "key", "engine", "scheduler", "workers")
+    }
     limits = parse_limits(given.pop("limits"), given["losses"])
     first, second = _jobs(given)
     report = Report(as_json=as_json, quiet=quiet)
-    result = report.computed(
-        lambda progress: compare(first, second, key=key, confidence=confidence, progress=progress)
-    )
-    report.show_comparison(first, result, confidence)
-    return check_margins(first, result, limits, confidence)
+    result = report.computed(lambda progress: compare(first, second, **options, progress=progress))
+    report.show_comparison(first, result, options["confidence"])
+    return check_margins(first, result, limits, options["confidence"])
 
 
 def _sources(given: dict[str, Any]) -> tuple[str, str | None]:

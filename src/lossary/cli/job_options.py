@@ -12,6 +12,7 @@ from lossary.cli.class_options import parse_class_weights, parse_classes
 from lossary.cli.losses import complete_losses, parse_losses
 from lossary.errors import LossaryError
 from lossary.scoring import Job, query_address
+from lossary.scoring.engines.options import ENGINES
 from lossary.scoring.job import MOST_BINS, OUTPUT_SUFFIXES
 
 
@@ -147,6 +148,28 @@ DELIMITER = click.option(
     callback=_parse_delimiter,
     metavar="CHARACTER",
     help="What separates the values of CSV, e.g. ';' or tab.  [default: comma; tab in .tsv]",
+)
+ENGINE = click.option(
+    "--engine",
+    type=click.Choice([*ENGINES]),
+    default="local",
+    show_default=True,
+    help="Who computes: threads of this process, the workers of Dask, a Spark Connect server, or "
+    "the workers of Ray.",
+)
+SCHEDULER = click.option(
+    "--scheduler",
+    "--remote",
+    metavar="ADDRESS",
+    help="Where the engine is: tcp://host:8786 for Dask, sc://host:15002 for Spark, "
+    "ray://host:10001 for Ray.",
+)
+WORKERS = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of threads, of processes for Dask or Ray, or of tasks for Spark.  [default: one "
+    "for each core]",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 QUIET = click.option("--quiet", is_flag=True, help="No progress and no warnings.")

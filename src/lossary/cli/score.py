@@ -11,7 +11,6 @@ from lossary.cli.limits import check_limits, parse_limits
 from lossary.cli.report import Report
 from lossary.cli.statuses import HELP
 from lossary.scoring import run_job
-from lossary.scoring.engines.options import ENGINES
 
 
 @click.command("score", epilog=HELP)
@@ -76,28 +75,9 @@ from lossary.scoring.engines.options import ENGINES
     help="Exit with status 1 if a mean, of all rows or of a group, exceeds X; with 3 if it is "
     "over nothing.",
 )
-@click.option(
-    "--engine",
-    type=click.Choice([*ENGINES]),
-    default="local",
-    show_default=True,
-    help="Who computes: threads of this process, the workers of Dask, a Spark Connect server, or "
-    "the workers of Ray.",
-)
-@click.option(
-    "--scheduler",
-    "--remote",
-    metavar="ADDRESS",
-    help="Where the engine is: tcp://host:8786 for Dask, sc://host:15002 for Spark, "
-    "ray://host:10001 for Ray.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Number of threads, of processes for Dask or Ray, or of tasks for Spark.  [default: one "
-    "for each core]",
-)
+@job_options.ENGINE
+@job_options.SCHEDULER
+@job_options.WORKERS
 @job_options.JSON
 @job_options.QUIET
 def score_command(**given: Any) -> int:

@@ -1,15 +1,17 @@
-"""The pass over the predictions of two models, side by side."""
+"""The comparison of a piece: rows of two models side by side, from columns to sums."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from lossary.arrays import Array
+from lossary.kernels.threads import calling_thread_alone
 from lossary.scoring.addresses import display_name
 from lossary.scoring.advice import label_advice
 from lossary.scoring.arguments import Arguments
@@ -17,13 +19,12 @@ from lossary.scoring.binding import Use
 from lossary.scoring.correspondence import Aligned, Side, check_key, check_targets
 from lossary.scoring.domain_violations import Violations
 from lossary.scoring.errors import DataError, data_error
-from lossary.scoring.files import check_output
-from lossary.scoring.grouped_totals import GroupedTotals, RowLosses
+from lossary.scoring.grouped_totals import RowLosses
 from lossary.scoring.job import Job
 from lossary.scoring.labels import TwoLabels
-from lossary.scoring.origins import Origin
-from lossary.scoring.output import Output, open_output, spread
-from lossary.scoring.pairs import PairTotals
+from lossary.scoring.output import Output, spread
+from lossary.scoring.pair_partial import PairPartial, pair_totals
+from lossary.scoring.pair_pieces import PairPiece
 from lossary.scoring.participation import (
     chosen_rows,
     incomplete_rows,
@@ -31,9 +32,10 @@ from lossary.scoring.participation import (
     remaining_rows,
     row_weights,
 )
-from lossary.scoring.reading import bind_source, read_batches
-from lossary.scoring.result import Comparison, Progress, check_rows
+from lossary.scoring.pieces import Piece, Span
+from lossary.scoring.reading import bind_source, open_span, read_batches
 from lossary.scoring.row_losses import row_losses
+from lossary.scoring.scorer import keep_freed_memory
 
 FUNCTION = "compare"
 
@@ -43,89 +45,111 @@ _ENDS = ("A", "B", "B - A")
 Sides = tuple[Side, Side]
 
 
-def run(
-    jobs: tuple[Job, Job],
-    origins: tuple[Origin, Origin],
-    key: Sequence[str],
-    confidence: float,
-    progress: Progress | None,
-) -> Comparison:
-    """Compare two jobs; see :func:`lossary.scoring.compare`."""
-    first, (a, b) = jobs[0], origins
-    check_output(FUNCTION, [*a.files, *b.files], first.output)
-    total, total_b = a.count_rows(), b.count_rows()
-    if total is not None and total_b is not None:
-        _check_counts(a.files, b.files, total, total_b)
-    with ExitStack() as stack:
-        output = None
-        if first.output is not None:
-            output = stack.enter_context(open_output(first.output, a.output_types()))
-        comparer = Comparer(jobs, origins, key, output)
-        pairs = stack.enter_context(closing(comparer.pairs()))
-        for sides in pairs:
-            comparer.add(sides)
-            if progress:
-                progress(comparer.result.rows, total)
-        return comparer.finish(confidence)
+@dataclass(frozen=True)
+class PairScorer:
+    """Compares pieces: a function of a piece alone, which can be sent to other processes.
+
+    Attributes
+    ----------
+    jobs : tuple of Job
+        What to compute of A and of B.
+    key : sequence of str
+        Columns that must be equal in both, row by row.
+    output : Output, optional
+        Where the losses of the rows are written, in this process.
+    pulse : callable, optional
+        Called after each batch with its number of rows, in this process; what it raises ends the
+        piece.
+    """
+
+    jobs: tuple[Job, Job]
+    key: Sequence[str] = ()
+    output: Output | None = None
+    pulse: Callable[[int], None] | None = None
+
+    def __call__(self, piece: Piece) -> PairPartial:
+        """Compare a piece."""
+        keep_freed_memory()
+        comparer = Comparer(self.jobs, self.key, self.output)
+        with (
+            calling_thread_alone(),  # others compare other pieces
+            closing(comparer.pairs(cast(PairPiece, piece))) as pairs,
+        ):
+            for sides in pairs:
+                comparer.add(sides)
+                if self.pulse:
+                    self.pulse(len(sides[0]))
+        return comparer.partial()
 
 
 class Comparer:
-    """A running comparison."""
+    """A piece that is being compared."""
 
-    def __init__(
-        self,
-        jobs: tuple[Job, Job],
-        origins: tuple[Origin, Origin],
-        key: Sequence[str],
-        output: Output | None,
-    ) -> None:
-        first = jobs[0]
-        self.result = Comparison(origins[0].files, files_b=origins[1].files, job=first)
-        self._jobs, self._origins = jobs, origins
+    def __init__(self, jobs: tuple[Job, Job], key: Sequence[str], output: Output | None) -> None:
+        self._jobs = jobs
         self._keys = [
             Use("--key", name, "labels", required=False, single_remedy="Repeat --key for several.")
             for name in key
         ]
         self._output = output
-        self._totals = GroupedTotals(len(first.losses), len(first.by), PairTotals)
+        self._rows = self._scored = self._skipped = self._excluded = 0
+        self._totals = pair_totals(jobs[0])
         self._labels: dict[str, TwoLabels] = {}
         self._violations = Violations()
 
+    def partial(self) -> PairPartial:
+        """Return the result."""
+        job = self._jobs[0]
+        return PairPartial(
+            tables=self._totals.tables([*job.by, *job.titles]),
+            rows=self._rows,
+            scored=self._scored,
+            skipped=self._skipped,
+            excluded=self._excluded,
+            worst=(),
+            labels=self._labels,
+            by_side=self._violations.by_side(),
+        )
+
     # --- rows side by side --------------------------------------------------------------------
-    def pairs(self) -> Generator[Sides]:
+    def pairs(self, piece: PairPiece) -> Generator[Sides]:
         """Yield the rows of both models, the same number of each at a time."""
-        if self.result.files == self.result.files_b:
-            yield from self._pairs_of_one_file()
+        if piece.spans_b is None:
+            yield from self._pairs_of_one_file(piece)
             return
         with ExitStack() as stack:
             job, job_b = self._jobs
             targets, choice = _targets_uses(job), _choice_uses(job)
             uses = [*job.uses(), *self._keys]
             sides = stack.enter_context(
-                closing(_sides(job, self._origins[0], uses, {*targets, *choice}))
+                closing(_sides(job, piece.spans, uses, {*targets, *choice}))
             )
             # What the first file has is not looked for in the second, but for targets.
             head = next(sides, None)
             found = set(head.binding.names) if head is not None else set()
             uses_b = [use for use in [*job_b.uses(), *self._keys] if use not in found & choice]
             sides_b = stack.enter_context(
-                closing(_sides(job_b, self._origins[1], uses_b, found & targets))
+                closing(_sides(job_b, piece.spans_b, uses_b, found & targets))
             )
+            if piece.size is not None:
+                sides_b = stack.enter_context(closing(_part(sides_b, piece.before, piece.size)))
             aligned = Aligned(chain([head] if head is not None else [], sides), sides_b)
             yield from aligned
-        _check_counts(self.result.files, self.result.files_b, *aligned.counts)
+        check_counts(_paths(piece.spans), _paths(piece.spans_b), *aligned.counts)
 
-    def _pairs_of_one_file(self) -> Generator[Sides]:
+    def _pairs_of_one_file(self, piece: PairPiece) -> Generator[Sides]:
         job, job_b = self._jobs
-        for path in self.result.files:
-            with self._origins[0].open(path, job.delimiter) as source:
+        for span in piece.spans:
+            with open_span(span, job.delimiter) as source:
                 if not source.columns:
                     continue
-                binding = bind_source(path, source, [*job.uses(), *self._keys])
+                binding = bind_source(span.path, source, [*job.uses(), *self._keys])
                 uses_b = [use for use in job_b.uses() if use not in _choice_uses(job)]
-                binding_b = bind_source(path, source, uses_b)
+                binding_b = bind_source(span.path, source, uses_b)
                 selection = binding.selection.joined(binding_b.selection)
-                for batch in read_batches(path, source, selection):
+                for batch in read_batches(
+                    span.path, source, selection, span.parts, span.rows_before
+                ):
                     yield Side(batch, binding), Side(batch, binding_b)
 
     # --- a batch ------------------------------------------------------------------------------
@@ -145,8 +169,8 @@ class Comparer:
             check_key(*sides, sides[0].binding.column(use))
         mask = self._row_mask(sides)
         a, b = (side.filter(mask) for side in sides)
-        self.result.rows += len(sides[0])
-        self.result.scored += len(a)
+        self._rows += len(sides[0])
+        self._scored += len(a)
         losses = self._compare((a, b))
         if self._output is not None:
             batch, binding = sides[0].batch, sides[0].binding
@@ -162,11 +186,11 @@ class Comparer:
         if where is not None:
             side = _having(where, sides)
             chosen = chosen_rows(job, side.batch, side.binding)
-            self.result.excluded += 0 if chosen is None else int((~chosen).sum())
+            self._excluded += 0 if chosen is None else int((~chosen).sum())
         a, b = (incomplete_rows(job, side.batch, side.binding, chosen) for side in sides)
         skipped = joined_masks(a, b, np.logical_or)
         if skipped is not None:
-            self.result.skipped += int(skipped.sum())
+            self._skipped += int(skipped.sum())
         return remaining_rows(chosen, skipped)
 
     def _compare(self, sides: Sides) -> list[RowLosses]:
@@ -199,31 +223,37 @@ class Comparer:
         self._totals.add(_groups(job, sides), losses)
         return losses
 
-    def finish(self, confidence: float) -> Comparison:
-        """Return the result, after the checks that need all rows."""
-        check_rows(self.result)
-        self.result.files = [*map(display_name, self.result.files)]
-        self.result.files_b = [*map(display_name, self.result.files_b)]
-        for labels in self._labels.values():
-            labels.check_found()
-        self.result.groups, self.result.totals = self._totals.finish()
-        for totals in self.result.totals:
-            totals.confidence = confidence
-        self.result.notes += self._violations.warnings()
-        return self.result
-
 
 def _sides(
-    job: Job, origin: Origin, uses: Sequence[Use], optional: Collection[Use]
+    job: Job, spans: Sequence[Span], uses: Sequence[Use], optional: Collection[Use]
 ) -> Generator[Side]:
-    """Yield the rows of the files of one model."""
-    for path in origin.files:
-        with origin.open(path, job.delimiter) as source:
+    """Yield the rows of one model."""
+    for span in spans:
+        with open_span(span, job.delimiter) as source:
             if source.columns:  # an empty file has no columns and no rows
-                binding = bind_source(path, source, uses, optional)
-                for batch in read_batches(path, source, binding.selection):
+                binding = bind_source(span.path, source, uses, optional)
+                for batch in read_batches(
+                    span.path, source, binding.selection, span.parts, span.rows_before
+                ):
                     yield Side(batch, binding)
                 optional = set(binding.lacking)
+
+
+def _part(sides: Iterator[Side], before: int, size: int) -> Generator[Side]:
+    """Yield a number of rows after those before."""
+    for side in sides:
+        start, stop = min(before, len(side)), min(before + size, len(side))
+        before -= start
+        size -= stop - start
+        if stop > start:
+            yield side.rows(start, stop)
+        if not size:
+            return
+
+
+def _paths(spans: Sequence[Span]) -> list[str]:
+    """Return the files of spans."""
+    return [*dict.fromkeys(span.path for span in spans)]
 
 
 def _having(use: Use, sides: Sides) -> Side:
@@ -256,7 +286,8 @@ def _columns(pair: RowLosses) -> Iterator[RowLosses]:
         yield RowLosses(values, pair.mask)
 
 
-def _check_counts(files: Sequence[str], files_b: Sequence[str], rows: int, rows_b: int) -> None:
+def check_counts(files: Sequence[str], files_b: Sequence[str], rows: int, rows_b: int) -> None:
+    """Raise if the numbers of rows differ."""
     if rows != rows_b:
         names, names_b = (", ".join(map(display_name, item)) for item in (files, files_b))
         problem = f"there are {rows_b} rows, but {rows} in {names}"

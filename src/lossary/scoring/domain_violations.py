@@ -63,6 +63,10 @@ class Violations:
         """Return the violations, in the order in which they were found."""
         return list(self._found.values())
 
+    def by_side(self) -> list[tuple[str, DomainViolation]]:
+        """Return the violations with their sides, in the order in which they were found."""
+        return [(side, violation) for (_, _, side), violation in self._found.items()]
+
     def warnings(self) -> list[str]:
         """Return the warnings about all rows."""
         return [violation.warning() for violation in self._found.values()]

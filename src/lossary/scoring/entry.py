@@ -64,6 +64,9 @@ def compare(
     key: Sequence[str] = (),
     confidence: float = 0.95,
     tables: tuple[Any, Any] | None = None,
+    engine: str = "local",
+    workers: int | None = None,
+    scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare the losses of two models, A and B, on the same rows in the same order: one pass.
@@ -83,6 +86,12 @@ def compare(
         Confidence of the intervals, which are those of a normal distribution.
     tables : tuple, optional
         For each job, a table that exports an Arrow stream, in place of files; or None.
+    engine : str
+        Who computes: see :func:`lossary.score`.
+    workers : int, optional
+        The number of workers.
+    scheduler : str, optional
+        Where the engine is, unless it is started here.
     progress : callable, optional
         Called after each batch.
 
@@ -95,12 +104,13 @@ def compare(
     Raises
     ------
     ValueError
-        If the jobs cannot be compared, or the output is one of the files.
+        If the jobs cannot be compared, the output is one of the files, or the engine cannot do what
+        the jobs need.
     DataError
         If a file cannot be read, lacks a column, or holds values that a loss does not take; if
         numbers of rows, keys or targets differ.
     ImportError
-        If PyArrow is not installed.
+        If PyArrow or the library of the engine is not installed.
     """
     function = "compare"
     if isinstance(confidence, bool) or not isinstance(confidence, Real):
@@ -122,7 +132,7 @@ def compare(
     is_one = first.files == second.files and (tables is None or tables[0] is tables[1])
     if key and is_one:
         raise value_error(function, "key", "needs two files to compare", ", ".join(key))
-    comparer = require(function, "lossary.scoring.comparer", library="pyarrow")
+    comparing = require(function, "lossary.scoring.comparing", library="pyarrow")
     origins = require(function, "lossary.scoring.origins", library="pyarrow")
     jobs = first, replace(second, output=None, output_columns=())
     tables = (None, None) if tables is None else tables
@@ -130,7 +140,14 @@ def compare(
         origins.origin_of(job, table, name)
         for job, table, name in zip(jobs, tables, _table_names(tables), strict=True)
     ]
-    result: Comparison = comparer.run(jobs, tuple(found), key, confidence, progress)
+    result: Comparison = comparing.run(
+        jobs,
+        tuple(found),
+        key,
+        confidence,
+        EngineOptions(engine, workers, scheduler),
+        progress,
+    )
     return result
 
 

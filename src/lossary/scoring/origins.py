@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +10,9 @@ import pyarrow as pa
 from lossary.scoring.arrow_types import common_types
 from lossary.scoring.files import find_files
 from lossary.scoring.job import Job
-from lossary.scoring.readers import count_rows, open_source, output_types, reading_errors
-from lossary.scoring.source import Source
-from lossary.scoring.typed_readers import Memory
+from lossary.scoring.pieces import Span
+from lossary.scoring.readers import output_types, reading_errors
+from lossary.scoring.spans import file_spans, table_spans
 
 
 @dataclass(frozen=True)
@@ -32,18 +30,17 @@ class Origin:
     files: list[str]
     table: Any = None
 
-    @contextmanager
-    def open(self, path: str, delimiter: str | None) -> Iterator[Source]:
-        """Open one of the files."""
+    def spans(self, delimiter: str | None) -> list[Span]:
+        """Return the rows as the smallest parts that can be read apart."""
         if self.table is not None:
-            yield Memory(self.table)
-            return
-        with open_source(path, delimiter) as source:
-            yield source
-
-    def count_rows(self) -> int | None:
-        """Return the number of rows; None if a format does not store it."""
-        return count_rows(self.files) if self.table is None else int(self.table.num_rows)
+            (name,) = self.files
+            found = [*table_spans(self.table.to_batches(), name)]
+            # Without rows there are columns, which the job may lack.
+            return found or [Span(name, rows=0, table=self.table)]
+        spans, errors = file_spans(self.files, delimiter)
+        if errors:
+            raise errors[0]
+        return spans
 
     def output_types(self) -> dict[str, Any]:
         """Return the types of the columns; columns without one are text."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from statistics import NormalDist
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from lossary.arrays import Array
 from lossary.scoring.totals import Figures, Totals, sums_by_group
+
+#: What each column of totals is of.
+_PARTS = ("first", "second", "difference")
 
 
 class PairTotals(Figures):
@@ -82,19 +86,53 @@ class PairTotals(Figures):
         """The number of differences that are not finite, by group."""
         return self.difference.nonfinite
 
-    def merge(self, other: PairTotals) -> None:
-        """Add the totals of other rows, group by group; they may have more groups."""
-        groups = max(len(self), len(other))
-        self._grow(groups)
-        other._grow(groups)
+    def merge(self, other: PairTotals, codes: Array | None = None) -> None:
+        """Add the totals of other rows, to all groups or those with ``codes``: as in Totals."""
+        if codes is None:
+            groups = max(len(self), len(other))
+            self.grow(groups)
+            other.grow(groups)
+        at = slice(None) if codes is None else codes
         for mine, others in zip(self._totals(), other._totals(), strict=True):
-            mine.merge(others)
-        self.worse += other.worse
-        self._effective += other._effective
+            mine.merge(others, codes)
+        self.worse[at] += other.worse
+        self._effective[at] += other._effective
         centre = self._mean()
-        squares = zip(self._squares_about(centre), other._squares_about(centre), strict=True)
-        self._residual, self._mixed, self._weight = (mine + others for mine, others in squares)
-        self._centre = centre
+        residual, mixed, weight = self._squares_about(centre)
+        added = other._squares_about(centre[at])
+        for squares, further in zip((residual, mixed, weight), added, strict=True):
+            squares[at] += further
+        self._residual, self._mixed, self._weight, self._centre = residual, mixed, weight, centre
+
+    def columns(self) -> dict[str, Any]:
+        """Return all there is to know of the groups, as columns."""
+        found = {
+            f"{part}_{name}": values
+            for part, totals in zip(_PARTS, self._totals(), strict=True)
+            for name, values in totals.columns().items()
+        }
+        return found | {
+            "worse": self.worse,
+            "effective": self._effective,
+            "centre": self._centre,
+            "residual": self._residual,
+            "mixed": self._mixed,
+            "weight": self._weight,
+        }
+
+    @classmethod
+    def of_columns(cls, columns: Mapping[str, Any]) -> Self:
+        """Return the totals that these columns describe."""
+        pairs = cls()
+        names = Totals().columns()
+        pairs.first, pairs.second, pairs.difference = (
+            Totals.of_columns({name: columns[f"{part}_{name}"] for name in names})
+            for part in _PARTS
+        )
+        pairs.worse, pairs._effective = columns["worse"], columns["effective"]
+        pairs._centre, pairs._residual = columns["centre"], columns["residual"]
+        pairs._mixed, pairs._weight = columns["mixed"], columns["weight"]
+        return pairs
 
     def take(self, codes: Array) -> Self:
         """Return the totals of the groups with these codes, in this order."""
@@ -158,9 +196,10 @@ class PairTotals(Figures):
             mixed = self._mixed + shift * self._weight
             # = residual + 2 * shift * self._mixed + shift**2 * weight
             residual = self._residual + shift * (self._mixed + mixed)
-        return residual, mixed, self._weight
+        return residual, mixed, self._weight.copy()
 
-    def _grow(self, groups: int) -> None:
+    def grow(self, groups: int) -> None:
+        """Add groups without rows, up to this number of groups."""
         added = groups - len(self)
         if added > 0:
             for totals in self._totals():

@@ -14,10 +14,46 @@ from lossary.scoring.block_totals import BlockTotals
 from lossary.scoring.grouped_totals import GroupedTotals
 from lossary.scoring.job import Job
 from lossary.scoring.quantile_totals import QuantileTotals
+from lossary.scoring.running_totals import T
 from lossary.scoring.totals import Totals
 
 
-class PieceTotals(GroupedTotals[Totals]):
+class SentTotals(GroupedTotals[T]):
+    """Totals by group that travel."""
+
+    def tables(self, names: Sequence[str]) -> list[Any]:
+        """Return the groups with their totals as Arrow tables, one for each set of types.
+
+        A table has a row per group: the grouping columns, then a struct of totals for each loss.
+        ``names`` are those of all columns.
+        """
+        self._flush()
+        settled = self._settled()
+        if not len(settled[0]):
+            return []
+        tables: list[Any] = []
+        keys: list[Any]
+        for keys, codes in self._groups.by_types():
+            parts: list[Any] = [_struct(totals.take(codes).columns()) for totals in settled]
+            tables.append(pa.table([*keys, *parts], names=[*names]))
+        return tables
+
+    def merge(self, table: Any) -> None:
+        """Add a table of totals of other rows."""
+        columns = [column.combine_chunks() for column in table.columns]
+        keys, structs = columns[: len(self._columns)], columns[len(self._columns) :]
+        codes = self._groups.encode([[key] for key in keys], table.num_rows)
+        for running, struct in zip(self._totals, structs, strict=True):
+            totals = running.settled()
+            totals.grow(len(self._groups))
+            totals.merge(self._kind.of_columns(_columns(struct)), codes)
+
+    def _settled(self) -> list[T]:
+        """Return the totals of each loss, of all rows."""
+        return [running.settled() for running in self._totals]
+
+
+class PieceTotals(SentTotals[Totals]):
     """Totals by group of a piece, or of several that are merged.
 
     Parameters
@@ -51,34 +87,12 @@ class PieceTotals(GroupedTotals[Totals]):
         if self._blocks is not None:
             self._blocks.add_nonfinite(columns, losses)
 
-    def tables(self, names: Sequence[str]) -> list[Any]:
-        """Return the groups with their totals as Arrow tables, one for each set of types.
-
-        A table has a row per group: the grouping columns, then a struct of totals for each loss.
-        ``names`` are those of all columns.
-        """
-        self._flush()
-        settled = [running.settled() for running in self._totals]
+    def _settled(self) -> list[Totals]:
+        settled = super()._settled()
         if self._blocks is not None:
             for totals, figures in zip(settled, self._blocks.columns(), strict=True):
                 totals.merge(Totals.of_columns(figures))
-        if not len(settled[0]):
-            return []
-        tables = []
-        for columns, codes in self._groups.by_types():
-            structs = [_struct(totals.take(codes).columns()) for totals in settled]
-            tables.append(pa.table([*columns, *structs], names=[*names]))
-        return tables
-
-    def merge(self, table: Any) -> None:
-        """Add a table of totals of other rows."""
-        columns = [column.combine_chunks() for column in table.columns]
-        keys, structs = columns[: len(self._columns)], columns[len(self._columns) :]
-        codes = self._groups.encode([[key] for key in keys], table.num_rows)
-        for running, struct in zip(self._totals, structs, strict=True):
-            totals = running.settled()
-            totals.grow(len(self._groups))
-            totals.merge(self._kind.of_columns(_columns(struct)), codes)
+        return settled
 
 
 def _struct(columns: Mapping[str, Any]) -> Any:

@@ -42,6 +42,9 @@ def compare(
     output: PathLike | None = None,
     output_columns: str | Sequence[str] = (),
     delimiter: str | None = None,
+    engine: str = "local",
+    workers: int | None = None,
+    scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare the losses of two models, A and B, on the same rows: means and their difference.
@@ -74,6 +77,9 @@ def compare(
         The columns of A to copy to it; all of them if none is named.
     delimiter : str, optional
         What separates the values of CSV; by default a comma, or a tab in .tsv files.
+    engine, workers, scheduler : optional
+        Who computes, and where, as of :func:`lossary.score`; the result is the same, to the last
+        bit. Text, JSON lines and queries of two sources are compared by one worker.
     progress : callable, optional
         Called with the number of rows read so far, and that of all rows where it is known.
 
@@ -90,7 +96,7 @@ def compare(
         If a file cannot be read, lacks a column, or holds values that a loss does not take; if
         numbers of rows, keys or targets differ; it is a ValueError.
     ImportError
-        If PyArrow is not installed.
+        If PyArrow or the library of the engine is not installed.
 
     Examples
     --------
@@ -119,6 +125,9 @@ def compare(
             key=texts("key", key),
             confidence=confidence,
             tables=(None if first.files else a, None if files_b else table_b),
+            engine=engine,
+            workers=workers,
+            scheduler=scheduler,
             progress=progress,
         )
     result.notes = [in_python(note) for note in result.notes]

@@ -88,19 +88,6 @@ def output_types(files: Sequence[str]) -> dict[str, Any]:
     return common_types(schemas)
 
 
-def count_rows(files: Sequence[str]) -> int | None:
-    """Return the number of rows of files together; None if a format does not store it."""
-    total = 0
-    for path in files:
-        if is_query(path) or not is_typed(path):
-            return None
-        with open_source(path) as source, reading_errors(path):
-            if (rows := source.rows) is None:
-                return None
-            total += rows
-    return total
-
-
 def is_typed(path: str) -> bool:
     """Return whether the columns of a file or table have types."""
     return is_query(path) or is_table(path) or suffix(path) in TYPED

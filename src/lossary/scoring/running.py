@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from threading import Event, Lock
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -14,7 +14,7 @@ from lossary.errors import value_error
 from lossary.scoring.addresses import display_name
 from lossary.scoring.arrow_types import common_types
 from lossary.scoring.blocks import STDIN
-from lossary.scoring.engines.engine import Engine, open_engine
+from lossary.scoring.engines.engine import Engine, Function, open_engine
 from lossary.scoring.engines.local import LocalEngine
 from lossary.scoring.engines.options import EngineOptions
 from lossary.scoring.errors import data_error
@@ -24,7 +24,7 @@ from lossary.scoring.merging import Merger
 from lossary.scoring.output import Output, open_output
 from lossary.scoring.pieces import PIECE_ROWS, Piece, cut, piece_rows, row_count
 from lossary.scoring.readers import output_types, reading_errors
-from lossary.scoring.result import LeftOut, Progress, Score
+from lossary.scoring.result import LeftOut, Progress, Run, Score
 from lossary.scoring.scorer import PieceScorer
 from lossary.scoring.spans import TABLE, file_spans, table_spans
 
@@ -34,7 +34,7 @@ def run_files(job: Job, options: EngineOptions, progress: Progress | None) -> Sc
     engine = open_engine(FUNCTION, options)
     files = find_files(job.files, job.output)
     check_output(FUNCTION, files, job.output)
-    _check_engine(job, files, engine)
+    check_engine(FUNCTION, job, files, engine)
     merger = Merger(job, [*map(display_name, files)])
     spans, errors = file_spans(files, job.delimiter)
     if errors and not job.skip_unreadable:
@@ -49,7 +49,7 @@ def run_table(job: Job, table: Any, options: EngineOptions, progress: Progress |
     """Run a job over a table that exports an Arrow stream."""
     engine = open_engine(FUNCTION, options)
     check_output(FUNCTION, (), job.output)
-    _check_engine(job, (), engine)
+    check_engine(FUNCTION, job, (), engine)
     merger = Merger(job, [TABLE])
     with reading_errors(TABLE):
         reader = pa.RecordBatchReader.from_stream(table)
@@ -75,18 +75,47 @@ def _run(
 ) -> Score:
     if output is not None:
         engine = LocalEngine(1)  # rows are written in their order
+    merge_pieces(
+        lambda pulse: PieceScorer(job, output, pulse), pieces, total, engine, merger, progress
+    )
+    return merger.finish()
+
+
+class Merging(Protocol):
+    """Merges the results of pieces, which come in the order of the pieces."""
+
+    @property
+    def result(self) -> Run:
+        """What is known so far."""
+
+    def add(self, partial: Any) -> None:
+        """Add the result of the next piece."""
+
+
+def merge_pieces(
+    scorer: Callable[[Pulse | None], Function],
+    pieces: Iterator[Piece],
+    total: int | None,
+    engine: Engine,
+    merger: Merging,
+    progress: Progress | None,
+) -> None:
+    """Have an engine score pieces, and merge what they give.
+
+    ``scorer`` returns what scores a piece; it is given what to call after each batch, where the
+    engine is in this process.
+    """
     pulse = None
     if isinstance(engine, LocalEngine):
-        pulse = _Pulse(progress, total, engine.stopped)
-    with closing(engine.map(PieceScorer(job, output, pulse), pieces)) as partials:
+        pulse = Pulse(progress, total, engine.stopped)
+    with closing(engine.map(scorer(pulse), pieces)) as partials:
         for partial in partials:
             merger.add(partial)
             if progress and not pulse:
                 progress(merger.result.rows, total)
-    return merger.finish()
 
 
-class _Pulse:
+class Pulse:
     """Tells of the progress of pieces in several threads, and ends them when they are to stop."""
 
     def __init__(self, progress: Progress | None, total: int | None, stopped: Event) -> None:
@@ -119,18 +148,18 @@ def _output(job: Job, types: Callable[[], dict[str, Any]]) -> Iterator[Output | 
         yield output
 
 
-def _check_engine(job: Job, files: Sequence[str], engine: Engine) -> None:
+def check_engine(function: str, job: Job, files: Sequence[str], engine: Engine) -> None:
     """Raise if an engine elsewhere is to do what only this process can."""
     if engine.in_process:
         return
     remedy = "Take the local engine."
     if job.output is not None:
         requirement = "needs the engine of this process, which writes the rows in their order"
-        raise value_error(FUNCTION, "--output", requirement, job.output, remedy)
+        raise value_error(function, "--output", requirement, job.output, remedy)
     if STDIN in files:
         raise data_error(STDIN, "only this process can read standard input", remedy)
     for spec in job.losses:
         module = spec.loss.formula.__module__
         if module == "__main__" or module not in sys.modules:
             requirement = "must be of a module that other processes can import"
-            raise value_error(FUNCTION, "losses", requirement, spec.title, remedy)
+            raise value_error(function, "losses", requirement, spec.title, remedy)

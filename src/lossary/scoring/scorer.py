@@ -64,7 +64,7 @@ class PieceScorer:
 
     def __call__(self, piece: Piece) -> Partial:
         """Score a piece; parts that cannot be read are left out if the job says so."""
-        _keep_freed_memory()
+        keep_freed_memory()
         left_out: list[LeftOut] = []
         while True:
             try:
@@ -96,7 +96,7 @@ class PieceScorer:
         raise AssertionError  # the last attempt returns or raises
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Let the malloc of the GNU C library keep the memory of a batch for the next one.
 
     It gives freed memory back to the system beyond twice the largest block freed before,

@@ -39,8 +39,11 @@ def file_spans(
     return spans, errors
 
 
-def table_spans(batches: Iterable[Any]) -> Iterator[Span]:
-    """Yield the spans of record batches, cut at the same rows whatever the batches are."""
+def table_spans(batches: Iterable[Any], name: str = TABLE) -> Iterator[Span]:
+    """Yield the spans of record batches, cut at the same rows whatever the batches are.
+
+    ``name`` is that of the table in messages.
+    """
     held: list[Any] = []
     rows_before = rows = 0
     for batch in batches:
@@ -50,16 +53,16 @@ def table_spans(batches: Iterable[Any]) -> Iterator[Span]:
             table = pa.Table.from_batches(held)
             whole = rows - rows % PIECE_ROWS
             for start in range(0, whole, PIECE_ROWS):
-                yield _table_span(table.slice(start, PIECE_ROWS), rows_before + start)
+                yield _table_span(name, table.slice(start, PIECE_ROWS), rows_before + start)
             rows_before += whole
             held, rows = table.slice(whole).to_batches(), rows - whole
     if rows:
-        yield _table_span(pa.Table.from_batches(held), rows_before)
+        yield _table_span(name, pa.Table.from_batches(held), rows_before)
 
 
-def _table_span(table: Any, rows_before: int) -> Span:
+def _table_span(name: str, table: Any, rows_before: int) -> Span:
     rows = table.num_rows
-    return Span(TABLE, rows_before=rows_before, rows=rows, size=rows, table=table)
+    return Span(name, rows_before=rows_before, rows=rows, size=rows, table=table)
 
 
 def _spans_or_error(path: str, delimiter: str | None) -> list[Span] | UnreadableError:
