@@ -16,9 +16,10 @@ from lossary.definition.outputs import VIOLATIONS, denominator_outputs, scaled_o
 from lossary.definition.reduction import denominator
 from lossary.definition.request import Request
 from lossary.formula.expression import argument
-from lossary.formula.plan import Output
+from lossary.formula.plan import Output, Plan
 from lossary.kernels import host
 from lossary.kernels.copied import Kernel
+from lossary.kernels.work import Work
 from lossary.options import domain_policy
 
 #: The array that gradients are multiplied by, where it is known only when a call is made.
@@ -188,13 +189,21 @@ def host_call(
     named = [name for name in leaves if name != _COTANGENT]
     found = dict(zip(named, array_getter(computation.loss, named)(request), strict=True))
     arrays = [found[name] if name in found else computation.arrays[name] for name in leaves]
+    bound, views = bound_kernel(backend, plan, work, arrays)
+    return HostCall(backend, computation, bound, views, gradients)
+
+
+def bound_kernel(
+    backend: HostBackend, plan: Plan, work: Work, arrays: Sequence[Any]
+) -> tuple[Kernel, list[Callable[[Any], Any]]]:
+    """Return a kernel for arrays like these, and what makes them NumPy's, if it reads no others."""
     getter = backend.address_getter(arrays[0]) if arrays else None
     if any(backend.address_getter(x) is not getter for x in arrays):
         getter = None
     bound = host.bind(plan, work, getter)
     reads_directly = getter is not None and bound.address_getter is getter
     views = [] if reads_directly else [backend.as_numpy(x) for x in arrays]
-    return HostCall(backend, computation, bound, views, gradients)
+    return bound, views
 
 
 def scaled_call(

@@ -41,6 +41,7 @@ HELPERS = frozenset(
         "mlx_shapeless",
         "operations",
         "torch_autograd",
+        "torch_cotangent",
         "torch_distributed",
         "torch_fused",
         "torch_state",

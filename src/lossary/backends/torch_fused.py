@@ -22,6 +22,7 @@ from lossary.backends.host_call import (
     scaled_call,
 )
 from lossary.backends.torch_autograd import Differentiable, DifferentiableLoss, is_repeated
+from lossary.backends.torch_cotangent import CotangentKernels
 from lossary.backends.torch_state import is_unobserved, needs_gradient
 from lossary.definition.computation import Computation
 from lossary.definition.outputs import (
@@ -55,6 +56,7 @@ class FusedCall(Differentiable):
         # Of None and the gradients: what the backward pass returns for the call and its tensors.
         places = [wanted.index(name) + 1 if name in wanted else 0 for name in self.names]
         self.arrange = itemgetter(0, *places)
+        self.kernels = CotangentKernels()
 
     def __call__(self, request: Request) -> tuple[Any, ...]:
         """Return the loss, in a tuple as cached calls do."""
@@ -132,8 +134,13 @@ class _FusedFunction(torch.autograd.Function):
         A second backward pass, and one that is differentiated, computes it again.
         """
         along, ctx.along = ctx.along, None
-        if along is None or _grad_enabled() or not is_unobserved(cotangent):
+        if _grad_enabled() or not is_unobserved(cotangent):
             return DifferentiableLoss.backward(ctx, cotangent)
+        if along is None:
+            found = ctx.call.kernels.gradients(
+                ctx.call, ctx.saved_tensors, ctx.needs_input_grad[1:], cotangent
+            )
+            return (None, *found) if found else DifferentiableLoss.backward(ctx, cotangent)
         factor = cotangent.item()
         if factor != 1.0:
             for gradient in along[1:]:
