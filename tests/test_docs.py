@@ -324,6 +324,31 @@ def test_a_gradient_that_is_too_long_to_be_read_is_not_printed_folded(
     assert "Its gradient" not in page
 
 
+def test_definitions_over_pairs_and_ranks_are_the_losses() -> None:
+    definitions = importlib.import_module("double_sums").DOUBLE_SUMS
+    rng = np.random.default_rng(2)
+    z = rng.normal(size=(5, 6))
+    signs = np.where(rng.uniform(size=z.shape) < 0.5, 1.0, -1.0)
+    arguments = {
+        "listmle_loss": (z, rng.normal(size=z.shape)),
+        "cox_nll_loss": (z, rng.integers(0, 4, z.shape).astype(float), (signs + 1) / 2),
+        "ensemble_crps_loss": (z, rng.normal(size=5)),
+        "lovasz_hinge_loss": (z, signs),
+        "lovasz_softmax_loss": (rng.uniform(size=z.shape), (signs + 1) / 2),
+    }
+    assert arguments.keys() == definitions.keys()
+    for name, given in arguments.items():
+        found = [definitions[name].value(*row) for row in zip(*given, strict=True)]
+        expected = getattr(lossary, name)(*given, axis=-1)
+        np.testing.assert_allclose(found, expected, 1e-12, 1e-14, err_msg=name)
+
+
+def test_every_row_of_the_list_has_a_formula(written: Path) -> None:
+    rows = (written / "index.rst").read_text("utf-8")
+    assert rows.count(r"\ell = ") == len(EVERY)
+    assert "is on its page" not in rows
+
+
 def assert_examples_run(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert found.attempted

@@ -195,6 +195,12 @@ def _distance() -> Definition:
     )  # fmt: skip
 
 
+_SHAPE = (
+    r":math:`V` is the squared difference of the angles of their diagonals, times "
+    r":math:`\frac{4}{\pi^{2}}`, and weighed by :math:`A`"
+)
+
+
 def _complete() -> Definition:
     plain = _distance()
     turn, penalty, share = _row("t"), _row("V"), _row("A")
@@ -217,7 +223,7 @@ def _complete() -> Definition:
         plain.formula + share * penalty,
         plain.gradient + 2 * share * turn * _varying("g"),
         plain.parts | angles | slopes,
-        (*plain.notes, ":math:`A` counts as a constant in the derivative",
+        (*plain.notes, _SHAPE, ":math:`A` counts as a constant in the derivative",
          r":math:`g_{k} = \frac{\partial t}{\partial z_{k}}`"),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping
 
+from double_sums import DOUBLE_SUMS
 from formula_lines import Lines, computed_lines, slope_lines, textbook_lines, value_lines
 from known_losses import is_of_pairs
 from pair_definitions import MEANINGS
@@ -58,6 +59,8 @@ def _and(title: str, choice: str) -> str:
 def formulas(loss: Loss) -> Iterator[str]:
     """Return the formulas of all forms of a loss with what explains them."""
     words = MEANINGS if is_of_pairs(loss) else {}
+    if loss.name in DOUBLE_SUMS:
+        yield f"{definition(loss.name)}\n\n{_SORTED}\n"
     for title, structure in variants(loss).items():
         yield f"**{title}**\n" if title else ""
         shown = textbook_lines(loss, structure)
@@ -79,6 +82,7 @@ _COMPUTED = (
     "The same numbers, in the form that keeps their digits: nothing cancels, overflows or is "
     "divided by zero."
 )
+_SORTED = "The same, with each row sorted, as it is computed:"
 _ITSELF = (
     " The item itself, at the place :math:`i`, is one of the columns, and is left out of sums."
 )
@@ -98,6 +102,12 @@ def _shown(lines: Lines, words: Mapping[str, str]) -> Iterator[str]:
             for symbol, name in lines.symbols
         )
         yield f"Here {'; '.join([meanings, *lines.notes])}.\n"
+
+
+def definition(name: str) -> str:
+    """Return the definition of a loss over pairs or ranks, and what its signs mean."""
+    first, *parts = DOUBLE_SUMS[name].lines
+    return f"{mathematics(Lines((first,), tuple(parts)))}\n\n{DOUBLE_SUMS[name].words}"
 
 
 def mathematics(lines: Lines) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 
+from double_sums import DOUBLE_SUMS
 from formula_fit import widest
-from formula_lines import value_lines
-from loss_formulas import mathematics, variants
+from formula_lines import Lines, value_lines
+from loss_formulas import definition, mathematics, variants
 from loss_words import words
 from restructured import heading, table
+from textbook import textbook
 
 from lossary import Loss
 
@@ -104,14 +106,27 @@ def _listed(losses: Iterable[Loss]) -> str:
 #: Ems of the column of formulas, less what the estimate of a width may be wrong by.
 _COLUMN = 19.5
 #: Characters of LaTeX, and parts with names, of a formula that is read at a glance.
-_LONGEST, _MOST_PARTS = 700, 5
+_LONGEST, _MOST_PARTS = 700, 6
 
 
 def _short_formula(loss: Loss) -> str:
-    """Return the formula of a loss, or where it is found if it is long."""
-    found = value_lines(loss, next(iter(variants(loss).values())), _COLUMN)
+    """Return the formula of a loss; where it is long, its definition, or its parts in words."""
+    structure = next(iter(variants(loss).values()))
+    found = value_lines(loss, structure, _COLUMN)
     text = mathematics(found)
     fits = all(widest(line) <= _COLUMN for line in (*found.formulas, *found.parts))
     if not fits or len(text) > _LONGEST or len(found.parts) > _MOST_PARTS:
-        return f":doc:`The formula is on its page <{loss.name}>`."
+        return _in_words(loss, structure)
     return text
+
+
+def _in_words(loss: Loss, structure: Mapping[str, object]) -> str:
+    """Return the definition of a loss, or the line of its formula and what its parts are."""
+    if loss.name in DOUBLE_SUMS:
+        return definition(loss.name)
+    found = textbook(loss, structure)
+    said = [note for note in found.notes if " is " in note]
+    if not said:
+        return f":doc:`The formula is on its page <{loss.name}>`."
+    (line, *_) = value_lines(loss, structure).formulas
+    return f"{mathematics(Lines((line,), ()))}\n\nHere {'; '.join(said)}."
