@@ -137,7 +137,7 @@ def test_without_new_threads_the_caller_does_it_all(monkeypatch: pytest.MonkeyPa
         message = "can't start new thread"
         raise RuntimeError(message)
 
-    monkeypatch.setattr(threads, "_pool", threads._Pool())
+    monkeypatch.setattr(threads, "_pool", threads.Pool())
     monkeypatch.setattr(threading.Thread, "start", refuse)
     record = Record()
     threads.run(record, 100)
@@ -212,7 +212,7 @@ def test_an_error_keeps_nothing_alive() -> None:
 
 
 def test_a_busy_helper_keeps_no_finished_work_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_pool", threads._Pool())  # of one helper
+    monkeypatch.setattr(threads, "_pool", threads.Pool())  # of one helper
     occupied = threading.Barrier(3, timeout=60)
     release = threading.Event()
 

@@ -192,7 +192,48 @@ class Code:
             f"i32 1, {mask.spelled} {mask.name})"
         )
 
+    # --- memory that threads share: integers of eight bytes, in one order for all threads -----
+    def load_shared(self, address: Lanes) -> Lanes:
+        """Read an integer that other threads write."""
+        return self.emit(f"load atomic i64, ptr {address.name} seq_cst, align 8", "i64", 1)
+
+    def store_shared(self, value: Lanes, address: Lanes) -> None:
+        """Write an integer that other threads read."""
+        self._lines.append(f"  store atomic i64 {value.name}, ptr {address.name} seq_cst, align 8")
+
+    def add_shared(self, value: Lanes, address: Lanes) -> Lanes:
+        """Add to an integer in one step; return what it was before."""
+        text = f"atomicrmw add ptr {address.name}, i64 {value.name} seq_cst, align 8"
+        return self.emit(text, "i64", 1)
+
+    def exchange_shared(self, expected: Lanes, new: Lanes, address: Lanes) -> Lanes:
+        """Replace an integer in one step if it is the expected one; return whether it was."""
+        text = (
+            f"cmpxchg ptr {address.name}, i64 {expected.name}, i64 {new.name} "
+            "seq_cst seq_cst, align 8"
+        )
+        pair = self.emit(text, "i64", 1)
+        return self.emit(f"extractvalue {{ i64, i1 }} {pair.name}, 1", "mask", 1)
+
+    def pause(self) -> None:
+        """Rest for a moment, in a loop that waits on an x86 processor."""
+        name = "@llvm.x86.sse2.pause"
+        self._declared.setdefault(f"declare void {name}()")
+        self._lines.append(f"  call void {name}()")
+
+    def as_pointer(self, address: Lanes) -> Lanes:
+        """Return an address that was an integer."""
+        return self.emit(f"inttoptr i64 {address.name} to ptr", "ptr", 1)
+
     # --- flow -----------------------------------------------------------------------------
+    def repeat(self, body: Callable[[], Lanes]) -> None:
+        """Run a body once, and again as long as the scalar condition that it returns holds."""
+        again, after = self._labels("again", "after")
+        self._enter(again)
+        going = body()
+        self._lines.append(f"  br i1 {going.name}, label %{again}, label %{after}")
+        self._label(after)
+
     def loop(
         self,
         stop: Lanes,

@@ -14,7 +14,7 @@ from lossary.arrays import Array
 from lossary.formula.expression import Expression
 from lossary.formula.plan import Output, Plan, make_plan
 from lossary.kernels import compile as compiler
-from lossary.kernels import direct, threads
+from lossary.kernels import direct, shared
 from lossary.kernels.copied import BlockKernel, CopyingKernel, Kernel, dense_work
 from lossary.kernels.direct import Call, Direct, ItemIndex
 from lossary.kernels.form import STARTS, Form
@@ -187,15 +187,8 @@ class BoundKernel(Kernel):
         addresses = [*map(self.address_getter, arrays), *map(address, made)]
         partials = np.empty((self._chunks, len(self._reduced)))
         words = self._pack(*self._sizes, *addresses, *self.numbers, address(partials))
-        function = self._function
-
-        def task(first: int, last: int) -> None:
-            function(_RANGE.pack(first, last) + words)
-
-        if self._parallel:
-            threads.run(task, self._chunks)
-        else:
-            task(0, self._chunks)
+        if not (self._parallel and shared.run(self.compiled, words, self._chunks)):
+            self._function(_RANGE.pack(0, self._chunks) + words)
         if self._chunks == 1:
             return made, partials[0].tolist()
         return made, [combined(o, partials[:, i]) for i, o in enumerate(self._reduced)]

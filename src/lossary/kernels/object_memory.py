@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 
-#: Maximum number of words that a kernel takes, and of totals that it writes.
+#: Maximum number of words of a kernel that a built-in function calls, and of its totals.
 WORDS, TOTALS = 48, 16
+#: Maximum number of words of a kernel whose chunks threads share.
+SHARED_WORDS = 512
 #: Size of the object header; its last word is the type.
 HEAD = object.__basicsize__
 #: Offsets of the items of a tuple and of the content of bytes.

@@ -7,6 +7,7 @@ never inherited by a forked child: it starts its own when it first needs one.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import threading
@@ -26,18 +27,20 @@ _VARIABLE = "LOSSARY_NUM_THREADS"
 # Use more ranges than threads, so that other threads take over the share of a slow core.
 _RANGES_PER_THREAD = 4
 
+#: Helpers that can wait in machine code, and the words of the slot of each: two cache lines, so
+#: that no helper reads what is written for another one.
+SLOTS, SLOT_WORDS = 256, 16
+
 Task = Callable[[int, int], None]
 
 
-class _Work:
-    """One call's chunks, taken range by range by any number of threads."""
+class Ranges:
+    """One call's chunks, taken range by range by any number of threads.
 
-    def __init__(self, task: Task, count: int, ranges: int) -> None:
-        self._task: Task | None = task
-        self._count = count
-        self._step = -(-count // ranges)
-        # Taking a range and clearing them all are single atomic operations of the deque.
-        self._starts = deque(range(0, count, self._step))
+    Subclasses know how ranges are taken.
+    """
+
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open = True
         self._helpers = 0
@@ -46,15 +49,28 @@ class _Work:
         self._error: BaseException | None = None
         self.closed = False
 
+    def offer(self, helpers: int) -> int:
+        """Offer the ranges to helpers that wait in machine code; return to how many."""
+        return 0
+
+    def lead(self) -> None:
+        """Take ranges in the calling thread until none is left."""
+        self.take_ranges()
+
     def take_ranges(self) -> None:
-        """Run the task on one range after another until none is left."""
-        task, starts = self._task, self._starts
-        while task is not None:
-            try:
-                start = starts.popleft()
-            except IndexError:
-                return
-            task(start, min(start + self._step, self._count))
+        """Take one range after another until none is left."""
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        """Discard the ranges not taken yet."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Wait for helpers that did not come through :meth:`help`; drop what the call needed."""
+        raise NotImplementedError
+
+    def attend(self, slot: int) -> None:
+        """Wait for further chunks for a moment, where a helper's slot has its address."""
 
     def help(self) -> None:
         """Take ranges in parallel with the caller, unless the work is already closed."""
@@ -74,7 +90,7 @@ class _Work:
 
     def fail(self, error: BaseException) -> None:
         """Discard the ranges not taken yet; record the first error for the caller."""
-        self._starts.clear()
+        self.clear()
         with self._lock:
             if self._error is None:
                 self._error = error
@@ -85,8 +101,7 @@ class _Work:
             self._open = False
         while self._helpers:
             self._done.acquire()
-        # A busy helper may dequeue this work much later: drop the task and its arrays now.
-        self._task = None
+        self.finish()
         self.closed = True
 
     def raise_error(self) -> None:
@@ -99,35 +114,79 @@ class _Work:
                 del error  # break the reference cycle of traceback and frame, which holds arrays
 
 
-class _Pool:
-    """Daemon threads that wait for work; started when they are first needed."""
+class _TaskRanges(Ranges):
+    """Ranges of chunks on which a Python function works."""
+
+    def __init__(self, task: Task, count: int, ranges: int) -> None:
+        super().__init__()
+        self._task: Task | None = task
+        self._count = count
+        self._step = -(-count // ranges)
+        # Taking a range and clearing them all are single atomic operations of the deque.
+        self._starts = deque(range(0, count, self._step))
+
+    def take_ranges(self) -> None:
+        """Run the task on one range after another until none is left."""
+        task, starts = self._task, self._starts
+        while task is not None:
+            try:
+                start = starts.popleft()
+            except IndexError:
+                return
+            task(start, min(start + self._step, self._count))
+
+    def clear(self) -> None:
+        """Discard the ranges not taken yet."""
+        self._starts.clear()
+
+    def finish(self) -> None:
+        """Drop the task and its arrays: a busy helper may dequeue these ranges much later."""
+        self._task = None
+
+
+class Pool:
+    """Daemon threads that wait for work; started when they are first needed.
+
+    Each has a slot of words in ``slots``, through which chunks are offered to it while it waits in
+    machine code (``shared.py``).
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._queue: SimpleQueue[_Work] = SimpleQueue()
-        self._size = 0
+        self._queue: SimpleQueue[Ranges] = SimpleQueue()
+        self.size = 0
+        self.slots = (ctypes.c_int64 * (SLOTS * SLOT_WORDS))()
+        # A helper may still read its slot while the interpreter shuts down: never free them.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.slots))
 
-    def share(self, work: _Work, helpers: int) -> None:
+    def share(self, work: Ranges, helpers: int) -> None:
         """Queue the work for helpers; use fewer if the system allows no more threads."""
         with self._lock:
-            while self._size < helpers:
-                name = f"lossary-{self._size}"
+            while self.size < helpers:
+                name = f"lossary-{self.size}"
+                slot = ctypes.addressof(self.slots) + 8 * SLOT_WORDS * self.size
+                given = (slot if self.size < SLOTS else 0,)
                 try:
-                    threading.Thread(target=self._serve, name=name, daemon=True).start()
+                    threading.Thread(target=self._serve, args=given, name=name, daemon=True).start()
                 except RuntimeError:  # a limit on threads, or the interpreter is shutting down
                     break
-                self._size += 1
-        for _ in range(min(helpers, self._size)):
+                self.size += 1
+        wanted = min(helpers, self.size)
+        for _ in range(wanted - work.offer(wanted)):
             self._queue.put(work)
 
-    def _serve(self) -> None:
+    def _serve(self, slot: int) -> None:
         _local.busy = True
         while True:
-            self._queue.get().help()
+            work = self._queue.get()
+            work.help()
+            if slot:
+                work.attend(slot)
+            del work
 
 
 _local = threading.local()
-_pool = _Pool()
+_pool = Pool()
 _number: int | None = None
 
 
@@ -148,11 +207,21 @@ def run(task: Task, count: int) -> None:
     BaseException
         The first error that a range raised, or an interrupt, once no thread works any more.
     """
-    threads = min(get_num_threads(), count)
-    if threads > 1 and not getattr(_local, "busy", False):
-        _run_shared(task, count, threads)
+    helpers = helpers_for(count)
+    if helpers > 0:
+        run_ranges(_TaskRanges(task, count, (helpers + 1) * _RANGES_PER_THREAD), helpers)
     elif count > 0:
         task(0, count)
+
+
+def helpers_for(count: int) -> int:
+    """Return how many helpers may work on so many chunks; none in a nested call."""
+    return 0 if getattr(_local, "busy", False) else min(get_num_threads(), count) - 1
+
+
+def pool() -> Pool:
+    """Return the pool of this process."""
+    return _pool
 
 
 @contextmanager
@@ -169,12 +238,20 @@ def calling_thread_alone() -> Iterator[None]:
         _local.busy = before
 
 
-def _run_shared(task: Task, count: int, threads: int) -> None:
-    work = _Work(task, count, threads * _RANGES_PER_THREAD)
+def run_ranges(work: Ranges, helpers: int) -> None:
+    """Run ranges in the calling thread and in helpers; raise the first error.
+
+    Parameters
+    ----------
+    work : Ranges
+        New ranges.
+    helpers : int
+        How many helpers may take some.
+    """
     _local.busy = True
     try:
-        _pool.share(work, threads - 1)
-        work.take_ranges()
+        _pool.share(work, helpers)
+        work.lead()
     except BaseException as error:  # raised below
         work.fail(error)
     finally:
@@ -300,7 +377,7 @@ def _quota(root: str = "/sys/fs/cgroup", groups: str = "/proc/self/cgroup") -> f
 def _after_fork() -> None:
     """Create a new pool in a child process, where the parent's threads do not exist."""
     global _pool
-    _pool = _Pool()
+    _pool = Pool()
     _local.busy = False
 
 
