@@ -58,9 +58,11 @@ def _poisson_slopes(place: int, _: int, z: Number, t: Number, log_input: bool) -
 
 
 def _gamma_difference(z: Number, t: Number, log_input: bool) -> Number:
-    # An exponential of a difference: it is as exact as the logarithms that are subtracted.
+    # An exponential of a difference: it is as exact as the logarithms that are subtracted. Next to
+    # the target it is the square of their error, which may be a unit of float32.
     size = max(abs(mp.log(t)), abs(z))
-    return 2 * abs(mp.expm1(mp.log(t) - z)) * size if log_input else mp.mpf(0)
+    change = max(abs(mp.expm1(mp.log(t) - z)), size / 2**24)
+    return 2 * change * size if log_input else mp.mpf(0)
 
 
 def _gamma_slopes(place: int, _: int, z: Number, t: Number, log_input: bool) -> Number:
