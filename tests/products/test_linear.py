@@ -206,6 +206,27 @@ def test_second_derivatives_of_tensors_are_refused() -> None:
         slope.sum().backward()
 
 
+def test_second_derivatives_by_mlx() -> None:
+    """No block gets what belongs to the block that it waits for."""
+    mx = pytest.importorskip("mlx.core")
+    given = FEATURES[:3], CLASSIFIER
+    features, classifier = (mx.array(x.astype("float32")) for x in given)
+    labels = mx.array(LABELS[:3])
+
+    def fused(x: Any) -> Any:
+        return linear_cross_entropy(x, classifier, labels, reduction="sum")
+
+    def stored(x: Any) -> Any:
+        return lossary.cross_entropy(x @ classifier.T, labels, reduction="sum")
+
+    with lossary.options(tile_bytes=1):
+        found, expected = (
+            mx.grad(lambda x, loss=loss: (mx.grad(loss)(x) ** 2).sum())(features)
+            for loss in (fused, stored)
+        )
+    assert_close(np.asarray(found), np.asarray(expected), rtol=1e-5, atol=1e-6)
+
+
 def test_transformations_of_tensors() -> None:
     torch = pytest.importorskip("torch")
     features, classifier, labels = map(torch.tensor, (FEATURES, CLASSIFIER, LABELS))

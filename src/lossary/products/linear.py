@@ -224,8 +224,8 @@ def linear(loss: str | Callable[..., Any], *, logits: Transform | None = None) -
     Notes
     -----
     Features, classifier and bias have derivatives, in ``value_and_grad`` and in the automatic
-    differentiation of PyTorch, JAX and MLX; there are no second ones. The classifier's gradient is
-    summed in float32 at least. Products of half precision are rounded as the library's own
+    differentiation of PyTorch, JAX and MLX; PyTorch refuses second ones. The classifier's gradient
+    is summed in float32 at least. Products of half precision are rounded as the library's own
     matrix product rounds them; NumPy's are computed in float32.
     A tile, its gradient included, takes 64 MiB unless ``options(tile_bytes=...)`` says otherwise.
 

@@ -74,7 +74,7 @@ def linear_cross_entropy(
     Notes
     -----
     In a block of rows their products are computed, then the losses, then the gradients, which need
-    these products too: nothing is computed twice. There are no second derivatives.
+    these products too: nothing is computed twice. PyTorch refuses second derivatives.
 
     Examples
     --------

@@ -23,7 +23,9 @@ class MlxSweep(Sweep):
     def step(self, block: dict[str, Any], sums: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
         """Return the losses of a block, the gradient of its features, and the sums of the rest."""
         if self._done:
-            (block[self.first],) = mx.depends([block[self.first]], self._done)
+            # MLX hands cotangents on to what is waited for: a second derivative would have them.
+            waited = [mx.stop_gradient(x) for x in self._done]
+            (block[self.first],) = mx.depends([block[self.first]], waited)
         value, slope, sums = super().step(block, sums)
         self._done = [value, *(x for x in (slope, *sums.values()) if x is not None)]
         return value, slope, sums
