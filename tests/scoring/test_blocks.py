@@ -30,9 +30,11 @@ TABLE = pa.table(
         "group": GROUP,
         "text": [f"group {code}" for code in GROUP],
         "empty": pa.array(GROUP, mask=GROUP == 3),
+        "gap later": pa.array(GROUP, mask=np.arange(ROWS) == 5000),
         "one": np.zeros(ROWS, np.int8),
         "own": np.arange(ROWS),
         "apart": GROUP * (1 << 40),
+        "later": np.where(np.arange(ROWS) < 5000, GROUP, GROUP * (1 << 40)),
     }
 )
 CASES = {
@@ -49,6 +51,8 @@ CASES = {
     "one group": {"losses": "mse_loss", "by": "one"},
     "a group per row": {"losses": "mse_loss", "by": "own"},
     "groups far apart": {"losses": "mse_loss", "by": "apart"},
+    "groups far apart later": {"losses": ["mse_loss", "l1_loss"], "by": "later"},
+    "missing group later": {"losses": ["mse_loss", "l1_loss"], "by": "gap later"},
     "two columns": {"losses": "mse_loss", "by": ["group", "taken"]},
 }
 

@@ -93,7 +93,9 @@ class Arguments:
         labels: Array = chosen.view(np.int8)  # losses read bytes faster than numbers of 64 bits
         if (negative, positive) == (0, 1):
             return labels
-        return labels * np.int8(positive - negative) + np.int8(negative)
+        labels = labels * np.int8(positive - negative)
+        labels += np.int8(negative)
+        return labels
 
     def _class_indices(self, spec: LossSpec, names: tuple[str, ...]) -> Array:
         (name,) = names

@@ -50,13 +50,6 @@ class Groups:
             codes = pairs.encode_pairs(codes, right)
         return codes
 
-    def lookup(self, columns: Sequence[Any]) -> tuple[Array, Lookup] | None:
-        """Return the values of one column of integers, and where to look their codes up.
-
-        None if that is not how they are found.
-        """
-        return self._columns[0].lookup(columns[0]) if len(columns) == 1 else None
-
     def by_types(self) -> list[tuple[list[Any], Array]]:
         """Return the groups by the types of their values: columns of values, and the groups' codes.
 
@@ -168,13 +161,6 @@ class _ValueCodes:
             lookup.learn(added, self._append(pa.array(added).cast(arrow_type)))
             found = lookup.codes(values)
         return self._encode(arrays) if found is None else found
-
-    def lookup(self, array: Any) -> tuple[Array, Lookup] | None:
-        """Return the values of a column, and where to look their codes up; None if one cannot."""
-        found = self._lookups.get(array.type)
-        if found is None or array.null_count:
-            return None
-        return np.ascontiguousarray(array, np.int64), found
 
     def _encode_dictionary(self, array: Any) -> Array:
         """Return the code of every value, from those of the values that occur."""

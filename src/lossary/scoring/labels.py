@@ -37,8 +37,11 @@ class TwoLabels:
         if not self._numbers and len(batch) > _FIRST_ROWS:
             self._learned(batch.slice(0, _FIRST_ROWS))
         if self._numbers:
+            if numbers.itemsize == 1 and self._numbers == [0, 1]:  # bytes that are bool already
+                if numbers.view(np.uint8).max(initial=0) <= 1:
+                    return numbers.view(bool)
             is_other, is_positive = (numbers == value for value in self._numbers)
-            if (is_other | is_positive).all():
+            if np.count_nonzero(is_other) + np.count_nonzero(is_positive) == len(numbers):
                 return np.asarray(is_positive)
         return self._learned(batch)
 

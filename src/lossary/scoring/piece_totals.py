@@ -14,7 +14,7 @@ from lossary.scoring.block_totals import BlockTotals
 from lossary.scoring.grouped_totals import GroupedTotals
 from lossary.scoring.job import Job
 from lossary.scoring.quantile_totals import QuantileTotals
-from lossary.scoring.running_totals import T
+from lossary.scoring.running_totals import RunningTotals, T
 from lossary.scoring.totals import Totals
 
 
@@ -88,11 +88,21 @@ class PieceTotals(SentTotals[Totals]):
             self._blocks.add_nonfinite(columns, losses)
 
     def _settled(self) -> list[Totals]:
-        settled = super()._settled()
-        if self._blocks is not None:
-            for totals, figures in zip(settled, self._blocks.columns(), strict=True):
-                totals.merge(Totals.of_columns(figures))
-        return settled
+        self._add_records()
+        return super()._settled()
+
+    def _add_records(self) -> None:
+        """Add what machine code has in its records."""
+        blocks, self._blocks = self._blocks, None
+        for codes, figures in blocks.columns() if blocks else ():
+            for index, columns in enumerate(figures):
+                added = Totals.of_columns(columns)
+                totals = self._totals[index].settled()
+                if not len(totals) and np.array_equal(codes, np.arange(len(self._groups))):
+                    self._totals[index] = RunningTotals(added)
+                    continue
+                totals.grow(len(self._groups))
+                totals.merge(added, codes)
 
 
 def _struct(columns: Mapping[str, Any]) -> Any:
