@@ -22,7 +22,10 @@ _SCAN = re.compile(r"\\[{}]|\\(?:left|right)\b|\\(?:begin|end)\{|[{}]| [+-] ")
 # How deep each token leads; a brace follows the name of an environment.
 _DEPTH = {r"\left": 1, r"\right": -1, r"\begin{": 2, r"\end{": 0, "{": 1, "}": -1}
 # Names of functions are no operators: these would be printed with a space on either side.
-_FUNCTION = re.compile(r"<mo>([a-z]{2,}(?: [a-z]+)*)</mo>")
+_FUNCTION = re.compile(r"<mo>([a-z]{2,}(?:Z[a-z]+)*)</mo>")
+# The converter drops spaces in names, which have small letters only: a large one stands for them.
+_NAME = re.compile(r"\\operatorname\{([a-z ]+)\}")
+_SPACE = "Z"
 # A minus sign that stands before a term, not between two of them.
 _SIGN = re.compile(
     r"(<mo>(?:&#x0003D;|&#x0002C;|&#x02264;|&#x0003C;)</mo>|</mtext>)<mo>(&#x02212;)</mo>"
@@ -37,14 +40,17 @@ def to_mathml(latex: str, *, block: bool) -> str:
     --------
     >>> "<mtext>class_weights</mtext>" in to_mathml(r"\mathrm{class\_weights}", block=False)
     True
+    >>> "<mi>sorted&#xA0;by</mi>" in to_mathml(r"\operatorname{sorted by}(x)", block=False)
+    True
     """
     words = _WORD.sub(lambda found: rf"\text{{{found[1]}}}", with_plain_brackets(latex))
     # One function of another has a thin space between the names.
     words = re.sub(r"(\\log|\\max|\\min)(?= ?\\(?:operatorname|cosh|log|sum))", r"\1\\,", words)
     words = re.sub(r"(\\max|\\min)_(\w) ", r"\1_\2\\, ", words)
+    words = _NAME.sub(lambda found: found[0].replace(" ", _SPACE), words)
     found = convert(words, display="block" if block else "inline").replace(r"\_", "_")
     found = found.replace('<mn mathvariant="bold">1</mn>', "<mn>&#x1D7CF;</mn>")
-    found = _FUNCTION.sub(r"<mi>\1</mi>", found)
+    found = _FUNCTION.sub(lambda name: f"<mi>{name[1].replace(_SPACE, '&#xA0;')}</mi>", found)
     found = _SIGN.sub(r'\1<mo form="prefix">\2</mo>', found)
     return found.replace('<mtd columnalign="left">', '<mtd class="left">')
 
