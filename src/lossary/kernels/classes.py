@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import zip_longest
+from typing import NamedTuple
 
 from lossary.formula.expression import LEAVES, Expression, Kind, is_number
 from lossary.formula.plan import Output, Pass, Spill
@@ -115,9 +116,14 @@ class ClassFrame(Frame):
                 site.known[id(spill.element)] = site.reload(spill.output)
         count = len(sweep.reductions)
         conditions = map(counted, sweep.reductions)
+        bounds = map(self.bound_of, sweep.reductions)
         values = [
-            site.register(item) if condition is None else site.value(condition)
-            for item, condition in zip_longest(sweep.wanted, conditions)
+            site.register(bound.element)
+            if bound is not None
+            else site.register(item)
+            if condition is None
+            else site.value(condition)
+            for item, condition, bound in zip_longest(sweep.wanted, conditions, bounds)
         ]
         for spill in self.spills:
             if spill.first == number:
@@ -126,6 +132,10 @@ class ClassFrame(Frame):
             if output.role == "store":
                 site.store(output, value)
         return values[:count]
+
+    def bound_of(self, reduction: Expression) -> Bound | None:
+        """Return the bound that a layout compares only the largest bits of a row with, if any."""
+        return None
 
     @cached_property
     def spills(self) -> list[Spill]:
@@ -176,19 +186,62 @@ def counted(reduction: Expression) -> Expression | None:
     return None
 
 
+class Bound(NamedTuple):
+    """The number that an element must not exceed, which must not be negative either.
+
+    ``condition`` holds for the elements that break this.
+    """
+
+    element: Expression
+    most: float
+    condition: Expression
+
+
+def bound_counted(reduction: Expression) -> Bound | None:
+    """Return the bound if a sum counts the elements that are not from 0 to a number."""
+    condition = counted(reduction)
+    if condition is None or condition.operation != "logical_not":
+        return None
+    (inside,) = condition.arguments
+    if _is_at_least_zero(inside):
+        return Bound(inside.arguments[1], math.inf, condition)
+    if inside.operation != "logical_and":
+        return None
+    low, high = inside.arguments
+    if not _is_at_least_zero(low) or high.operation != "less_equal":
+        return None
+    element, most = high.arguments
+    if element is not low.arguments[1] or most.operation != "literal":
+        return None
+    return Bound(element, float(most.value), condition)  # type: ignore[arg-type]
+
+
+def _is_at_least_zero(item: Expression) -> bool:
+    return (
+        item.operation == "less_equal"
+        and is_number(item.arguments[0], 0.0)
+        and item.arguments[1].kind is Kind.ELEMENT
+    )
+
+
 class Running:
     """Running reductions of a pass: registers that a loop over classes carries.
 
-    Counts run in integers, sums of float32 in float64. Sums of float64 carry their rounding errors
+    Counts run in integers, sums of float32 in float64. For a count with a bound, the largest bits
+    of its elements run in the place of the count: those of negative numbers and of NaN are larger
+    than the bits of a bound. Sums of float64 carry their rounding errors
     (Knuth's TwoSum, The Art of Computer Programming 2, 4.2.2). Maxima carry NaN in a separate
     register, which keeps the chain of dependent instructions short.
     """
 
-    def __init__(self, code: Code, compute: str, sweep: Pass) -> None:
+    def __init__(
+        self, code: Code, compute: str, sweep: Pass, bounds: Sequence[Bound | None] = ()
+    ) -> None:
         self.code = code
         self.compute = compute
         self.operations = [
-            item.operation if counted(item) is None else "count" for item in sweep.reductions
+            "bits" if bound else item.operation if counted(item) is None else "count"
+            for item, bound in zip_longest(sweep.reductions, bounds)
         ]
 
     def start(self) -> list[Lanes]:
@@ -200,6 +253,8 @@ class Running:
                 registers.append(self.code.constant(0, self.compute))
             elif operation == "count":
                 registers.append(self.code.constant(0, "i32"))
+            elif operation == "bits":
+                registers.append(self.code.constant(0, "i32" if self.compute == "f32" else "i64"))
             else:
                 registers.append(self.code.constant(0, "f64"))
                 if self.compute == "f64":
@@ -209,7 +264,7 @@ class Running:
     def pairs(self, registers: Sequence[Lanes]) -> list[list[Lanes]]:
         """Return the registers of each reduction."""
         rest = iter(registers)
-        single = {"count", "sum"} if self.compute == "f32" else {"count"}
+        single = {"count", "bits", "sum"} if self.compute == "f32" else {"count", "bits"}
         return [
             [next(rest)] if operation in single else [next(rest), next(rest)]
             for operation in self.operations
@@ -227,6 +282,8 @@ class Running:
                 value = part.select(value, -math.inf if operation == "max" else 0)
             if operation == "count":
                 found.append(group[0] + value.to("i32"))
+            elif operation == "bits":
+                found.append(group[0].call("umax", value.bits()))
             elif operation == "max":
                 largest, nan = group
                 found += [
@@ -259,6 +316,8 @@ class Running:
         low, high = zip(*(x.halves() for x in group), strict=True)
         if operation == "max":
             return [(high[0] > low[0]).select(high[0], low[0]), low[1] + high[1]]
+        if operation == "bits":
+            return [low[0].call("umax", high[0])]
         if len(group) == 1:
             return [low[0] + high[0]]
         return two_sum(low[0], low[1] + high[1], high[0])

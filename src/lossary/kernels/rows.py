@@ -6,12 +6,19 @@ row's loop over classes reads its own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from lossary.formula.elements import walk_elements
 from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Pass
-from lossary.kernels.classes import ClassFrame, ClassSite, Running
+from lossary.kernels.classes import (
+    Bound,
+    ClassFrame,
+    ClassSite,
+    Running,
+    bound_counted,
+)
 from lossary.kernels.columns import integers
 from lossary.kernels.form import is_class_vector
 from lossary.kernels.functions import smaller
@@ -82,35 +89,73 @@ class RowKernel(ClassFrame):
         value = self.code.load(self.code.at(self._slots[id(item)], row, type_), type_, 1)
         return (value != 0 if is_mask else value).splat()
 
+    def bound_of(self, reduction: Expression) -> Bound | None:
+        """Return the bound of a count: only rows with bits beyond it are counted, in a loop."""
+        return bound_counted(reduction)
+
     def sweep(self, number: int, sweep: Pass) -> list[Lanes]:
         """Write a pass: for each row, sixteen classes at a time and then the remainder."""
         code = self.code
-        running = Running(code, self.form.compute, sweep)
+        bounds = [bound_counted(item) for item in sweep.reductions]
+        running = Running(code, self.form.compute, sweep, bounds)
         results = [code.stack("f64", LANES) for _ in sweep.reductions]
-        classes = self.size["classes"]
-        whole = classes & -LANES
 
         def one(row: Lanes, _: list[Lanes]) -> list[Lanes]:
-            base = (self.first + row) * classes
             values = self._row_inputs(sweep, row)
 
-            def full(index: Lanes, carried: list[Lanes]) -> list[Lanes]:
-                site = _RowSite(self, values, base + index, index, None)
-                return running.updated(carried, self.elements_of(number, sweep, site))
-
-            def rest(index: Lanes, carried: list[Lanes]) -> list[Lanes]:
-                part = code.iota("i32") < (classes - index).to("i32")
-                site = _RowSite(self, values, base + index, index, part)
+            def update(site: _RowSite, carried: list[Lanes], part: Lanes | None) -> list[Lanes]:
                 return running.updated(carried, self.elements_of(number, sweep, site), part)
 
-            carried = code.loop(whole, LANES, running.start(), full)
-            carried = code.loop(classes, LANES, carried, rest, start=whole)
-            for slot, value in zip(results, running.folded(carried), strict=True):
-                code.store(value.to("f64"), code.at(slot, row, "f64"))
+            folded = running.folded(self._loops(row, values, running.start(), update))
+            for slot, value, bound in zip(results, folded, bounds, strict=True):
+                target = code.at(slot, row, "f64")
+                if bound is None:
+                    code.store(value.to("f64"), target)
+                else:
+                    self._count_beyond(bound, value, (row, values), target)
             return []
 
         code.loop(self.width, 1, [], one)
         return [code.load(slot, "f64") for slot in results]
+
+    def _loops(
+        self, row: Lanes, values: dict[int, Lanes], start: list[Lanes], update: _Update
+    ) -> list[Lanes]:
+        """Write the loops over the classes of a row; return the carried registers."""
+        code, classes = self.code, self.size["classes"]
+        base, whole = (self.first + row) * classes, classes & -LANES
+
+        def full(index: Lanes, carried: list[Lanes]) -> list[Lanes]:
+            return update(_RowSite(self, values, base + index, index, None), carried, None)
+
+        def rest(index: Lanes, carried: list[Lanes]) -> list[Lanes]:
+            part = code.iota("i32") < (classes - index).to("i32")
+            return update(_RowSite(self, values, base + index, index, part), carried, part)
+
+        carried = code.loop(whole, LANES, start, full)
+        return code.loop(classes, LANES, carried, rest, start=whole)
+
+    def _count_beyond(
+        self,
+        bound: Bound,
+        bits: Lanes,
+        place: tuple[Lanes, dict[int, Lanes]],
+        target: Lanes,
+    ) -> None:
+        """Store how many elements of a row a sum counts: 0 if no bits are beyond the bound."""
+        code = self.code
+        code.store(code.constant(0, "f64", 1), target)
+        limit = code.constant(bound.most, self.form.compute, 1).bits()
+
+        def update(site: _RowSite, carried: list[Lanes], part: Lanes | None) -> list[Lanes]:
+            found = site.value(bound.condition)
+            return [carried[0] + (found if part is None else part & found).to("i32")]
+
+        def count() -> None:
+            (total,) = self._loops(*place, [code.constant(0, "i32")], update)
+            code.store(total.folded(lambda a, b: a + b).to("f64"), target)
+
+        code.branch((bits < 0) | (bits > limit), count)
 
     def gathered(self, leaf: Expression, label: Lanes) -> Lanes:
         """Read an array of elements at the class of each row's label, in the type of elements."""
@@ -171,3 +216,6 @@ class _RowSite(ClassSite):
         if self._part is None:
             return code.load(address, type_)
         return code.load_part(address, type_, self._part, 0)
+
+
+_Update = Callable[[_RowSite, list[Lanes], Lanes | None], list[Lanes]]
