@@ -134,11 +134,12 @@ def lead(is_x86: bool) -> str:
     code = Code("lead", {"job": "ptr", "own": "i64", "slots": "ptr", "helpers": "i64",
                          "take": "ptr"})  # fmt: skip
     memory, job = _Memory(code, is_x86), code.given["job"]
-    result, pauses, waiting = memory.variable(), memory.variable(), memory.number(_WAITING)
+    result, pauses, asleep = memory.variable(), memory.variable(), memory.number(_ASLEEP)
 
     def withdraw(index: Lanes) -> None:
         slot = memory.at(code.given["slots"], index * SLOT_WORDS)
-        done = code.exchange_shared(code.given["own"], waiting, slot)
+        # Whoever missed an offer shares a processor: once asleep it may be woken on another.
+        done = code.exchange_shared(code.given["own"], asleep, slot)
         code.branch(done, lambda: memory.add(-1, job, _HELPERS))
 
     def wait() -> Lanes:
