@@ -163,6 +163,12 @@ def test_numbers_are_printed_as_a_reader_knows_them() -> None:
     assert "0.9" not in full
 
 
+def test_a_power_of_cases_is_one_of_all_of_them() -> None:
+    latex = lossary.get_loss("multiclass_brier_loss").formula_latex()
+    assert r"\left(\begin{cases}" in latex
+    assert r"\end{cases}\right)^{2}" in latex
+
+
 def test_names_of_symbols_may_be_replaced() -> None:
     x, y = argument("x"), argument("targets")
     assert to_latex(x * y, {"targets": "y", "x": "z_k"}) == r"z_k \, y"

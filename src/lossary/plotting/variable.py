@@ -195,15 +195,16 @@ def _first_of_row(loss: Loss, parameters: dict[str, Any]) -> Variable:
         return Variable(axis, _inside_and_outside)
     if loss.rows and len(loss.arguments) == 2:
         return Variable("one of two samples, the other 1, target 0", _samples)
+    rows = "x of {} (x, 1), with {} (1, 0)".format(*loss.arguments)
     if loss.rows:
-        axis = "x of the vector (x, 1), against (1, 0), target +1"
+        axis = f"{rows} and target +1"
         return Variable(axis, lambda x: [*_vectors(x)[:2], np.ones(len(x))])
     if "events" in loss.arguments:
         return Variable("log-hazard of the first of two events, the other 0", _events)
     if len(loss.arguments) == 3:
         return Variable("anchor on a line, positive at 0, negative at 2", _triplets)
     count = len(loss.arguments)
-    return Variable("x of the vector (x, 1), against (1, 0)", lambda x: _vectors(x)[:count])
+    return Variable(rows, lambda x: _vectors(x)[:count])
 
 
 def _labelled(x: Array) -> Sequence[Any]:

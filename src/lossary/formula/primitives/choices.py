@@ -80,6 +80,7 @@ TABLE = (
         bounded_by_operands=True,
         text="where({0}, {1}, {2})",
         latex=r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
+        latex_precedence=7,  # an exponent beside the last line would seem to belong to that
     ),
     _comparison("less", lambda xp, a, b: a < b, "<", "<"),
     _comparison("less_equal", lambda xp, a, b: a <= b, "<=", r"\le"),
