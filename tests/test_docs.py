@@ -68,6 +68,14 @@ def written(loss_pages: ModuleType, tmp_path_factory: pytest.TempPathFactory) ->
     return folder
 
 
+def test_every_loss_of_matrix_products_has_its_measured_accuracy() -> None:
+    measured = importlib.import_module("loss_accuracy")
+    for loss in matrix_losses():
+        _, rows = measured.of_products(loss.name)
+        assert [row[0] for row in rows] == ["value", "gradient"]
+        assert all(0 <= float(error) < 100 for row in rows for error in row[1:])
+
+
 def test_every_loss_has_its_page_with_its_plot(written: Path) -> None:
     names = {loss.name for loss in EVERY}
     pages = {f"{name}.rst" for name in names | {"index"}}

@@ -1,4 +1,4 @@
-"""The measured accuracy of one loss: its rows of the page ``accuracy_table.md``."""
+"""The measured accuracy of one loss: its rows of the pages that have measured ones."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 TABLE = Path(__file__).parents[1] / "accuracy_table.md"
+PRODUCTS = Path(__file__).parents[1] / "products.md"
 
 
 def accuracy(name: str) -> tuple[list[str], list[list[str]]]:
@@ -21,7 +22,7 @@ def accuracy(name: str) -> tuple[list[str], list[list[str]]]:
     >>> [row[:3] for row in rows[:2]]
     [['', 'float32', 'value'], ['', 'float32', 'gradient']]
     """
-    (_, *titles), rows = _table()
+    (_, *titles), rows = _table(TABLE)
     own = titles.index("MLX") + 1
     found = [row for row in rows if row[0].partition("-")[0].rstrip("*") == name]
     return ["form", *titles[:own]], [[_form(row[0]), *row[1 : own + 1]] for row in found]
@@ -32,9 +33,28 @@ def _form(title: str) -> str:
     return choices.replace("-", ", ")
 
 
+def of_products(name: str) -> tuple[list[str], list[list[str]]]:
+    """Return the titles of the columns and the rows of a loss of matrix products.
+
+    Examples
+    --------
+    >>> titles, rows = of_products("info_nce_loss")
+    >>> titles
+    ['of', 'NumPy', 'PyTorch', 'JAX', 'MLX']
+    >>> [row[0] for row in rows]
+    ['value', 'gradient']
+    """
+    (_, *titles), rows = _table(PRODUCTS, "Accuracy")
+    return titles, [row[1:] for row in rows if row[0] == name]
+
+
 @cache
-def _table() -> tuple[list[str], list[list[str]]]:
-    lines = [line for line in TABLE.read_text("utf-8").splitlines() if line.startswith("|")]
+def _table(page: Path, section: str = "") -> tuple[list[str], list[list[str]]]:
+    """Return the titles and the rows of the table of a page, or of a section of it."""
+    text = page.read_text("utf-8")
+    if section:
+        text = text.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    lines = [line for line in text.splitlines() if line.startswith("|")]
     titles, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return titles, rows
 
@@ -48,4 +68,4 @@ def in_terms(name: str) -> bool:
     (True, False)
     """
     return any(row[0].endswith("*") and row[0].partition("-")[0].rstrip("*") == name
-               for row in _table()[1])  # fmt: skip
+               for row in _table(TABLE)[1])  # fmt: skip

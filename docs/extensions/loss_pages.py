@@ -114,6 +114,8 @@ def _facts(loss: Loss) -> list[list[str]]:
 
 
 def _accuracy(loss: Loss) -> str:
+    if isinstance(loss, MatrixRecord):
+        return matrix_pages.accuracy(loss)
     titles, rows = accuracy(loss.name)
     if not rows:
         return ""

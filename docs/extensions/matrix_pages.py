@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from loss_accuracy import of_products
+from restructured import table
+
 from lossary.domains import REAL
 from lossary.products.catalogue import GROUPS, MatrixRecord
 
@@ -58,3 +61,12 @@ def facts(loss: MatrixRecord) -> list[list[str]]:
     rows.append(["derivatives", f"first ones, in {names}"])
     rows.append([f"memory for {products}", "that of a tile: :ref:`when it pays <when-it-pays>`"])
     return rows
+
+
+def accuracy(loss: MatrixRecord) -> str:
+    """Return the measured errors of a loss of matrices."""
+    return (
+        "The largest errors in float32 in units in the last place of the largest element of the "
+        "exact array, over random batches; :ref:`how they are measured <accuracy-of-products>`.\n\n"
+        f"{table(*of_products(loss.name), 'accuracy')}"
+    )
