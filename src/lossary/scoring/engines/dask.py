@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections import deque
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack
 from typing import Any
@@ -14,17 +13,13 @@ from distributed.scheduler import KilledWorker
 
 from lossary.errors import value_error
 from lossary.kernels.threads import get_num_threads
+from lossary.scoring.engines.ahead import lost_workers_error, results_in_order
 from lossary.scoring.engines.engine import Function
 from lossary.scoring.engines.options import EngineOptions
 from lossary.scoring.engines.outcome import Outcome, partial_of
-from lossary.scoring.errors import data_error
 from lossary.scoring.partial import Partial
 from lossary.scoring.pieces import Piece
 
-# Pieces that are sent before their turn, for each thread of the workers. What they give stays in
-# the workers' memory until its turn comes.
-_AHEAD = 4
-_ASKED_EVERY = 16
 _SECONDS_TO_CONNECT = 10
 #: Dask's settings for workers that keep freed memory. By default they give it back to the system as
 #: soon as 64 KiB are free, and arrays of 128 KiB at once, and a piece frees megabytes with every
@@ -60,20 +55,16 @@ class DaskEngine:
         """Yield the results in the order of the pieces."""
         with ExitStack() as stack:
             client = self._connect(stack)
-            threads = 1
             outcome, job = Outcome(function), secrets.token_hex(4)
-            waiting: deque[tuple[Piece, Any]] = deque()
-            # Whatever ends the job, no piece goes on.
-            stack.callback(lambda: client.cancel([future for _, future in waiting]))
-            for piece in pieces:
-                if piece.index % _ASKED_EVERY == 0:  # workers may come and go
-                    threads = sum(client.nthreads().values()) or 1
+
+            def send(piece: Piece) -> Any:
                 key = f"lossary-score-{job}-{piece.index}"
-                waiting.append((piece, client.submit(outcome, piece, key=key)))
-                if len(waiting) >= _AHEAD * threads:
-                    yield _result(*waiting.popleft())
-            while waiting:
-                yield _result(*waiting.popleft())
+                return client.submit(outcome, piece, key=key)
+
+            def cores() -> int:
+                return sum(client.nthreads().values())
+
+            yield from results_in_order(pieces, send, _result, client.cancel, cores)
 
     def _connect(self, stack: ExitStack) -> Any:
         """Return a client, which ends with the stack."""
@@ -105,9 +96,7 @@ def _result(piece: Piece, future: Any) -> Partial:
     try:
         return partial_of(future.result())
     except KilledWorker as error:
-        problem = f"the workers that scored it were lost, {error.allowed_failures + 1} in all"
-        remedy = "They may need more memory; what they last wrote to their logs may tell."
-        raise data_error(str(piece), problem, remedy) from None
+        raise lost_workers_error(piece, error.allowed_failures + 1) from None
 
 
 def open_engine(function: str, options: EngineOptions) -> DaskEngine:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import socket
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,17 +15,13 @@ from ray import exceptions
 
 from lossary.errors import LossaryError, value_error
 from lossary.kernels.threads import get_num_threads
+from lossary.scoring.engines.ahead import lost_workers_error, results_in_order
 from lossary.scoring.engines.engine import Function
 from lossary.scoring.engines.options import EngineOptions
 from lossary.scoring.engines.outcome import Outcome, partial_of
-from lossary.scoring.errors import data_error
 from lossary.scoring.partial import Partial
 from lossary.scoring.pieces import Piece
 
-# Pieces that are sent before their turn, for each core of the cluster. What they give stays in its
-# memory until its turn comes.
-_AHEAD = 4
-_ASKED_EVERY = 16
 # How often a piece is scored again whose worker is lost.
 _RETRIES = 3
 _SECONDS_TO_CONNECT = 10
@@ -66,18 +61,12 @@ class RayEngine:
         with ExitStack() as stack:
             self._connect(stack)
             task = ray.remote(_scored).options(name="lossary-score", max_retries=_RETRIES)
-            cores, outcome = 1, Outcome(function)
-            waiting: deque[tuple[Piece, Any]] = deque()
-            # Whatever ends the job, no piece goes on.
-            stack.callback(lambda: [ray.cancel(reference) for _, reference in waiting])
-            for piece in pieces:
-                if piece.index % _ASKED_EVERY == 0:  # workers may come and go
-                    cores = int(ray.cluster_resources().get("CPU", 1))
-                waiting.append((piece, task.remote(outcome, piece)))
-                if len(waiting) >= _AHEAD * cores:
-                    yield _result(*waiting.popleft())
-            while waiting:
-                yield _result(*waiting.popleft())
+            outcome = Outcome(function)
+
+            def send(piece: Piece) -> Any:
+                return task.remote(outcome, piece)
+
+            yield from results_in_order(pieces, send, _result, _cancel, _cores)
 
     def _connect(self, stack: ExitStack) -> None:
         """Connect to a cluster, until the stack ends; keep a connection that is there."""
@@ -120,9 +109,16 @@ def _result(piece: Piece, reference: Any) -> Partial:
     try:
         return partial_of(ray.get(reference))
     except _LOST:
-        problem = f"the workers that scored it were lost, {_RETRIES + 1} in all"
-        remedy = "They may need more memory; what they last wrote to their logs may tell."
-        raise data_error(str(piece), problem, remedy) from None
+        raise lost_workers_error(piece, _RETRIES + 1) from None
+
+
+def _cancel(references: Sequence[Any]) -> None:
+    for reference in references:
+        ray.cancel(reference)
+
+
+def _cores() -> int:
+    return int(ray.cluster_resources().get("CPU", 1))
 
 
 def _check_answers(address: str) -> None:
