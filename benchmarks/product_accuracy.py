@@ -23,8 +23,9 @@ from lossary.products.catalogue import MatrixRecord, matrix_losses
 
 Array = np.ndarray[Any, Any]
 BATCHES, ROWS, LENGTH, CLASSES = 5, 128, 32, 1000
-TITLE = "| loss | of | NumPy | PyTorch | JAX | MLX |"
-RULE = "|---|---|---|---|---|---|"
+COLUMNS = ("NumPy", "PyTorch", "JAX", "MLX")
+TITLE = f"| loss | of | {' | '.join(COLUMNS)} |"
+RULE = "|---" * (2 + len(COLUMNS)) + "|"
 
 
 def main() -> None:
@@ -62,13 +63,10 @@ def measured(loss: MatrixRecord) -> list[str]:
                 errors[key] = max(errors[key], error(one, truth))
     return [
         f"| {loss.name} | {what} | "
-        + " | ".join(f"{errors[what, n]:.1f}" if n in makers else "-" for n in _COLUMNS)
+        + " | ".join(f"{errors[what, n]:.1f}" if n in makers else "-" for n in COLUMNS)
         + " |"
         for what in ("value", "gradient")
     ]
-
-
-_COLUMNS = ("NumPy", "PyTorch", "JAX", "MLX")
 
 
 def libraries() -> dict[str, Callable[[Array], Any]]:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from lossary.definition.declaration import Declaration
 from lossary.definition.definition import Definition
-from lossary.domains import FINITE, POSITIVE, REAL, Domain
+from lossary.domains import FINITE, POSITIVE, Domain
 from lossary.formula.expression import Expression
 from lossary.products.linear import MatrixLoss, ProductLoss
+from lossary.products.pair_rows import row_loss
 from lossary.products.pairs import PairLoss
 from lossary.public_function import make_functions
 from lossary.registry import Loss
@@ -124,18 +124,13 @@ def _pair_rows(loss: PairLoss) -> Definition:
     formula.__wrapped__ = rows.formula  # type: ignore[attr-defined]
     formula.__name__ = formula.__qualname__ = loss.name
     formula.__doc__ = loss.written
-    declared = Declaration(formula, arguments, (), True)
     limits = {name: POSITIVE if name == "temperature" else FINITE for name in arrays.numbers}
-    return Definition(
-        name=loss.name,
-        formula=formula,
-        arguments=declared.arguments,
-        parameters=declared.parameters,
-        structure=declared.structure,
-        axis=-1,
-        reduction="none",
+    return row_loss(
+        loss.name,
+        formula,
+        {**limits, **rows.limits},
+        arguments=arguments,
+        others=others,
         domains={TARGETS: GROUPS} if arrays.labels else {},
-        limits={**limits, **rows.limits},
-        signature=declared.signature("none", REAL),
-        rows=declared.checked_rows(tuple(others)),
+        has_hessian=True,
     )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Facts(NamedTuple):
-    """What is declared beside a loss of matrices.
+    """Facts that are declared with a loss of matrices.
 
     Attributes
     ----------

@@ -8,12 +8,12 @@ at least 0 for items that take part; items that take no part have -1.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lossary.definition.declaration import Declaration
 from lossary.definition.definition import Definition
-from lossary.domains import FINITE, POSITIVE, REAL, Range
+from lossary.domains import FINITE, POSITIVE, REAL, Domain, Range
 from lossary.formula import (
     is_label,
     logsumexp,
@@ -32,12 +32,18 @@ def row_loss(
     name: str,
     formula: Callable[..., Expression],
     limits: Mapping[str, Range] | None = None,
+    *,
+    arguments: Sequence[str] | None = None,
+    others: Sequence[str] | None = None,
+    domains: Mapping[str, Domain] | None = None,
+    has_hessian: bool = False,
 ) -> Definition:
     """Return the loss of rows that a formula defines, under the name of the loss of pairs.
 
-    It is in no list of losses: only its loss of pairs calls it.
+    It is in no list of losses. ``others`` are the arguments with one value for each row, by default
+    all but the first.
     """
-    declared = Declaration(formula, None, (), True)
+    declared = Declaration(formula, arguments, (), True)
     return Definition(
         name=name,
         formula=formula,
@@ -46,11 +52,11 @@ def row_loss(
         structure=declared.structure,
         axis=-1,
         reduction="none",
-        domains={},
+        domains=dict(domains or {}),
         limits=dict(limits or {}),
         signature=declared.signature("none", REAL),
-        rows=declared.checked_rows(declared.arguments[1:]),
-        has_hessian=False,
+        rows=declared.checked_rows(declared.arguments[1:] if others is None else others),
+        has_hessian=has_hessian,
     )
 
 

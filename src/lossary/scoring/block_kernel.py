@@ -25,7 +25,7 @@ FIGURES = 4
 MINIMUM = 2
 #: Words of a loss: its kernel, the kernel's words, and which of these is the output's address.
 LOSS_WORDS = 3
-#: What is reported: the block with a group that has no record, and whether a loss was not finite.
+#: Words of the state: the block in which a group has no record, and whether a loss is not finite.
 STOPPED, NONFINITE = range(2)
 
 _POINTERS = ("losses", "groups", "scratch", "figures", "counts", "state")

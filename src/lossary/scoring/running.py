@@ -86,7 +86,7 @@ class Merging(Protocol):
 
     @property
     def result(self) -> Run:
-        """What is known so far."""
+        """Return the merged results of the pieces added so far."""
 
     def add(self, partial: Any) -> None:
         """Add the result of the next piece."""
