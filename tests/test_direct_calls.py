@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
 import sys
 import threading
 import tracemalloc
@@ -105,14 +106,18 @@ def test_every_derivative_has_the_same_bits(reduction: str, results: list[Any]) 
     assert sum(result is not None for result in results) > len(CASES) / 2
 
 
-def test_a_backward_pass_has_the_same_bits(results: list[Any]) -> None:
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_backward_pass_has_the_same_bits(masked: bool, results: list[Any]) -> None:
     torch = pytest.importorskip("torch")
     for case in CASES:
         arrays = [torch.from_numpy(np.array(x)) for x in case.arrays]
         arrays[0].requires_grad_()
-        found = []
+        options, found = {"reduction": "mean"}, []
+        if masked:
+            options["where"] = torch.arange(math.prod(case(*arrays).shape)) % 3 > 0
+            options["where"] = options["where"].reshape(case(*arrays).shape)
         for _ in range(3):
-            case(*arrays, reduction="mean").backward(torch.tensor(0.5, dtype=torch.float64))
+            case(*arrays, **options).backward(torch.tensor(0.5, dtype=torch.float64))
             found.append(arrays[0].grad)
             arrays[0].grad = None
         for other in found[1:]:

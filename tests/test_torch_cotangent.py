@@ -1,4 +1,4 @@
-"""Backward passes through unreduced losses of tensors: a kernel gives what operations give."""
+"""Backward passes through losses of tensors: a kernel gives what operations give."""
 
 from __future__ import annotations
 
@@ -94,6 +94,62 @@ def test_a_kernel_is_bound_once(monkeypatch: pytest.MonkeyPatch) -> None:
         )[1]
         torch.testing.assert_close(x.grad, expected)
     assert len(bound) == 1
+
+
+MEANS: dict[str, dict[str, Any]] = {
+    "mean": {},
+    "sum": {"reduction": "sum"},
+    "masked": {"where": torch.from_numpy(C > 0)},
+    "weighted": {"weights": torch.from_numpy(abs(C)), "denominator": "weights"},
+    "of none": {"where": torch.zeros(SHAPE, dtype=torch.bool)},
+    "by a number": {"denominator": 7},
+}
+
+
+@pytest.mark.parametrize("dtypes", ["float32 float32", "float16 float16", "bfloat16 float32",
+                                    "float16 float64", "float32 float64"])  # fmt: skip
+@pytest.mark.parametrize("kind", MEANS)
+def test_means_of_any_dtypes(kind: str, dtypes: str) -> None:
+    first, second = (getattr(torch, name) for name in dtypes.split())
+    x, t = torch.from_numpy(X).to(first).requires_grad_(), torch.from_numpy(Y).to(second)
+    t.requires_grad_()
+
+    def loss() -> Any:
+        return lossary.huber_loss(x, t, **{"reduction": "mean", **MEANS[kind]})
+
+    for scale in (1.0, 3.0):
+        cotangent = torch.tensor(scale, dtype=loss().dtype)
+        _assert_alike(loss, [x], cotangent)
+        _assert_alike(loss, [x, t], cotangent)
+
+
+def test_a_second_backward_pass_binds_a_kernel_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lossary.backends import torch_cotangent
+
+    bound, bind = [], torch_cotangent.bound_kernel
+    monkeypatch.setattr(
+        torch_cotangent, "bound_kernel", lambda *given: bound.append(given) or bind(*given)
+    )
+    get_loss("log_cosh_loss").__dict__.pop("calls", None)
+    get_loss("log_cosh_loss").__dict__.pop("latest", None)
+    x, t = torch.from_numpy(X).requires_grad_(), torch.from_numpy(Y)
+    for _ in range(4):
+        loss = lossary.log_cosh_loss(x, t, "mean")
+        first, *others = (torch.autograd.grad(loss, x, retain_graph=True)[0] for _ in range(3))
+        for other in others:
+            np.testing.assert_array_equal(other, first)
+    assert len(bound) == 1
+
+
+def test_scaled_gradients_of_halves_are_rounded_once() -> None:
+    """The unscaled ones are subnormal: of 1.2e-7 two bits are left."""
+    x = torch.full((4096,), 1.0, dtype=torch.float16, requires_grad=True)
+    t = torch.full((4096,), 1.0 + 2**-10, dtype=torch.float16)
+    scale = torch.tensor(3000.0, dtype=torch.float16)
+    for _ in range(3):
+        (found,) = torch.autograd.grad(lossary.mse_loss(x, t), x, scale)
+        expected = np.full(4096, -2 * 2**-10 / 4096 * 3000.0).astype(np.float16)
+        np.testing.assert_array_equal(found.numpy(), expected)
 
 
 def test_tensors_that_changed_are_refused() -> None:

@@ -7,7 +7,10 @@ from dataclasses import replace
 from operator import attrgetter, itemgetter
 from typing import Any
 
+import numpy as np
+
 from lossary.backends.base import CachedCall
+from lossary.backends.direct_call import Guard
 from lossary.backends.host import HostBackend
 from lossary.definition.common_arguments import COMMON_ARRAYS
 from lossary.definition.computation import Computation
@@ -66,7 +69,16 @@ class HostCall:
 
     def direct(self, request: Request) -> CachedCall | None:
         """Return a faster form for requests like this one, if there is one."""
-        return direct_call(self, request)
+        guards = self.guards(request)
+        return None if guards is None else direct_call(self, request, guards)
+
+    def guards(self, request: Request) -> tuple[Guard, ...] | None:
+        """Return what a direct form has to check; None if there can be no such form."""
+        guards = self.backend.direct_guards(request)
+        if guards is None or self.violations or not self.computation.expressions.violations:
+            return guards
+        unchecked = self.backend.unchecked
+        return (*guards, lambda _: unchecked(domain_policy()))
 
     def _report(self, arrays: Sequence[Any], reduced: Sequence[float]) -> None:
         """Report values outside their domains."""
@@ -123,14 +135,18 @@ class ScaledCall:
         return self.run(self._arrays(request))
 
     def direct(self, request: Request) -> CachedCall | None:
-        """Return a form for requests like this one whose sums are a built-in function."""
-        sums = self._sums.direct(request)
-        if sums is None:
+        """Return a form for requests like this one that is two built-in functions."""
+        guards = self._fused.guards(request)
+        sums = None if guards is None else direct_call(self._sums, request, guards)
+        fused = None if sums is None else direct_call(self._fused, request)
+        if sums is None or fused is None:
             return None
 
         def take(request: Request) -> tuple[Any, ...] | None:
             found = sums(request)
-            return None if found is None else self._scaled(self._arrays(request), found[0])
+            if found is None or found[0] == 0.0:
+                return None
+            return fused(request, np.array(1.0 / found[0]))
 
         return take
 
@@ -236,22 +252,21 @@ def _sum_of(
     return found
 
 
-def direct_call(call: HostCall, request: Request) -> CachedCall | None:
-    """Return the call as one built-in function, if it can be one."""
-    guards, indices = call.backend.direct_guards(request), _indices(request)
-    if guards is None or call.factor == 0.0 or not indices.keys() >= set(call.leaves):
+def direct_call(
+    call: HostCall, request: Request, guards: Sequence[Guard] = ()
+) -> Callable[..., tuple[Any, ...] | None] | None:
+    """Return a call as one built-in function, if it can be one; it takes the factor too, if any."""
+    indices = _indices(request)
+    if call.factor == 0.0 or not {*indices, _COTANGENT} >= set(call.leaves):
         return None
     function = call.bound.direct(request, indices, call.factor)
     full = all(is_array for is_array, _ in call.gradients)
     if function is None or not full:
         return None
-    if not call.violations and call.computation.expressions.violations:
-        unchecked = call.backend.unchecked
-        guards += (lambda _: unchecked(domain_policy()),)
     number, array, makers = call.number, call.array, call.bound.makers
     order = [index for _, index in call.gradients]
 
-    def take(request: Request) -> tuple[Any, ...] | None:
+    def take(request: Request, *given: Any) -> tuple[Any, ...] | None:
         for guard in guards:
             if not guard(request):
                 return None
@@ -259,7 +274,7 @@ def direct_call(call: HostCall, request: Request) -> CachedCall | None:
             total = function(request)
             return None if total is None else (number(total),)
         made = [make() for make in makers]
-        total = function(request, *made)
+        total = function(request, *given, *made)
         if total is None:
             return None
         value = number(total) if call.stored_value is None else array(made[call.stored_value])

@@ -22,9 +22,9 @@ from lossary.backends.operations import ArrayOperations
 from lossary.backends.torch_autograd import differentiated
 from lossary.backends.torch_fused import FusedCall, fused_call
 from lossary.backends.torch_state import (
-    FULL,
     HALF,
     PLAIN,
+    autocast_guard,
     describe,
     guard,
     has_values,
@@ -236,13 +236,13 @@ class TorchBackend(HostBackend):
     def direct_guards(self, request: Request) -> tuple[Guard, ...] | None:
         """Return functions that check autograd, transformations and modes before a direct call.
 
-        None if the result depends on what may change between calls: autocast widens halves, the
-        default dtype is that of integers.
+        None if the result depends on the default dtype, as that of integers does.
         """
-        first, *others = (x for _, x in request.named_arrays() if isinstance(x, torch.Tensor))
-        settled = first.dtype in FULL and first.ndim
-        if not settled or any(x.dtype in HALF for x in others):
+        tensors = [x for _, x in request.named_arrays() if isinstance(x, torch.Tensor)]
+        if not (tensors[0].is_floating_point() and tensors[0].ndim):
             return None
+        if any(x.dtype in HALF for x in tensors):
+            return (guard(request), autocast_guard())
         return (guard(request),)
 
     def as_numpy(self, x: Any) -> Callable[[Any], Any]:

@@ -57,6 +57,7 @@ class FusedCall(Differentiable):
         places = [wanted.index(name) + 1 if name in wanted else 0 for name in self.names]
         self.arrange = itemgetter(0, *places)
         self.kernels = CotangentKernels()
+        self.may_scale = computation.dtype in {"float32", "float64"}
 
     def __call__(self, request: Request) -> tuple[Any, ...]:
         """Return the loss, in a tuple as cached calls do."""
@@ -131,21 +132,24 @@ class _FusedFunction(torch.autograd.Function):
     def backward(ctx: Any, cotangent: Any) -> tuple[Any, ...]:
         """Return the gradients that were computed with the value: autograd keeps them uncopied.
 
-        A second backward pass, and one that is differentiated, computes it again.
+        A second backward pass, and one that is differentiated, computes them again; so does one
+        that scales halves, which are rounded once.
         """
         along, ctx.along = ctx.along, None
         if _grad_enabled() or not is_unobserved(cotangent):
             return DifferentiableLoss.backward(ctx, cotangent)
-        if along is None:
-            found = ctx.call.kernels.gradients(
-                ctx.call, ctx.saved_tensors, ctx.needs_input_grad[1:], cotangent
-            )
-            return (None, *found) if found else DifferentiableLoss.backward(ctx, cotangent)
-        factor = cotangent.item()
-        if factor != 1.0:
-            for gradient in along[1:]:
-                gradient.mul_(factor)
-        return ctx.call.arrange(along)
+        if along is not None:
+            factor = cotangent.item()
+            if factor == 1.0:
+                return ctx.call.arrange(along)
+            if ctx.call.may_scale:
+                for gradient in along[1:]:
+                    gradient.mul_(factor)
+                return ctx.call.arrange(along)
+        found = ctx.call.kernels.gradients(
+            ctx.call, ctx.saved_tensors, ctx.needs_input_grad[1:], cotangent
+        )
+        return (None, *found) if found else DifferentiableLoss.backward(ctx, cotangent)
 
 
 # What ``apply`` ends in. Before that it unwraps tensors of transformations, which takes longer

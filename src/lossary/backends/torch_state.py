@@ -152,3 +152,10 @@ def guard(request: Request) -> Callable[[Request], bool]:
         return True
 
     return is_alike
+
+
+def autocast_guard() -> Callable[[Request], bool]:
+    """Return a function that tells whether autocast, which widens halves, is as it is now."""
+    is_enabled = torch.is_autocast_enabled
+    expected = is_enabled("cpu")
+    return lambda _: is_enabled("cpu") is expected

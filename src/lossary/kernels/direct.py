@@ -40,9 +40,9 @@ SHARED_FROM = 1000
 
 _METH_FASTCALL = 0x0080
 
-#: Takes a request and the arrays to write to; returns the quotient of two totals, or of one and the
-#: factor (0 if there is none). None if the request differs, the second of two totals is 0, or
-#: another one is not.
+#: Takes a request, and NumPy arrays: numbers to read, then arrays to write to. Returns the quotient
+#: of two totals, or of one and the factor (0 if there is none). None if the request differs, the
+#: second of two totals is 0, or another one is not.
 Direct = Callable[..., float | None]
 #: Index of an item in a request: its tuple (0 for the request itself, else the index of a nested
 #: tuple), and its index in that tuple.
@@ -71,6 +71,11 @@ class Layout(NamedTuple):
     kind: int
     lengths: tuple[int, ...]
     kept: Any = None
+
+    @property
+    def describer(self) -> int:
+        """Address of the function that describes such arrays; 0 for NumPy's."""
+        return 0 if self.type is np.ndarray else exchange(self.type)
 
     def words(self, slot: int) -> tuple[int, ...]:
         """Return an array item's words; the array's address goes into the word ``slot``."""
@@ -135,8 +140,10 @@ class Call(NamedTuple):
         The kernel.
     head, numbers : tuple
         Kernel arguments before and after the addresses.
-    arrays, outputs : int
+    addresses : int
         Number of addresses of arrays and of outputs that it takes.
+    given : tuple of int
+        Which of these are of arrays given besides the request.
     totals : int
         Number of totals that it writes.
     values : int
@@ -151,8 +158,8 @@ class Call(NamedTuple):
     kernel: compiler.Compiled
     head: tuple[int, ...]
     numbers: tuple[float, ...]
-    arrays: int
-    outputs: int
+    addresses: int
+    given: tuple[int, ...]
     totals: int
     values: int
     factor: float
@@ -161,10 +168,10 @@ class Call(NamedTuple):
     @property
     def words(self) -> int:
         """Number of words that the kernel takes."""
-        return len(self.head) + self.arrays + self.outputs + len(self.numbers) + 1
+        return len(self.head) + self.addresses + len(self.numbers) + 1
 
     def packed(self, describe: int, items: int) -> bytes:
-        """Return the block, and the words for the kernel without addresses."""
+        """Return the block, the kernel's words without addresses, and which of them are given."""
         block = Block(
             kernel=self.kernel.address,
             describe=describe,
@@ -177,17 +184,17 @@ class Call(NamedTuple):
             clear_error=_address("PyErr_Clear"),
             items=items,
             words=self.words,
-            outputs=self.outputs,
-            first_output=len(self.head) + self.arrays,
+            given=len(self.given),
             totals=self.totals,
             values=self.values,
             shared=int(self.elements >= SHARED_FROM),
             factor=self.factor,
         )
         head = struct.pack(f"={len(self.head)}q", *self.head)
-        addresses = bytes(8 * (self.arrays + self.outputs))
+        addresses = bytes(8 * self.addresses)
         numbers = struct.pack(f"={len(self.numbers)}dq", *self.numbers, 0)
-        return bytes(block) + head + addresses + numbers
+        slots = [len(self.head) + index for index in self.given]
+        return bytes(block) + head + addresses + numbers + struct.pack(f"={len(slots)}q", *slots)
 
 
 def direct(call: Call, request: Sequence[Any], slots: dict[ItemIndex, int]) -> Direct | None:
@@ -200,11 +207,10 @@ def direct(call: Call, request: Sequence[Any], slots: dict[ItemIndex, int]) -> D
         return None
     items = list(_items(request))
     layouts = {index: found for index, x in items if (found := layout(x)) is not None}
-    types = {found.type for found in layouts.values()}
-    if len(types) != 1 or not slots.keys() <= layouts.keys():
+    describers = {found.describer for found in layouts.values()}
+    if len(describers) != 1 or not slots.keys() <= layouts.keys():
         return None
-    (kind,) = types
-    block = call.packed(0 if kind is np.ndarray else exchange(kind), len(items))
+    block = call.packed(describers.pop(), len(items))
     for index, x in items:
         known = layouts.get(index)
         # Addresses that the kernel does not take go into the extra last word.

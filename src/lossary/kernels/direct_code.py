@@ -3,7 +3,8 @@
     object *direct(object *self, object **given, int64 count)
 
 ``self`` is a tuple whose first item is bytes: the block, the words for the kernel (its addresses
-missing) and the items of the request. ``given`` is the request and the arrays to write to. An item
+missing), the words for the addresses of the arrays that are given, and the items of the request.
+``given`` is the request and these arrays, of NumPy: those to write to, and numbers to read. An item
 consists of words: their number, its owner, its index there, the address of the expected object,
 which another float may equal.
 That address is 0 for an array; then follow its type, its device, its number of axes and its dtype
@@ -84,7 +85,7 @@ class Body:
     def write(self) -> None:
         """Write the function: compare everything, then run."""
         code, given = self.code, self.code.given
-        self.put(given["count"] ^ (self.field("outputs") + 1), self.differs)
+        self.put(given["count"] ^ (self.field("given") + 1), self.differs)
         request, count = self.word(given["given"], 0, "ptr"), self.field("words")
         for index, owner in enumerate((request, self.item(request, 1), self.item(request, 2))):
             self.put(owner, self.owners, index)
@@ -96,8 +97,10 @@ class Body:
             self.compare(item)
             return [code.at(item, self.word(item, _SIZE), "i64")]
 
-        code.loop(self.field("items"), 1, [code.at(template, count, "i64")], compare)
-        code.branch(self.word(self.differs, 0) == 0, self.run)
+        slots = code.at(template, count, "i64")
+        first = code.at(slots, self.field("given"), "i64")
+        code.loop(self.field("items"), 1, [first], compare)
+        code.branch(self.word(self.differs, 0) == 0, lambda: self.run(slots))
         code.branch(self.word(self.differs, 0) != 0, self.refuse)
         code.result = self.word(self.object, 0, "ptr")
 
@@ -180,15 +183,16 @@ class Body:
         code.branch(status != 0, failed)
         self.put(self.described("data") + self.described("offset"), self.tensor)
 
-    def run(self) -> None:
+    def run(self, slots: Lanes) -> None:
         """Run the kernel; return the value, unless a total that must be 0 is not."""
-        code, first, shared = self.code, self.field("first_output"), self.field("shared") != 0
+        code, shared = self.code, self.field("shared") != 0
         given, totals = code.given["given"], self.totals
 
-        def output(i: Lanes) -> None:
-            self.put(self.word(self.word(given, i + 1, "ptr"), HEAD // 8), self.words, first + i)
+        def address(i: Lanes) -> None:
+            x = self.word(given, i + 1, "ptr")
+            self.put(self.word(x, HEAD // 8), self.words, self.word(slots, i))
 
-        self.each(self.field("outputs"), output)
+        self.each(self.field("given"), address)
         self.put(totals, self.words, self.field("words") - 1)
         for index in (0, 1):
             self.put(code.constant(0, "f64", 1), totals, index)

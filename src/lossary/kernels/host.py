@@ -196,23 +196,29 @@ class BoundKernel(Kernel):
     def direct(
         self, request: Sequence[Any], indices: Mapping[str, ItemIndex], factor: float
     ) -> Direct | None:
-        """Return a built-in function for this call if it is one chunk with at most one mean."""
+        """Return a built-in function for this call if it is one chunk with at most one mean.
+
+        Arrays without an index are NumPy's, and given before those to write to.
+        """
         values = [name for name in self.reduced if not name.startswith("violations_")]
         is_mean = values == ["value", "denominator"][: len(values)]
         if self._chunks > 1 or not is_mean or values != self.reduced[: len(values)]:
             return None
+        given = [i for i, name in enumerate(self.leaves) if name not in indices]
+        addresses = len(self.leaves) + len(self.stored)
         call = Call(
             kernel=self.compiled,
             head=(0, 1, *self._sizes),
             numbers=self.numbers,
-            arrays=len(self.leaves),
-            outputs=len(self.stored),
+            addresses=addresses,
+            given=(*given, *range(len(self.leaves), addresses)),
             totals=len(self.reduced),
             values=len(values),
             factor=factor,
             elements=self._elements,
         )
-        slots = {indices[name]: len(call.head) + i for i, name in enumerate(self.leaves)}
+        places = {name: len(call.head) + i for i, name in enumerate(self.leaves)}
+        slots = {indices[name]: place for name, place in places.items() if name in indices}
         return direct.direct(call, request, slots)
 
 

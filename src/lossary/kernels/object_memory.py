@@ -29,8 +29,7 @@ class Block(ctypes.Structure):
         ("clear_error", ctypes.c_void_p),
         ("items", ctypes.c_int64),
         ("words", ctypes.c_int64),
-        ("outputs", ctypes.c_int64),
-        ("first_output", ctypes.c_int64),  # among the words
+        ("given", ctypes.c_int64),  # how many arrays are given besides the request
         ("totals", ctypes.c_int64),
         ("values", ctypes.c_int64),  # how many totals make the result; others must be 0
         ("shared", ctypes.c_int64),  # whether to release the GIL
