@@ -24,6 +24,9 @@ TABLE = pa.table(
         "short": SCORE.astype(np.float32),
         "gap": pa.array(SCORE, mask=RANDOM.random(ROWS) < 0.1),
         "label": LABEL,
+        "byte": LABEL.astype(np.uint8),
+        "sign": np.where(LABEL == 1, 1.0, -1.0),
+        "third": np.where(np.arange(ROWS) == 5000, 2, LABEL),
         "soft": RANDOM.random(ROWS),
         "wrong": np.where(np.arange(ROWS) % 1000 == 999, 1.5, LABEL),
         "taken": RANDOM.random(ROWS) < 0.5,
@@ -41,6 +44,19 @@ CASES = {
     "one loss": {"losses": "mse_loss", "targets": "soft"},
     "three losses": {"losses": ["mse_loss", "l1_loss", "huber_loss:delta=0.25"], "targets": "soft"},
     "labels": {"losses": ["hinge_loss", "binary_cross_entropy"], "positive": "1"},
+    "labels of one byte": {"losses": "squared_hinge_loss", "targets": "byte", "positive": "0"},
+    "labels that are not integers": {
+        "losses": ["logistic_loss", "mse_loss", "binary_cross_entropy"],
+        "targets": "sign",
+        "positive": "1",
+    },
+    "labels and columns of several types": {
+        "inputs": "short",
+        "losses": "hinge_loss",
+        "positive": "1",
+        "by": ["text", "group"],
+    },
+    "integers": {"inputs": "group", "losses": ["mse_loss", "huber_loss"], "targets": "byte"},
     "not finite": {"inputs": "odd", "losses": ["hinge_loss", "logistic_loss"], "positive": "1"},
     "float32": {"inputs": "short", "losses": "mse_loss"},
     "missing values": {"inputs": "gap", "losses": "mse_loss", "nulls": "skip"},
@@ -95,6 +111,20 @@ def test_blocks_are_used(by, monkeypatch):
     scored(losses="mse_loss", by=by)
     assert added
     assert all(added)
+
+
+@pytest.mark.parametrize("by", ["group", "text", ["text", "group"]])
+@pytest.mark.parametrize("targets", ["label", "byte", "sign"])
+def test_columns_are_read_as_they_are(by, targets, monkeypatch):
+    monkeypatch.setattr(block_losses.BlockLosses, "calls", None)
+    losses = ["hinge_loss", "binary_cross_entropy"]
+    figures, _ = scored(losses=losses, targets=targets, positive="1", by=by)
+    assert sum(figures["count"].to_pylist()) == 2 * ROWS
+
+
+def test_a_third_label_is_found_where_columns_are_read_as_they_are():
+    with pytest.raises(lossary.LossaryError, match=r"got a third, '2', in row 5001"):
+        scored(losses="hinge_loss", targets="third", positive="1")
 
 
 @pytest.mark.parametrize("option", ["quantiles", "worst", "weights", "calibration"])

@@ -10,6 +10,7 @@ AVX-512, while Parquet is read).
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
@@ -23,28 +24,38 @@ BLOCK = 1 << 10
 #: Numbers of a loss in the record of a group: sum, its error, minimum, and minus the maximum.
 FIGURES = 4
 MINIMUM = 2
-#: Words of a loss: its kernel, the kernel's words, and which of these is the output's address.
-LOSS_WORDS = 3
-#: Words of the state: the block in which a group has no record, and whether a loss is not finite.
-STOPPED, NONFINITE = range(2)
+#: Words of a loss: its kernel, the kernel's words, and which of these are the addresses of output,
+#: labels and totals; the addresses of a block's labels and of its totals, and their number.
+LOSS_WORDS = 8
+#: Words of the labels: the column, then where a block has them as 0 and 1, and as -1 and 1; the
+#: other label and the positive one.
+LABEL_WORDS = 5
+#: Words of the state: the block in which a group has no record or a label is unknown; whether it
+#: was a label; whether a loss is not finite, or has totals (of values outside its domain).
+STOPPED, UNKNOWN_LABEL, NONFINITE, VIOLATED = range(4)
+STATE_WORDS = 4
 
-_POINTERS = ("losses", "groups", "scratch", "figures", "counts", "state")
+_POINTERS = ("losses", "labels", "groups", "scratch", "figures", "counts", "state")
 _NUMBERS = ("least", "last_place", "rows", "first", "last")
 _TYPES = [ctypes.c_void_p] * len(_POINTERS) + [ctypes.c_int64] * len(_NUMBERS)
 _PROTOTYPE = ctypes.CFUNCTYPE(None, *_TYPES)
 
 
 class _Writer:
-    """Writes the code for a number of losses. Groups are integers; the least has record 0."""
+    """Writes the code for a number of losses. Groups are integers; the least has record 0.
 
-    def __init__(self, losses: int) -> None:
+    ``labels`` is the type of a column of two labels, which losses read as numbers; empty without.
+    """
+
+    def __init__(self, losses: int, labels: str) -> None:
         self.losses = losses
+        self.labels = labels
         parameters = {**dict.fromkeys(_POINTERS, "ptr"), **dict.fromkeys(_NUMBERS, "i64")}
         self.code = Code("blocks", parameters)
         self.given = self.code.given
 
     def text(self) -> str:
-        """Return the code of the loop over blocks, which ends before a group without a record."""
+        """Return the code of the loop over blocks, which ends before a block that it cannot add."""
         code, given = self.code, self.given
         state = code.at(given["state"], STOPPED, "i64")
 
@@ -68,39 +79,89 @@ class _Writer:
         rows = (rest < BLOCK).select(rest, BLOCK)
         groups = code.at(given["groups"], start, "i64")
         are_known = self._are_known(groups, rows)
+        if self.labels:
+            are_labels = self._read_labels(start, rows)
+            unknown = code.at(given["state"], UNKNOWN_LABEL, "i64")
+            code.branch(~are_labels, lambda: code.store(code.constant(1, "i64", 1), unknown))
+            are_known = are_known & are_labels
         code.branch(~are_known, lambda: code.store(number, state))
         code.branch(are_known, lambda: self._compute(number, start, rows, groups))
 
     def _are_known(self, groups: Lanes, rows: Lanes) -> Lanes:
         """Return whether all groups of a block have records."""
         code, given = self.code, self.given
-        whole = rows - rows % LANES
 
         def part(lanes: int, i: Lanes, signs: list[Lanes]) -> list[Lanes]:
             place = code.load(code.at(groups, i, "i64"), "i64", lanes) - given["least"]
             # Negative where a place is below 0 or above the last one.
             return [signs[0] | place | (given["last_place"] - place)]
 
-        (signs,) = code.loop(whole, LANES, [code.constant(0, "i64")], partial(part, LANES))
-        found = signs.folded(lambda a, b: a | b)
-        (found,) = code.loop(rows, 1, [found], partial(part, 1), start=whole)
-        return found >= 0
+        return self._over(rows, code.constant(0, "i64"), part) >= 0
+
+    def _read_labels(self, start: Lanes, rows: Lanes) -> Lanes:
+        """Read the labels of a block as numbers; return whether all of them are known."""
+        code, type_ = self.code, self.labels
+        words = [code.at(self.given["labels"], i, "i64") for i in range(LABEL_WORDS)]
+        column, flags, signs = (code.load(word, "ptr", 1) for word in words[:3])
+        other, positive = (code.load(word, type_, 1) for word in words[3:])
+        column = code.at(column, start, type_)
+
+        def part(lanes: int, i: Lanes, unknown: list[Lanes]) -> list[Lanes]:
+            label = code.load(code.at(column, i, type_), type_, lanes)
+            is_positive = label == positive
+            is_known = is_positive | (label == other)
+            flag = is_positive.to("i8")
+            code.store(flag, code.at(flags, i, "i8"))
+            code.store(flag + flag - 1, code.at(signs, i, "i8"))
+            return [unknown[0] | (~is_known).to("i8")]
+
+        return self._over(rows, code.constant(0, "i8"), part) == 0
+
+    def _over(
+        self, rows: Lanes, start: Lanes, part: Callable[[int, Lanes, list[Lanes]], list[Lanes]]
+    ) -> Lanes:
+        """Collect bits of the rows of a block: of as many as a register has, then of the rest."""
+        whole = rows - rows % LANES
+        (found,) = self.code.loop(whole, LANES, [start], partial(part, LANES))
+        bits = found.folded(lambda a, b: a | b)
+        (bits,) = self.code.loop(rows, 1, [bits], partial(part, 1), start=whole)
+        return bits
 
     def _compute(self, number: Lanes, start: Lanes, rows: Lanes, groups: Lanes) -> None:
         """Compute the losses of a block, and add them."""
         code, given = self.code, self.given
         scratch = [code.at(given["scratch"], i * BLOCK, "f64") for i in range(self.losses)]
         for index, target in enumerate(scratch):
-            kernel, words, output = (
-                code.load(code.at(given["losses"], index * LOSS_WORDS + i, "i64"), type_, 1)
-                for i, type_ in enumerate(("ptr", "ptr", "i64"))
-            )
-            code.store(number, words)
-            code.store(number + 1, code.at(words, 1, "i64"))
-            code.store(code.at(target, -start, "f64"), code.at(words, output, "i64"))
-            code.call(kernel, "void", words)
+            self._run(index, target, number, start)
             self._check(target, rows)
         code.loop(rows, 1, [], partial(self._add, groups, scratch))
+
+    def _run(self, index: int, target: Lanes, number: Lanes, start: Lanes) -> None:
+        """Compute a loss of a block, and note whether it has totals."""
+        code = self.code
+        types = "ptr", "ptr", "i64", "i64", "i64", "ptr", "ptr", "i64"
+        kernel, words, output, labelled, totalled, labels, totals, count = (
+            code.load(code.at(self.given["losses"], index * LOSS_WORDS + i, "i64"), type_, 1)
+            for i, type_ in enumerate(types)
+        )
+        code.store(number, words)
+        code.store(number + 1, code.at(words, 1, "i64"))
+        # The kernel adds the index of a row, or of a chunk, to these addresses.
+        for place, address in (
+            (output, code.at(target, -start, "f64")),
+            (labelled, code.at(labels, -start, "i8")),
+            (totalled, code.at(totals, -number * count, "f64")),
+        ):
+            code.store(address, code.at(words, place, "i64"))
+        code.call(kernel, "void", words)
+        state = code.at(self.given["state"], VIOLATED, "i64")
+
+        def note(i: Lanes, _: list[Lanes]) -> list[Lanes]:
+            total = code.load(code.at(totals, i, "f64"), "f64", 1)
+            code.branch(total != 0.0, lambda: code.store(code.constant(1, "i64", 1), state))
+            return []
+
+        code.loop(count, 1, [], note)
 
     def _check(self, losses: Lanes, rows: Lanes) -> None:
         """Note whether a loss is not finite: x - x is 0 for finite numbers alone."""
@@ -134,8 +195,8 @@ class _Writer:
         return []
 
 
-@lru_cache(maxsize=8)
-def block_function(losses: int) -> Any:
+@lru_cache(maxsize=32)
+def block_function(losses: int, labels: str) -> Any:
     """Return the machine code as a function."""
-    text = _Writer(losses).text()
+    text = _Writer(losses, labels).text()
     return compiler.load(text, "blocks", lambda: text).function(_PROTOTYPE)

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lossary.arrays import Array
 from lossary.backends.host_call import HostCall
 from lossary.call.array_library import find_backend
 from lossary.call.checks import prepare
@@ -19,23 +18,16 @@ from lossary.kernels.host import BoundKernel, address
 from lossary.options import Policy, options
 from lossary.registry import Loss
 from lossary.scoring.arguments import Arguments
-from lossary.scoring.block_kernel import BLOCK
+from lossary.scoring.binding import Binding
+from lossary.scoring.block_calls import BlockCalls, Labels, LossKernel
+from lossary.scoring.columns import Batch
+from lossary.scoring.direct_columns import DirectColumns, direct_columns
 from lossary.scoring.job import Job, LossSpec
+from lossary.scoring.labels import TwoLabels
 
 # Lanes of a register, of which each loss takes one.
 _MOST_LOSSES = 8
-# A kernel's words: its chunks, the elements, those of a chunk, and then the addresses.
-_FIRST_ADDRESS = 4
-
 Parameters = tuple[tuple[str, Any], ...]
-
-
-class _Kernel(NamedTuple):
-    """The kernel of a loss: its arguments and its parameters, and how many totals a chunk has."""
-
-    bound: BoundKernel
-    arguments: tuple[str, ...]
-    totals: int
 
 
 class BlockLosses:
@@ -49,44 +41,95 @@ class BlockLosses:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._kept: list[Array] = []
-        self._totals: list[Array] = []
+        self._direct: _Direct | None = None
+        # Of batches whose columns must be converted first.
+        self._indirect: Binding | None = None
 
-    def __len__(self) -> int:
-        return len(self._job.losses)
+    def direct(
+        self, batch: Batch, binding: Binding, labels: dict[str, TwoLabels]
+    ) -> tuple[BlockCalls, list[Any]] | None:
+        """Return the calls of the losses over the columns of a batch, and what groups its rows.
 
-    def calls(self, arguments: Arguments, rows: int) -> Array | None:
-        """Return the words that describe the losses of rows; None if there are no such kernels.
-
-        They are valid until the next call.
+        None where columns must be converted first, or rows may be left out. They are valid until
+        the next call. Labels that are found first are added to ``labels``.
         """
+        values = batch.typed
+        if values is None or self._job.where is not None or binding is self._indirect:
+            return None
+        direct = self._direct
+        if direct is None or direct.binding is not binding or direct.schema != values.schema:
+            self._direct = direct = self._direct_of(batch, binding, labels)
+        if direct is None or not direct.columns.point(direct.calls, values, direct.names):
+            return None
+        return direct.calls, [values.column(index) for index in direct.columns.by]
+
+    def _direct_of(
+        self, batch: Batch, binding: Binding, labels: dict[str, TwoLabels]
+    ) -> _Direct | None:
+        schema = batch.typed.schema
+        columns = direct_columns(self._job, binding, schema)
+        kernels = columns and self._kernels([loss.kernel_types for loss in columns.losses])
+        if not columns or not kernels:
+            self._indirect = binding
+            return None
+        if not columns.have_values(batch.typed):
+            return None
+        read = None
+        if columns.label_column >= 0:
+            read = self._labels(batch, columns, labels)
+            if read is None:
+                return None
+        names = [kernel.arguments for kernel in kernels]
+        return _Direct(schema, binding, columns, names, BlockCalls(kernels, read))
+
+    def _labels(
+        self, batch: Batch, columns: DirectColumns, labels: dict[str, TwoLabels]
+    ) -> Labels | None:
+        """Return what the column of labels holds; None where its first rows have not both."""
+        name = batch.typed.schema.field(columns.label_column).name
+        (dtype,) = {loss.dtypes["targets"] for loss in columns.losses if loss.labels == name}
+        found = labels.setdefault(name, TwoLabels(name, str(self._job.positive)))
+        pair = found.first_pair(batch, dtype)
+        signed = tuple(
+            None if loss.labels is None else spec.loss.targets.two_classes == (-1.0, 1.0)
+            for spec, loss in zip(self._job.losses, columns.losses, strict=True)
+        )
+        return pair and Labels(dtype, pair, signed)
+
+    def calls(self, arguments: Arguments, rows: int) -> BlockCalls | None:
+        """Return the calls of the losses over converted columns; None if there are no kernels."""
+        arrays = [
+            {name: arguments.array(spec, name) for name in spec.loss.arguments}
+            for spec in self._job.losses
+        ]
+        kernels = self._kernels([[array.dtype for array in given.values()] for given in arrays])
+        if kernels is None:
+            return None
+        dense = [
+            [np.ascontiguousarray(given[name]) for name in kernel.arguments]
+            for kernel, given in zip(kernels, arrays, strict=True)
+        ]
+        calls = BlockCalls(kernels)
+        calls.point(rows, [[*map(address, given)] for given in dense], 0, dense)
+        return calls
+
+    def _kernels(self, dtypes: Sequence[Sequence[np.dtype[Any]]]) -> list[LossKernel] | None:
+        """Return the kernels of the losses; None if one has none."""
         found = []
-        self._kept, self._totals = [], []
-        for spec in self._job.losses:
-            names = spec.loss.arguments
-            arrays = [arguments.array(spec, name) for name in names]
-            kernel = _kernel_of(spec, arrays, self._job.domain)
+        for spec, types in zip(self._job.losses, dtypes, strict=True):
+            kernel = _kernel_of(spec, tuple(types), self._job.domain)
             if kernel is None:
                 return None
-            found.append(self._call(kernel, dict(zip(names, arrays, strict=True)), rows))
-        return np.array(found, np.int64)
+            found.append(kernel)
+        return found
 
-    def _call(self, kernel: _Kernel, arrays: dict[str, Array], rows: int) -> tuple[int, int, int]:
-        """Return the address of a kernel, that of its words, and the place of the output there."""
-        given = [np.ascontiguousarray(arrays[name]) for name in kernel.arguments]
-        totals = np.zeros((-(-rows // BLOCK), kernel.totals))
-        numbers = np.array(kernel.bound.numbers, float).view(np.int64)
-        words = np.array(
-            [0, 0, rows, BLOCK, *map(address, given), 0, *numbers.tolist(), address(totals)],
-            np.int64,
-        )
-        self._kept += [*given, words]
-        self._totals.append(totals)
-        return kernel.bound.compiled.address, address(words), _FIRST_ADDRESS + len(given)
 
-    def have_violations(self) -> bool:
-        """Return whether there were values outside the domains of the losses."""
-        return any(totals.any() for totals in self._totals)
+class _Direct(NamedTuple):
+    schema: Any
+    binding: Binding
+    columns: DirectColumns
+    names: list[tuple[str, ...]]
+    calls: BlockCalls
 
 
 def takes_blocks(job: Job) -> bool:
@@ -101,9 +144,10 @@ def takes_blocks(job: Job) -> bool:
     )
 
 
-def _kernel_of(spec: LossSpec, arrays: Sequence[Array], policy: Policy) -> _Kernel | None:
+def _kernel_of(
+    spec: LossSpec, dtypes: tuple[np.dtype[Any], ...], policy: Policy
+) -> LossKernel | None:
     parameters = tuple(spec.parameters.items())
-    dtypes = tuple(array.dtype for array in arrays)
     try:
         return _kernel(spec.loss, parameters, dtypes, policy != "ignore")
     except (TypeError, LossaryError):  # parameters that are no numbers, or wrong ones
@@ -113,7 +157,7 @@ def _kernel_of(spec: LossSpec, arrays: Sequence[Array], policy: Policy) -> _Kern
 @lru_cache(maxsize=64)
 def _kernel(
     loss: Loss, parameters: Parameters, dtypes: Sequence[np.dtype[Any]], is_checked: bool
-) -> _Kernel | None:
+) -> LossKernel | None:
     """Return the kernel of a loss of columns: what calls of its function on one row use."""
     samples = [np.zeros(1, dtype) for dtype in dtypes]
     with options(domain="raise" if is_checked else "ignore"):
@@ -127,4 +171,4 @@ def _kernel(
     is_plain = bound.layout == "flat" and bound.stored == ["value"]
     if not is_plain or computation.dtype != "float64" or not set(leaves) <= set(loss.arguments):
         return None
-    return _Kernel(bound, leaves, len(bound.reduced))
+    return LossKernel(bound, leaves, len(bound.reduced))

@@ -9,11 +9,11 @@ import numpy as np
 from lossary.arrays import Array
 from lossary.kernels.host import address
 from lossary.kernels.memory import aligned
+from lossary.scoring.block_calls import BlockCalls
 from lossary.scoring.block_kernel import (
     BLOCK,
     FIGURES,
     MINIMUM,
-    NONFINITE,
     STOPPED,
     block_function,
 )
@@ -51,24 +51,26 @@ class BlockRecords:
         figures = aligned((size, FIGURES, self._losses), np.dtype(float), _LINE)
         figures[:, :MINIMUM], figures[:, MINIMUM:] = 0.0, np.inf
         figures[before : before + known] = self._figures
-        added = before, size - known - before
+        counts, nonfinite = np.zeros(size, np.int64), np.zeros((self._losses, size), np.int64)
+        counts[before : before + known] = self.counts
+        nonfinite[:, before : before + known] = self._nonfinite
         self._figures, self.least = figures, least
-        self.counts = np.pad(self.counts, added)
-        self._nonfinite = np.pad(self._nonfinite, ((0, 0), added))
+        self.counts, self._nonfinite = counts, nonfinite
 
-    def add(self, calls: Array, groups: Array, first: int) -> tuple[int, bool]:
-        """Add rows, from a block on, until a group has no record.
+    def add(self, calls: BlockCalls, groups: Array, first: int, state: Array) -> int:
+        """Add rows, from a block on, until a group has no record or a label is unknown.
 
-        Return the block at which that was, or the number of blocks; and whether all losses are
-        finite.
+        Return the block at which that was, or the number of blocks; ``state`` has what was found.
         """
-        state = np.zeros(2, np.int64)
-        arrays = calls, groups, self._scratch, self._figures, self.counts, state
+        arrays = (
+            *(calls.losses, calls.labels, groups),
+            *(self._scratch, self._figures, self.counts, state),
+        )
         rows, last_place = len(groups), len(self.counts) - 1
-        block_function(self._losses)(
+        block_function(self._losses, calls.label_type)(
             *map(address, arrays), self.least, last_place, rows, first, -(-rows // BLOCK)
         )
-        return int(state[STOPPED]), not state[NONFINITE]
+        return int(state[STOPPED])
 
     def add_nonfinite(self, groups: Array, losses: Sequence[Array]) -> None:
         """Count losses that are not finite; NaN becomes the smallest and the largest."""

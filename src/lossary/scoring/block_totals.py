@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from lossary.arrays import Array
-from lossary.scoring.block_kernel import BLOCK
+from lossary.scoring.block_calls import BlockCalls
+from lossary.scoring.block_kernel import BLOCK, NONFINITE, STATE_WORDS, UNKNOWN_LABEL, VIOLATED
 from lossary.scoring.block_records import BlockRecords
 from lossary.scoring.groups import Groups
 
@@ -17,6 +18,22 @@ from lossary.scoring.groups import Groups
 _ROWS_PER_GROUP = 4
 #: Integers further apart have no record of their own: most of the records would be empty.
 _MOST = 1 << 14
+
+
+class Added(NamedTuple):
+    """What was found in the blocks that were added.
+
+    Attributes
+    ----------
+    is_whole : bool
+        Whether all blocks were added, and none had an unknown label.
+    is_finite, has_violations : bool
+        Whether all losses are finite, and whether values are outside the domains of the losses.
+    """
+
+    is_whole: bool
+    is_finite: bool
+    has_violations: bool
 
 
 class BlockTotals:
@@ -39,27 +56,28 @@ class BlockTotals:
         self._by_value = BlockRecords(losses)
         self._type: Any = None  # of the values
 
-    def add(self, columns: Sequence[Any], calls: Array, rows: int) -> bool | None:
-        """Add rows, given what groups them and the words of their losses.
+    def add(self, columns: Sequence[Any], calls: BlockCalls, rows: int) -> Added | None:
+        """Add rows, given what groups them and the calls of their losses.
 
-        Return whether all losses are finite; None, and do nothing, where it is faster to add the
-        losses later: of one group, or of rows that are few for the groups.
+        Return what was found; None, and do nothing, where it is faster to add the losses later: of
+        one group, or of rows that are few for the groups.
         """
-        last, done, is_finite = -(-rows // BLOCK), 0, True
+        last, done = -(-rows // BLOCK), 0
+        state = np.zeros(STATE_WORDS, np.int64)
         values = self._values(columns)
         if values is not None:
-            done, is_finite = self._by_value.add(calls, values, 0)
-            if done < last and self._has_room(values[done * BLOCK :]):
-                done, is_rest_finite = self._by_value.add(calls, values, done)
-                is_finite &= is_rest_finite
-        if done == last:
-            return is_finite
-        if done == 0 and len(self._groups) * _ROWS_PER_GROUP > rows:
-            return None
-        codes = self._codes(columns, rows)
-        if done == 0 and len(self._groups) == 1:
-            return None
-        return is_finite & self._by_code.add(calls, codes, done)[1]
+            done = self._by_value.add(calls, values, done, state)
+            is_open = done < last and not state[UNKNOWN_LABEL]
+            if is_open and self._has_room(values[done * BLOCK :]):
+                done = self._by_value.add(calls, values, done, state)
+        if done < last and not state[UNKNOWN_LABEL]:
+            if done == 0 and len(self._groups) * _ROWS_PER_GROUP > rows:
+                return None
+            codes = self._codes(columns, rows)
+            if done == 0 and len(self._groups) == 1:
+                return None
+            done = self._by_code.add(calls, codes, done, state)
+        return Added(done == last, not state[NONFINITE], bool(state[VIOLATED]))
 
     def add_nonfinite(self, columns: Sequence[Any], losses: Sequence[Array]) -> None:
         """Count losses that are not finite; NaN becomes the smallest and the largest."""
@@ -67,16 +85,22 @@ class BlockTotals:
 
     def columns(self) -> Iterator[tuple[Array, list[dict[str, Array]]]]:
         """Yield codes of groups, with the figures of each loss as columns of :class:`Totals`."""
-        records = self._by_value
-        places = np.flatnonzero(records.counts)
-        if len(places):
-            values = pa.array(places + records.least).cast(self._type)
-            codes = self._groups.encode([[values]], len(places))
-            yield codes, records.columns(places)
+        values, figures = self.of_values()
+        if len(values):
+            yield self._groups.encode([[values]], len(values)), figures
         records = self._by_code
         codes = np.arange(min(len(self._groups), len(records.counts)))
         if len(codes):
             yield codes, records.columns(codes)
+
+    def of_values(self) -> tuple[Any, list[dict[str, Array]]]:
+        """Return integers that have a record of their own, with the figures of each loss."""
+        records = self._by_value
+        places = np.flatnonzero(records.counts)
+        values = pa.array(places + records.least)
+        if self._type not in (None, values.type):
+            values = values.cast(self._type)
+        return values, records.columns(places)
 
     def _values(self, columns: Sequence[Any]) -> Array | None:
         """Return the only column if it holds integers and none is missing; else None."""
@@ -86,6 +110,8 @@ class BlockTotals:
         if others or not is_plain or first.null_count or self._type not in (None, first.type):
             return None
         self._type = first.type
+        if types.is_int64(first.type):  # without the many steps of Arrow's conversion
+            return np.frombuffer(first.buffers()[1], np.int64, len(first), 8 * first.offset)
         return np.ascontiguousarray(first, np.int64)
 
     def _has_room(self, values: Array) -> bool:

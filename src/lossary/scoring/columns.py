@@ -60,6 +60,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def typed(self) -> Any:
+        """The rows as a record batch; None where numbers are text, or apart from other values."""
+        return None if self.textual or self._numbers is not self.values else self.values
+
     def filter(self, mask: Array | None) -> Batch:
         """Return the rows where the mask is true; None for all."""
         if mask is None or mask.all():

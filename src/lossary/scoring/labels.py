@@ -45,6 +45,19 @@ class TwoLabels:
                 return np.asarray(is_positive)
         return self._learned(batch)
 
+    def first_pair(self, batch: Batch, dtype: np.dtype[Any]) -> tuple[Any, Any] | None:
+        """Return the other label and the positive one, as numbers of a type.
+
+        They are those of the first rows of a batch, if they were not found before; None where
+        these have not both.
+        """
+        if not self._numbers:
+            self._learned(batch.slice(0, min(_FIRST_ROWS, len(batch))))
+        if not self._numbers:
+            return None
+        other, positive = np.array(self._numbers).astype(dtype).tolist()
+        return (other, positive) if [other, positive] == self._numbers else None
+
     def _learned(self, batch: Batch) -> Array:
         """Return which rows have the positive label, and remember the labels that occur."""
         codes, values = batch.dictionary_encoded(self._name)

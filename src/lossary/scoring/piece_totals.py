@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from lossary.arrays import Array
 from lossary.scoring.arrow_types import is_list
-from lossary.scoring.block_totals import BlockTotals
+from lossary.scoring.block_calls import BlockCalls
+from lossary.scoring.block_totals import Added, BlockTotals
 from lossary.scoring.grouped_totals import GroupedTotals
 from lossary.scoring.job import Job
 from lossary.scoring.quantile_totals import QuantileTotals
@@ -40,13 +41,14 @@ class SentTotals(GroupedTotals[T]):
 
     def merge(self, table: Any) -> None:
         """Add a table of totals of other rows."""
-        columns = [column.combine_chunks() for column in table.columns]
+        columns = [_one_chunk(column) for column in table.columns]
         keys, structs = columns[: len(self._columns)], columns[len(self._columns) :]
         codes = self._groups.encode([[key] for key in keys], table.num_rows)
+        is_every = np.array_equal(codes, np.arange(len(self._groups)))
         for running, struct in zip(self._totals, structs, strict=True):
             totals = running.settled()
             totals.grow(len(self._groups))
-            totals.merge(self._kind.of_columns(_columns(struct)), codes)
+            totals.merge(self._kind.of_columns(_columns(struct)), None if is_every else codes)
 
     def _settled(self) -> list[T]:
         """Return the totals of each loss, of all rows."""
@@ -76,7 +78,7 @@ class PieceTotals(SentTotals[Totals]):
         """Return the totals of a job's losses, without rows."""
         return cls(len(job.losses), len(job.by), job.quantiles)
 
-    def add_blocks(self, columns: Sequence[Any], calls: Array, rows: int) -> bool | None:
+    def add_blocks(self, columns: Sequence[Any], calls: BlockCalls, rows: int) -> Added | None:
         """Add rows whose losses machine code computes; see :meth:`BlockTotals.add`."""
         if self._blocks is None:
             self._blocks = BlockTotals(len(self._totals), self._groups)
@@ -86,6 +88,14 @@ class PieceTotals(SentTotals[Totals]):
         """Count losses of such rows that are not finite."""
         if self._blocks is not None:
             self._blocks.add_nonfinite(columns, losses)
+
+    def tables(self, names: Sequence[str]) -> list[Any]:
+        """Return the groups with their totals as Arrow tables, one for each set of types."""
+        if self._blocks is not None and not self._rows and not len(self._groups):
+            # All groups are integers with a record: the table needs no codes of theirs.
+            values, figures = self._blocks.of_values()
+            return [pa.table([values, *map(_struct, figures)], names=[*names])]
+        return super().tables(names)
 
     def _settled(self) -> list[Totals]:
         self._add_records()
@@ -103,6 +113,11 @@ class PieceTotals(SentTotals[Totals]):
                     continue
                 totals.grow(len(self._groups))
                 totals.merge(added, codes)
+
+
+def _one_chunk(column: Any) -> Any:
+    """Return a column of a table as one array."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _struct(columns: Mapping[str, Any]) -> Any:

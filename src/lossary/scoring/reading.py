@@ -65,18 +65,14 @@ def read_batches(
     """Yield the rows of a file, or of parts of it; they count from 1 in the file."""
     first_row = rows_before + 1
     name = display_name(path)
-    batches = source.read(selection, parts)
-    while True:
-        try:
-            with reading_errors(path):
-                data = next(batches, None)
-        except UnreadableError:
-            raise
-        except DataError as error:  # a row that is broken
-            raise UnreadableError(str(error)) from None
-        if data is None:
-            return
-        size = data.values.num_rows
-        rows = range(first_row, first_row + size)
-        yield Batch(data.values, name, rows, source.textual, data.numbers)
-        first_row += size
+    try:
+        with reading_errors(path):
+            for data in source.read(selection, parts):
+                next_row = first_row + data.values.num_rows
+                rows = range(first_row, next_row)
+                yield Batch(data.values, name, rows, source.textual, data.numbers)
+                first_row = next_row
+    except UnreadableError:
+        raise
+    except DataError as error:  # a row that is broken
+        raise UnreadableError(str(error)) from None

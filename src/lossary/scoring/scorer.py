@@ -15,6 +15,7 @@ from lossary.kernels.threads import calling_thread_alone
 from lossary.scoring.advice import label_advice
 from lossary.scoring.arguments import Arguments
 from lossary.scoring.binding import Binding
+from lossary.scoring.block_calls import BlockCalls
 from lossary.scoring.block_losses import BlockLosses, takes_blocks
 from lossary.scoring.calibration_bins import CalibrationBins
 from lossary.scoring.columns import Batch
@@ -168,6 +169,11 @@ class Scorer:
             raise
 
     def _add_rows(self, batch: Batch, binding: Binding) -> None:
+        direct = self._blocks and self._blocks.direct(batch, binding, self._labels)
+        if direct and self._add_blocks(batch, binding, *direct):
+            self.rows += len(batch)
+            self._scored += len(batch)
+            return
         mask = self._row_mask(batch, binding)
         selected = batch.filter(mask)
         self.rows += len(batch)
@@ -194,7 +200,8 @@ class Scorer:
             return [RowLosses(np.empty(0)) for _ in job.losses]
         by = [batch.by_column(binding.column(use)) for use in job.by_uses]
         arguments = Arguments(batch, binding, job, self._labels)
-        if self._blocks and self._add_blocks(self._blocks, batch, by, arguments):
+        calls = self._blocks and self._blocks.calls(arguments, len(batch))
+        if calls and self._add_blocks(batch, binding, calls, by):
             return []
         weights = row_weights(job, batch, binding)
         losses = []
@@ -212,22 +219,25 @@ class Scorer:
         return losses
 
     def _add_blocks(
-        self, blocks: BlockLosses, batch: Batch, by: Sequence[Any], arguments: Arguments
+        self, batch: Batch, binding: Binding, calls: BlockCalls, by: Sequence[Any]
     ) -> bool:
         """Compute and add the losses of rows block by block; return False where one cannot.
 
         Where there is something to report of them, they are computed once more.
         """
-        calls = blocks.calls(arguments, len(batch))
-        is_finite = None if calls is None else self._totals.add_blocks(by, calls, len(batch))
-        if is_finite is None:
+        added = self._totals.add_blocks(by, calls, len(batch))
+        if added is None:
             return False
-        if is_finite and not blocks.have_violations():
+        if added.is_whole and added.is_finite and not added.has_violations:
             return True
+        arguments = Arguments(batch, binding, self._job, self._labels)
+        # Where not all were added, this raises, because it finds a third label.
         found = [row_losses(self._job, spec, batch, arguments, None) for spec in self._job.losses]
+        if not added.is_whole:
+            raise AssertionError
         for _, violations in found:
             self._violations.add(violations)
-        if not is_finite:
+        if not added.is_finite:
             self._totals.add_nonfinite(by, [losses.values for losses, _ in found])
         return True
 

@@ -12,7 +12,7 @@ from lossary.scoring.addresses import is_address
 from lossary.scoring.arrow_types import is_text
 from lossary.scoring.file_systems import open_file
 from lossary.scoring.source import Batches, Selection, batch_rows, sliced
-from lossary.scoring.typed_source import TypedSource, plain_rows
+from lossary.scoring.typed_source import TypedSource, plain_rows, plain_rows_of
 
 
 class Parquet(TypedSource):
@@ -49,13 +49,14 @@ class Parquet(TypedSource):
         """Yield the rows, of all row groups or some, reading no columns but those selected."""
         columns = selection.columns
         size = batch_rows(len(columns))
+        rows = plain_rows_of(self.schema)
         file = self._with_dictionaries(selection)
         for groups in self._read_together(parts):
             # Without Arrow's own threads: pieces are read in parallel.
             for batch in file.iter_batches(
                 size, row_groups=groups, columns=columns, use_threads=False
             ):
-                yield plain_rows(batch)
+                yield rows(batch)
 
     def _read_together(self, parts: range | None) -> list[list[int]]:
         """Return the row groups by the calls that read them.

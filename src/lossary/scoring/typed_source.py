@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -44,6 +44,13 @@ def plain_rows(batch: Any) -> Rows:
     """Return the rows of a record batch, to be copied and computed from alike."""
     converted = batch_without_views(batch)
     return Rows(converted, converted)
+
+
+def plain_rows_of(schema: Any) -> Callable[[Any], Rows]:
+    """Return :func:`plain_rows` for record batches with columns of a schema."""
+    if any(without_views(item) != item for item in schema.types):
+        return plain_rows
+    return lambda batch: Rows(batch, batch)
 
 
 def plain_schema(fields: Iterable[Any]) -> Any:
