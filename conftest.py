@@ -6,6 +6,7 @@ that cannot be imported is a failure.
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import re
@@ -27,6 +28,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         found = _IMPORT.match(example.source)
         if found and importlib.util.find_spec(found[1]) is None:
             pytest.skip(f"{found[1]} is not installed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the garbage collector what is collected: it would visit it again and again.
+
+    That is a quarter of the time of collecting all tests, and a second in each full collection
+    while they run. What is made then is collected as ever.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

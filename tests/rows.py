@@ -12,7 +12,11 @@ from cases import Case
 from oracles import DIFFERENCES, EDGES, ORACLES, SHARES, SLOPE_DIFFERENCES, SLOPES
 from oracles.mathematics import Around
 
+# Constants are computed once: powers of ten take longer than losses where digits are many.
 _STEP = mp.mpf(10) ** -40
+_LEAST = mp.mpf(10) ** -330
+_KINK = mp.mpf(10) ** -15
+_LARGEST_FLOAT = mp.mpf(10) ** 308
 # An infinity stands for the limit of a formula: a number beyond every other one, that times the
 # cube of the smallest too.
 _BEYOND = mp.mpf(10) ** 1300
@@ -81,14 +85,14 @@ class Row:
         """Derivative by differences from both sides; None at a kink."""
         given = self.arguments[place]
         x = given[index] if isinstance(given, list) else given
-        step = _STEP * max(abs(x), mp.mpf(10) ** -330)
-        with mp.workdps(400 + int(mp.log10(self._largest() / self._smallest() / step))):
+        step = _STEP * max(abs(x), _LEAST)
+        with mp.workdps(400 + int(mp.log10(self._largest / self._smallest / step))):
             around = self._around()
             low, high = (
                 around(*self._moved(place, index, x + d), *self.parameters) for d in (-step, step)
             )
             left, right = (around.value - low) / step, (high - around.value) / step
-            kink = abs(left - right) > mp.mpf(10) ** -15 * max(abs(left), abs(right))
+            kink = abs(left - right) > _KINK * max(abs(left), abs(right))
             return None if kink else (left + right) / 2
 
     def _around(self) -> Around:
@@ -97,9 +101,11 @@ class Row:
             self._last_around = Around(ORACLES[self.name], *self.arguments, *self.parameters)
         return self._last_around
 
+    @cached_property
     def _largest(self) -> Any:
         return max([mp.mpf(1), *self._sizes])
 
+    @cached_property
     def _smallest(self) -> Any:
         return min([mp.mpf(1), *filter(None, self._sizes)])
 
@@ -157,7 +163,7 @@ def _exact(x: Any) -> Any:
 
 
 def _float(x: Any) -> float:
-    return float(x) if x < mp.mpf(10) ** 308 else math.inf
+    return float(x) if x < _LARGEST_FLOAT else math.inf
 
 
 def units(found: Any, truth: Any, scale: float) -> float | None:
