@@ -125,7 +125,7 @@ class BlockKernel(Kernel):
             threads.run(task, len(self._blocks))
         else:
             task(0, len(self._blocks))
-        return made, [combined(o, partials[:, i]) for i, o in enumerate(self._reduced)]
+        return made, combined(self._reduced, partials)
 
 
 def dense_work(plan: Plan, work: Work) -> Work:

@@ -143,7 +143,7 @@ class Call(NamedTuple):
     addresses : int
         Number of addresses of arrays and of outputs that it takes.
     given : tuple of int
-        Which of these are of arrays given besides the request.
+        Which of these are of arrays given besides the request; negative ones are in the head.
     totals : int
         Number of totals that it writes.
     values : int
@@ -153,6 +153,8 @@ class Call(NamedTuple):
         Divisor of a value alone.
     elements : int
         Number of elements that it processes.
+    kept : object
+        What must live as long as the function.
     """
 
     kernel: compiler.Compiled
@@ -164,6 +166,7 @@ class Call(NamedTuple):
     values: int
     factor: float
     elements: int
+    kept: object = None
 
     @property
     def words(self) -> int:
@@ -219,7 +222,7 @@ def direct(call: Call, request: Sequence[Any], slots: dict[ItemIndex, int]) -> D
     # Keep alive all that the machine code uses, and all objects compared by address.
     options = [x for index, x in items if index not in layouts]
     method, make = _method()
-    held = (block, call.kernel, method, list(layouts.values()), options)
+    held = (block, call.kernel, call.kept, method, list(layouts.values()), options)
     return make(ctypes.addressof(method), held, None)
 
 

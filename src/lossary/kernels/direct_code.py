@@ -201,6 +201,9 @@ class Body:
         code.call(self.field("kernel", "ptr"), "void", self.words)
         code.branch(shared, lambda: code.call(restore, "void", self.word(self.object, 0, "ptr")))
 
+        # A kernel's first word, its first chunk, is 0; other code stores 1 where it refuses.
+        self.note(self.word(self.words, 0))
+
         def check(i: Lanes) -> None:
             self.note((self.word(totals, i, "f64") != 0.0).to("i64"))
 

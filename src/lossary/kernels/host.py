@@ -31,6 +31,7 @@ from lossary.kernels.memory import (
 )
 from lossary.kernels.mixed import MixedKernel
 from lossary.kernels.object_memory import HEAD
+from lossary.kernels.whole import whole_call, with_crew
 from lossary.kernels.work import Work
 
 _TYPES = {"float32": "f32", "float64": "f64"}
@@ -191,18 +192,18 @@ class BoundKernel(Kernel):
             self._function(_RANGE.pack(0, self._chunks) + words)
         if self._chunks == 1:
             return made, partials[0].tolist()
-        return made, [combined(o, partials[:, i]) for i, o in enumerate(self._reduced)]
+        return made, combined(self._reduced, partials)
 
     def direct(
         self, request: Sequence[Any], indices: Mapping[str, ItemIndex], factor: float
     ) -> Direct | None:
-        """Return a built-in function for this call if it is one chunk with at most one mean.
+        """Return a built-in function for this call if it has at most one mean.
 
         Arrays without an index are NumPy's, and given before those to write to.
         """
         values = [name for name in self.reduced if not name.startswith("violations_")]
         is_mean = values == ["value", "denominator"][: len(values)]
-        if self._chunks > 1 or not is_mean or values != self.reduced[: len(values)]:
+        if not is_mean or values != self.reduced[: len(values)]:
             return None
         given = [i for i, name in enumerate(self.leaves) if name not in indices]
         addresses = len(self.leaves) + len(self.stored)
@@ -217,6 +218,16 @@ class BoundKernel(Kernel):
             factor=factor,
             elements=self._elements,
         )
+        if self._chunks == 1:
+            return self._direct(call, request, indices)
+        whole = whole_call(call, self._chunks)
+        function = None if whole is None else self._direct(whole, request, indices)
+        helped = self._chunks if self._parallel else 1
+        return None if function is None else with_crew(function, helped)
+
+    def _direct(
+        self, call: Call, request: Sequence[Any], indices: Mapping[str, ItemIndex]
+    ) -> Direct | None:
         places = {name: len(call.head) + i for i, name in enumerate(self.leaves)}
         slots = {indices[name]: place for name, place in places.items() if name in indices}
         return direct.direct(call, request, slots)

@@ -120,14 +120,14 @@ class _CutKernel(Kernel):
         made = [make() for make in self.makers] if made is None else made
         targets = dict(zip(self.stored, made, strict=True))
         given = dict(zip(self.leaves, arrays, strict=True))
-        values, totals = self._normal(given), {}
+        values = self._normal(given)
+        totals: dict[str, float] = {}
         for number, sweep in enumerate(self._parts.passes):
             found, numbers = self._run(number, values, targets)
             for name, operation in sweep.reductions.items():
                 pieces = found[name].reshape(self._cells.outer, -1, self._cells.inner)
                 values[name] = _COMBINE[operation](pieces, axis=1)
-            for name, column in numbers.items():
-                totals[name] = combined(self._reduced[name], column)
+            totals |= numbers
         if self._finish is not None:
             rows = {name: self._unreduced(x) for name, x in values.items() if x.ndim == 2}
             shaped = {CLASS_COUNT: self._count, **rows, **given}
@@ -137,8 +137,8 @@ class _CutKernel(Kernel):
             totals |= dict(zip(self._finish.reduced, reduced, strict=True))
         return made, [totals[name] for name in self.reduced]
 
-    def _run(self, number: int, values: Named, targets: Named) -> tuple[Named, Named]:
-        """Run a pass; return what it reduces of each piece, and the totals of each run."""
+    def _run(self, number: int, values: Named, targets: Named) -> tuple[Named, dict[str, float]]:
+        """Run a pass; return what it reduces of each piece, and the totals of all."""
         runs, kernels = self._cells.runs, self._kernels[number]
         names = self._parts.passes[number].reductions
         found = {name: np.empty((self._starts[-1], self._cells.inner)) for name in names}
@@ -167,7 +167,8 @@ class _CutKernel(Kernel):
         else:
             threads.run(task, len(runs))
         reduced = next(iter(kernels.values())).reduced
-        return found, {name: totals[:, i] for i, name in enumerate(reduced)}
+        outputs = [self._reduced[name] for name in reduced]
+        return found, dict(zip(reduced, combined(outputs, totals), strict=True))
 
     def _unreduced(self, x: Array) -> Array:
         """Return row values in the shape of the unreduced loss."""

@@ -9,7 +9,7 @@ the kernel.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,12 +29,11 @@ COMPARED = 256
 #: Elements of a block of rows, over which all passes run before the next block, to stay in cache.
 BLOCK = 1 << 14
 
-_COMBINE: dict[str, Callable[..., Any]] = {
-    "sum": np.add.reduce,
-    "count": np.add.reduce,
-    "minimum": np.minimum.reduce,
-    "maximum": np.maximum.reduce,
-    "first": np.minimum.reduce,
+_ADDED = {"sum", "count"}
+_COMBINE: dict[str, np.ufunc] = {
+    "minimum": np.minimum,
+    "maximum": np.maximum,
+    "first": np.minimum,
 }
 
 
@@ -179,6 +178,14 @@ def storage(dtype: str) -> np.dtype[Any]:
     return np.dtype(np.uint16 if dtype == "bfloat16" else dtype)
 
 
-def combined(output: Output, partials: Array) -> Any:
-    """Combine the totals of all chunks, in their order."""
-    return _COMBINE[output.role](partials)
+def combined(outputs: Sequence[Output], partials: Array) -> list[float]:
+    """Combine the totals of all chunks, one after the other: a row of ``partials`` is a chunk's."""
+    found: list[float]
+    with np.errstate(all="ignore"):
+        if _ADDED.issuperset(output.role for output in outputs):
+            found = np.add.accumulate(partials)[-1].tolist()
+        else:
+            operations = [_COMBINE.get(output.role, np.add) for output in outputs]
+            pairs = zip(operations, partials.T, strict=True)
+            found = [float(operation.accumulate(column)[-1]) for operation, column in pairs]
+    return found

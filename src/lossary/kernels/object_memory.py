@@ -8,6 +8,8 @@ import ctypes
 WORDS, TOTALS = 48, 16
 #: Maximum number of words of a kernel whose chunks threads share.
 SHARED_WORDS = 512
+#: Maximum number of totals of all chunks of a kernel that a built-in function runs.
+PARTIALS = 2048
 #: Size of the object header; its last word is the type.
 HEAD = object.__basicsize__
 #: Offsets of the items of a tuple and of the content of bytes.
@@ -34,6 +36,23 @@ class Block(ctypes.Structure):
         ("values", ctypes.c_int64),  # how many totals make the result; others must be 0
         ("shared", ctypes.c_int64),  # whether to release the GIL
         ("factor", ctypes.c_double),
+    )
+
+
+class Whole(ctypes.Structure):
+    """The first words of the code that runs all chunks of a kernel; the kernel's follow."""
+
+    _fields_ = (
+        ("refused", ctypes.c_int64),  # 1 if not enough helpers wait
+        ("chunks", ctypes.c_int64),
+        ("totals", ctypes.c_int64),  # of a chunk
+        ("length", ctypes.c_int64),  # of the kernel's words, without the first two
+        ("kernel", ctypes.c_void_p),
+        ("take", ctypes.c_void_p),
+        ("offer", ctypes.c_void_p),
+        ("lead", ctypes.c_void_p),
+        ("give_way", ctypes.c_void_p),  # the system's function that lets other threads run
+        ("crew", ctypes.c_void_p),  # how many helpers to use, the slots, how many these are
     )
 
 

@@ -111,20 +111,22 @@ class _Functions(NamedTuple):
 
 @functools.cache
 def _functions() -> _Functions:
-    is_x86 = platform.machine() in {"x86_64", "AMD64"}
-    compiled = {name: _compiled(name, is_x86) for name in ("take", "offer", "lead", "attend")}
-    take, attend = compiled["take"].function(_TAKE), compiled["attend"].function(_ATTEND)
+    take, attend = machine_code("take").function(_TAKE), machine_code("attend").function(_ATTEND)
     return _Functions(
         take=take,
-        offer=compiled["offer"].function(_FIVE),
-        lead=compiled["lead"].function(_FIVE),
+        offer=machine_code("offer").function(_FIVE),
+        lead=machine_code("lead").function(_FIVE),
         attend=attend,
-        take_address=compiled["take"].address,
+        take_address=machine_code("take").address,
         pauses=_pauses(attend),
     )
 
 
-def _compiled(name: str, is_x86: bool) -> compiler.Compiled:
+@functools.cache
+def machine_code(name: str) -> compiler.Compiled:
+    """Return one of the functions of ``shared_code.py``."""
+    is_x86 = platform.machine() in {"x86_64", "AMD64"}
+
     def written() -> str:
         # Import the code generator only if needed, as for kernels.
         from lossary.kernels.shared_code import text

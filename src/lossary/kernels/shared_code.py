@@ -4,6 +4,7 @@
     int64 offer(job, slots, helpers, wanted) offer a job to helpers that wait; returns to how many
     int64 lead(job, slots, helpers, take)    take chunks, then withdraw offers, wait for helpers
     void attend(slot, take, pauses)          wait for offers for some pauses, and accept them
+    void whole(words)                        run all chunks of a kernel, and add up their totals
 
 A *job* consists of words: the next chunk, the number of chunks, how many helpers accepted it or
 are offered it, the kernel, the number of its words without the first two, and these. A *slot* is a
@@ -11,15 +12,19 @@ word: 0 for a helper that does not look at it, WAITING, RUNNING, or the address 
 A helper accepts an offer, and the leader withdraws it, by replacing that address: one of them
 succeeds. The leader returns 0 when no helper has the job any more, MORE if chunks are left, and
 HELPED if a helper is still at work on one.
+
+The words of ``whole`` are those of :class:`Whole` and those of the kernel. Where fewer helpers wait
+than it is to use, it does nothing and stores 1 in its first word.
 """
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 
 from lossary.kernels.code import Code
 from lossary.kernels.lanes import Lanes
-from lossary.kernels.object_memory import SHARED_WORDS
+from lossary.kernels.object_memory import PARTIALS, SHARED_WORDS, Whole
 from lossary.kernels.threads import SLOT_WORDS
 
 #: Words of a job.
@@ -32,7 +37,8 @@ _TAKEN, _PAUSES = 256, 4000
 
 def text(name: str, is_x86: bool) -> str:
     """Return one of the functions as LLVM IR."""
-    return {"take": take, "offer": offer, "lead": lead, "attend": attend}[name](is_x86)
+    functions = {"take": take, "offer": offer, "lead": lead, "attend": attend, "whole": whole}
+    return functions[name](is_x86)
 
 
 class _Memory:
@@ -191,3 +197,77 @@ def attend(is_x86: bool) -> str:
     code.store_shared(waiting, slot)
     code.repeat(one)
     return code.text()
+
+
+def whole(is_x86: bool) -> str:
+    """Return the function that runs all chunks of a kernel."""
+    code = Code("whole", {"words": "ptr"})
+    memory, words = _Memory(code, is_x86), code.given["words"]
+
+    def field(name: str, type_: str = "i64") -> Lanes:
+        return memory.word(words, getattr(Whole, name).offset // 8, type_)
+
+    given = memory.at(words, ctypes.sizeof(Whole) // 8)
+    crew = field("crew", "ptr")
+    wanted, slots, helpers = memory.word(crew, 0), memory.word(crew, 1, "ptr"), memory.word(crew, 2)
+    waits = memory.variable()
+
+    def count(index: Lanes) -> None:
+        slot = memory.at(slots, index * SLOT_WORDS)
+        code.branch(code.load_shared(slot) == _WAITING, lambda: memory.counted(waits))
+
+    memory.each(helpers, count)
+    is_refused = memory.word(waits, 0) < wanted
+    code.store(is_refused.to("i64"), words)
+
+    def run() -> None:
+        partials = code.stack("f64", PARTIALS)
+        job, own = _job(memory, field, given, partials)
+        code.call(field("offer", "ptr"), "i64", job, own, slots, helpers, wanted)
+
+        def lead() -> Lanes:
+            lead, take = field("lead", "ptr"), field("take", "ptr")
+            state = code.call(lead, "i64", job, own, slots, helpers, take)
+            code.branch(state > 1, lambda: code.call(field("give_way", "ptr"), "i32"))
+            return state != 0
+
+        code.repeat(lead)
+        _add_up(memory, field, partials, memory.word(given, field("length") - 1, "ptr"))
+
+    code.branch(~is_refused, run)
+    return code.text()
+
+
+def _job(
+    memory: _Memory, field: Callable[..., Lanes], given: Lanes, partials: Lanes
+) -> tuple[Lanes, Lanes]:
+    """Write a job on the stack; return its address, as a pointer and as a number."""
+    code, job = memory.code, memory.code.stack("i64", _WORDS + SHARED_WORDS)
+    zero, length = memory.number(0), field("length")
+    head = (zero, field("chunks"), zero, field("kernel"), length)
+    for index, value in enumerate(head):
+        code.store(value, memory.at(job, index))
+
+    def copy(index: Lanes) -> None:
+        code.store(memory.word(given, index), memory.at(job, index + _WORDS))
+
+    memory.each(length - 1, copy)
+    code.store(partials, memory.at(job, length + (_WORDS - 1)))
+    address = memory.variable()
+    code.store(job, address)
+    return job, memory.word(address, 0)
+
+
+def _add_up(memory: _Memory, field: Callable[..., Lanes], partials: Lanes, totals: Lanes) -> None:
+    """Add up the totals of all chunks in their order, as ``memory.combined`` does."""
+    code, count = memory.code, field("totals")
+
+    def one(index: Lanes) -> None:
+        def add(chunk: Lanes, carried: list[Lanes]) -> list[Lanes]:
+            return [carried[0] + memory.word(partials, chunk * count + index, "f64")]
+
+        first = memory.word(partials, index, "f64")
+        (total,) = code.loop(field("chunks"), 1, [first], add, start=1)
+        code.store(total, memory.at(totals, index))
+
+    memory.each(count, one)
