@@ -7,9 +7,16 @@ import pytest
 
 import lossary
 from lossary.definition.expressions import Variant, expressions_for, expressions_of
-from lossary.formula import class_index, exp, max_over_classes, sum_over_classes, where
+from lossary.formula import (
+    class_index,
+    exp,
+    max_over_classes,
+    softplus,
+    sum_over_classes,
+    where,
+)
 from lossary.formula.elements import walk_elements
-from lossary.formula.expression import Kind, argument, literal
+from lossary.formula.expression import Expression, Kind, argument, literal
 from lossary.formula.plan import Output, Plan, make_plan
 from lossary.formula.table import PRIMITIVES
 
@@ -127,3 +134,20 @@ def test_spills_of_random_formulas_are_safe() -> None:
             Output("hessian", expressions.hessian(first, literal(1)), "store"),
         )
         assert_spills_are_safe(make_plan(outputs))
+
+
+@pytest.mark.parametrize("made_first", ["alpha", "beta"])
+def test_plans_do_not_depend_on_which_nodes_were_made_first(made_first: str) -> None:
+    # |a - b| and |b - a| are one node. If addresses chose which, processes would not agree about
+    # it, and not find each other's kernels.
+    first = argument(f"{made_first} {made_first}")
+    a, b = argument("alpha alpha"), argument("beta beta")
+    assert first is (a if made_first == "alpha" else b)
+    kept: list[Expression] = []
+    for x, y in [(a, b), (b, a), (exp(a), exp(b)), (exp(b), exp(a)), (a, b * b), (b * b, a)]:
+        plan = make_plan((Output("value", softplus(x - y) + softplus(y - x), "sum"),))
+        (size,) = (item for item in plan.nodes if item.operation == "absolute")
+        kept.append(size.arguments[0])
+    for one, other in zip(kept[::2], kept[1::2], strict=True):
+        assert one is other
+    assert repr(kept[0]) == "subtract(alpha alpha, beta beta)"

@@ -11,10 +11,11 @@ import pytest
 from exact import evaluate, exact
 
 from lossary.backends.numpy import BACKEND
-from lossary.formula.expression import Expression, Kind, argument, label, literal, node
-from lossary.formula.gradient import diagonal, gradient
+from lossary.formula.expression import Expression, Kind, argument, label, literal, node, number
+from lossary.formula.gradient import diagonal, gradient, own_derivative
 from lossary.formula.plan import Output
 from lossary.formula.primitives import ALL
+from lossary.formula.special import derived
 from lossary.formula.table import PRIMITIVES, OperandSpec, Primitive
 
 ROWS, CLASSES = 5, 4
@@ -250,3 +251,18 @@ def test_derivatives_may_be_those_of_another_form() -> None:
     formula = node("with_derivatives_of", a * b, a**3 + 7) * 2
     found = [formula, gradient(formula, a), gradient(formula, b), diagonal(formula, a)]
     assert [float(evaluate(item, values).item()) for item in found] == [30.0, 54.0, 0.0, 36.0]
+
+
+def test_long_derivatives_are_written_only_where_they_are_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(*_: object) -> None:
+        raise AssertionError
+
+    mu, t, p = argument("mu"), argument("t"), argument("p")
+    deviance = node("tweedie_deviance", mu, t, p)
+    monkeypatch.setattr(derived, "_of_symbols", refused)
+    assert number(gradient(deviance, mu)) is None
+    assert number(own_derivative(deviance, t)) is None
+    with pytest.raises(AssertionError):
+        gradient(deviance, p)

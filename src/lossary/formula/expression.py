@@ -11,6 +11,7 @@ subexpression is computed once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from enum import IntEnum
 from typing import NoReturn
@@ -64,6 +65,8 @@ class Expression:
         Along which axes the value varies.
     value : int, float, str or None
         A literal's number or a symbol's name.
+    bounded : bool
+        Whether it is finite whatever arrays hold, NaN aside.
 
     Examples
     --------
@@ -75,12 +78,13 @@ class Expression:
     subtract(1.0, multiply(targets, inputs))
     """
 
-    __slots__ = ("__weakref__", "arguments", "kind", "operation", "value")
+    __slots__ = ("__weakref__", "arguments", "bounded", "kind", "operation", "value")
 
     operation: str
     arguments: tuple[Expression, ...]
     kind: Kind
     value: Number | str | None
+    bounded: bool
 
     # --- arithmetic -----------------------------------------------------------------------
     def __add__(self, other: Operand) -> Expression:
@@ -210,57 +214,67 @@ Operand = Expression | Number
 _nodes: WeakValueDictionary[tuple[object, ...], Expression] = WeakValueDictionary()
 
 
-def _shared(
-    operation: str, arguments: tuple[Expression, ...], kind: Kind, value: Number | str | None = None
+# Keys hold ids, not nodes: comparing nodes would build new ones. A node itself keeps its arguments
+# alive, so an id cannot be reused while its key exists.
+def _kept(
+    key: tuple[object, ...],
+    operation: str,
+    arguments: tuple[Expression, ...],
+    kind: Kind,
+    value: Number | str | None,
+    bounded: bool,
 ) -> Expression:
-    """Return the one node of these attributes."""
-    # Keys hold ids, not nodes: comparing nodes would build new ones. The node itself keeps its
-    # arguments alive, so an id cannot be reused while its key exists. repr tells 0.0 from -0.0,
-    # and unlike NaN itself the text "nan" equals itself.
-    key = (operation, kind, repr(value), *map(id, arguments))
+    """Return a new node, kept by its key."""
+    made = Expression()
+    made.operation, made.arguments = operation, arguments
+    made.kind, made.value, made.bounded = kind, value, bounded
+    _nodes[key] = made
+    return made
+
+
+def _leaf(operation: str, kind: Kind, value: Number | str, bounded: bool) -> Expression:
+    """Return the one symbol or number of these attributes."""
+    # repr tells 0.0 from -0.0, and unlike NaN itself the text "nan" equals itself.
+    key = (operation, int(kind), repr(value))
     found = _nodes.get(key)
-    if found is None:
-        found = Expression()
-        found.operation, found.arguments = operation, arguments
-        found.kind, found.value = kind, value
-        _nodes[key] = found
-    return found
+    return _kept(key, operation, (), kind, value, bounded) if found is None else found
 
 
 # --- symbols and numbers --------------------------------------------------------------------
 def literal(value: Number) -> Expression:
     """Return the node of a number."""
-    return _shared("literal", (), Kind.CONSTANT, float(value))
+    given = float(value)
+    return _leaf("literal", Kind.CONSTANT, given, not math.isinf(given))
 
 
 def argument(name: str, kind: Kind = Kind.ELEMENT) -> Expression:
     """Return the symbol of an array of numbers."""
-    return _shared("argument", (), kind, name)
+    return _leaf("argument", kind, name, False)
 
 
 def label(name: str, kind: Kind = Kind.ROW) -> Expression:
     """Return the symbol of an array of integer class labels."""
-    return _shared("label", (), kind, name)
+    return _leaf("label", kind, name, True)
 
 
 def mask(name: str, kind: Kind = Kind.ELEMENT) -> Expression:
     """Return the symbol of a boolean array."""
-    return _shared("mask", (), kind, name)
+    return _leaf("mask", kind, name, True)
 
 
 def parameter(name: str) -> Expression:
     """Return the symbol of a number that is passed at run time."""
-    return _shared("parameter", (), Kind.CONSTANT, name)
+    return _leaf("parameter", Kind.CONSTANT, name, True)
 
 
 def number(item: Expression) -> float | None:
     """Return the value of a literal, None for every other node."""
-    return float(item.value) if item.operation == "literal" else None  # type: ignore[arg-type]
+    return item.value if item.operation == "literal" else None  # type: ignore[return-value]
 
 
 def is_number(item: Expression, value: float) -> bool:
     """Return whether a node is the literal of this value; no literal equals NaN."""
-    return number(item) == value
+    return item.operation == "literal" and item.value == value
 
 
 # --- operations -----------------------------------------------------------------------------
@@ -287,20 +301,20 @@ def node(operation: str, *operands: object) -> Expression:
     >>> node("multiply", 2, node("add", 1, 1))
     4.0
     """
+    arguments = tuple([x if type(x) is Expression else _as_expression(x) for x in operands])
+    key = (operation, *map(id, arguments))
+    found = _nodes.get(key)
+    if found is not None:  # what is kept could not be simplified
+        return found
     primitive = PRIMITIVES[operation]
-    arguments = tuple(_as_expression(operand) for operand in operands)
-    if primitive.fold is not None:
-        numbers = [number(item) for item in arguments]
-        if None not in numbers:
-            return literal(primitive.fold(*numbers))
-    simpler: Expression | None = None
+    if primitive.fold is not None and all([item.operation == "literal" for item in arguments]):
+        return literal(primitive.fold(*map(number, arguments)))
     if primitive.simplify is not None:
-        simpler = primitive.simplify(*arguments)
-    if simpler is not None:
-        return simpler
+        simpler: Expression | None = primitive.simplify(*arguments)
+        if simpler is not None:
+            return simpler
     varies = primitive.per_class or (primitive.mixes and not primitive.reduces)
-    own = Kind.ELEMENT if varies else Kind.CONSTANT
-    kind = max((own, *(item.kind for item in arguments)))
+    kind = Kind.ELEMENT if varies else max([item.kind for item in arguments], default=Kind.CONSTANT)
     if primitive.reduces:
         if kind is not Kind.ELEMENT:
             message = (
@@ -309,7 +323,10 @@ def node(operation: str, *operands: object) -> Expression:
             )
             raise TracingError(message)
         kind = Kind.ROW
-    return _shared(operation, arguments, kind)
+    bounded = primitive.bounded or (
+        primitive.bounded_by_operands and all([item.bounded for item in arguments])
+    )
+    return _kept(key, operation, arguments, kind, None, bounded)
 
 
 def _as_expression(value: object) -> Expression:
@@ -337,17 +354,18 @@ def _whole_power(base: Expression, exponent: int) -> Expression:
 def walk(*outputs: Expression) -> Iterator[Expression]:
     """Yield every node below the outputs once, arguments before the nodes that use them."""
     seen: set[int] = set()
-    stack = [(output, False) for output in reversed(outputs)]
-    while stack:
-        item, ready = stack.pop()
-        if id(item) in seen:
-            continue
-        if ready:
-            seen.add(id(item))
-            yield item
-        else:
-            stack.append((item, True))
-            stack.extend((child, False) for child in reversed(item.arguments))
+    for output in outputs:
+        stack = [(output, iter(output.arguments))] if id(output) not in seen else []
+        while stack:
+            item, rest = stack[-1]
+            for child in rest:
+                if id(child) not in seen:
+                    stack.append((child, iter(child.arguments)))
+                    break
+            else:
+                seen.add(id(item))
+                yield item
+                stack.pop()
 
 
 def _structure_advice(item: Expression) -> str:

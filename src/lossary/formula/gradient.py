@@ -6,6 +6,9 @@ the gradient once more, forward, with respect to each element itself: the diagon
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
+from lossary.formula.deferred import Deferred
 from lossary.formula.expression import Expression, Kind, literal, node, walk
 from lossary.formula.operators import Chain, Mixing, diagonal_chain, safe_product
 from lossary.formula.rewrite import expand
@@ -14,12 +17,19 @@ from lossary.formula.table import PRIMITIVES
 _ZERO = literal(0)
 
 
-def partial_derivatives(item: Expression) -> tuple[Expression | Mixing | None, ...]:
-    """Return the partial derivative with respect to each argument of a node, None if none."""
-    if not item.arguments:
-        return ()
-    partials = PRIMITIVES[item.operation].partials
-    return (None,) * len(item.arguments) if partials is None else partials(*item.arguments)
+def partial_derivatives(
+    item: Expression, is_needed: Callable[[Expression], bool]
+) -> Iterator[tuple[Expression, Expression | Mixing]]:
+    """Yield the arguments of a node that are needed, each with the derivative with respect to it.
+
+    Arguments that a node has no derivative with respect to are left out.
+    """
+    partials = PRIMITIVES[item.operation].partials if any(map(is_needed, item.arguments)) else None
+    if partials is None:
+        return
+    for child, partial in zip(item.arguments, partials(*item.arguments), strict=True):
+        if partial is not None and is_needed(child):
+            yield child, partial.write() if isinstance(partial, Deferred) else partial
 
 
 def gradient(output: Expression, target: Expression) -> Expression:
@@ -49,9 +59,7 @@ def gradient(output: Expression, target: Expression) -> Expression:
         adjoint = adjoints.get(id(item))
         if adjoint is None or id(item) not in depends:
             continue
-        for child, partial in zip(item.arguments, partial_derivatives(item), strict=True):
-            if partial is None or id(child) not in depends:
-                continue
+        for child, partial in partial_derivatives(item, lambda child: id(child) in depends):
             if isinstance(partial, Mixing):
                 term = partial.pulled_back(adjoint)
             else:
@@ -104,12 +112,18 @@ class _ForwardSweep:
         key = id(item)
         self.totals[key] = self.direct[key] = literal(1) if item is self.target else _ZERO
         self.through[key], self.chains[key] = {}, []
-        for child, partial in zip(item.arguments, partial_derivatives(item), strict=True):
+        for child, partial in partial_derivatives(item, self._depends):
             if isinstance(partial, Mixing):
                 for chain in partial.chains:
                     self._add_mixed(item, child, chain)
-            elif partial is not None:
+            else:
                 self._add_partial(item, child, partial)
+
+    def _depends(self, item: Expression) -> bool:
+        """Return whether a node that has been visited may have a derivative that is not 0."""
+        key = id(item)
+        is_zero = self.totals[key] is self.direct[key] is _ZERO
+        return not is_zero or bool(self.through[key] or self.chains[key])
 
     def _add_partial(self, item: Expression, child: Expression, partial: Expression) -> None:
         """Add what an argument adds to a derivative by a partial derivative."""

@@ -64,9 +64,22 @@ def _size(x: Expression) -> Expression:
     """Return |x|, the same node for x and -x."""
     if x.operation == "negative":
         return _size(x.arguments[0])
-    if x.operation == "subtract" and id(x.arguments[0]) > id(x.arguments[1]):
+    if x.operation == "subtract" and _precedes(x.arguments[1], x.arguments[0]):
         return node("absolute", x.arguments[1] - x.arguments[0])
     return node("absolute", x)
+
+
+def _precedes(a: Expression, b: Expression) -> bool:
+    """Return whether a comes before b in an order that is the same in every process.
+
+    Equal nodes are one object, so the first operands that differ decide.
+    """
+    while a is not b:
+        first, second = ((x.operation, x.kind, str(x.value), len(x.arguments)) for x in (a, b))
+        if first != second or not a.arguments:
+            return first < second
+        a, b = next((c, d) for c, d in zip(a.arguments, b.arguments, strict=True) if c is not d)
+    return False
 
 
 def _log1p_ratio(s: Expression, d: Expression) -> Expression:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import reduce
+from operator import is_
 
 from lossary.formula.expression import LEAVES, Expression, Kind, node, walk
 from lossary.formula.table import PRIMITIVES, Primitive
@@ -15,12 +16,15 @@ Rules = Mapping[str, Callable[..., Expression]]
 
 def rewrite(outputs: tuple[Expression, ...], rules: Rules) -> tuple[Expression, ...]:
     """Return the outputs with every operation that has a rule replaced by what the rule returns."""
+    nodes = list(walk(*outputs))
+    if not any(item.operation in rules for item in nodes):
+        return outputs
     rewritten: dict[int, Expression] = {}
-    for item in walk(*outputs):
+    for item in nodes:
         rule = rules.get(item.operation) if item.arguments else None
         arguments = [rewritten[id(child)] for child in item.arguments]
         rewritten[id(item)] = rule(*arguments) if rule else _with(item, arguments)
-    return tuple(rewritten[id(output)] for output in outputs)
+    return tuple([rewritten[id(output)] for output in outputs])
 
 
 def replace(output: Expression, replacements: Mapping[int, Expression]) -> Expression:
@@ -37,7 +41,8 @@ def replace(output: Expression, replacements: Mapping[int, Expression]) -> Expre
 
 def _with(item: Expression, arguments: list[Expression]) -> Expression:
     """Return a node's operation on other arguments."""
-    return node(item.operation, *arguments) if arguments else item
+    is_unchanged = all(map(is_, arguments, item.arguments))
+    return item if is_unchanged else node(item.operation, *arguments)
 
 
 def expand(output: Expression) -> Expression:
@@ -49,8 +54,8 @@ def expand(output: Expression) -> Expression:
 def expand_all(*outputs: Expression) -> tuple[Expression, ...]:
     """Expand all composites, those in their expansions too, once derivatives are taken."""
     rules = _expansions(first=False) | _expansions(first=True)
-    while any(item.operation in rules for item in walk(*outputs)):
-        outputs = rewrite(outputs, rules)
+    while (expanded := rewrite(outputs, rules)) is not outputs:
+        outputs = expanded
     return outputs
 
 

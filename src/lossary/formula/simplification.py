@@ -10,8 +10,7 @@ import math
 import operator
 from collections.abc import Callable
 
-from lossary.formula.expression import LEAVES, Expression, is_number, literal, node, number
-from lossary.formula.table import PRIMITIVES
+from lossary.formula.expression import Expression, is_number, literal, node, number
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "less": operator.lt,
@@ -88,7 +87,7 @@ def simpler_scale(c: Expression, x: Expression) -> Expression | None:
     """Use a plain product where the coefficient is a number or x is never infinite."""
     if is_number(c, 0.0):
         return literal(0)
-    if number(c) is not None or is_bounded(x):
+    if number(c) is not None or x.bounded:
         return c * x
     return _inside_indicator(c, x)
 
@@ -99,7 +98,7 @@ def simpler_safe_product(a: Expression, b: Expression) -> Expression | None:
         value = number(one)
         if value == 0.0:
             return literal(0)
-        if value is not None or (is_bounded(a) and is_bounded(b)):
+        if value is not None or (a.bounded and b.bounded):
             return a * b
     inside = _inside_indicator(a, b)
     return _inside_indicator(b, a) if inside is None else inside
@@ -140,38 +139,6 @@ def _times_indicator(indicator: Expression, factor: Expression) -> Expression:
     if value == 0.0 or math.isnan(value):
         return indicator
     return factor if value == 1.0 else -factor
-
-
-def is_bounded(item: Expression) -> bool:
-    """Return whether a node is finite whatever its arguments are, NaN aside.
-
-    Each node is looked at once: nodes are shared, so there may be exponentially many paths.
-    """
-    pending, seen = [item], {id(item)}
-    while pending:
-        operands = _to_be_bounded(pending.pop())
-        if operands is None:
-            return False
-        for one in operands:
-            if id(one) not in seen:
-                seen.add(id(one))
-                pending.append(one)
-    return True
-
-
-def _to_be_bounded(item: Expression) -> tuple[Expression, ...] | None:
-    """Return the nodes that must be bounded for a node to be so; None if it never is."""
-    value = number(item)
-    if value is not None:
-        return None if math.isinf(value) else ()
-    if item.operation in LEAVES:
-        return None if item.operation == "argument" else ()
-    if item.operation == "parameter":
-        return ()
-    primitive = PRIMITIVES[item.operation]
-    if primitive.bounded:
-        return ()
-    return item.arguments if primitive.bounded_by_operands else None
 
 
 # --- choices --------------------------------------------------------------------------------

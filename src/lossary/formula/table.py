@@ -72,7 +72,8 @@ class Primitive(NamedTuple):
         How tightly the printed forms bind.
     partials : callable, optional
         From the operands to the partial derivative with respect to each, None where there is none.
-        Where it mixes the elements of a row, these are :class:`~lossary.formula.operators.Mixing`.
+        Where it mixes the elements of a row, these are :class:`~lossary.formula.operators.Mixing`;
+        those that take long to write are :class:`~lossary.formula.deferred.Deferred`.
     expand : callable, optional
         From the operands to the expression that the primitive stands for. With ``partials`` it is
         differentiated first and expanded then; without, it is expanded first.
