@@ -91,6 +91,7 @@ TEST = [
     "sources of predictions",
     "engines of scoring",
     "boosters and trainers",
+    "documentation tools",
     "site in a browser",
 ]
 
@@ -122,6 +123,8 @@ def test_documentation_installs_its_tools_beside_the_package(
     assert pip.taken() == [*RUN, "documentation tools"]
     assert bootstrap.main(["docs"]) == 0
     assert pip.taken() == []
+    bootstrap.main(["test"])
+    assert pip.taken() == [step for step in TEST[len(RUN) :] if step != "documentation tools"]
 
 
 def test_changed_project_is_installed_again(bootstrap: ModuleType, pip: Pip, project: Path) -> None:

@@ -43,6 +43,7 @@ PACKAGE = ("-e", ".[cli,plot]")
 # The package is named in every request, so that pip keeps to its bounds. PyTorch stands alone: a
 # plain release number lets pip take a build for CPUs where one is at hand.
 RUN = (PIP, Step("lossary", PACKAGE))
+DOCUMENTATION = Step("documentation tools", (*PACKAGE, "--group", "docs"))
 TEST = (
     *RUN,
     Step("PyTorch", ("torch==2.13.0",), needed=False),
@@ -53,10 +54,11 @@ TEST = (
     Step("sources of predictions", (*PACKAGE, "--group", "sources"), needed=False),
     Step("engines of scoring", (*PACKAGE, "--group", "engines"), needed=False),
     Step("boosters and trainers", (*PACKAGE, "--group", "adapters"), needed=False),
-    Step("site in a browser", (*PACKAGE, "--group", "docs", "--group", "site"), needed=False),
+    DOCUMENTATION._replace(needed=False),
+    Step("site in a browser", ("--group", "site"), needed=False),
 )
 LINT = (*RUN, Step("lint tools", ("--group", "lint")))
-DOCS = (*RUN, Step("documentation tools", (*PACKAGE, "--group", "docs")))
+DOCS = (*RUN, DOCUMENTATION)
 COMMANDS = {"run": RUN, "test": TEST, "lint": LINT, "docs": DOCS}
 
 
@@ -283,7 +285,8 @@ def stamp(step: Step) -> Path:
 
 def digest(step: Step) -> str:
     """Return what the outcome of a step depends on, in short."""
-    facts = (step, environment_version(), str(ROOT), (ROOT / "pyproject.toml").read_bytes())
+    project = (ROOT / "pyproject.toml").read_bytes()
+    facts = (step.title, step.request, environment_version(), str(ROOT), project)
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
