@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from lossary.arrays import Array
 from lossary.kernels.host import address
@@ -79,24 +81,78 @@ class BlockRecords:
             self._nonfinite[index] += np.bincount(groups[nonfinite], minlength=len(self.counts))
             self._figures[groups[np.isnan(values)], MINIMUM:, index] = np.nan
 
+    def merge(self, other: ValueRecords) -> None:
+        """Add the figures of other rows of the same integers."""
+        self.make_room(other.least, other.least + len(other.counts))
+        start = other.least - self.least
+        at = slice(start, start + len(other.counts))
+        self.counts[at] += other.counts
+        self._nonfinite[:, at] += other.nonfinite
+        mine, figures = self._figures[at], other.figures
+        sums, more = mine[:, 0], figures[:, 0]
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = sums + more
+            added = total - sums
+            error = (sums - (total - added)) + (more - added)  # exact
+            mine[:, 1] += error + figures[:, 1]
+            mine[:, MINIMUM:] = np.minimum(mine[:, MINIMUM:], figures[:, MINIMUM:])
+        mine[:, 0] = total
+
+    def of_values(self, arrow_type: Any) -> ValueRecords:
+        """Return the figures, where groups are integers of a type."""
+        return ValueRecords(arrow_type, self.least, self.counts, self._figures, self._nonfinite)
+
     def columns(self, places: Array) -> list[dict[str, Array]]:
         """Return the figures of each loss, of these records, as columns of :class:`Totals`."""
-        counts = self.counts[places]
-        found = []
-        for figures, nonfinite in zip(
-            self._figures[places].transpose(2, 1, 0).copy(), self._nonfinite, strict=True
-        ):
-            sums, errors, minimum, minus_maximum = figures
-            found.append(
-                {
-                    "count": counts.copy(),
-                    "nonfinite": nonfinite[places],
-                    "weight": counts.astype(float),
-                    "weight_error": np.zeros(len(counts)),
-                    "sum": sums,
-                    "sum_error": np.where(np.isfinite(sums), errors, 0.0),
-                    "minimum": minimum,
-                    "maximum": -minus_maximum,
-                }
-            )
-        return found
+        return _columns(self.counts, self._figures, self._nonfinite, places)
+
+
+class ValueRecords(NamedTuple):
+    """The figures of integers that follow one another, as they travel.
+
+    Attributes
+    ----------
+    type : pyarrow.DataType
+        The type of the integers.
+    least : int
+        The first of them.
+    counts, figures, nonfinite : array
+        Those of :class:`BlockRecords`.
+    """
+
+    type: Any
+    least: int
+    counts: Array
+    figures: Array
+    nonfinite: Array
+
+    def columns(self) -> tuple[Any, list[dict[str, Array]]]:
+        """Return the integers with rows, and the figures of each loss as columns of ``Totals``."""
+        places = np.flatnonzero(self.counts)
+        values = pa.array(places + self.least)
+        values = values if self.type in (None, values.type) else values.cast(self.type)
+        return values, _columns(self.counts, self.figures, self.nonfinite, places)
+
+
+def _columns(
+    counts: Array, figures: Array, nonfinite: Array, places: Array
+) -> list[dict[str, Array]]:
+    counts = counts[places]
+    found = []
+    for figures_of_loss, nonfinite_of_loss in zip(
+        figures[places].transpose(2, 1, 0).copy(), nonfinite, strict=True
+    ):
+        sums, errors, minimum, minus_maximum = figures_of_loss
+        found.append(
+            {
+                "count": counts.copy(),
+                "nonfinite": nonfinite_of_loss[places],
+                "weight": counts.astype(float),
+                "weight_error": np.zeros(len(counts)),
+                "sum": sums,
+                "sum_error": np.where(np.isfinite(sums), errors, 0.0),
+                "minimum": minimum,
+                "maximum": -minus_maximum,
+            }
+        )
+    return found

@@ -11,7 +11,7 @@ import pyarrow as pa
 from lossary.arrays import Array
 from lossary.scoring.block_calls import BlockCalls
 from lossary.scoring.block_kernel import BLOCK, NONFINITE, STATE_WORDS, UNKNOWN_LABEL, VIOLATED
-from lossary.scoring.block_records import BlockRecords
+from lossary.scoring.block_records import BlockRecords, ValueRecords
 from lossary.scoring.groups import Groups
 
 #: Rows in a batch for each group, from which on rows are added at once.
@@ -85,7 +85,7 @@ class BlockTotals:
 
     def columns(self) -> Iterator[tuple[Array, list[dict[str, Array]]]]:
         """Yield codes of groups, with the figures of each loss as columns of :class:`Totals`."""
-        values, figures = self.of_values()
+        values, figures = self.of_values().columns()
         if len(values):
             yield self._groups.encode([[values]], len(values)), figures
         records = self._by_code
@@ -93,14 +93,20 @@ class BlockTotals:
         if len(codes):
             yield codes, records.columns(codes)
 
-    def of_values(self) -> tuple[Any, list[dict[str, Array]]]:
-        """Return integers that have a record of their own, with the figures of each loss."""
-        records = self._by_value
-        places = np.flatnonzero(records.counts)
-        values = pa.array(places + records.least)
-        if self._type not in (None, values.type):
-            values = values.cast(self._type)
-        return values, records.columns(places)
+    def of_values(self) -> ValueRecords:
+        """Return the figures of integers that have a record of their own."""
+        return self._by_value.of_values(self._type)
+
+    def merge(self, records: ValueRecords) -> bool:
+        """Add such figures of other rows; return False, and do nothing, where they do not fit."""
+        if self._type not in (None, records.type):
+            return False
+        stop = records.least + len(records.counts)
+        if not self._fits(records.least, stop):
+            return False
+        self._type = records.type
+        self._by_value.merge(records)
+        return True
 
     def _values(self, columns: Sequence[Any]) -> Array | None:
         """Return the only column if it holds integers and none is missing; else None."""
@@ -116,15 +122,19 @@ class BlockTotals:
 
     def _has_room(self, values: Array) -> bool:
         """Make records for values; return False where that is too many, or a single one."""
-        records = self._by_value
         least, stop = int(values.min()), int(values.max()) + 1
+        if not self._fits(least, stop):
+            return False
+        self._by_value.make_room(least, stop)
+        return True
+
+    def _fits(self, least: int, stop: int) -> bool:
+        """Return whether there may be records from an integer to before another."""
+        records = self._by_value
         if len(records.counts):
             least = min(least, records.least)
             stop = max(stop, records.least + len(records.counts))
-        if not 1 < stop - least <= _MOST:
-            return False
-        records.make_room(least, stop)
-        return True
+        return 1 < stop - least <= _MOST
 
     def _codes(self, columns: Sequence[Any], rows: int) -> Array:
         """Return the codes of rows, all of which have records."""

@@ -18,9 +18,10 @@ class Partial:
 
     Attributes
     ----------
-    tables : sequence of pyarrow.Table
+    tables : sequence of (pyarrow.Table or ValueRecords)
         A row per group: the values of the grouping columns, then for each loss a struct of its
-        totals. There are several tables where the types of the grouping columns differ.
+        totals. There are several tables where the types of the grouping columns differ. Records of
+        machine code take the place of a table where groups are integers close together.
     rows, scored, skipped, excluded : int
         Numbers of rows, as those of the whole result.
     worst : sequence of list

@@ -11,12 +11,16 @@ import pyarrow as pa
 from lossary.arrays import Array
 from lossary.scoring.arrow_types import is_list
 from lossary.scoring.block_calls import BlockCalls
+from lossary.scoring.block_records import ValueRecords
 from lossary.scoring.block_totals import Added, BlockTotals
 from lossary.scoring.grouped_totals import GroupedTotals
 from lossary.scoring.job import Job
 from lossary.scoring.quantile_totals import QuantileTotals
 from lossary.scoring.running_totals import RunningTotals, T
 from lossary.scoring.totals import Totals
+
+# Of the integers that have a record, one of so many at least has rows, or a table is smaller.
+_DENSE = 2
 
 
 class SentTotals(GroupedTotals[T]):
@@ -90,12 +94,32 @@ class PieceTotals(SentTotals[Totals]):
             self._blocks.add_nonfinite(columns, losses)
 
     def tables(self, names: Sequence[str]) -> list[Any]:
-        """Return the groups with their totals as Arrow tables, one for each set of types."""
+        """Return the groups with their totals as Arrow tables, one for each set of types.
+
+        Where all groups are integers close together, their records take the place of a table.
+        """
         if self._blocks is not None and not self._rows and not len(self._groups):
-            # All groups are integers with a record: the table needs no codes of theirs.
-            values, figures = self._blocks.of_values()
-            return [pa.table([values, *map(_struct, figures)], names=[*names])]
+            records = self._blocks.of_values()
+            if 0 < len(records.counts) <= _DENSE * np.count_nonzero(records.counts):
+                return [records]
         return super().tables(names)
+
+    def merge(self, table: Any) -> None:
+        """Add a table of totals of other rows, or the records in place of one."""
+        if isinstance(table, ValueRecords):
+            if self._blocks is None:
+                self._blocks = BlockTotals(len(self._totals), self._groups)
+            if self._blocks.merge(table):
+                return
+            values, figures = table.columns()
+            columns = [values, *map(_struct, figures)]
+            table = pa.table(columns, names=[*map(str, range(len(columns)))])
+        super().merge(table)
+
+    def finish(self) -> tuple[list[tuple[Any, ...]], list[Totals]]:
+        """Return the values of the groups in order, and every loss's totals in that order."""
+        self._add_records()
+        return super().finish()
 
     def _settled(self) -> list[Totals]:
         self._add_records()
