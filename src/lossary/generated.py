@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+from functools import lru_cache
 from types import CodeType
 from typing import Any
 
@@ -11,10 +12,16 @@ _PREFIX = "<lossary: "
 
 def define(name: str, source: str, namespace: dict[str, Any]) -> Any:
     """Run source text in a namespace and return what it defines under this name."""
+    exec(_compiled(name, source), namespace)
+    return namespace[name]
+
+
+@lru_cache(64)
+def _compiled(name: str, source: str) -> CodeType:
+    """Return the code of source text, which functions of the same text share."""
     file = f"{_PREFIX}{name}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    exec(compile(source, file, "exec"), namespace)
-    return namespace[name]
+    return compile(source, file, "exec")
 
 
 def is_generated(code: CodeType) -> bool:

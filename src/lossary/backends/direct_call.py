@@ -7,14 +7,11 @@ described nor looked up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any, Protocol, runtime_checkable
 
 from lossary.backends.base import CachedCall
 from lossary.definition.request import Request
-
-#: Tells whether a request is like the first in what native code cannot see.
-Guard = Callable[[Request], bool]
 
 
 @runtime_checkable

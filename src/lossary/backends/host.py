@@ -11,13 +11,16 @@ import numpy as np
 
 from lossary.arrays import Array
 from lossary.backends.base import Backend
-from lossary.backends.direct_call import Guard
+from lossary.backends.direct_form import Text
 from lossary.definition.computation import Computation
 from lossary.definition.request import Request
 from lossary.formula.plan import Output
 from lossary.kernels import compile as compiler
 from lossary.kernels import host
 from lossary.kernels.work import Work
+
+#: The dtypes that a total may be too large for.
+_NARROW = frozenset({"float16", "float32"})
 
 
 class HostBackend(Backend):
@@ -93,12 +96,16 @@ class HostBackend(Backend):
         """Return whether a policy leaves values unchecked in calls that do not count violations."""
         return policy == "ignore"
 
-    def direct_guards(self, request: Request) -> tuple[Guard, ...] | None:
-        """Return functions that see what native code cannot: whether a call is like this one.
+    def direct_conditions(self, request: Request) -> tuple[Text, ...] | None:
+        """Return what native code cannot see: the conditions under which a call is like this one.
 
         None if native code must not be asked.
         """
         return None
+
+    def number_text(self, dtype: str) -> Text:
+        """Return how the ``total`` of a direct call is made a number of this library."""
+        return Text("number(total)", {})
 
     def result_wrappers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         """Return functions that make numbers, and kernels' arrays, arrays of this library."""
@@ -121,9 +128,17 @@ def _repeated(computation: Computation, name: str, x: Array) -> Array:
     return x if name == "class_weights" or x.shape in ((), full) else np.broadcast_to(x, full)
 
 
+def in_range(text: str, dtype: str, names: Mapping[str, Any]) -> Text:
+    """Return the text of a number made of a ``total`` that overflows nowhere, else ``number``."""
+    if dtype not in _NARROW:
+        return Text(text, names)
+    names = {"largest": float(np.finfo(dtype).max), **names}
+    return Text(f"{text} if -largest <= total <= largest else number(total)", names)
+
+
 def without_overflow_warning(dtype: str, make: Callable[[float], Any]) -> Callable[[float], Any]:
     """Return a function that makes numbers of a dtype, silent where they become infinite."""
-    if dtype not in {"float16", "float32"}:
+    if dtype not in _NARROW:
         return make
     largest = float(np.finfo(dtype).max)
 

@@ -7,12 +7,9 @@ from dataclasses import replace
 from operator import attrgetter, itemgetter
 from typing import Any
 
-import numpy as np
-
 from lossary.backends.base import CachedCall
-from lossary.backends.direct_call import Guard
+from lossary.backends.direct_form import Form, Text, array_indices
 from lossary.backends.host import HostBackend
-from lossary.definition.common_arguments import COMMON_ARRAYS
 from lossary.definition.computation import Computation
 from lossary.definition.definition import Definition
 from lossary.definition.outputs import VIOLATIONS, denominator_outputs, scaled_outputs
@@ -22,11 +19,14 @@ from lossary.formula.expression import argument
 from lossary.formula.plan import Output, Plan
 from lossary.kernels import host
 from lossary.kernels.copied import Kernel
+from lossary.kernels.direct import Direct
 from lossary.kernels.work import Work
 from lossary.options import domain_policy
 
 #: The array that gradients are multiplied by, where it is known only when a call is made.
 _COTANGENT = "cotangent"
+#: What a call returns: the value and the gradients, in a tuple.
+RESULTS = Text("({all})", {})
 
 
 class HostCall:
@@ -67,18 +67,10 @@ class HostCall:
         """Return the value and the gradients for a request."""
         return self.run(self._arrays(request))
 
-    def direct(self, request: Request) -> CachedCall | None:
+    def direct(self, request: Request, results: Text = RESULTS) -> CachedCall | None:
         """Return a faster form for requests like this one, if there is one."""
-        guards = self.guards(request)
-        return None if guards is None else direct_call(self, request, guards)
-
-    def guards(self, request: Request) -> tuple[Guard, ...] | None:
-        """Return what a direct form has to check; None if there can be no such form."""
-        guards = self.backend.direct_guards(request)
-        if guards is None or self.violations or not self.computation.expressions.violations:
-            return guards
-        unchecked = self.backend.unchecked
-        return (*guards, lambda _: unchecked(domain_policy()))
+        form = direct_form(self, request, results)
+        return None if form is None else form.function()
 
     def _report(self, arrays: Sequence[Any], reduced: Sequence[float]) -> None:
         """Report values outside their domains."""
@@ -134,21 +126,10 @@ class ScaledCall:
         """Return the value and the gradients for a request."""
         return self.run(self._arrays(request))
 
-    def direct(self, request: Request) -> CachedCall | None:
+    def direct(self, request: Request, results: Text = RESULTS) -> CachedCall | None:
         """Return a form for requests like this one that is two built-in functions."""
-        guards = self._fused.guards(request)
-        sums = None if guards is None else direct_call(self._sums, request, guards)
-        fused = None if sums is None else direct_call(self._fused, request)
-        if sums is None or fused is None:
-            return None
-
-        def take(request: Request) -> tuple[Any, ...] | None:
-            found = sums(request)
-            if found is None or found[0] == 0.0:
-                return None
-            return fused(request, np.array(1.0 / found[0]))
-
-        return take
+        form, sums = direct_form(self._fused, request, results), built_in(self._sums, request)
+        return form._replace(sums=sums).function() if form and sums else None
 
     def run(self, arrays: Sequence[Any]) -> tuple[Any, ...] | None:
         """Return the value and the gradients, given arrays in the order of ``leaves``."""
@@ -252,38 +233,34 @@ def _sum_of(
     return found
 
 
-def direct_call(
-    call: HostCall, request: Request, guards: Sequence[Guard] = ()
-) -> Callable[..., tuple[Any, ...] | None] | None:
-    """Return a call as one built-in function, if it can be one; it takes the factor too, if any."""
-    indices = _indices(request)
+def direct_form(call: HostCall, request: Request, results: Text) -> Form | None:
+    """Return the direct form of a call, to be written, if it can have one."""
+    conditions, function = call.backend.direct_conditions(request), built_in(call, request)
+    if conditions is None or function is None:
+        return None
+    if not all(is_array for is_array, _ in call.gradients):
+        return None
+    if not call.violations and call.computation.expressions.violations:
+        names = {"unchecked": call.backend.unchecked, "policy": domain_policy}
+        conditions = (*conditions, Text("unchecked(policy())", names))
+    stored = call.stored_value
+    number = call.backend.number_text(call.computation.dtype)
+    value = number if stored is None else Text(f"array(made_{stored})", {})
+    return Form(
+        conditions=conditions,
+        arrays=array_indices(call.computation.loss),
+        run=function,
+        sums=None,
+        makers=call.bound.makers,
+        value=value._replace(names={"number": call.number, "array": call.array, **value.names}),
+        gradients=[f"array(made_{index})" for _, index in call.gradients],
+        results=results,
+    )
+
+
+def built_in(call: HostCall, request: Request) -> Direct | None:
+    """Return the kernel of a call as a built-in function, if it is one run of machine code."""
+    indices = array_indices(call.computation.loss)
     if call.factor == 0.0 or not {*indices, _COTANGENT} >= set(call.leaves):
         return None
-    function = call.bound.direct(request, indices, call.factor)
-    full = all(is_array for is_array, _ in call.gradients)
-    if function is None or not full:
-        return None
-    number, array, makers = call.number, call.array, call.bound.makers
-    order = [index for _, index in call.gradients]
-
-    def take(request: Request, *given: Any) -> tuple[Any, ...] | None:
-        for guard in guards:
-            if not guard(request):
-                return None
-        if not makers:
-            total = function(request)
-            return None if total is None else (number(total),)
-        made = [make() for make in makers]
-        total = function(request, *given, *made)
-        if total is None:
-            return None
-        value = number(total) if call.stored_value is None else array(made[call.stored_value])
-        return (value, *[array(made[index]) for index in order])
-
-    return take
-
-
-def _indices(request: Request) -> dict[str, tuple[int, int]]:
-    """Return where a request has its arrays: in its second item, or in itself."""
-    indices = {name: (1, index) for index, name in enumerate(request.loss.arguments)}
-    return indices | {name: (0, Request._fields.index(name)) for name in COMMON_ARRAYS}
+    return call.bound.direct(request, indices, call.factor)

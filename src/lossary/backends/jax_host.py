@@ -19,6 +19,7 @@ import numpy as np
 from jax.sharding import SingleDeviceSharding
 
 from lossary.backends.base import PYTHON, CachedCall
+from lossary.backends.direct_form import Text
 from lossary.backends.host import has_compiler, without_overflow_warning
 from lossary.backends.host_call import HostCall, host_call
 from lossary.backends.numpy import NumpyBackend
@@ -135,6 +136,10 @@ class _HostBackend(NumpyBackend):
     def unchecked(self, policy: str) -> bool:
         """Return whether values are not checked: as on devices, unless they are asked for."""
         return policy != "raise"
+
+    def number_text(self, dtype: str) -> Text:
+        """Return how the ``total`` of a direct call is made an array of JAX."""
+        return Text("number(total)", {})
 
     def work(self, computation: Computation, outputs: tuple[Output, ...]) -> Work:
         """Return what a kernel has to do, given memory like that of the arrays."""

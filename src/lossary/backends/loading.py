@@ -32,6 +32,7 @@ HELPERS = frozenset(
         "compiled",
         "descriptions",
         "direct_call",
+        "direct_form",
         "forward_mode",
         "host",
         "host_call",

@@ -10,8 +10,8 @@ import numpy as np
 
 from lossary.arrays import Array
 from lossary.backends.base import PYTHON
-from lossary.backends.direct_call import Guard
-from lossary.backends.host import HostBackend, without_overflow_warning
+from lossary.backends.direct_form import Text
+from lossary.backends.host import HostBackend, in_range, without_overflow_warning
 from lossary.backends.host_call import HostCall, ScaledCall, host_call, scaled_call
 from lossary.definition.computation import Computation
 from lossary.definition.outputs import value_outputs
@@ -109,9 +109,15 @@ class NumpyBackend(HostBackend):
             return None
         return scaled_call(self, computation, request, names, second)
 
-    def direct_guards(self, request: Request) -> tuple[Guard, ...]:
-        """Return no guards: native code sees everything that matters here."""
+    def direct_conditions(self, request: Request) -> tuple[Text, ...]:
+        """Return no conditions: native code sees everything that matters here."""
         return ()
+
+    def number_text(self, dtype: str) -> Text:
+        """Return how the ``total`` of a direct call is made a NumPy scalar."""
+        if dtype == "bfloat16":
+            return super().number_text(dtype)
+        return in_range("scalar(total)", dtype, {"scalar": self.dtype(dtype).type})
 
     def result_wrappers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         """Return what makes numbers, and what makes kernels' arrays, what the caller gets."""

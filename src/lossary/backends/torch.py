@@ -15,8 +15,8 @@ from array_api_compat import torch as namespace
 from lossary.backends.axis_functions import AxisFunctions
 from lossary.backends.base import PYTHON
 from lossary.backends.descriptions import DESCRIBE
-from lossary.backends.direct_call import Guard
-from lossary.backends.host import HostBackend, without_overflow_warning
+from lossary.backends.direct_form import Text
+from lossary.backends.host import HostBackend, in_range, without_overflow_warning
 from lossary.backends.host_call import HostCall, ScaledCall, host_call, scaled_call
 from lossary.backends.operations import ArrayOperations
 from lossary.backends.torch_autograd import differentiated
@@ -24,15 +24,15 @@ from lossary.backends.torch_fused import FusedCall, fused_call
 from lossary.backends.torch_state import (
     HALF,
     PLAIN,
-    autocast_guard,
+    autocast_as_now,
     describe,
-    guard,
     has_values,
     is_autocast,
     is_distributed,
     is_host_memory,
     is_plain,
     is_traced,
+    like_these,
     needs_gradient,
     transforms,
     wide,
@@ -233,17 +233,26 @@ class TorchBackend(HostBackend):
             return None
         return scaled_call(self, computation, request, names, second)
 
-    def direct_guards(self, request: Request) -> tuple[Guard, ...] | None:
-        """Return functions that check autograd, transformations and modes before a direct call.
+    def direct_conditions(self, request: Request) -> tuple[Text, ...] | None:
+        """Return what to ask about autograd, transformations and modes before a direct call.
 
         None if the result depends on the default dtype, as that of integers does.
         """
-        tensors = [x for _, x in request.named_arrays() if isinstance(x, torch.Tensor)]
-        if not (tensors[0].is_floating_point() and tensors[0].ndim):
+        tensors = {name: x for name, x in request.named_arrays() if isinstance(x, torch.Tensor)}
+        first = next(iter(tensors.values()))
+        if not (first.is_floating_point() and first.ndim):
             return None
-        if any(x.dtype in HALF for x in tensors):
-            return (guard(request), autocast_guard())
-        return (guard(request),)
+        if any(x.dtype in HALF for x in tensors.values()):
+            return like_these(tensors), autocast_as_now()
+        return (like_these(tensors),)
+
+    def number_text(self, dtype: str) -> Text:
+        """Return how the ``total`` of a direct call is made a tensor."""
+        if dtype == "bfloat16":
+            return super().number_text(dtype)
+        # Takes less time than torch.scalar_tensor.
+        names = {"from_numpy": torch.from_numpy, "filled": np.array, "dtype": np.dtype(dtype)}
+        return in_range("from_numpy(filled(total, dtype))", dtype, names)
 
     def as_numpy(self, x: Any) -> Callable[[Any], Any]:
         """Return a function that makes tensors like this one NumPy's."""
@@ -267,7 +276,6 @@ class TorchBackend(HostBackend):
         """Return functions that make tensors of numbers and of kernels' arrays."""
         if dtype == "bfloat16":
             return lambda x: torch.scalar_tensor(x, dtype=torch.bfloat16), _from_bits
-        # Takes less time than torch.scalar_tensor.
         from_numpy, number = torch.from_numpy, np.dtype(dtype)
         return without_overflow_warning(
             dtype, lambda x: from_numpy(np.array(x, number))

@@ -7,13 +7,15 @@ backward pass derives the gradient and binds its kernel 417.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ctypes
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from lossary.arrays import Array
+from lossary.backends.direct_form import defined
 from lossary.backends.host_call import bound_kernel
 from lossary.backends.torch_autograd import Differentiable, is_repeated
 from lossary.bounded_cache import BoundedCache
@@ -27,6 +29,23 @@ from lossary.kernels import host
 _COTANGENT = "cotangent"
 #: Calls differ in which gradients are needed and in the layout of what arrives for the loss.
 _LIMIT = 8
+_FORM = """\
+def {name}(tensors, cotangent):
+{scale}{made}\
+    if run({given}) is None:
+        return None
+    return ({results})
+"""
+_SCALE = """\
+    divisor = sums((None, tensors, ()))
+    if divisor is None or divisor == 0.0:
+        return None
+    scale = 1.0 / divisor
+"""
+_READERS: dict[torch.dtype, Callable[[int], ctypes.c_float | ctypes.c_double]] = {
+    torch.float32: ctypes.c_float.from_address,
+    torch.float64: ctypes.c_double.from_address,
+}
 
 
 class CotangentKernels:
@@ -42,9 +61,10 @@ class CotangentKernels:
         needed: tuple[bool, ...],
         cotangent: torch.Tensor,
     ) -> tuple[Any, ...] | None:
-        """Return the gradients in the order of the tensors; None if no kernel computes them."""
-        if cotangent.layout is not torch.strided or cotangent.is_neg():
-            return None
+        """Return the gradients in the order of the tensors; None if no kernel computes them.
+
+        The cotangent is a plain tensor that nothing observes.
+        """
         key = needed, cotangent.stride(), cotangent.dtype
         kernel = self._kernels.find(key)
         if kernel is None:
@@ -97,24 +117,52 @@ class _Gradients:
             name and (self._bound.places[name], backend.result_wrappers(dtype)[1])
             for name, dtype in zip(names, dtypes, strict=True)
         ]
+        self._direct = self._form(cotangent.dtype)
+
+    def _form(self, dtype: torch.dtype) -> Callable[..., tuple[Any, ...] | None] | None:
+        """Return a function that runs built-in functions; None if there are none."""
+        run, sums = self._bound.direct, self._sums and self._sums.direct
+        if run is None or (sums is None and self._sums is not None):
+            return None
+        made = [f"made_{index}" for index in range(len(self._bound.makers))]
+        values = "tensors" if self._is_number else "(*tensors, cotangent)"
+        read = "reader(cotangent.data_ptr()).value" if dtype in _READERS else "number(cotangent)"
+        factors = [f"factor({read} * scale)"] if self._is_number else []
+        places = [found and f"array_{i}({made[found[0]]})" for i, found in enumerate(self._places)]
+        parts = {
+            "scale": _SCALE if sums else "",
+            "made": "".join(f"    {x} = make_{i}()\n" for i, x in enumerate(made)),
+            "given": ", ".join([f"(None, {values}, ())", *factors, *made]),
+            "results": "".join(f"{x}, " for x in places),
+        }
+        names: dict[str, Any] = {"run": run, "sums": sums, "scale": self._scale, "number": number}
+        names |= {"reader": _READERS.get(dtype), "factor": np.array}
+        names |= {f"make_{index}": make for index, make in enumerate(self._bound.makers)}
+        names |= {f"array_{i}": found[1] for i, found in enumerate(self._places) if found}
+        return defined("gradients", _FORM, parts, names)
 
     def __call__(self, tensors: tuple[Any, ...], cotangent: torch.Tensor) -> tuple[Any, ...]:
         """Return the gradients in the order of the tensors."""
+        found = self._direct and self._direct(tensors, cotangent)
+        return self._run(tensors, cotangent) if found is None else found
+
+    def _run(self, tensors: tuple[Any, ...], cotangent: torch.Tensor) -> tuple[Any, ...]:
         if self._is_number:
             scale = self._scale
             if self._sums is not None:
                 _, total = self._sums(tensors)
                 scale = 1.0 / total if total else 0.0
-            made, _ = self._bound(tensors, _number(cotangent) * scale)
+            made, _ = self._bound(tensors, number(cotangent) * scale)
         else:
             made, _ = self._bound((*tensors, cotangent))
         return tuple([found and found[1](made[found[0]]) for found in self._places])
 
 
 class _Bound:
-    """A kernel bound to tensors by name, a built-in function where it can be one.
+    """A kernel bound to tensors by name.
 
     It stores a gradient in the dtype of its argument; ``places`` tells where, by the argument.
+    ``direct`` is the kernel as a built-in function, if it can be one.
     """
 
     def __init__(
@@ -134,19 +182,14 @@ class _Bound:
         given = {name: place for place, name in enumerate(names)}
         self._given = [(call.numbers.get(name), given.get(name)) for name in self._kernel.leaves]
         indices = {name: (1, place) for name, place in given.items()}
-        self._direct = self._kernel.direct((None, values, ()), indices, 1.0)
+        self.direct = self._kernel.direct((None, values, ()), indices, 1.0)
+        self.makers = self._kernel.makers
         self._factor = backend.factor
 
     def __call__(
         self, values: tuple[Any, ...], factor: float | None = None
     ) -> tuple[Sequence[Array], float]:
         """Return what is stored and a total, given tensors, and the cotangent if it is a number."""
-        if self._direct is not None:
-            made = [make() for make in self._kernel.makers]
-            factors = () if factor is None else (np.array(factor),)
-            total = self._direct((None, values, ()), *factors, *made)
-            if total is not None:
-                return made, total
         last = None if factor is None else self._factor(factor)
         arrays = [
             values[place] if place is not None else last if number is None else number
@@ -162,7 +205,9 @@ def _argument(gradient: str) -> str:
     return gradient.removeprefix("gradient_")
 
 
-def _number(cotangent: torch.Tensor) -> float:
-    """Return the number that a cotangent consists of, which may be repeated."""
-    x = cotangent.as_strided((), ()) if cotangent.ndim else cotangent
-    return x.item()
+def number(cotangent: torch.Tensor) -> float:
+    """Return the number that a cotangent in host memory consists of, which may be repeated."""
+    reader = _READERS.get(cotangent.dtype)
+    if reader is None:
+        return float(cotangent.as_strided((), ()).item())
+    return float(reader(cotangent.data_ptr()).value)

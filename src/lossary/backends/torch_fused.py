@@ -6,13 +6,14 @@ A mean over 100 elements and its backward pass take 35 us, of which autograd its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import itemgetter
+import ctypes
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from lossary.backends.base import Backend, CachedCall
+from lossary.backends.direct_form import ARRAY, Text
 from lossary.backends.host import HostBackend
 from lossary.backends.host_call import (
     HostCall,
@@ -35,6 +36,14 @@ from lossary.definition.reduction import denominator, inverse
 from lossary.definition.request import Request
 
 _grad_enabled = torch._C.is_grad_enabled
+#: What reads a cotangent at its address, and what it finds where that is 1: the bits of halves.
+#: ``item`` takes three times as long, as more code is run for it.
+_ONE: dict[str, tuple[Callable[[int], Any], float]] = {
+    "float64": (ctypes.c_double.from_address, 1.0),
+    "float32": (ctypes.c_float.from_address, 1.0),
+    "float16": (ctypes.c_uint16.from_address, 0x3C00),
+    "bfloat16": (ctypes.c_uint16.from_address, 0x3F80),
+}
 
 
 class FusedCall(Differentiable):
@@ -53,33 +62,32 @@ class FusedCall(Differentiable):
         self._indices = [
             (n, self.names.index(n) if n in self.names else None) for n in fused.leaves
         ]
-        # Of None and the gradients: what the backward pass returns for the call and its tensors.
-        places = [wanted.index(name) + 1 if name in wanted else 0 for name in self.names]
-        self.arrange = itemgetter(0, *places)
+        self._places = [wanted.index(name) + 1 if name in wanted else None for name in self.names]
         self.kernels = CotangentKernels()
-        self.may_scale = computation.dtype in {"float32", "float64"}
+        self.read, self.one = _ONE[computation.dtype]
+        self.may_scale = self.one == 1.0
 
     def __call__(self, request: Request) -> tuple[Any, ...]:
         """Return the loss, in a tuple as cached calls do."""
-        return (_apply((self, None), *self._arrays(request)),)
+        return (_apply((self, None, None), *self._arrays(request)),)
 
     def direct(self, request: Request) -> CachedCall | None:
         """Return a faster form for requests like this one, if there is one."""
-        fused = self._fused.direct(request)
-        if fused is None:
-            return None
+        tensors = "".join(f", {ARRAY}{name}" for name in self.names)
+        gradients = [None if i is None else f"{{{i}}}" for i in self._places]
+        along = ", ".join(map(str, [None, *gradients])) if any(gradients) else None
+        names = {"apply": _apply, "call": self}
+        text = f"(apply((call, {{0}}, ({along})){tensors}),)"
+        return self._fused.direct(request, Text(text, names))
 
-        def take(request: Request) -> tuple[Any, ...] | None:
-            results = fused(request)
-            return results and (_apply((self, results), *self._arrays(request)),)
-
-        return take
-
-    def run(self, tensors: Sequence[Any]) -> tuple[Any, ...] | None:
-        """Return the loss and the gradients; None if the call needs a closer look."""
-        return self._fused.run(
-            [self.numbers[n] if i is None else tensors[i] for n, i in self._indices]
-        )
+    def run(self, tensors: Sequence[Any]) -> tuple[Any, tuple[Any, ...] | None]:
+        """Return the loss, and what the backward pass returns if the kernel computes gradients."""
+        given = [self.numbers[n] if i is None else tensors[i] for n, i in self._indices]
+        results = self._fused.run(given)
+        if results is None:  # the call needs a closer look
+            return Backend.value(self.backend, self.with_tensors(tensors)), None
+        along = [None if i is None else results[i] for i in self._places]
+        return results[0], (None, *along) if len(results) > 1 else None
 
 
 def fused_call(
@@ -90,15 +98,15 @@ def fused_call(
     fused: HostCall | ScaledCall | None
     if computation.reduction != "none" and _share_dtype(backend, computation):
         wanted = [name for name, x in computation.arrays.items() if needs_gradient(x)]
-    if denominator_outputs(computation):
-        fused = scaled_call(backend, computation, request, wanted) if wanted else None
+    if wanted and denominator_outputs(computation):
+        fused = scaled_call(backend, computation, request, wanted)
     else:
         if wanted:
             scale = inverse(backend, denominator(backend, computation, {}))
             computation = computation.with_numbers(cotangent=scale)
-        derivatives = (gradient_output(computation, name, COTANGENT) for name in wanted)
-        chosen = (*value_outputs(computation), *derivatives)
-        fused = host_call(backend, computation, request, chosen, [o.name for o in chosen[1:]])
+        derivatives = [gradient_output(computation, name, COTANGENT) for name in wanted]
+        outputs, names = (*value_outputs(computation), *derivatives), [o.name for o in derivatives]
+        fused = host_call(backend, computation, request, outputs, names)
     return None if fused is None else FusedCall(backend, computation, fused, wanted)
 
 
@@ -115,43 +123,42 @@ class _FusedFunction(torch.autograd.Function):
     """The derivative of cached calls, which run outside of transformations and forward mode."""
 
     @staticmethod
-    def forward(ctx: Any, given: tuple[FusedCall, Any], *tensors: Any) -> Any:
-        """Compute the loss, and the gradients along with it, unless they are given."""
-        ctx.call, results = given
+    def forward(ctx: Any, given: tuple[FusedCall, Any, Any], *tensors: Any) -> Any:
+        """Compute the loss, and the gradients along with it, unless they are given.
+
+        The loss itself is not kept: it would keep its own history alive.
+        """
+        ctx.call, value, ctx.along = given
         ctx.save_for_backward(*tensors)
-        if results is None:
-            results = ctx.call.run(tensors)
-        if results is None:
-            ctx.along = None
-            return Backend.value(ctx.call.backend, ctx.call.with_tensors(tensors))
-        # The loss itself would keep its own history alive.
-        ctx.along = (None, *results[1:]) if len(results) > 1 else None
-        return results[0]
+        if value is None:
+            value, ctx.along = ctx.call.run(tensors)
+        return value
 
     @staticmethod
-    def backward(ctx: Any, cotangent: Any) -> tuple[Any, ...]:
+    def backward(ctx: Any, cotangent: Any) -> Any:
         """Return the gradients that were computed with the value: autograd keeps them uncopied.
 
         A second backward pass, and one that is differentiated, computes them again; so does one
         that scales halves, which are rounded once.
         """
-        along, ctx.along = ctx.along, None
+        call, along, ctx.along = ctx.call, ctx.along, None
         if _grad_enabled() or not is_unobserved(cotangent):
             return DifferentiableLoss.backward(ctx, cotangent)
         if along is not None:
-            factor = cotangent.item()
-            if factor == 1.0:
-                return ctx.call.arrange(along)
-            if ctx.call.may_scale:
-                for gradient in along[1:]:
-                    gradient.mul_(factor)
-                return ctx.call.arrange(along)
-        found = ctx.call.kernels.gradients(
-            ctx.call, ctx.saved_tensors, ctx.needs_input_grad[1:], cotangent
-        )
+            if call.read(cotangent.data_ptr()).value == call.one:
+                return along
+            if call.may_scale:
+                for gradient in along:
+                    if gradient is not None:
+                        gradient.mul_(cotangent)
+                return along
+        needed = ctx.needs_input_grad[1:]
+        found = call.kernels.gradients(call, ctx.saved_tensors, needed, cotangent)
         return (None, *found) if found else DifferentiableLoss.backward(ctx, cotangent)
 
 
+# A step between the engine and ``backward`` asks for other names of it.
+_FusedFunction._backward_cls.apply = _FusedFunction.backward
 # What ``apply`` ends in. Before that it unwraps tensors of transformations, which takes longer
 # than a small loss.
 _apply = super(torch.autograd.Function, _FusedFunction).apply

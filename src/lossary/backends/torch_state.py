@@ -7,15 +7,14 @@ are asked before a kernel is run.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch._ops import _len_torch_dispatch_stack_pre_dispatch
 from torch.autograd import forward_ad
 
-from lossary.backends.host_call import array_getter
-from lossary.definition.request import Request
+from lossary.backends.direct_form import ARRAY, Text
 
 _wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 _tracks_gradient = torch._C._functorch.is_gradtrackingtensor
@@ -97,8 +96,16 @@ def _is_observed() -> bool:
 
 
 def is_unobserved(x: torch.Tensor) -> bool:
-    """Return whether a tensor is plain and nothing else is active."""
-    return not _is_observed() and is_plain(x) and not (_is_tracing() or _is_compiling())
+    """Return whether a tensor is plain, with numbers in memory as they are, and all else inactive.
+
+    So it has no tangent.
+    """
+    if type(x) is not torch.Tensor or _is_observed() or _is_tracing():
+        return False
+    if not x.is_cpu or x.layout is not _strided:
+        return False
+    is_memory = not (_wrapped(x) or _legacy_batched(x) or x.is_neg())
+    return is_memory and x.data_ptr() != 0  # memory of which all numbers are known to be 0
 
 
 def wide(tensor: torch.Tensor) -> torch.dtype:
@@ -132,30 +139,43 @@ def describe(x: torch.Tensor) -> tuple[Any, ...]:
     )
 
 
-def guard(request: Request) -> Callable[[Request], bool]:
-    """Return a function that tells whether autograd sees a request's tensors as it does these.
+#: That nothing but plain autograd is active, as ``_is_observed`` asks.
+_UNOBSERVED = (
+    "not (transforms() or modes() > 0 or forward_ad._current_level >= 0"
+    " or (function_modes() and has_modes()) or is_tracing())"
+)
+_UNOBSERVED_NAMES = {
+    "transforms": transforms,
+    "modes": _modes,
+    "forward_ad": forward_ad,
+    "function_modes": _function_modes,
+    "has_modes": _has_modes,
+    "is_tracing": _is_tracing,
+    "grad_enabled": _grad_enabled,
+}
 
-    It also checks that no transformation or mode is active, and runs before tensors are compared.
+
+def like_these(tensors: Mapping[str, torch.Tensor]) -> Text:
+    """Return the condition that autograd sees a request's tensors as it does these.
+
+    Nothing else may be active. It is asked before tensors are compared.
     """
-    names = [name for name, x in request.named_arrays() if isinstance(x, torch.Tensor)]
-    arrays = array_getter(request.loss, names)
-    expected = [(type(x), x.requires_grad and _grad_enabled()) for x in arrays(request)]
-
-    def is_alike(request: Request) -> bool:
-        if _is_observed() or _is_tracing():
-            return False
-        enabled = _grad_enabled()
-        for index, x in enumerate(arrays(request)):  # zip(strict=True) takes 0.25 us longer
-            kind, followed = expected[index]
-            if type(x) is not kind or x.is_neg() or (x.requires_grad and enabled) is not followed:
-                return False
-        return True
-
-    return is_alike
+    floats = {name: x for name, x in tensors.items() if x.is_floating_point()}
+    names = [f"{ARRAY}{name}" for name in floats]  # nothing is followed through integers
+    followed = [x.requires_grad and _grad_enabled() for x in floats.values()]
+    terms = [_UNOBSERVED, *[f"not {x}.is_neg()" for x in names]]
+    flags = {name: f"{name}.requires_grad" for name in names}
+    if any(followed):
+        terms.append("grad_enabled()")
+        pairs = zip(names, followed, strict=True)
+        terms += [flags[name] if flag else f"not {flags[name]}" for name, flag in pairs]
+    else:
+        terms.append(f"not (({' or '.join(flags.values())}) and grad_enabled())")
+    return Text(" and ".join(terms), _UNOBSERVED_NAMES)
 
 
-def autocast_guard() -> Callable[[Request], bool]:
-    """Return a function that tells whether autocast, which widens halves, is as it is now."""
+def autocast_as_now() -> Text:
+    """Return the condition that autocast, which widens halves, is as it is now."""
     is_enabled = torch.is_autocast_enabled
-    expected = is_enabled("cpu")
-    return lambda _: is_enabled("cpu") is expected
+    names = {"autocast": is_enabled, "widens": is_enabled("cpu")}
+    return Text("autocast('cpu') is widens", names)

@@ -6,6 +6,7 @@ import ctypes
 import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -239,12 +240,12 @@ def _maker(output: Output, work: Work, order: Sequence[int]) -> Callable[[], Arr
     if sample.flags.c_contiguous:
         shape, dtype = sample.shape, sample.dtype
         if work.alignment:
-            return lambda: aligned(shape, dtype, work.alignment)
-        return lambda: np.empty(shape, dtype)
+            return partial(aligned, shape, dtype, work.alignment)
+        return partial(np.empty, shape, dtype)
     bare = Work(
         (), {}, {}, work.axes, work.shape, work.unreduced_shape, work.compute, dict(work.dtypes)
     )
-    return lambda: empty(output, bare, order)
+    return partial(empty, output, bare, order)
 
 
 # Reading the address from the array's struct takes a tenth of the time of x.ctypes.data.
