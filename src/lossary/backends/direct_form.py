@@ -30,9 +30,10 @@ def {name}(request):
 """
 _CONDITIONS = """\
     try:
-        if not ({}):
+        if not ({conditions}):
             return None
-    except AttributeError:  # an array of another library, or none
+{request}\
+    except (AttributeError, RuntimeError):  # an array of another library, none, or one out of reach
         return None
 """
 _DIVISOR = """\
@@ -71,6 +72,8 @@ class Form(NamedTuple):
         The value: of the ``total``, or of what is stored, as ``made_0``.
     gradients : sequence of str
         The texts of the gradients.
+    request : Text, optional
+        What the built-in functions are given, if not the request: one with arrays that they read.
     results : Text
         What is returned: {0} stands for the value, {1} and so on for gradients, {all} for all.
     """
@@ -83,16 +86,19 @@ class Form(NamedTuple):
     value: Text
     gradients: Sequence[str]
     results: Text
+    request: Text | None = None
 
     def function(self) -> CachedCall:
         """Return the form as a function of a request."""
-        texts = (*self.conditions, self.value, self.results)
+        texts = [*self.conditions, self.value, self.results]
+        if self.request is not None:
+            texts.append(self.request)
         made = [f"made_{index}" for index in range(len(self.makers))]
         found = (self.value.text, *self.gradients)
         factor = [] if self.sums is None else ["factor(1.0 / divisor)"]
         parts = {
             "arrays": self._assigned(" ".join(item.text for item in texts)),
-            "conditions": _conditions(self.conditions),
+            "conditions": self._checked(),
             "divisor": "" if self.sums is None else _DIVISOR,
             "made": "".join(f"    {x} = make_{i}()\n" for i, x in enumerate(made)),
             "given": "".join(f", {x}" for x in (*factor, *made)),
@@ -104,6 +110,14 @@ class Form(NamedTuple):
             names |= item.names
         function: CachedCall = defined("direct", _FORM, parts, names)
         return function
+
+    def _checked(self) -> str:
+        """Return the lines that check the conditions."""
+        if not self.conditions:
+            return ""
+        conditions = " and ".join(f"({item.text})" for item in self.conditions)
+        request = "" if self.request is None else f"        request = {self.request.text}\n"
+        return _CONDITIONS.format(conditions=conditions, request=request)
 
     def _assigned(self, text: str) -> str:
         """Return the lines that assign the arrays that are in a text."""
@@ -120,10 +134,6 @@ def defined(kind: str, text: str, parts: Mapping[str, str], names: dict[str, Any
     """Return the function of a text with these parts. Its name is that of this text alone."""
     name = f"{kind}_{zlib.crc32(repr(parts).encode()):08x}"
     return define(name, text.format(name=name, **parts), names)
-
-
-def _conditions(given: Sequence[Text]) -> str:
-    return _CONDITIONS.format(" and ".join(f"({x.text})" for x in given)) if given else ""
 
 
 def array_indices(loss: Definition) -> dict[str, ItemIndex]:

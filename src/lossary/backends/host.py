@@ -107,6 +107,10 @@ class HostBackend(Backend):
         """Return how the ``total`` of a direct call is made a number of this library."""
         return Text("number(total)", {})
 
+    def array_text(self, dtype: str) -> Text:
+        """Return how what a direct call stores, {0}, is made an array of this library."""
+        return Text("array({0})", {})
+
     def result_wrappers(self, dtype: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         """Return functions that make numbers, and kernels' arrays, arrays of this library."""
         raise NotImplementedError

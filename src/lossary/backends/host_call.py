@@ -244,16 +244,19 @@ def direct_form(call: HostCall, request: Request, results: Text) -> Form | None:
         names = {"unchecked": call.backend.unchecked, "policy": domain_policy}
         conditions = (*conditions, Text("unchecked(policy())", names))
     stored = call.stored_value
-    number = call.backend.number_text(call.computation.dtype)
-    value = number if stored is None else Text(f"array(made_{stored})", {})
+    number, array = (
+        make(call.computation.dtype) for make in (call.backend.number_text, call.backend.array_text)
+    )
+    value = number.text if stored is None else array.text.format(f"made_{stored}")
+    names = {"number": call.number, "array": call.array, **number.names, **array.names}
     return Form(
         conditions=conditions,
         arrays=array_indices(call.computation.loss),
         run=function,
         sums=None,
         makers=call.bound.makers,
-        value=value._replace(names={"number": call.number, "array": call.array, **value.names}),
-        gradients=[f"array(made_{index})" for _, index in call.gradients],
+        value=Text(value, names),
+        gradients=[array.text.format(f"made_{index}") for _, index in call.gradients],
         results=results,
     )
 
