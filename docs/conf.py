@@ -28,6 +28,7 @@ extensions = [
     "loss_plots",
     "mathml",
     "narrow_tables",
+    "sidebar",
     "trimmed_code",
 ]
 html_math_renderer = "mathml"  # no script and no request: browsers lay MathML out themselves
