@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import fuzz
+import numpy as np
 import pytest
+from assertions import assert_close
 
 import lossary
 from lossary.definition.expressions import Variant, expressions_for, expressions_of
@@ -151,3 +155,25 @@ def test_plans_do_not_depend_on_which_nodes_were_made_first(made_first: str) -> 
     for one, other in zip(kept[::2], kept[1::2], strict=True):
         assert one is other
     assert repr(kept[0]) == "subtract(alpha alpha, beta beta)"
+
+
+def test_what_only_one_region_has_is_one_fused_sum() -> None:
+    for name in ("dice_loss", "jaccard_loss"):
+        expressions = expressions_of(lossary.get_loss(name), Variant())
+        plan = make_plan((Output("value", expressions.value, "sum"),))
+        only_one = plan.passes[0].reductions[0].arguments[0]
+        assert [item.operation for item in walk_elements([only_one])].count("multiply_add") == 2
+        assert all(item.operation != "multiply" for item in walk_elements([only_one]))
+
+
+def test_regions_that_hardly_differ_keep_their_digits() -> None:
+    """Rows of one element: the share that only one region has, of both sizes."""
+    near = 1 - 10.0 ** -np.arange(1, 8)
+    values = np.concatenate([near, 1 - near, [0, 1, 0.25, 0.5, 1e-30]]).astype(np.float32)
+    x, t = (found.reshape(-1, 1) for found in np.meshgrid(values, values))
+    exact = [
+        float((a * (1 - b) + (1 - a) * b) / (a + b)) if a + b else 0.0
+        for a, b in zip(map(Fraction, x.ravel().tolist()), map(Fraction, t.ravel().tolist()),
+                        strict=True)
+    ]  # fmt: skip
+    assert_close(lossary.dice_loss(x, t, smooth=0.0), np.array(exact), rtol=3e-7)

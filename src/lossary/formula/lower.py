@@ -10,6 +10,9 @@ so that subnormal values keep their digits; the factor 2^-64 is moved out of sum
 
 Powers with small exponents that are halves of whole numbers are products and roots.
 
+``a (1 - b) + (1 - a) b``, what only one of two regions has, is ``a (1 - 2 b) + b``: a product and a
+sum, fused, do what five operations did. Nothing cancels: ``1 - 2 b`` is exact from 1/4 on.
+
 A factor of a whole row, such as that of a mean, multiplies row values where it can, once for a row,
 and not every element of a gradient.
 """
@@ -155,12 +158,28 @@ def _safe_product(a: Expression, b: Expression) -> Expression:
 
 
 def _add(a: Expression, b: Expression) -> Expression:
-    """Merge the sum of two choices, each of which is 0 on one side of the same condition."""
+    """Merge the sum of two choices, each of which is 0 on one side of the same condition.
+
+    Merge that of two products, each of which is of one number and the complement of the other.
+    """
+    if a.operation == b.operation == "multiply":
+        for one, complement in (a.arguments, a.arguments[::-1]):
+            other = _complemented(complement)
+            if other is not None and any(
+                x is other and _complemented(y) is one for x, y in (b.arguments, b.arguments[::-1])
+            ):
+                return node("multiply_add", one, node("multiply_add", -2, other, 1), other)
     if a.operation == b.operation == "where" and a.arguments[0] is b.arguments[0]:
         condition, inside, outside = a.arguments
         if is_number(outside, 0.0) and is_number(b.arguments[1], 0.0):
             return node("where", condition, inside, b.arguments[2])
     return node("add", a, b)
+
+
+def _complemented(x: Expression) -> Expression | None:
+    """Return y where x is 1 - y."""
+    is_complement = x.operation == "subtract" and is_number(x.arguments[0], 1.0)
+    return x.arguments[1] if is_complement else None
 
 
 # --- factors of rows ------------------------------------------------------------------------

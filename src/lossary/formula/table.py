@@ -157,9 +157,11 @@ def composite(name: str, operands: tuple[OperandSpec, ...], expand: Rule, **rest
     return primitive(name, operands, _not_expanded, expand=expand, **rest)
 
 
-def kernel_primitive(name: str, operands: tuple[OperandSpec, ...]) -> Primitive:
+def kernel_primitive(
+    name: str, operands: tuple[OperandSpec, ...], costly: bool = True
+) -> Primitive:
     """Return a primitive that only compiled kernels have."""
-    return primitive(name, operands, _not_expanded, kernel_only=True, costly=True)
+    return primitive(name, operands, _not_expanded, kernel_only=True, costly=costly)
 
 
 def _not_expanded(*_: Any) -> Any:

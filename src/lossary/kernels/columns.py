@@ -19,6 +19,7 @@ from lossary.formula.expression import Expression, Kind
 from lossary.formula.plan import Output, Pass, Plan
 from lossary.kernels.classes import ClassFrame, ClassSite, Running
 from lossary.kernels.form import SHORT, Form, is_class_vector
+from lossary.kernels.frame import integers
 from lossary.kernels.functions import smaller
 from lossary.kernels.lanes import LANES, Lanes
 
@@ -313,8 +314,3 @@ def transposed(rows: Sequence[Lanes]) -> list[Lanes]:
                 found[i], found[i + step] = a.shuffled(low, b), a.shuffled(high, b)
         step *= 2
     return found
-
-
-def integers(compute: str) -> str:
-    """Return the integer type of the same width as elements."""
-    return "i32" if compute == "f32" else "i64"

@@ -183,10 +183,15 @@ class Frame:
         return self.converted(leaf, given.splat(), self.rows)
 
     def keep(self, item: Expression, value: Lanes) -> None:
-        """Record a row value or constant, and its rounded form if elements use it."""
+        """Record a row value or constant, and its rounded form if elements use it.
+
+        That of labels is as wide as elements. Those that do not fit are out of range, and their
+        rows do not depend on it.
+        """
         self.row[id(item)] = value
         if id(item) in self.plan.used_by_elements or item.kind is not Kind.ROW:
-            self.rounded[id(item)] = value.to(self.form.compute) if value.is_real else value
+            type_ = self.form.compute if value.is_real else integers(self.form.compute)
+            self.rounded[id(item)] = value if value.type == "mask" else value.to(type_)
 
     def row_value(self, item: Expression) -> Any:
         """Return a row value or constant in float64; literals are Python numbers."""
@@ -230,6 +235,11 @@ class Frame:
         return item.operation in LEAVES and str(item.value) in self.form.scalars
 
 
+def integers(compute: str) -> str:
+    """Return the integer type of the same width as elements."""
+    return "i32" if compute == "f32" else "i64"
+
+
 class Site:
     """Computes elements; subclasses provide leaves, the class index and row values.
 
@@ -249,7 +259,7 @@ class Site:
         raise NotImplementedError
 
     def rounded(self, item: Expression) -> Lanes:
-        """Return a row value or constant in the type of elements; labels as int64."""
+        """Return a row value or constant in the type of elements; labels as integers."""
         return self.frame.rounded[id(item)]
 
     def value(self, item: Expression) -> Any:
@@ -258,8 +268,7 @@ class Site:
             return float(item.value)  # type: ignore[arg-type]
         if item.kind is not Kind.ELEMENT or self.frame.is_scalar(item):
             found = self.rounded(item)
-            machine = self.frame.elements
-            return found.to(machine.type) if found.type == "i64" else found
+            return found if found.type == "mask" else found.to(self.frame.elements.type)
         if id(item) not in self.known:
             self.known[id(item)] = self._computed(item)
         return self.known[id(item)]

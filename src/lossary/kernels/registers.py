@@ -153,6 +153,7 @@ _FUNCTIONS: dict[str, Callable[..., Lanes]] = {
             "log1p_ratio",
         )
     },
+    "multiply_add": functions.fma,
 }
 _PREPARATIONS: dict[str, Callable[..., Lanes]] = {
     name: getattr(functions, name)

@@ -19,8 +19,8 @@ from lossary.kernels.classes import (
     Running,
     bound_counted,
 )
-from lossary.kernels.columns import integers
 from lossary.kernels.form import is_class_vector
+from lossary.kernels.frame import integers
 from lossary.kernels.functions import smaller
 from lossary.kernels.lanes import LANES, Lanes
 

@@ -17,7 +17,7 @@ from lossary.formula.simplification import (
     simpler_scale,
     simpler_sum,
 )
-from lossary.formula.table import POSITIVE, REAL, composite, primitive
+from lossary.formula.table import POSITIVE, REAL, composite, kernel_primitive, primitive
 
 
 def _power_partials(a: Expression, b: Expression) -> tuple[Expression, Expression]:
@@ -243,4 +243,6 @@ TABLE = (
         text="{0}",
         latex="{0}",
     ),
+    # a b + c, rounded once; see lower.py.
+    kernel_primitive("multiply_add", (REAL,) * 3, costly=False),
 )
