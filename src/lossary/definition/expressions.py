@@ -179,6 +179,27 @@ class LossExpressions:
         return self.masked(self.guarded(scale(self._weighted(cotangent), derivative)))
 
     @cached_property
+    def derivation_parts(self) -> tuple[Expression, ...]:
+        """The expressions that derivatives are written from, the cotangent aside."""
+        conditions = [] if self.mask is None else [self.mask]
+        conditions += [self._valid_label] if self.variant.labels else []
+        symbols = (
+            *self.symbols.values(),
+            *map(self._parameter, sorted(self.variant.array_parameters)),
+        )
+        factors = self.factor, self._class_factor, self._class_weights
+        return (self.formula, *factors, *symbols, *conditions, *self._known)
+
+    @cached_property
+    def derivation_facts(self) -> tuple[object, ...]:
+        """What decides besides how these expressions are joined."""
+        chosen = self.variant
+        flags = chosen.labels, chosen.weights, chosen.class_weights, chosen.element_mask
+        counts = self.mask is not None, len(self._known)
+        names = sorted(self.loss.rows), sorted(chosen.array_parameters), list(self.symbols)
+        return (int(self.kind), self.loss.weighs_classes, *flags, *counts, *names)
+
+    @cached_property
     def violations(self) -> tuple[tuple[str, Domain, Expression], ...]:
         """Per argument with a domain: its name, the domain, and when a value is outside."""
         found = []
@@ -335,10 +356,14 @@ class LossExpressions:
     @cached_property
     def exponents(self) -> frozenset[str]:
         """Names of the parameters passed at run time that exponents of powers are made of."""
-        (formula,) = expand_all(self.formula)
-        powers = (item for item in walk(formula) if item.operation == "power")
+        powers = (item for item in walk(*self._expanded) if item.operation == "power")
         parts = walk(*(item.arguments[1] for item in powers))
         return frozenset(str(item.value) for item in parts if item.operation == "parameter")
+
+    @cached_property
+    def _expanded(self) -> tuple[Expression, ...]:
+        """The formula with all composites expanded; kept, as a kernel's plan needs these nodes."""
+        return expand_all(self.formula)
 
     @property
     def _class_factor(self) -> Expression:

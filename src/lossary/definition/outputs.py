@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lossary.definition.computation import Computation
+from lossary.definition.derivative_recipes import derivative_source
 from lossary.definition.expressions import LossExpressions
 from lossary.formula import sum_over_classes, where
 from lossary.formula.expression import Expression, Kind, parameter
 from lossary.formula.plan import Output
+from lossary.formula.recipe import Recipe
 
 #: The number that gradients are multiplied by.
 COTANGENT = parameter("cotangent")
@@ -21,9 +23,9 @@ def total(name: str, expression: Expression) -> Output:
     return Output(name, expression, "sum")
 
 
-def stored(name: str, expression: Expression) -> Output:
+def stored(name: str, source: Expression | Recipe) -> Output:
     """Return an output that is kept per element."""
-    return Output(name, expression, "store")
+    return Output(name, source, "store")
 
 
 def value_outputs(computation: Computation) -> tuple[Output, ...]:
@@ -82,13 +84,17 @@ def gradient_output(computation: Computation, name: str, cotangent: Expression) 
 
 def hessian_output(computation: Computation, name: str, cotangent: Expression) -> Output:
     """Return the diagonal Hessian with respect to an argument, summed as a gradient is."""
-    output = stored(f"hessian_{name}", computation.expressions.hessian(name, cotangent))
+    output = stored(
+        f"hessian_{name}", derivative_source(computation.expressions, "hessian", name, cotangent)
+    )
     return _summed_for_a_number(computation, name, output)
 
 
 def gradient_elements(computation: Computation, name: str, cotangent: Expression) -> Output:
     """Return the gradient with respect to an argument, element by element."""
-    return stored(f"gradient_{name}", computation.expressions.gradient(name, cotangent))
+    return stored(
+        f"gradient_{name}", derivative_source(computation.expressions, "gradient", name, cotangent)
+    )
 
 
 def violation_outputs(expressions: LossExpressions) -> tuple[Output, ...]:
@@ -100,10 +106,11 @@ def violation_outputs(expressions: LossExpressions) -> tuple[Output, ...]:
 
 
 def _summed_for_a_number(computation: Computation, name: str, output: Output) -> Output:
+    if computation.shape_of(name) != ():
+        return output
     row = output.expression.kind is not Kind.ELEMENT and bool(computation.axes)
     full = computation.unreduced_shape if row else computation.shape
-    repeated = computation.shape_of(name) == () and full != ()
-    return total(output.name, output.expression) if repeated else output
+    return total(output.name, output.expression) if full != () else output
 
 
 def _counted(name: str, outside: Expression, unreduced: Kind) -> Output:

@@ -4,7 +4,8 @@ Formulas are written with Python's operators and the functions that are exported
 import each other in one direction; each may import those before it:
 
 1. ``table`` (what a primitive is, and the empty table), ``folding`` (Python numbers);
-2. ``refusal`` (errors), ``expression`` (nodes), ``elements``;
+2. ``refusal`` (errors), ``expression`` (nodes), ``elements``, ``deferred`` and ``recipe`` (what is
+   written when it is needed), ``plan_text`` (nodes as text);
 3. ``simplification``, ``rewrite``, ``running`` (running sums of exponentials), ``operators``
    (matrices along the class axis), ``gradient``;
 4. ``special`` (polynomials of special functions), ``primitives`` (what the table is filled with);

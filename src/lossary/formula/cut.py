@@ -53,12 +53,12 @@ def cut(plan: Plan) -> Cut | None:
     for number, sweep in enumerate(plan.passes):
         named = {f"reduction {number}.{i}": item for i, item in enumerate(sweep.reductions)}
         outputs = [Output(name, replace(item, known), "store") for name, item in named.items()]
-        outputs += [o._replace(expression=replace(o.expression, known)) for o in sweep.outputs]
+        outputs += [o._replace(source=replace(o.expression, known)) for o in sweep.outputs]
         operations = {name: item.operation for name, item in named.items()}
         passes.append(CutPass(make_plan(tuple(outputs)), operations))
         known |= {id(item): argument(name, Kind.ROW) for name, item in named.items()}
     rows = tuple(
-        output._replace(expression=_as_elements(replace(output.expression, known)))
+        output._replace(source=_as_elements(replace(output.expression, known)))
         for output in plan.outputs
         if output.expression.kind is not Kind.ELEMENT
     )

@@ -313,6 +313,25 @@ def node(operation: str, *operands: object) -> Expression:
         simpler: Expression | None = primitive.simplify(*arguments)
         if simpler is not None:
             return simpler
+    return _new(key, operation, arguments)
+
+
+def read_node(operation: str, arguments: tuple[Expression, ...]) -> Expression:
+    """Return the shared node of an operation that could not be simplified when it was made.
+
+    Raises
+    ------
+    KeyError
+        If there is no such operation.
+    """
+    key = (operation, *map(id, arguments))
+    found = _nodes.get(key)
+    return _new(key, operation, arguments) if found is None else found
+
+
+def _new(key: tuple[object, ...], operation: str, arguments: tuple[Expression, ...]) -> Expression:
+    """Return a new node of an operation."""
+    primitive = PRIMITIVES[operation]
     varies = primitive.per_class or (primitive.mixes and not primitive.reduces)
     kind = Kind.ELEMENT if varies else max([item.kind for item in arguments], default=Kind.CONSTANT)
     if primitive.reduces:

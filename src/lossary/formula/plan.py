@@ -19,7 +19,8 @@ from typing import Literal, NamedTuple
 from lossary.formula.elements import depends_on_label, walk_elements
 from lossary.formula.expression import LEAVES, Expression, Kind, walk
 from lossary.formula.lower import lower, sort
-from lossary.formula.rewrite import mixes_rows
+from lossary.formula.plan_text import read_text, text_of
+from lossary.formula.recipe import Recipe, ingredients_of, task_of
 from lossary.formula.table import PRIMITIVES
 
 Role = Literal["store", "sum", "count", "minimum", "maximum", "first"]
@@ -33,8 +34,8 @@ class Output(NamedTuple):
     ----------
     name : str
         What the result is called.
-    expression : Expression
-        What is computed.
+    source : Expression or Recipe
+        What is computed, or how it is written.
     role : {"store", "sum", "count", "minimum", "maximum", "first"}
         "store" keeps every value, the others reduce. "first" finds an element or a row: the
         expression is 0 at those searched for, or their class, and infinity elsewhere. The result
@@ -42,8 +43,13 @@ class Output(NamedTuple):
     """
 
     name: str
-    expression: Expression
+    source: Expression | Recipe
     role: Role
+
+    @property
+    def expression(self) -> Expression:
+        """What is computed."""
+        return self.source.expression if isinstance(self.source, Recipe) else self.source
 
 
 class Spill(NamedTuple):
@@ -113,7 +119,7 @@ class Plan:
     @cached_property
     def mixes(self) -> bool:
         """Whether elements of a row depend on others of it, not on sums alone."""
-        return any(mixes_rows(output.expression) for output in self.outputs)
+        return any(PRIMITIVES[item.operation].mixes for item in self.nodes if item.arguments)
 
     @cached_property
     def compares(self) -> bool:
@@ -125,18 +131,12 @@ class Plan:
         """The same plan with rows in order in place of comparisons of all elements."""
         found = sort(*(output.expression for output in self.outputs))
         pairs = zip(self.outputs, found, strict=True)
-        return Plan(tuple(output._replace(expression=x) for output, x in pairs))
+        return Plan(tuple(output._replace(source=x) for output, x in pairs))
 
     @cached_property
     def text(self) -> str:
         """The nodes and outputs as text: plans of equal texts have equal kernels."""
-        index = {id(item): number for number, item in enumerate(self.nodes)}
-        nodes = [
-            f"{item.operation} {item.kind} {item.value!r} {[index[id(x)] for x in item.arguments]}"
-            for item in self.nodes
-        ]
-        outputs = [f"{o.name} {o.role} {index[id(o.expression)]}" for o in self.outputs]
-        return "\n".join([*nodes, *outputs])
+        return text_of(self.nodes, [(f"{o.role} {o.name}", o.expression) for o in self.outputs])
 
     @property
     def stored(self) -> tuple[Output, ...]:
@@ -189,6 +189,29 @@ class Plan:
                 known = {id(s.element) for s in spills if s.first < number <= s.last}
                 walks.append(_computed(sweep.wanted, known))
         return not any(_is_array(item, name) for walk in walks for item in walk)
+
+
+def request_text(outputs: tuple[Output, ...]) -> str:
+    """Return what the plan of outputs depends on as text, without writing what is not written."""
+    named = [
+        (f"{output.role} {output.name} {task_of(output.source)}", ingredient)
+        for output in outputs
+        for ingredient in ingredients_of(output.source)
+    ]
+    return text_of(walk(*(item for _, item in named)), named)
+
+
+def plan_of_text(text: str, outputs: tuple[Output, ...]) -> Plan | None:
+    """Return the plan of outputs from its text; None if the text is of no plan of theirs."""
+    try:
+        found = read_text(text)
+    except (LookupError, TypeError, ValueError):
+        return None
+    if [name for name, _ in found] != [f"{o.role} {o.name}" for o in outputs]:
+        return None
+    pairs = zip(outputs, found, strict=True)
+    plan = Plan(tuple(output._replace(source=item) for output, (_, item) in pairs))
+    return plan if plan.text == text else None
 
 
 def make_plan(outputs: tuple[Output, ...]) -> Plan:

@@ -125,10 +125,10 @@ def prune(directory: str) -> None:
 
 @functools.cache
 def _sources() -> str:
-    """Return text that identifies the sources from which kernels are generated."""
+    """Return text that identifies the sources from which kernels and their plans are made."""
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     found = []
-    parts = ["kernels", "formula"]
+    parts = ["kernels", "formula", "definition"]
     for part in parts:
         with os.scandir(os.path.join(own, part)) as entries:
             for entry in entries:

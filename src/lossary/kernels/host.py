@@ -13,7 +13,8 @@ import numpy as np
 
 from lossary.arrays import Array
 from lossary.formula.expression import Expression
-from lossary.formula.plan import Output, Plan, make_plan
+from lossary.formula.plan import Output, Plan
+from lossary.formula.recipe import ingredients_of, task_of
 from lossary.kernels import compile as compiler
 from lossary.kernels import direct, shared
 from lossary.kernels.copied import BlockKernel, CopyingKernel, Kernel, dense_work
@@ -32,6 +33,7 @@ from lossary.kernels.memory import (
 )
 from lossary.kernels.mixed import MixedKernel
 from lossary.kernels.object_memory import HEAD
+from lossary.kernels.plan_cache import cached_plan
 from lossary.kernels.whole import whole_call, with_crew
 from lossary.kernels.work import Work
 
@@ -41,19 +43,23 @@ _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
 
 AddressGetter = Callable[[Any], int]
 
-_plans: dict[tuple[object, ...], tuple[Plan, tuple[Expression, ...]]] = {}
+_plans: dict[tuple[object, ...], tuple[Plan, tuple[tuple[Expression, ...], ...]]] = {}
 LIMIT = 256
 
 
 def plan_of(outputs: tuple[Output, ...]) -> Plan:
     """Return the plan of these outputs, from a cache."""
-    key = tuple((output.name, id(output.expression), output.role) for output in outputs)
+    sources = [(ingredients_of(output.source), task_of(output.source)) for output in outputs]
+    key = tuple(
+        (output.name, output.role, task, *map(id, ingredients))
+        for output, (ingredients, task) in zip(outputs, sources, strict=True)
+    )
     found = _plans.get(key)
     if found is None:
         if len(_plans) >= LIMIT:
             _plans.clear()
         # Keep the original expressions alive too, as their ids are keys.
-        found = make_plan(outputs), tuple(output.expression for output in outputs)
+        found = cached_plan(outputs), tuple(ingredients for ingredients, _ in sources)
         _plans[key] = found
     return found[0]
 
