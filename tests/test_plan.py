@@ -19,7 +19,7 @@ from lossary.formula import (
     sum_over_classes,
     where,
 )
-from lossary.formula.elements import walk_elements
+from lossary.formula.elements import label_compared, walk_elements
 from lossary.formula.expression import Expression, Kind, argument, literal
 from lossary.formula.plan import Output, Plan, make_plan
 from lossary.formula.table import PRIMITIVES
@@ -80,6 +80,9 @@ def test_smoothed_labels_take_no_pass_of_their_own() -> None:
     expressions = expressions_of(lossary.get_loss("cross_entropy"), Variant(labels=True))
     plan = make_plan((Output("value", expressions.value, "sum"),))
     assert len(plan.passes) == 2  # the maximum, all sums
+    # Exponentials below the top, classes at the top, and distances from it: none for the label.
+    assert [item.operation for item in plan.passes[1].reductions] == ["sum"] * 3
+    assert all(label_compared(item) is None for item in plan.nodes)
 
 
 @pytest.mark.parametrize("exponent", [-2.5, -0.5, 0.5, 2.0, 3.0])

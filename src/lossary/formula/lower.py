@@ -8,6 +8,8 @@ as accurate as the composite: nothing in it cancels.
 and a shorter ``exp_below`` for each element. The value of ``exp_below`` is ``2^64 exp(x - top)``,
 so that subnormal values keep their digits; the factor 2^-64 is moved out of sums.
 
+Where ``-log softmax(x)`` of all classes is computed, that at the label comes from the same sums.
+
 Powers with small exponents that are halves of whole numbers are products and roots.
 
 ``a (1 - b) + (1 - a) b``, what only one of two regions has, is ``a (1 - 2 b) + b``: a product and a
@@ -21,7 +23,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lossary.formula.expression import Expression, Kind, is_number, literal, node, number
+from lossary.formula.expression import (
+    Expression,
+    Kind,
+    is_number,
+    literal,
+    node,
+    number,
+    walk,
+)
 from lossary.formula.rewrite import expand_all, rewrite
 
 #: ``exp_below`` is 2^LIFT times its value, which leaves room for subnormal values.
@@ -38,7 +48,7 @@ def share(*outputs: Expression) -> tuple[Expression, ...]:
 def lower(*outputs: Expression) -> tuple[Expression, ...]:
     """Return the outputs with composites expanded, those above into shared parts."""
     compared = rewrite(outputs, {"rank_balance": lambda x: node("compared_balance", x)})
-    return rewrite(expand_all(*compared), _RULES)
+    return rewrite(_with_shared_sums(expand_all(*compared)), _RULES)
 
 
 def sort(*outputs: Expression) -> tuple[Expression, ...]:
@@ -147,6 +157,32 @@ def _sum(x: Expression) -> Expression:
 def _is_below_maximum(x: Expression) -> bool:
     """Return whether a node is how much elements are below the largest of their row."""
     return x.operation == "difference_or_zero" and _is_maximum(*x.arguments)
+
+
+def _with_shared_sums(outputs: tuple[Expression, ...]) -> tuple[Expression, ...]:
+    """Compute -log softmax at a label from the sums over whole rows, where these are computed."""
+    rows = {id(top): item for item in walk(*outputs) if (top := _top_of_sums(item)) is not None}
+
+    def ratio(others: Expression, d: Expression) -> Expression:
+        label = d.arguments[0] if d.operation == "difference_or_zero" else d
+        if label.operation != "at_label" or id(d.arguments[1]) not in rows:
+            return node("log1p_ratio", others, d)
+        top, (x, labels) = d.arguments[1], label.arguments
+        share = node("exp_difference_or_one", x, top)
+        if others is not node("sum", node("where", node("equal", node("index"), labels), 0, share)):
+            return node("log1p_ratio", others, d)
+        return node("difference_or_zero", top, label) + rows[id(top)]
+
+    return rewrite(outputs, {"log1p_ratio": ratio}) if rows else outputs
+
+
+def _top_of_sums(item: Expression) -> Expression | None:
+    """Return a row's largest x where a node is how much log(sum(exp(x))) is above it."""
+    if item.operation == "log1p" and item.arguments[0].operation == "add":
+        below = item.arguments[0].arguments[0]
+        if below.operation == "sum" and below.arguments[0].operation == "exp_difference_or_zero":
+            return below.arguments[0].arguments[1]
+    return None
 
 
 # --- one choice for two terms ---------------------------------------------------------------
