@@ -11,6 +11,8 @@ class BoundedCache:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._entries: dict[Any, Any] = {}
+        #: Returns the entry of a key that can be hashed, without running Python code.
+        self.get = self._entries.get
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -51,5 +51,5 @@ class Repeated:
 
 def repeated(request: Request, kind: Hashable) -> tuple[Any, ...] | None:
     """Return what the direct form of the latest call of a kind gives; None if this is another."""
-    direct: CachedCall | None = request.loss.latest.find(kind)
+    direct: CachedCall | None = request.loss.latest.get(kind)
     return None if direct is None else direct(request)

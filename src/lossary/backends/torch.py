@@ -249,10 +249,18 @@ class TorchBackend(HostBackend):
     def number_text(self, dtype: str) -> Text:
         """Return how the ``total`` of a direct call is made a tensor."""
         if dtype == "bfloat16":
-            return super().number_text(dtype)
+            names = {"scalar_tensor": torch.scalar_tensor, "bfloat16": torch.bfloat16}
+            return Text("scalar_tensor(total, dtype=bfloat16)", names)
         # Takes less time than torch.scalar_tensor.
         names = {"from_numpy": torch.from_numpy, "filled": np.array, "dtype": np.dtype(dtype)}
         return in_range("from_numpy(filled(total, dtype))", dtype, names)
+
+    def array_text(self, dtype: str) -> Text:
+        """Return how what a direct call stores, {0}, is made a tensor."""
+        if dtype != "bfloat16":
+            return super().array_text(dtype)
+        names = {"from_numpy": torch.from_numpy, "bfloat16": torch.bfloat16}
+        return Text("from_numpy({0}).view(bfloat16)", names)
 
     def as_numpy(self, x: Any) -> Callable[[Any], Any]:
         """Return a function that makes tensors like this one NumPy's."""

@@ -30,11 +30,15 @@ from lossary.formula.plan import Output
 
 
 class Differentiable:
-    """A call whose result carries a derivative."""
+    """A call whose result carries a derivative.
+
+    Autograd follows the tensors of the names in ``followed``, of all in ``names``.
+    """
 
     def __init__(self, backend: HostBackend, computation: Computation) -> None:
         self.backend = backend
         self.names = tuple(n for n, x in computation.arrays.items() if isinstance(x, torch.Tensor))
+        self.followed = self.names
         self.numbers = {n: x for n, x in computation.arrays.items() if n not in self.names}
         self.computation = computation.without_arrays()
 
@@ -65,7 +69,7 @@ class DifferentiableLoss(torch.autograd.Function):
     def backward(ctx: Any, *cotangents: Any) -> tuple[Any, ...]:
         """Multiply the gradients by the cotangent."""
         (cotangent,) = cotangents
-        names = ctx.call.names
+        names = ctx.call.followed
         needed = [n for n, flag in zip(names, ctx.needs_input_grad[1:], strict=True) if flag]
         found = _gradients(ctx.call, ctx.saved_tensors, needed, cotangent)
         return (None, *(found.get(name) for name in names))

@@ -61,7 +61,7 @@ class CotangentKernels:
         needed: tuple[bool, ...],
         cotangent: torch.Tensor,
     ) -> tuple[Any, ...] | None:
-        """Return the gradients in the order of the tensors; None if no kernel computes them.
+        """Return the gradients that are ``needed`` of those followed; None if no kernel does.
 
         The cotangent is a plain tensor that nothing observes.
         """
@@ -82,8 +82,8 @@ def _has_kernel(call: Differentiable, tensors: tuple[Any, ...], needed: tuple[bo
     """Return whether each gradient is stored for every element, none summed."""
     computation = call.with_tensors(tensors)
     return 0 not in computation.shape and not any(
-        is_repeated(computation, name) or x.ndim == 0
-        for name, x, flag in zip(call.names, tensors, needed, strict=True)
+        is_repeated(computation, name) or computation.shape_of(name) == ()
+        for name, flag in zip(call.followed, needed, strict=True)
         if flag
     )
 
@@ -108,14 +108,14 @@ class _Gradients:
         given = backend.factor(1.0) if self._is_number else cotangent
         computation = computation.with_arrays({**computation.arrays, _COTANGENT: given})
         symbol = argument(_COTANGENT, computation.expressions.kind)
-        names = [n if flag else None for n, flag in zip(call.names, needed, strict=True)]
+        names = [n if flag else None for n, flag in zip(call.followed, needed, strict=True)]
         outputs = tuple(gradient_output(computation, name, symbol) for name in names if name)
         values = tensors if self._is_number else (*tensors, cotangent)
         self._bound = _Bound(call, values, computation, outputs)
-        dtypes = [backend.dtype_name(x) for x in tensors]
+        dtypes = {name: backend.dtype_name(computation.arrays[name]) for name in call.followed}
         self._places = [
-            name and (self._bound.places[name], backend.result_wrappers(dtype)[1])
-            for name, dtype in zip(names, dtypes, strict=True)
+            name and (self._bound.places[name], backend.result_wrappers(dtypes[name])[1])
+            for name in names
         ]
         self._direct = self._form(cotangent.dtype)
 
@@ -142,7 +142,7 @@ class _Gradients:
         return defined("gradients", _FORM, parts, names)
 
     def __call__(self, tensors: tuple[Any, ...], cotangent: torch.Tensor) -> tuple[Any, ...]:
-        """Return the gradients in the order of the tensors."""
+        """Return the gradients in the order of those that are followed."""
         found = self._direct and self._direct(tensors, cotangent)
         return self._run(tensors, cotangent) if found is None else found
 
