@@ -106,9 +106,9 @@ def task(name: str, folder: Path) -> Callable[[], None]:
         import dask.config
         from distributed import LocalCluster
 
-        from lossary.scoring.engines.dask import KEEPING_MEMORY
+        from lossary.scoring.engines.dask import SETTINGS
 
-        with dask.config.set(KEEPING_MEMORY):  # as the engine does where it starts the cluster
+        with dask.config.set(SETTINGS):  # as the engine does where it starts the cluster
             cluster = LocalCluster(threads_per_worker=1, dashboard_address="127.0.0.1:0")
         return lambda: score(folder, engine="dask", scheduler=cluster.scheduler_address)
     if name == "spark":

@@ -13,20 +13,22 @@ from distributed.scheduler import KilledWorker
 
 from lossary.errors import value_error
 from lossary.kernels.threads import get_num_threads
-from lossary.scoring.engines.ahead import lost_workers_error, results_in_order
+from lossary.scoring.engines.ahead import Pieces, lost_workers_error, results_in_order
 from lossary.scoring.engines.engine import Function
 from lossary.scoring.engines.options import EngineOptions
-from lossary.scoring.engines.outcome import Outcome, partial_of
+from lossary.scoring.engines.outcome import Done, Outcomes
 from lossary.scoring.partial import Partial
 from lossary.scoring.pieces import Piece
 
 _SECONDS_TO_CONNECT = 10
-#: Dask's settings for workers that keep freed memory. By default they give it back to the system as
-#: soon as 64 KiB are free, and arrays of 128 KiB at once, and a piece frees megabytes with every
-#: batch: half of their time would go into that.
-KEEPING_MEMORY = {
+#: Dask's settings for workers that are started here. They keep freed memory: by default they give
+#: it back to the system as soon as 64 KiB are free, and arrays of 128 KiB at once, and a piece
+#: frees megabytes with every batch: half of their time would go into that. No thread of theirs
+#: looks every 10 ms at what the others do, which takes 3 to 5 % of their time.
+SETTINGS: dict[str, object] = {
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 27,
     "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 25,
+    "distributed.worker.profile.enabled": False,
 }
 
 
@@ -55,11 +57,11 @@ class DaskEngine:
         """Yield the results in the order of the pieces."""
         with ExitStack() as stack:
             client = self._connect(stack)
-            outcome, job = Outcome(function), secrets.token_hex(4)
+            outcomes, job = Outcomes(function), secrets.token_hex(4)
 
-            def send(piece: Piece) -> Any:
-                key = f"lossary-score-{job}-{piece.index}"
-                return client.submit(outcome, piece, key=key)
+            def send(pieces: Pieces) -> Any:
+                key = f"lossary-score-{job}-{pieces[0].index}"
+                return client.submit(outcomes, pieces, key=key)
 
             def cores() -> int:
                 return sum(client.nthreads().values())
@@ -70,7 +72,7 @@ class DaskEngine:
         """Return a client, which ends with the stack."""
         address, workers = self._options.scheduler, self._options.workers
         if address is None:
-            with dask_config.set(KEEPING_MEMORY):
+            with dask_config.set(SETTINGS):
                 cluster: Any = LocalCluster(
                     n_workers=workers or get_num_threads(),
                     threads_per_worker=1,
@@ -92,11 +94,12 @@ class DaskEngine:
             ) from None
 
 
-def _result(piece: Piece, future: Any) -> Partial:
+def _result(pieces: Pieces, future: Any) -> Done:
     try:
-        return partial_of(future.result())
+        done: Done = future.result()
     except KilledWorker as error:
-        raise lost_workers_error(piece, error.allowed_failures + 1) from None
+        raise lost_workers_error(pieces, error.allowed_failures + 1) from None
+    return done
 
 
 def open_engine(function: str, options: EngineOptions) -> DaskEngine:

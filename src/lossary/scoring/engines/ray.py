@@ -15,10 +15,10 @@ from ray import exceptions
 
 from lossary.errors import LossaryError, value_error
 from lossary.kernels.threads import get_num_threads
-from lossary.scoring.engines.ahead import lost_workers_error, results_in_order
+from lossary.scoring.engines.ahead import Pieces, lost_workers_error, results_in_order
 from lossary.scoring.engines.engine import Function
 from lossary.scoring.engines.options import EngineOptions
-from lossary.scoring.engines.outcome import Outcome, partial_of
+from lossary.scoring.engines.outcome import Done, Outcomes
 from lossary.scoring.partial import Partial
 from lossary.scoring.pieces import Piece
 
@@ -61,10 +61,10 @@ class RayEngine:
         with ExitStack() as stack:
             self._connect(stack)
             task = ray.remote(_scored).options(name="lossary-score", max_retries=_RETRIES)
-            outcome = Outcome(function)
+            outcomes = Outcomes(function)
 
-            def send(piece: Piece) -> Any:
-                return task.remote(outcome, piece)
+            def send(pieces: Pieces) -> Any:
+                return task.remote(outcomes, pieces)
 
             yield from results_in_order(pieces, send, _result, _cancel, _cores)
 
@@ -100,16 +100,17 @@ class RayEngine:
         return value_error(self._function, "scheduler", requirement, repr(self._address), remedy)
 
 
-def _scored(outcome: Outcome, piece: Piece) -> Partial | LossaryError:
-    """Score a piece, in a worker."""
-    return outcome(piece)
+def _scored(outcomes: Outcomes, pieces: Pieces) -> Done:
+    """Score pieces, in a worker."""
+    return outcomes(pieces)
 
 
-def _result(piece: Piece, reference: Any) -> Partial:
+def _result(pieces: Pieces, reference: Any) -> Done:
     try:
-        return partial_of(ray.get(reference))
+        done: Done = ray.get(reference)
     except _LOST:
-        raise lost_workers_error(piece, _RETRIES + 1) from None
+        raise lost_workers_error(pieces, _RETRIES + 1) from None
+    return done
 
 
 def _cancel(references: Sequence[Any]) -> None:
