@@ -214,6 +214,18 @@ def test_exp_difference_makes_up_for_the_rounding_of_the_difference(suffix: str)
 
 
 @both_formats
+def test_whether_an_exponential_is_finite_is_known_from_its_argument(suffix: str) -> None:
+    dtype = FORMATS[suffix]
+    last = dtype(np.log(np.finfo(dtype).max))
+    near = last * (1 + np.arange(-50, 50) * np.finfo(dtype).eps).astype(dtype)
+    x = np.concatenate([near, [-INF, -1, 0, 1, 88, 709, 1e4, INF, NAN]]).astype(dtype)
+    found = apply_to(lambda x: functions.exp_is_finite(x).select(x.code.constant(1, x.type), 0), x)
+    finite = apply("exp", x) < INF
+    assert 0 < np.count_nonzero(finite[: near.size]) < near.size
+    assert (found == finite).all()
+
+
+@both_formats
 def test_exp_below_is_accurate_wherever_the_largest_value_lies(suffix: str) -> None:
     dtype = FORMATS[suffix]
     random = np.random.default_rng(22)

@@ -10,6 +10,8 @@ so that subnormal values keep their digits; the factor 2^-64 is moved out of sum
 
 Where ``-log softmax(x)`` of all classes is computed, that at the label comes from the same sums.
 
+Whether an exponential is finite is told from its argument, long before the exponential is known.
+
 Powers with small exponents that are halves of whole numbers are products and roots.
 
 ``a (1 - b) + (1 - a) b``, what only one of two regions has, is ``a (1 - 2 b) + b``: a product and a
@@ -21,6 +23,7 @@ and not every element of a gradient.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from lossary.formula.expression import (
@@ -97,6 +100,12 @@ def _precedes(a: Expression, b: Expression) -> bool:
 
 def _log1p_ratio(s: Expression, d: Expression) -> Expression:
     return node("log1p", s + node("expm1", d)) - d
+
+
+def _less(a: Expression, b: Expression) -> Expression:
+    if a.operation == "exp" and is_number(b, math.inf):
+        return node("exp_is_finite", a.arguments[0])
+    return node("less", a, b)
 
 
 # --- powers -----------------------------------------------------------------------------------
@@ -267,6 +276,7 @@ _RULES: dict[str, Callable[..., Expression]] = {
     "softplus": _softplus,
     "sigmoid": _sigmoid,
     "log1p_ratio": _log1p_ratio,
+    "less": _less,
     "exp_difference_or_one": _exp_difference_or_one,
     "exp_difference_or_zero": _exp_difference_or_zero,
     "where": _where,

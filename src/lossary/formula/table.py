@@ -158,10 +158,11 @@ def composite(name: str, operands: tuple[OperandSpec, ...], expand: Rule, **rest
 
 
 def kernel_primitive(
-    name: str, operands: tuple[OperandSpec, ...], costly: bool = True
+    name: str, operands: tuple[OperandSpec, ...], *, costly: bool = True, boolean: bool = False
 ) -> Primitive:
     """Return a primitive that only compiled kernels have."""
-    return primitive(name, operands, _not_expanded, kernel_only=True, costly=costly)
+    traits = {"costly": costly, "boolean": boolean}
+    return primitive(name, operands, _not_expanded, kernel_only=True, **traits)
 
 
 def _not_expanded(*_: Any) -> Any:

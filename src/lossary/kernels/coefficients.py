@@ -122,13 +122,15 @@ POWER_F64 = (
 class Precision(NamedTuple):
     """A floating-point format and the constants that the functions use for it.
 
-    Below ``least`` an exponential rounds to 0; above ``most`` it overflows to infinity.
+    Below ``least`` an exponential rounds to 0; above ``most`` it overflows to infinity, as it does
+    above ``last``, the largest number whose exponential is finite.
     """
 
     digits: int
     bias: int
     least: float
     most: float
+    last: float
     ln2: tuple[float, float]
     exp: tuple[float, ...]
     log: tuple[float, ...]
@@ -149,9 +151,29 @@ class Precision(NamedTuple):
 
 PRECISIONS = {
     "f32": Precision(
-        23, 127, -104.0, 89.0, LN2_F32, EXP_F32, LOG_F32, LOG1P_F32, TANH_F32, LOG_COSH_F32
+        23,
+        127,
+        -104.0,
+        89.0,
+        88.72283172607422,
+        LN2_F32,
+        EXP_F32,
+        LOG_F32,
+        LOG1P_F32,
+        TANH_F32,
+        LOG_COSH_F32,
     ),
     "f64": Precision(
-        52, 1023, -746.0, 710.0, LN2_F64, EXP_F64, LOG_F64, LOG1P_F64, TANH_F64, LOG_COSH_F64
+        52,
+        1023,
+        -746.0,
+        710.0,
+        709.782712893384,
+        LN2_F64,
+        EXP_F64,
+        LOG_F64,
+        LOG1P_F64,
+        TANH_F64,
+        LOG_COSH_F64,
     ),
 }

@@ -75,6 +75,11 @@ def exp(x: Lanes) -> Lanes:
     return _exp_of_sum(within(x, p.least, p.most))
 
 
+def exp_is_finite(x: Lanes) -> Lanes:
+    """Return the mask of numbers whose exponential is finite, without computing that."""
+    return x <= PRECISIONS[x.type].last
+
+
 def exp_difference(a: Lanes, b: Lanes) -> Lanes:
     """Return exp(a - b), corrected for the rounding error of the difference."""
     # Knuth's TwoSum (The Art of Computer Programming 2, 4.2.2): a - b = s + error, exactly.

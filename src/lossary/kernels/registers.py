@@ -148,6 +148,7 @@ _FUNCTIONS: dict[str, Callable[..., Lanes]] = {
             "sigmoid",
             "softplus",
             "log_cosh",
+            "exp_is_finite",
             "exp_difference",
             "exp_below",
             "log1p_ratio",

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from lossary.formula.expression import node
-from lossary.formula.table import POSITIVE, REAL, OperandSpec, primitive
+from lossary.formula.table import POSITIVE, REAL, OperandSpec, kernel_primitive, primitive
 
 _ABOVE_MINUS_1 = OperandSpec(low=-1.0)
 _FROM_0_TO_1 = OperandSpec(low=0.0, high=1.0)
@@ -35,6 +35,8 @@ def _log_cosh(xp: Any, x: Any) -> Any:
 
 
 TABLE = (
+    # Whether exp(x) is finite; see lower.py.
+    kernel_primitive("exp_is_finite", (REAL,), costly=False, boolean=True),
     primitive(
         "exp",
         (REAL,),
