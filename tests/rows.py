@@ -32,6 +32,7 @@ class Row:
         self.along = case.loss.axis is not None
         self.parameters = [values[name] for name in case.loss.parameters]
         self.arguments = [_exact(x[place]) for x in arrays]
+        self._places: dict[int, list[int]] = {}
         self._slopes: dict[tuple[int, int], Any] = {}
         self._slope_scales: dict[tuple[int, int], float] = {}
         self._last_around: Around | None = None
@@ -50,6 +51,11 @@ class Row:
 
     def places(self, place: int) -> list[int]:
         """Return where an argument's derivative is looked at: everywhere in short rows."""
+        if place not in self._places:
+            self._places[place] = self._found_places(place)
+        return self._places[place]
+
+    def _found_places(self, place: int) -> list[int]:
         if not isinstance(self.arguments[place], list):
             return [0]
         size = len(self.arguments[place])
@@ -106,6 +112,10 @@ class Row:
         return max([mp.mpf(1), *self._sizes])
 
     @cached_property
+    def _largest_finite(self) -> Any:
+        return max([mp.mpf(1), *(size for size in self._sizes if size < _BEYOND)])
+
+    @cached_property
     def _smallest(self) -> Any:
         return min([mp.mpf(1), *filter(None, self._sizes)])
 
@@ -128,10 +138,10 @@ class Row:
         terms = len(self.arguments[0]) if self.along else 1
         if 0 < abs(truth) < 1e9 * terms * tiny:  # what is divided by eps last may have been some
             return True
-        sizes = list(self._sizes)
+        difference = 0
         if not self.along and len(self.arguments) > 1:
-            sizes.append(abs(self.arguments[0] - self.arguments[1]))
-        return any(0 < size < tiny for size in sizes)
+            difference = abs(self.arguments[0] - self.arguments[1])
+        return self._smallest < tiny or 0 < difference < tiny
 
     def product_scale(self, dtype: str, *, slope: bool = False) -> float:
         """Size of a product below which a factor may be subnormal; 0 if there is none.
@@ -140,8 +150,7 @@ class Row:
         """
         if self.name not in SHARES if self.along else not slope:
             return 0.0
-        largest = max([mp.mpf(1), *(size for size in self._sizes if size < _BEYOND)])
-        return _float(float(np.finfo(dtype).tiny) * largest)
+        return _float(float(np.finfo(dtype).tiny) * self._largest_finite)
 
     def slope_scale(self, place: int, index: int) -> float:
         """Size of what a derivative is a difference of; 0 if it is none."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import mpmath as mp
 
 from oracles import Vector
-from oracles.mathematics import Number, Row, exp, negative_log_softmax
+from oracles.mathematics import Number, Row, exp, negative_log_softmax, remembered
 
 ZERO = mp.mpf(0)
 
@@ -51,12 +51,20 @@ def _listmle_slope(place: int, index: int, x: Row, t: Row) -> Number:
     return ZERO if place else mp.fsum(_drawn(index, x, t))
 
 
-def _drawn(index: int, x: Row, t: Row) -> list[Number]:
-    """Return the shares of an item in the draws before its own, and that of the others in it."""
+@remembered
+def _draws(x: Row, t: Row) -> tuple[list[int], list[Number], list[Number]]:
+    """Return the items as they are drawn, their scores, and how surprising each draw is."""
     order = _order(t)
     ordered = [x[k] for k in order]
+    rests = zip(ordered, _rests(ordered), strict=True)
+    return order, ordered, [_surprise(v, *rest) for v, rest in rests]
+
+
+@remembered
+def _drawn(index: int, x: Row, t: Row) -> list[Number]:
+    """Return the shares of an item in the draws before its own, and that of the others in it."""
+    order, ordered, surprises = _draws(x, t)
     place = order.index(index)
-    surprises = [_surprise(v, *rest) for v, rest in zip(ordered, _rests(ordered), strict=True)]
     earlier = zip(ordered[:place], surprises, strict=False)
     shares = [exp((x[index] - v) - surprise) for v, surprise in earlier]
     return [*shares, mp.expm1(-min(surprises[place], mp.mpf(10_000)))]

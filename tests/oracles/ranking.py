@@ -7,7 +7,7 @@ from typing import Any
 
 import mpmath as mp
 
-from oracles.mathematics import Number, Row, exp, negative_log_softmax, softplus
+from oracles.mathematics import Number, Row, exp, negative_log_softmax, remembered, softplus
 
 
 def margin_ranking(a: Number, b: Number, y: Number, margin: float) -> Number:
@@ -38,6 +38,7 @@ def _distance(u: Row, v: Row, degree: float, eps: float) -> Number:
     return (_sum_of_powers(u, v, degree) + mp.mpf(eps)) ** (mp.mpf(1) / degree)
 
 
+@remembered
 def _sum_of_powers(u: Row, v: Row, degree: float) -> Number:
     return sum((abs(x - y) ** degree for x, y in zip(u, v, strict=True)), start=mp.mpf(0))
 

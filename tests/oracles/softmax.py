@@ -7,13 +7,14 @@ from typing import Any
 
 import mpmath as mp
 
-from oracles.mathematics import Number, Row, exp, negative_log_softmax
+from oracles.mathematics import Number, Row, exp, negative_log_softmax, remembered
 
 #: From the negative logarithm of a class's probability, the probability, what it misses to 1, and
 #: the loss's parameters.
 Term = Callable[..., Number]
 
 
+@remembered
 def probabilities(z: Row) -> list[tuple[Number, Number]]:
     """Return the probability of every class, and that of all others together."""
     top = max(z)
@@ -64,6 +65,13 @@ def slope_size_of_targets(
     return size
 
 
+@remembered
+def _slopes(slope: Term, z: Row, *parameters: float) -> list[Number]:
+    """Return the slopes of the terms of all classes by their surprises."""
+    both = zip(negative_log_softmax(z), probabilities(z), strict=True)
+    return [slope(surprise, *shares, *parameters) for surprise, shares in both]
+
+
 def _slope_parts(
     term: Term,
     slope: Term,
@@ -81,6 +89,6 @@ def _slope_parts(
     if isinstance(t, int):
         moved = -miss if index == t else own
         return [slope(surprises[t], *shares[t], *parameters) * moved]
-    slopes = [slope(x, *both, *parameters) for x, both in zip(surprises, shares, strict=True)]
+    slopes = _slopes(slope, z, *parameters)
     total = mp.fsum(share * x for share, x in zip(t, slopes, strict=True) if share)
     return [own * total, -t[index] * slopes[index] if t[index] else mp.mpf(0)]
