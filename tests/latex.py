@@ -40,7 +40,9 @@ class _Reader:
         return self.tokens[self.place - 1]
 
     def skip(self, *tokens: str) -> bool:
-        found = self.tokens[self.place : self.place + len(tokens)] == list(tokens)
+        found = self.tokens[self.place] == tokens[0]
+        if found and len(tokens) > 1:
+            found = self.tokens[self.place : self.place + len(tokens)] == list(tokens)
         self.place += len(tokens) * found
         return found
 

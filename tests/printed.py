@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import operator
 from functools import partial
 from typing import Any
 
@@ -83,35 +84,74 @@ def _function(primitive: Primitive, xp: Any) -> Any:
     return function
 
 
-class _Arrays(ast.NodeTransformer):
-    """Give Python's words the meaning that they have for arrays."""
+class _Evaluation:
+    """The values of the parts of a formula, with the meaning that Python's words have for arrays.
 
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
-        self.generic_visit(node)
-        sign = ast.BitAnd() if isinstance(node.op, ast.And) else ast.BitOr()
-        found = node.values[0]
-        for other in node.values[1:]:
-            found = ast.BinOp(found, sign, other)
-        return found
+    A part that is written again, as parts of long formulas are hundreds of times, has its value
+    already: parts are told apart by their operation and the numbers of their operands.
+    """
 
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
-        self.generic_visit(node)
-        if not isinstance(node.op, (ast.Not, ast.Invert)):
-            return node
-        return ast.Call(ast.Name("logical_not", ast.Load()), [node.operand], [])
+    def __init__(self, words: dict[str, Any]) -> None:
+        self.words = words
+        self.numbers: dict[tuple[Any, ...], int] = {}
+        self.values: list[Any] = []
 
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        self.generic_visit(node)
-        return ast.Call(ast.Name("at_label", ast.Load()), [node.value, node.slice], [])
+    def of(self, part: ast.expr) -> Any:
+        """Return the value of a part."""
+        return self.values[self._number(part)]
 
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        return ast.Call(ast.Name("number", ast.Load()), [node], [])
+    def _number(self, part: ast.expr) -> int:
+        operation, operands = _operation(part)
+        key = (operation, *map(self._number, operands))
+        if key not in self.numbers:
+            self.values.append(self._computed(*key))
+            self.numbers[key] = len(self.values) - 1
+        return self.numbers[key]
+
+    def _computed(self, operation: tuple[str, Any], *operands: int) -> Any:
+        kind, what = operation
+        if kind == "number":
+            return exact(what)
+        if kind == "name":
+            return self.words[what]
+        function = self.words[what] if kind == "call" else getattr(operator, what)
+        return function(*(self.values[operand] for operand in operands))
+
+
+_SIGNS: dict[type, str] = {
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.Pow: "pow",
+    ast.BitAnd: "and_", ast.And: "and_", ast.BitOr: "or_", ast.Or: "or_",
+    ast.USub: "neg", ast.UAdd: "pos",
+    ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne",
+}  # fmt: skip
+
+
+def _operation(part: ast.expr) -> tuple[tuple[str, Any], list[ast.expr]]:
+    """Return what a part does to which operands."""
+    match part:
+        case ast.Constant():
+            return ("number", part.value), []
+        case ast.Name():
+            return ("name", part.id), []
+        case ast.Call(ast.Name(name), operands, []):
+            return ("call", name), operands
+        case ast.Subscript():
+            return ("call", "at_label"), [part.value, part.slice]
+        case ast.UnaryOp(ast.Not() | ast.Invert(), operand):
+            return ("call", "logical_not"), [operand]
+        case ast.UnaryOp(sign, operand):
+            return ("sign", _SIGNS[type(sign)]), [operand]
+        case ast.BinOp(left, sign, right) | ast.Compare(left, [sign], [right]):
+            return ("sign", _SIGNS[type(sign)]), [left, right]
+        case ast.BoolOp(sign, [first, *others]):
+            rest = ast.BoolOp(sign, others) if len(others) > 1 else others[0]
+            return ("sign", _SIGNS[type(sign)]), [first, rest]
+    raise SyntaxError(ast.unparse(part))
 
 
 def read(source: str, values: dict[str, Any]) -> Any:
-    tree = ast.fix_missing_locations(_Arrays().visit(ast.parse(source, mode="eval")))
     with np.errstate(all="ignore"):
-        return eval(compile(tree, source, "eval"), _Words(values) | {"number": exact})
+        return _Evaluation(_Words(values)).of(ast.parse(source, mode="eval").body)
 
 
 def assert_reads_back(
