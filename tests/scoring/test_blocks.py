@@ -29,6 +29,8 @@ TABLE = pa.table(
         "third": np.where(np.arange(ROWS) == 5000, 2, LABEL),
         "soft": RANDOM.random(ROWS),
         "wrong": np.where(np.arange(ROWS) % 1000 == 999, 1.5, LABEL),
+        "weight": np.where(RANDOM.random(ROWS) < 0.1, 0.0, RANDOM.normal(size=ROWS)),
+        "bad weight": np.where(np.arange(ROWS) == 6000, np.inf, RANDOM.random(ROWS)),
         "taken": RANDOM.random(ROWS) < 0.5,
         "group": GROUP,
         "text": [f"group {code}" for code in GROUP],
@@ -57,6 +59,15 @@ CASES = {
         "by": ["text", "group"],
     },
     "integers": {"inputs": "group", "losses": ["mse_loss", "huber_loss"], "targets": "byte"},
+    "weights": {"losses": ["mse_loss", "l1_loss"], "weights": "weight"},
+    "weights and labels": {"losses": "hinge_loss", "positive": "1", "weights": "soft"},
+    "weights that are integers": {"losses": "mse_loss", "weights": "label", "by": "text"},
+    "weights of losses that are not finite": {
+        "inputs": "odd",
+        "losses": ["mse_loss", "l1_loss"],
+        "weights": "weight",
+        "by": "later",
+    },
     "not finite": {"inputs": "odd", "losses": ["hinge_loss", "logistic_loss"], "positive": "1"},
     "float32": {"inputs": "short", "losses": "mse_loss"},
     "missing values": {"inputs": "gap", "losses": "mse_loss", "nulls": "skip"},
@@ -115,10 +126,11 @@ def test_blocks_are_used(by, monkeypatch):
 
 @pytest.mark.parametrize("by", ["group", "text", ["text", "group"]])
 @pytest.mark.parametrize("targets", ["label", "byte", "sign"])
-def test_columns_are_read_as_they_are(by, targets, monkeypatch):
+@pytest.mark.parametrize("weights", [None, "weight"])
+def test_columns_are_read_as_they_are(by, targets, weights, monkeypatch):
     monkeypatch.setattr(block_losses.BlockLosses, "calls", None)
     losses = ["hinge_loss", "binary_cross_entropy"]
-    figures, _ = scored(losses=losses, targets=targets, positive="1", by=by)
+    figures, _ = scored(losses=losses, targets=targets, positive="1", by=by, weights=weights)
     assert sum(figures["count"].to_pylist()) == 2 * ROWS
 
 
@@ -127,10 +139,17 @@ def test_a_third_label_is_found_where_columns_are_read_as_they_are():
         scored(losses="hinge_loss", targets="third", positive="1")
 
 
-@pytest.mark.parametrize("option", ["quantiles", "worst", "weights", "calibration"])
+@pytest.mark.parametrize("losses", ["hinge_loss", "mse_loss"])
+def test_weights_that_are_not_finite_raise(losses):
+    positive = "1" if losses == "hinge_loss" else None
+    with pytest.raises(lossary.LossaryError, match=r"hold finite weights, got inf in row 6001"):
+        scored(losses=losses, positive=positive, weights="bad weight")
+
+
+@pytest.mark.parametrize("option", ["quantiles", "worst", "calibration"])
 def test_what_needs_the_rows_is_computed_of_whole_columns(option, monkeypatch):
     monkeypatch.setattr(block_losses.BlockLosses, "calls", None)
-    value = {"quantiles": [0.5], "worst": 1, "weights": "soft", "calibration": 5}[option]
+    value = {"quantiles": [0.5], "worst": 1, "calibration": 5}[option]
     figures, _ = scored(losses="binary_cross_entropy", **{option: value})
     assert sum(figures["count"].to_pylist()) >= ROWS
 

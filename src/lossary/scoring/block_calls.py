@@ -57,12 +57,15 @@ class BlockCalls:
         The words of the losses and of the labels, for :mod:`lossary.scoring.block_kernel`.
     label_type : str
         The type of the labels; empty without.
+    weights : int
+        The address of the weights of the rows, of float64; 0 where they have none.
     """
 
     def __init__(self, kernels: Sequence[LossKernel], labels: Labels | None = None) -> None:
         self.losses = np.zeros((len(kernels), LOSS_WORDS), np.int64)
         self.labels = np.zeros(LABEL_WORDS, np.int64)
         self.label_type = ""
+        self.weights = 0
         self._flags = np.zeros((2, BLOCK), np.int8)  # labels of a block as 0 and 1, as -1 and 1
         self._totals = [np.zeros(max(1, kernel.totals)) for kernel in kernels]
         self._words = [_kernel_words(kernel) for kernel in kernels]
@@ -93,12 +96,18 @@ class BlockCalls:
             ]
 
     def point(
-        self, rows: int, columns: Sequence[Sequence[int]], labels: int, kept: Sequence[Any]
+        self,
+        rows: int,
+        columns: Sequence[Sequence[int]],
+        kept: Sequence[Any],
+        labels: int = 0,
+        weights: int = 0,
     ) -> None:
-        """Set the number of rows, and the addresses of each loss's arguments and of the labels.
+        """Set the number of rows, and the addresses of each loss's arguments, labels and weights.
 
         ``kept`` is what they are the addresses of.
         """
+        self.weights = weights
         for words, addresses in zip(self._words, columns, strict=True):
             words[_ROWS] = rows
             words[_FIRST_ADDRESS : _FIRST_ADDRESS + len(addresses)] = addresses

@@ -30,12 +30,16 @@ LOSS_WORDS = 8
 #: Words of the labels: the column, then where a block has them as 0 and 1, and as -1 and 1; the
 #: other label and the positive one.
 LABEL_WORDS = 5
-#: Words of the state: the block in which a group has no record or a label is unknown; whether it
-#: was a label; whether a loss is not finite, or has totals (of values outside its domain).
-STOPPED, UNKNOWN_LABEL, NONFINITE, VIOLATED = range(4)
+#: Words of the state: the block in which a group has no record or a value is wrong; whether it was
+#: a value, an unknown label or a weight that is not finite; whether a loss is not finite, or has
+#: totals (of values outside its domain).
+STOPPED, WRONG, NONFINITE, VIOLATED = range(4)
 STATE_WORDS = 4
 
-_POINTERS = ("losses", "labels", "groups", "scratch", "figures", "counts", "state")
+_POINTERS = (
+    *("losses", "labels", "weights", "groups"),
+    *("scratch", "figures", "weight_sums", "counts", "state"),
+)
 _NUMBERS = ("least", "last_place", "rows", "first", "last")
 _TYPES = [ctypes.c_void_p] * len(_POINTERS) + [ctypes.c_int64] * len(_NUMBERS)
 _PROTOTYPE = ctypes.CFUNCTYPE(None, *_TYPES)
@@ -45,11 +49,13 @@ class _Writer:
     """Writes the code for a number of losses. Groups are integers; the least has record 0.
 
     ``labels`` is the type of a column of two labels, which losses read as numbers; empty without.
+    ``is_weighted`` says whether there is a column of weights, of float64.
     """
 
-    def __init__(self, losses: int, labels: str) -> None:
+    def __init__(self, losses: int, labels: str, is_weighted: bool) -> None:
         self.losses = losses
         self.labels = labels
+        self.is_weighted = is_weighted
         parameters = {**dict.fromkeys(_POINTERS, "ptr"), **dict.fromkeys(_NUMBERS, "i64")}
         self.code = Code("blocks", parameters)
         self.given = self.code.given
@@ -68,6 +74,7 @@ class _Writer:
         origin = -given["least"]
         self.counts = code.at(given["counts"], origin, "i64")
         self.figures = code.at(given["figures"], origin * (FIGURES * self.losses), "f64")
+        self.weight_sums = code.at(given["weight_sums"], origin * 2, "f64")
         code.store(given["last"], state)
         code.loop(given["last"], 1, [], block, start=given["first"])
         return code.text()
@@ -79,13 +86,30 @@ class _Writer:
         rows = (rest < BLOCK).select(rest, BLOCK)
         groups = code.at(given["groups"], start, "i64")
         are_known = self._are_known(groups, rows)
-        if self.labels:
-            are_labels = self._read_labels(start, rows)
-            unknown = code.at(given["state"], UNKNOWN_LABEL, "i64")
-            code.branch(~are_labels, lambda: code.store(code.constant(1, "i64", 1), unknown))
-            are_known = are_known & are_labels
+        weights = code.at(given["weights"], start, "f64")
+        checks = [self._read_labels(start, rows)] if self.labels else []
+        checks += [self._are_finite(weights, rows)] if self.is_weighted else []
+        for are_right in checks:
+            self._note(~are_right, WRONG)
+            are_known = are_known & are_right
         code.branch(~are_known, lambda: code.store(number, state))
-        code.branch(are_known, lambda: self._compute(number, start, rows, groups))
+        code.branch(are_known, lambda: self._compute(number, start, rows, groups, weights))
+
+    def _note(self, condition: Lanes, word: int) -> None:
+        """Set a word of the state to 1 if a condition holds."""
+        code = self.code
+        place = code.at(self.given["state"], word, "i64")
+        code.branch(condition, lambda: code.store(code.constant(1, "i64", 1), place))
+
+    def _are_finite(self, weights: Lanes, rows: Lanes) -> Lanes:
+        """Return whether the weights of a block are finite: x - x is 0 for finite numbers alone."""
+        code = self.code
+
+        def part(lanes: int, i: Lanes, bits: list[Lanes]) -> list[Lanes]:
+            weight = code.load(code.at(weights, i, "f64"), "f64", lanes)
+            return [bits[0] | (weight - weight).bits()]
+
+        return self._over(rows, code.constant(0, "i64"), part) == 0
 
     def _are_known(self, groups: Lanes, rows: Lanes) -> Lanes:
         """Return whether all groups of a block have records."""
@@ -127,14 +151,16 @@ class _Writer:
         (bits,) = self.code.loop(rows, 1, [bits], partial(part, 1), start=whole)
         return bits
 
-    def _compute(self, number: Lanes, start: Lanes, rows: Lanes, groups: Lanes) -> None:
+    def _compute(
+        self, number: Lanes, start: Lanes, rows: Lanes, groups: Lanes, weights: Lanes
+    ) -> None:
         """Compute the losses of a block, and add them."""
         code, given = self.code, self.given
         scratch = [code.at(given["scratch"], i * BLOCK, "f64") for i in range(self.losses)]
         for index, target in enumerate(scratch):
             self._run(index, target, number, start)
             self._check(target, rows)
-        code.loop(rows, 1, [], partial(self._add, groups, scratch))
+        code.loop(rows, 1, [], partial(self._add, groups, weights, scratch))
 
     def _run(self, index: int, target: Lanes, number: Lanes, start: Lanes) -> None:
         """Compute a loss of a block, and note whether it has totals."""
@@ -154,11 +180,10 @@ class _Writer:
         ):
             code.store(address, code.at(words, place, "i64"))
         code.call(kernel, "void", words)
-        state = code.at(self.given["state"], VIOLATED, "i64")
 
         def note(i: Lanes, _: list[Lanes]) -> list[Lanes]:
             total = code.load(code.at(totals, i, "f64"), "f64", 1)
-            code.branch(total != 0.0, lambda: code.store(code.constant(1, "i64", 1), state))
+            self._note(total != 0.0, VIOLATED)
             return []
 
         code.loop(count, 1, [], note)
@@ -172,21 +197,28 @@ class _Writer:
             return [sums[0] + (loss - loss)]
 
         (sums,) = code.loop(rows, LANES, [code.constant(0.0, "f64")], part)
-        total = sums.folded(lambda a, b: a + b)
-        state = code.at(self.given["state"], NONFINITE, "i64")
-        code.branch(total != 0.0, lambda: code.store(code.constant(1, "i64", 1), state))
+        self._note(sums.folded(lambda a, b: a + b) != 0.0, NONFINITE)
 
-    def _add(self, groups: Lanes, scratch: list[Lanes], row: Lanes, _: list[Lanes]) -> list[Lanes]:
+    def _add(
+        self,
+        groups: Lanes,
+        weights: Lanes,
+        scratch: list[Lanes],
+        row: Lanes,
+        _: list[Lanes],
+    ) -> list[Lanes]:
         """Add the losses of a row to the figures of its group."""
         code, count = self.code, self.losses
         group = code.load(code.at(groups, row, "i64"), "i64", 1)
         record = code.at(self.figures, group * (FIGURES * count), "f64")
         losses = [code.load(code.at(x, row, "f64"), "f64", 1) for x in scratch]
-        sums, errors, extremes = (code.at(record, i * count, "f64") for i in (0, 1, MINIMUM))
-        before = [code.load(place, "f64", count) for place in (sums, errors)]
-        after = two_sum(before[0], before[1], code.joined(losses))
-        for place, value in zip((sums, errors), after, strict=True):
-            code.store(value, place)
+        terms = losses
+        if self.is_weighted:
+            weight = code.load(code.at(weights, row, "f64"), "f64", 1)
+            terms = [(weight == 0.0).select(0.0, loss) * weight for loss in losses]
+            self._add_term(code.at(self.weight_sums, group * 2, "f64"), weight)
+        self._add_term(record, code.joined(terms))
+        extremes = code.at(record, MINIMUM * count, "f64")
         both = code.joined([*losses, *(-loss for loss in losses)])
         least = code.load(extremes, "f64", 2 * count)
         code.store((both < least).select(both, least), extremes)
@@ -194,9 +226,17 @@ class _Writer:
         code.store(code.load(counted, "i64", 1) + 1, counted)
         return []
 
+    def _add_term(self, record: Lanes, terms: Lanes) -> None:
+        """Add terms to the sums at the start of a record, which their errors follow."""
+        code, lanes = self.code, terms.lanes
+        places = record, code.at(record, lanes, "f64")
+        total, error = (code.load(place, "f64", lanes) for place in places)
+        for place, value in zip(places, two_sum(total, error, terms), strict=True):
+            code.store(value, place)
+
 
 @lru_cache(maxsize=32)
-def block_function(losses: int, labels: str) -> Any:
+def block_function(losses: int, labels: str, is_weighted: bool) -> Any:
     """Return the machine code as a function."""
-    text = _Writer(losses, labels).text()
+    text = _Writer(losses, labels, is_weighted).text()
     return compiler.load(text, "blocks", lambda: text).function(_PROTOTYPE)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lossary.arrays import Array
 from lossary.backends.host_call import HostCall
 from lossary.call.array_library import find_backend
 from lossary.call.checks import prepare
@@ -96,7 +97,7 @@ class BlockLosses:
         )
         return pair and Labels(dtype, pair, signed)
 
-    def calls(self, arguments: Arguments, rows: int) -> BlockCalls | None:
+    def calls(self, arguments: Arguments, rows: int, weights: Array | None) -> BlockCalls | None:
         """Return the calls of the losses over converted columns; None if there are no kernels."""
         arrays = [
             {name: arguments.array(spec, name) for name in spec.loss.arguments}
@@ -110,7 +111,12 @@ class BlockLosses:
             for kernel, given in zip(kernels, arrays, strict=True)
         ]
         calls = BlockCalls(kernels)
-        calls.point(rows, [[*map(address, given)] for given in dense], 0, dense)
+        columns = [[*map(address, given)] for given in dense]
+        if weights is None:
+            calls.point(rows, columns, dense)
+        else:
+            weights = np.ascontiguousarray(weights)
+            calls.point(rows, columns, [*dense, weights], weights=address(weights))
         return calls
 
     def _kernels(self, dtypes: Sequence[Sequence[np.dtype[Any]]]) -> list[LossKernel] | None:
@@ -135,8 +141,7 @@ class _Direct(NamedTuple):
 def takes_blocks(job: Job) -> bool:
     """Return whether a job needs no more of its rows than the figures of their losses by group."""
     wants_rows = job.output or job.worst or job.quantiles or job.calibration
-    has_weights = job.weights or job.class_weights
-    if not job.by or wants_rows or has_weights or len(job.losses) > _MOST_LOSSES:
+    if not job.by or wants_rows or job.class_weights or len(job.losses) > _MOST_LOSSES:
         return False
     return is_available() and all(
         spec.loss.axis is None and spec.ignore_index is None and spec.loss.left_out is None

@@ -26,6 +26,13 @@ _LINE = 64  # bytes of a cache line, at which records begin
 class BlockRecords:
     """The figures of groups that are consecutive integers, for a number of losses.
 
+    Parameters
+    ----------
+    losses : int
+        The number of losses.
+    is_weighted : bool
+        Whether rows have weights.
+
     Attributes
     ----------
     least : int
@@ -34,12 +41,14 @@ class BlockRecords:
         The numbers of rows; others of a group are the same for all losses.
     """
 
-    def __init__(self, losses: int) -> None:
+    def __init__(self, losses: int, is_weighted: bool) -> None:
         self._losses = losses
         self.least = 0
         self.counts = np.empty(0, np.int64)
         self._figures = np.empty((0, FIGURES, losses))
         self._nonfinite = np.empty((losses, 0), np.int64)
+        # The sum of the weights of each group and its error; nothing without weights.
+        self._weight_sums = np.empty((0, 2 if is_weighted else 0))
         self._scratch = np.zeros((losses, BLOCK))
 
     def make_room(self, least: int, stop: int) -> None:
@@ -56,21 +65,23 @@ class BlockRecords:
         counts, nonfinite = np.zeros(size, np.int64), np.zeros((self._losses, size), np.int64)
         counts[before : before + known] = self.counts
         nonfinite[:, before : before + known] = self._nonfinite
+        weight_sums = np.zeros((size, self._weight_sums.shape[1]))
+        weight_sums[before : before + known] = self._weight_sums
         self._figures, self.least = figures, least
-        self.counts, self._nonfinite = counts, nonfinite
+        self.counts, self._nonfinite, self._weight_sums = counts, nonfinite, weight_sums
 
     def add(self, calls: BlockCalls, groups: Array, first: int, state: Array) -> int:
-        """Add rows, from a block on, until a group has no record or a label is unknown.
+        """Add rows, from a block on, until a group has no record or a value is wrong.
 
         Return the block at which that was, or the number of blocks; ``state`` has what was found.
         """
-        arrays = (
-            *(calls.losses, calls.labels, groups),
-            *(self._scratch, self._figures, self.counts, state),
-        )
+        figures = self._figures, self._weight_sums, self.counts
+        arrays = groups, self._scratch, *figures, state
         rows, last_place = len(groups), len(self.counts) - 1
-        block_function(self._losses, calls.label_type)(
-            *map(address, arrays), self.least, last_place, rows, first, -(-rows // BLOCK)
+        block_function(self._losses, calls.label_type, calls.weights != 0)(
+            *(address(calls.losses), address(calls.labels), calls.weights),
+            *map(address, arrays),
+            *(self.least, last_place, rows, first, -(-rows // BLOCK)),
         )
         return int(state[STOPPED])
 
@@ -89,22 +100,22 @@ class BlockRecords:
         self.counts[at] += other.counts
         self._nonfinite[:, at] += other.nonfinite
         mine, figures = self._figures[at], other.figures
-        sums, more = mine[:, 0], figures[:, 0]
         with np.errstate(invalid="ignore", over="ignore"):
-            total = sums + more
-            added = total - sums
-            error = (sums - (total - added)) + (more - added)  # exact
-            mine[:, 1] += error + figures[:, 1]
+            _merge_sums(mine, figures)
+            if other.is_weighted:
+                _merge_sums(self._weight_sums[at], other.weight_sums)
             mine[:, MINIMUM:] = np.minimum(mine[:, MINIMUM:], figures[:, MINIMUM:])
-        mine[:, 0] = total
 
     def of_values(self, arrow_type: Any) -> ValueRecords:
         """Return the figures, where groups are integers of a type."""
-        return ValueRecords(arrow_type, self.least, self.counts, self._figures, self._nonfinite)
+        return ValueRecords(
+            *(arrow_type, self.least, self.counts),
+            *(self._figures, self._nonfinite, self._weight_sums),
+        )
 
     def columns(self, places: Array) -> list[dict[str, Array]]:
         """Return the figures of each loss, of these records, as columns of :class:`Totals`."""
-        return _columns(self.counts, self._figures, self._nonfinite, places)
+        return self.of_values(None).columns_at(places)
 
 
 class ValueRecords(NamedTuple):
@@ -116,7 +127,7 @@ class ValueRecords(NamedTuple):
         The type of the integers.
     least : int
         The first of them.
-    counts, figures, nonfinite : array
+    counts, figures, nonfinite, weight_sums : array
         Those of :class:`BlockRecords`.
     """
 
@@ -125,34 +136,56 @@ class ValueRecords(NamedTuple):
     counts: Array
     figures: Array
     nonfinite: Array
+    weight_sums: Array
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether rows have weights."""
+        return bool(self.weight_sums.shape[1])
 
     def columns(self) -> tuple[Any, list[dict[str, Array]]]:
         """Return the integers with rows, and the figures of each loss as columns of ``Totals``."""
         places = np.flatnonzero(self.counts)
         values = pa.array(places + self.least)
         values = values if self.type in (None, values.type) else values.cast(self.type)
-        return values, _columns(self.counts, self.figures, self.nonfinite, places)
+        return values, self.columns_at(places)
+
+    def columns_at(self, places: Array) -> list[dict[str, Array]]:
+        """Return the figures of each loss, of these records, as columns of ``Totals``."""
+        counts = self.counts[places]
+        weights, weight_errors = counts.astype(float), np.zeros(len(counts))
+        if self.is_weighted:
+            weights, weight_errors = self.weight_sums[places].T
+        found = []
+        for figures, nonfinite in zip(
+            self.figures[places].transpose(2, 1, 0).copy(), self.nonfinite, strict=True
+        ):
+            sums, errors, minimum, minus_maximum = figures
+            found.append(
+                {
+                    "count": counts.copy(),
+                    "nonfinite": nonfinite[places],
+                    "weight": weights.copy(),
+                    "weight_error": _finite(weight_errors, weights),
+                    "sum": sums,
+                    "sum_error": _finite(errors, sums),
+                    "minimum": minimum,
+                    "maximum": -minus_maximum,
+                }
+            )
+        return found
 
 
-def _columns(
-    counts: Array, figures: Array, nonfinite: Array, places: Array
-) -> list[dict[str, Array]]:
-    counts = counts[places]
-    found = []
-    for figures_of_loss, nonfinite_of_loss in zip(
-        figures[places].transpose(2, 1, 0).copy(), nonfinite, strict=True
-    ):
-        sums, errors, minimum, minus_maximum = figures_of_loss
-        found.append(
-            {
-                "count": counts.copy(),
-                "nonfinite": nonfinite_of_loss[places],
-                "weight": counts.astype(float),
-                "weight_error": np.zeros(len(counts)),
-                "sum": sums,
-                "sum_error": np.where(np.isfinite(sums), errors, 0.0),
-                "minimum": minimum,
-                "maximum": -minus_maximum,
-            }
-        )
-    return found
+def _finite(errors: Array, sums: Array) -> Array:
+    """Return rounding errors; 0 for a sum that is infinite, whose error is none."""
+    return np.where(np.isfinite(sums), errors, 0.0)
+
+
+def _merge_sums(records: Array, others: Array) -> None:
+    """Add sums, which are the first of each record and which their errors follow."""
+    sums, more = records[:, 0], others[:, 0]
+    total = sums + more
+    added = total - sums
+    error = (sums - (total - added)) + (more - added)  # exact
+    records[:, 1] += error + others[:, 1]
+    records[:, 0] = total

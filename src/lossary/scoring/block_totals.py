@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from lossary.arrays import Array
 from lossary.scoring.block_calls import BlockCalls
-from lossary.scoring.block_kernel import BLOCK, NONFINITE, STATE_WORDS, UNKNOWN_LABEL, VIOLATED
+from lossary.scoring.block_kernel import BLOCK, NONFINITE, STATE_WORDS, VIOLATED, WRONG
 from lossary.scoring.block_records import BlockRecords, ValueRecords
 from lossary.scoring.groups import Groups
 
@@ -26,7 +26,7 @@ class Added(NamedTuple):
     Attributes
     ----------
     is_whole : bool
-        Whether all blocks were added, and none had an unknown label.
+        Whether all blocks were added, and none had an unknown label or an infinite weight.
     is_finite, has_violations : bool
         Whether all losses are finite, and whether values are outside the domains of the losses.
     """
@@ -48,12 +48,14 @@ class BlockTotals:
         The number of losses.
     groups : Groups
         The groups, which new values are added to.
+    is_weighted : bool
+        Whether rows have weights.
     """
 
-    def __init__(self, losses: int, groups: Groups) -> None:
+    def __init__(self, losses: int, groups: Groups, is_weighted: bool) -> None:
         self._groups = groups
-        self._by_code = BlockRecords(losses)
-        self._by_value = BlockRecords(losses)
+        self._by_code = BlockRecords(losses, is_weighted)
+        self._by_value = BlockRecords(losses, is_weighted)
         self._type: Any = None  # of the values
 
     def add(self, columns: Sequence[Any], calls: BlockCalls, rows: int) -> Added | None:
@@ -67,10 +69,10 @@ class BlockTotals:
         values = self._values(columns)
         if values is not None:
             done = self._by_value.add(calls, values, done, state)
-            is_open = done < last and not state[UNKNOWN_LABEL]
+            is_open = done < last and not state[WRONG]
             if is_open and self._has_room(values[done * BLOCK :]):
                 done = self._by_value.add(calls, values, done, state)
-        if done < last and not state[UNKNOWN_LABEL]:
+        if done < last and not state[WRONG]:
             if done == 0 and len(self._groups) * _ROWS_PER_GROUP > rows:
                 return None
             codes = self._codes(columns, rows)

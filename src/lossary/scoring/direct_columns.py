@@ -57,14 +57,15 @@ class DirectColumns:
         The columns of each loss.
     sizes : mapping
         The columns that losses read, with the bytes of a value.
-    label_column : int
-        The column of two labels; -1 for none.
+    label_column, weight_column : int
+        The column of two labels, and that of weights; -1 for none.
     """
 
     by: Sequence[int]
     losses: Sequence[LossColumns]
     sizes: Mapping[int, int]
     label_column: int
+    weight_column: int
 
     def have_values(self, values: Any) -> bool:
         """Return whether no row of a record batch lacks a value that losses read."""
@@ -87,7 +88,8 @@ class DirectColumns:
             [addresses[loss.places[name]] for name in given]
             for loss, given in zip(self.losses, names, strict=True)
         ]
-        calls.point(values.num_rows, arguments, addresses[self.label_column], kept)
+        labels, weights = addresses[self.label_column], addresses[self.weight_column]
+        calls.point(values.num_rows, arguments, kept, labels, weights)
         return True
 
 
@@ -110,7 +112,13 @@ def direct_columns(job: Job, binding: Binding, schema: Any) -> DirectColumns | N
         place: loss.dtypes[name].itemsize for loss in losses for name, place in loss.places.items()
     }
     label_column = schema.get_field_index(labels.pop()) if labels else -1
-    return DirectColumns(by, losses, sizes, label_column)
+    weight_column = -1
+    if job.weights_use is not None:
+        weight_column = schema.get_field_index(binding.column(job.weights_use))
+        if not pa.types.is_float64(schema.field(weight_column).type):
+            return None
+        sizes[weight_column] = 8
+    return DirectColumns(by, losses, sizes, label_column, weight_column)
 
 
 def _loss_columns(job: Job, spec: LossSpec, binding: Binding, schema: Any) -> LossColumns | None:

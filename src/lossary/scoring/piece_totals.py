@@ -85,7 +85,7 @@ class PieceTotals(SentTotals[Totals]):
     def add_blocks(self, columns: Sequence[Any], calls: BlockCalls, rows: int) -> Added | None:
         """Add rows whose losses machine code computes; see :meth:`BlockTotals.add`."""
         if self._blocks is None:
-            self._blocks = BlockTotals(len(self._totals), self._groups)
+            self._blocks = BlockTotals(len(self._totals), self._groups, calls.weights != 0)
         return self._blocks.add(columns, calls, rows)
 
     def add_nonfinite(self, columns: Sequence[Any], losses: Sequence[Array]) -> None:
@@ -108,7 +108,7 @@ class PieceTotals(SentTotals[Totals]):
         """Add a table of totals of other rows, or the records in place of one."""
         if isinstance(table, ValueRecords):
             if self._blocks is None:
-                self._blocks = BlockTotals(len(self._totals), self._groups)
+                self._blocks = BlockTotals(len(self._totals), self._groups, table.is_weighted)
             if self._blocks.merge(table):
                 return
             values, figures = table.columns()

@@ -200,10 +200,10 @@ class Scorer:
             return [RowLosses(np.empty(0)) for _ in job.losses]
         by = [batch.by_column(binding.column(use)) for use in job.by_uses]
         arguments = Arguments(batch, binding, job, self._labels)
-        calls = self._blocks and self._blocks.calls(arguments, len(batch))
+        weights = row_weights(job, batch, binding)
+        calls = self._blocks and self._blocks.calls(arguments, len(batch), weights)
         if calls and self._add_blocks(batch, binding, calls, by):
             return []
-        weights = row_weights(job, batch, binding)
         losses = []
         for spec in job.losses:
             computed, violations = row_losses(job, spec, batch, arguments, weights)
@@ -231,7 +231,8 @@ class Scorer:
         if added.is_whole and added.is_finite and not added.has_violations:
             return True
         arguments = Arguments(batch, binding, self._job, self._labels)
-        # Where not all were added, this raises, because it finds a third label.
+        # Where not all were added, this raises, because of a weight or of a third label.
+        row_weights(self._job, batch, binding)
         found = [row_losses(self._job, spec, batch, arguments, None) for spec in self._job.losses]
         if not added.is_whole:
             raise AssertionError
