@@ -7,13 +7,14 @@ from lossary.kernels.columns import ColumnKernel, ShortRowKernel
 from lossary.kernels.flat import FlatKernel
 from lossary.kernels.form import Form
 from lossary.kernels.frame import Frame
-from lossary.kernels.rows import RowKernel
+from lossary.kernels.rows import NarrowRowKernel, RowKernel
 
 _LAYOUTS: dict[str, type[Frame]] = {
     "flat": FlatKernel,
     "columns": ColumnKernel,
     "short rows": ShortRowKernel,
     "rows": RowKernel,
+    "narrow rows": NarrowRowKernel,
 }
 
 

@@ -121,7 +121,8 @@ def _class_geometry(
         return None
     height = max(1, min(LANES, BLOCK // max(classes, 1)))
     sizes = (-(-outer // height), classes, outer, height)
-    return Geometry("rows", sizes, _step(classes * height), order)
+    layout = "rows" if classes >= LANES else "narrow rows"
+    return Geometry(layout, sizes, _step(classes * height), order)
 
 
 def _step(elements: int) -> int:
