@@ -1,7 +1,7 @@
 """Calls on small tensors that autograd follows: one kernel computes the value and its gradients.
 
-A mean over 100 elements and its backward pass take 35 us, of which autograd itself needs 20, as for
-``x.sum().backward()``.
+A mean over 100 elements and its backward pass take 30 us, of which autograd itself needs 25 for a
+function that is written in Python, and 22 for ``x.sum().backward()``.
 """
 
 from __future__ import annotations
