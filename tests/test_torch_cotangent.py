@@ -161,6 +161,21 @@ def test_tensors_that_changed_are_refused() -> None:
             value.sum().backward()
 
 
+@pytest.mark.parametrize("size", [4, 1 << 14])
+def test_hooks_may_change_the_layout_of_what_is_saved(size: int) -> None:
+    x, t = torch.randn(6, size, requires_grad=True), torch.randn(6, size)
+    lossary.huber_loss(x, t).sum().backward()
+    expected, x.grad = x.grad, None
+
+    def moved(saved: Any) -> Any:
+        return saved.detach().t().contiguous().t()
+
+    with torch.autograd.graph.saved_tensors_hooks(lambda saved: saved, moved):
+        value = lossary.huber_loss(x, t)
+    value.sum().backward()
+    np.testing.assert_array_equal(x.grad, expected)
+
+
 def test_transformed_and_differentiated_backward_passes() -> None:
     x, t = torch.from_numpy(X).requires_grad_(), torch.from_numpy(Y)
     lossary.mse_loss(x, t, reduction="none").sum().backward()

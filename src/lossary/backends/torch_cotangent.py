@@ -72,7 +72,7 @@ class CotangentKernels:
                 return None
             kernel = self._kernels.keep(key, _Gradients(call, tensors, needed, cotangent))
         try:
-            found: tuple[Any, ...] = kernel(tensors, cotangent)
+            found: tuple[Any, ...] | None = kernel(tensors, cotangent)
         except RuntimeError:  # a tensor that stands for another has no memory of its own
             return None
         return found
@@ -117,6 +117,7 @@ class _Gradients:
             name and (self._bound.places[name], backend.result_wrappers(dtypes[name])[1])
             for name in names
         ]
+        self._layouts = _layouts(tensors)
         self._direct = self._form(cotangent.dtype)
 
     def _form(self, dtype: torch.dtype) -> Callable[..., tuple[Any, ...] | None] | None:
@@ -141,10 +142,15 @@ class _Gradients:
         names |= {f"array_{i}": found[1] for i, found in enumerate(self._places) if found}
         return defined("gradients", _FORM, parts, names)
 
-    def __call__(self, tensors: tuple[Any, ...], cotangent: torch.Tensor) -> tuple[Any, ...]:
-        """Return the gradients in the order of those that are followed."""
+    def __call__(self, tensors: tuple[Any, ...], cotangent: torch.Tensor) -> Any:
+        """Return the gradients in the order of those that are followed.
+
+        None if the tensors lie otherwise in memory: hooks may have packed what was saved.
+        """
         found = self._direct and self._direct(tensors, cotangent)
-        return self._run(tensors, cotangent) if found is None else found
+        if found is not None:
+            return found
+        return self._run(tensors, cotangent) if _layouts(tensors) == self._layouts else None
 
     def _run(self, tensors: tuple[Any, ...], cotangent: torch.Tensor) -> tuple[Any, ...]:
         if self._is_number:
@@ -199,6 +205,10 @@ class _Bound:
             arrays = [view(x) for view, x in zip(self._views, arrays, strict=True)]
         stored, reduced = self._kernel(arrays)
         return stored, sum(reduced)
+
+
+def _layouts(tensors: tuple[Any, ...]) -> list[Any]:
+    return [(type(x), x.device, x.dtype, x.shape, x.stride(), x.is_neg()) for x in tensors]
 
 
 def _argument(gradient: str) -> str:
