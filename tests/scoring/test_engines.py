@@ -95,6 +95,14 @@ def test_every_engine_gives_the_same_bits(folder, engine):
     assert len(seen) > 5
 
 
+@pytest.mark.parametrize("by", ["fold", ["kind", "fold"]])
+def test_every_engine_gives_the_same_bits_of_figures_by_group(folder, engine, by):
+    """Without worst rows, blocks of rows are added to records, which travel."""
+    options = {**OPTIONS, "worst": 0, "by": by}
+    expected = bits(lossary.score(folder, **options, workers=1))
+    assert bits(lossary.score(folder, **options, **engine)) == expected
+
+
 def test_every_engine_gives_the_same_bins_of_probability(folder, engine):
     options = {**OPTIONS, "losses": "logistic_loss", "calibration": 5}
     expected = lossary.score(folder, **options, workers=1)
