@@ -177,3 +177,25 @@ def test_a_table_that_breaks_off():
     reader = pa.RecordBatchReader.from_batches(TABLE.schema, batches())
     with pytest.raises(lossary.LossaryError, match=r"<table>.*the query was cancelled"):
         lossary.score(reader, **OPTIONS)
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_the_metadata_of_a_file_are_read_once(tmp_path, monkeypatch):
+    given = []
+
+    class Opened(pq.ParquetFile):
+        def __init__(self, *args, **options):
+            given.append(options.get("metadata"))
+            super().__init__(*args, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", Opened)
+    path = tmp_path / "a.parquet"
+    for start in (0, 4000):  # what replaces the file has metadata of its own
+        table = TABLE.slice(start, 4000)
+        pq.write_table(table, path, row_group_size=500)
+        result = lossary.score(path, **OPTIONS, workers=1)
+        assert result.rows == 4000
+        expected = lossary.score(table, **OPTIONS, workers=1)
+        assert result.to_arrow()["count"].equals(expected.to_arrow()["count"])
+    assert len(given) > 10
+    assert given.count(None) == 2

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
+from lossary.bounded_cache import BoundedCache
 from lossary.scoring.addresses import is_address
 from lossary.scoring.arrow_types import is_text
 from lossary.scoring.file_systems import open_file
 from lossary.scoring.source import Batches, Selection, batch_rows, sliced
 from lossary.scoring.typed_source import TypedSource, plain_rows, plain_rows_of
+
+# The metadata of the files read last. To read those of 1,000 row groups of 100 columns takes 0.1 s,
+# which is as long as to score six pieces.
+_METADATA = BoundedCache(8)
 
 
 class Parquet(TypedSource):
@@ -33,11 +39,23 @@ class Parquet(TypedSource):
             page_checksum_verification=True,
         )
         try:
-            self._file = self._open()
+            self._file = self._opened()
         except BaseException:
             self._handle.close()
             raise
         self.schema = self._file.schema_arrow
+
+    def _opened(self) -> Any:
+        """Open the file, with its metadata where they are known from another piece."""
+        if self._is_remote:
+            return self._open()
+        stat = os.fstat(self._handle.fileno())
+        key = stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+        known = _METADATA.find(key)
+        file = self._open(metadata=known)
+        if known is None:
+            _METADATA.keep(key, file.metadata)
+        return file
 
     @property
     def part_rows(self) -> list[int] | None:
