@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 import lossary
-from lossary.scoring import block_losses, block_totals, scorer, source
+from lossary.scoring import block_losses, block_totals, scorer, source, typed_readers
 
 ROWS = 7000
 RANDOM = np.random.default_rng(5)
@@ -157,6 +157,24 @@ def test_what_needs_the_rows_is_computed_of_whole_columns(option, monkeypatch):
 def test_values_outside_the_domain_raise():
     with pytest.raises(lossary.LossaryError, match=r"got 1\.5 in row 1000"):
         scored(losses=["mse_loss", "binary_cross_entropy"], targets="wrong", domain="raise")
+
+
+def test_batches_without_rows_add_nothing(monkeypatch):
+    read = typed_readers.Memory.read
+
+    def with_empty_ones(self, *given):
+        for rows in read(self, *given):
+            empty = rows.values.schema.empty_table().to_batches()
+            types = rows.values.schema.types
+            none = [pa.Array.from_buffers(kind, 0, [None, None]) for kind in types]
+            none = pa.RecordBatch.from_arrays(none, rows.values.schema.names)
+            yield from (source.Rows(batch, batch) for batch in [*empty, none])
+            yield rows
+
+    options = {"losses": ["hinge_loss", "binary_cross_entropy"], "positive": "1"}
+    expected, _ = scored(**options)
+    monkeypatch.setattr(typed_readers.Memory, "read", with_empty_ones)
+    assert scored(**options)[0].equals(expected)
 
 
 def test_wrong_parameters_raise():

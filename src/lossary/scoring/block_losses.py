@@ -57,6 +57,8 @@ class BlockLosses:
         values = batch.typed
         if values is None or self._job.where is not None or binding is self._indirect:
             return None
+        if not values.num_rows:  # whose columns may have no memory
+            return None
         direct = self._direct
         if direct is None or direct.binding is not binding or direct.schema != values.schema:
             self._direct = direct = self._direct_of(batch, binding, labels)
