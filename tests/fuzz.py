@@ -352,6 +352,19 @@ class Case:
 
     def plain(self, dtype: str, moved: Array | float = 0.0, **options: Any) -> list[Array]:
         """Run with plain array operations, in this dtype; the first argument may be moved."""
+        arrays, options = self._plain(dtype, moved, options)
+        return [np.asarray(x) for x in self.run(arrays, **options)]
+
+    def plain_value(self, dtype: str, moved: Array | float = 0.0, **options: Any) -> Array:
+        """Compute the value alone, in the same way."""
+        arrays, options = self._plain(dtype, moved, options)
+        with lossary.options(domain="ignore"):
+            return np.asarray(self.loss(*arrays, **options))
+
+    def _plain(
+        self, dtype: str, moved: Array | float, options: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return plain arrays and options for a call."""
 
         def given(x: Any) -> Any:
             x = np.asarray(x)
@@ -362,7 +375,7 @@ class Case:
         arrays = (given(first.astype(dtype) + np.asarray(moved, dtype)), *map(given, rest))
         for name in {"weights", "where"} & options.keys():
             options[name] = given(options[name])
-        return [np.asarray(x) for x in self.run(arrays, **options)]
+        return arrays, options
 
 
 # --- comparisons ------------------------------------------------------------------------------
@@ -374,8 +387,8 @@ def assert_kernels_agree(case: Case) -> None:
     found = case.run(case.arrays, **case.options)
     expected = case.plain("float64")
     narrow = case.plain("float32")
-    rows = case.plain("float64", reduction="none")[0]
-    close_rows = case.plain("float32", reduction="none")[0]
+    rows = case.plain_value("float64", reduction="none")
+    close_rows = case.plain_value("float32", reduction="none")
     count = rows.size if case.options["reduction"] == "sum" else 1
     for place, name in enumerate(case.names()):
         got, right, near = found[place], expected[place], narrow[place]
@@ -422,7 +435,7 @@ def assert_differences_agree(case: Case) -> None:
     for place in _places(shape, axis):
         moved = np.zeros(shape)
         moved[place] = 1.0
-        at = {h: case.plain("float64", moved * h, reduction="none")[0] for h in _STEPS}
+        at = {h: case.plain_value("float64", moved * h, reduction="none") for h in _STEPS}
         _assert_slope(case, "gradient", gradient[place], _slopes(at))
         if hessian is not None:
             curvatures = _curvatures(at)

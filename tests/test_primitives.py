@@ -99,25 +99,32 @@ def test_derivatives_match_differences(primitive: Primitive) -> None:
         target = argument(name)
         first = _full(evaluate(gradient(expression, target), values, CLASSES))
         second = _full(evaluate(diagonal(expression, target), values, CLASSES))
+        low, middle, high = (_own_values(expression, values, name, x) for x in (-step, 0, step))
         for place in np.ndindex(ROWS, CLASSES):
-            low, middle, high = (
-                _own_value(expression, values, name, place, shift) for shift in (-step, 0, step)
-            )
             constant = primitive.name == "stop"
-            slope = 0 if constant else (high - low) / (2 * step)
-            curvature = 0 if constant else (high - 2 * middle + low) / step**2
+            slope = 0 if constant else (high[place] - low[place]) / (2 * step)
+            bend = high[place] - 2 * middle[place] + low[place]
+            curvature = 0 if constant else bend / step**2
             assert abs(first[place] - slope) < within * max(1, abs(slope)), (name, place)
             limit = max(1e-15, 1e2 * within) * max(1, abs(curvature))
             assert abs(second[place] - curvature) < limit, (name, place)
 
 
-def _own_value(
-    expression: Expression, values: dict[str, Any], name: str, place: tuple[int, ...], shift: Any
-) -> Any:
-    moved = values[name].copy()
-    moved[place] += shift
-    found = evaluate(expression, values | {name: moved}, CLASSES)
-    return found[place] if expression.kind is Kind.ELEMENT else found[place[0], 0]
+def _own_values(
+    expression: Expression, values: dict[str, Any], name: str, shift: Any
+) -> np.ndarray:
+    """Return for each element its value, or its row's, where that element alone has moved.
+
+    Rows do not know of each other, so that one element of each moves at once.
+    """
+    found = np.empty((ROWS, CLASSES), dtype=object)
+    for index in range(CLASSES):
+        if shift or not index:
+            moved = values[name].copy()
+            moved[:, index] += shift
+            value = _full(evaluate(expression, values | {name: moved}, CLASSES))
+        found[:, index] = value[:, index]
+    return found
 
 
 def _full(x: np.ndarray) -> np.ndarray:
