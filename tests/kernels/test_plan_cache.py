@@ -16,6 +16,7 @@ from cases import PLAIN, Case
 
 import lossary
 from lossary.definition import derivative_recipes
+from lossary.definition.expressions import Variant, expressions_of
 from lossary.formula.plan import make_plan, plan_of_text, request_text
 from lossary.kernels import cache, host, plan_cache
 from lossary.registry import get_loss
@@ -158,6 +159,16 @@ def _stretched(factor: float) -> Any:
         return (inputs - targets) ** 2 * factor
 
     return stretched_loss
+
+
+@pytest.mark.parametrize(
+    ("name", "large"),
+    [("complete_box_iou_loss", True), ("tweedie_deviance", True), ("cross_entropy", False)],
+)
+def test_formulas_that_are_large_or_have_series_have_recipes(name: str, large: bool) -> None:
+    loss = lossary.get_loss(name)
+    formula = expressions_of(loss, Variant(labels=loss.takes_labels)).formula
+    assert derivative_recipes.is_large(formula) is large
 
 
 def test_equal_requests_have_equal_plans(monkeypatch: pytest.MonkeyPatch) -> None:
