@@ -236,6 +236,13 @@ def test_jax_hessian_diagonal(case: Case) -> None:
     assert_close(diagonal, expected, rtol=1e-3, atol=1e-5)
 
 
+def test_jax_divides_by_squares_that_are_in_range() -> None:
+    jax = pytest.importorskip("jax")
+    x, t = 0.105, 0.541  # float32 holds the square of their sum in units of 2^-56, not of 2^-64
+    found = jax.grad(jax.grad(lambda x: lossary.smape_loss(x, jax.numpy.float32(t))))(x)
+    assert_close(found, 8 * t / (x + t) ** 3, rtol=1e-5)
+
+
 @pytest.mark.parametrize("library", ANYWHERE, ids=lambda x: x.name)
 def test_kinks_follow_one_convention(library: Library) -> None:
     one, zero = (library.array(np.float32([v])) for v in (1.0, 0.0))

@@ -53,9 +53,10 @@ def _share_partials(part: Expression, rest: Expression) -> tuple[Expression, Exp
 
 
 def _share_slope(part: Expression, rest: Expression) -> Expression:
-    # XLA makes a / (b b) of (a / b) / b, so b's inverse is a factor, in range in units of 2^-64.
+    # XLA makes a / (b b) of (a / b) / b, so the inverse of b is a factor, in range in units of
+    # 2^-56; so are their squares, which JAX divides by where it differentiates.
     divisor = _divisor(part, rest)
-    unit = node("where", divisor < 1, 2.0**64, 1)
+    unit = node("where", divisor < 1, 2.0**56, 1)
     return (unit * _share(part, rest)) * (1 / (unit * divisor))
 
 
