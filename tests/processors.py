@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from lossary.kernels import compile as compiler
@@ -26,4 +27,6 @@ def digits(x: Any) -> Any:
     """Return the bits of numbers, those of NaN all the same."""
     if x.dtype == np.uint16:
         x = (x.astype(np.uint32) << 16).view(np.float32)
+    elif x.dtype == ml_dtypes.bfloat16:
+        x = x.astype(np.float32)
     return np.where(np.isnan(x), np.nan, x).view(f"u{x.itemsize}")

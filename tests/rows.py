@@ -147,10 +147,12 @@ class Row:
         """Size of a product below which a factor may be subnormal; 0 if there is none.
 
         A step of the factor is multiplied by the largest argument: that is its last place there.
+        Each term of a row may lose half a step; 4 steps are allowed anyhow.
         """
         if self.name not in SHARES if self.along else not slope:
             return 0.0
-        return _float(float(np.finfo(dtype).tiny) * self._largest_finite)
+        terms = max(1.0, len(self.arguments[0]) / 8) if self.along else 1.0
+        return _float(float(np.finfo(dtype).tiny) * terms * self._largest_finite)
 
     def slope_scale(self, place: int, index: int) -> float:
         """Size of what a derivative is a difference of; 0 if it is none."""
