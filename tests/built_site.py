@@ -25,7 +25,7 @@ def build(factory: pytest.TempPathFactory) -> Path:
     Continuous integration names the site that it has just built in ``LOSSARY_SITE``.
     """
     if built := os.environ.get("LOSSARY_SITE"):
-        return Path(built)
+        return Path(built).resolve()
     for library in NEEDED:
         if importlib.util.find_spec(library) is None:
             pytest.skip(f"{library} is not installed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -134,11 +135,17 @@ def _leads_somewhere(path: Path, link: str, pages: dict[Path, Links]) -> bool:
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
         return True
-    target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+    target = _target(path.parent, parts.path) if parts.path else path
     place = unquote(parts.fragment)
     if place in ("", "top") or place.startswith("plot?") or target not in pages:
         return target.exists()
     return place in pages[target].places
+
+
+@functools.cache
+def _target(folder: Path, link: str) -> Path:
+    """Return what a link leads to; most links are those of the sidebar, which all pages have."""
+    return (folder / unquote(link)).resolve()
 
 
 # --- the search -------------------------------------------------------------------------------
