@@ -134,6 +134,18 @@ FITS = (
         {"F32": 7, "F64": 15},
         CENTER,
     ),
+    # The convex conjugate at the slope: x tanh(x) - log(cosh(x)), of z = x^2 as well.
+    Fit(
+        "LOG_COSH_CONJUGATE",
+        lambda z: mp.sqrt(z) * mp.tanh(mp.sqrt(z)) - mp.log(mp.cosh(mp.sqrt(z))),
+        lambda z: z / 2,
+        lambda z: z**2,
+        -mp.mpf(1) / 4,
+        mp.mpf(0),
+        mp.mpf(1),
+        {"F32": 8, "F64": 15},
+        CENTER,
+    ),
 )
 
 

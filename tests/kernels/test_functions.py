@@ -35,6 +35,7 @@ BOUNDS = {
     "sigmoid": 2.1,
     "tanh": 1.6,
     "log_cosh": 1.7,
+    "log_cosh_conjugate": 1.7,
     "decay": 0.9,
     "log1p_ratio": 2.0,
     "power": 1.0,
@@ -74,6 +75,7 @@ IN_FLOAT64: dict[str, Callable[..., Any]] = {
     "sigmoid": numpy_sigmoid,
     "tanh": np.tanh,
     "log_cosh": numpy_log_cosh,
+    "log_cosh_conjugate": lambda x: x * np.tanh(x) - numpy_log_cosh(x),
     "decay": lambda x: np.exp(-np.abs(x)),
 }
 
@@ -98,6 +100,7 @@ EXACT: dict[str, Callable[..., Any]] = {
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "tanh": mpmath.tanh,
     "log_cosh": exact_log_cosh,
+    "log_cosh_conjugate": lambda x: x * mpmath.tanh(x) - exact_log_cosh(x),
     "decay": lambda x: mpmath.exp(-abs(x)),
 }
 
@@ -158,7 +161,8 @@ def samples(name: str, size: int, dtype: Any) -> Any:
 
 def in_domain(name: str, x: Any) -> Any:
     """Tell where a function is defined, or says by NaN that it is not."""
-    return (x >= 0) & (x <= 1) if name == "log1p_unit" else np.full(x.shape, True)
+    bounds = {"log1p_unit": (0, 1), "log_cosh_conjugate": (-1, 1)}.get(name)
+    return np.full(x.shape, True) if bounds is None else (x >= bounds[0]) & (x <= bounds[1])
 
 
 # --- accuracy ---------------------------------------------------------------------------------

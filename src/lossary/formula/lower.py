@@ -12,6 +12,8 @@ Where ``-log softmax(x)`` of all classes is computed, that at the label comes fr
 
 Whether an exponential is finite is told from its argument, long before the exponential is known.
 
+``x tanh(x) - log(cosh(x))`` below 1 is one polynomial in place of two functions.
+
 Powers with small exponents that are halves of whole numbers are products and roots.
 
 ``a (1 - b) + (1 - a) b``, what only one of two regions has, is ``a (1 - 2 b) + b``: a product and a
@@ -106,6 +108,23 @@ def _less(a: Expression, b: Expression) -> Expression:
     if a.operation == "exp" and is_number(b, math.inf):
         return node("exp_is_finite", a.arguments[0])
     return node("less", a, b)
+
+
+def _subtract(a: Expression, b: Expression) -> Expression:
+    if b.operation == "log_cosh":
+        (x,) = b.arguments
+        if _is_below_1(x) and a is x * node("tanh", x):
+            return node("log_cosh_conjugate", x)
+    return node("subtract", a, b)
+
+
+def _is_below_1(x: Expression) -> bool:
+    """Return whether a node is a size where that is below 1, else 0."""
+    if x.operation != "where" or not is_number(x.arguments[2], 0.0):
+        return False
+    condition, size, _ = x.arguments
+    is_size = size.operation == "multiply" and size.arguments[1].operation == "absolute"
+    return is_size and condition is (size < 1)
 
 
 # --- powers -----------------------------------------------------------------------------------
@@ -277,6 +296,7 @@ _RULES: dict[str, Callable[..., Expression]] = {
     "sigmoid": _sigmoid,
     "log1p_ratio": _log1p_ratio,
     "less": _less,
+    "subtract": _subtract,
     "exp_difference_or_one": _exp_difference_or_one,
     "exp_difference_or_zero": _exp_difference_or_zero,
     "where": _where,

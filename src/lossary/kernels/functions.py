@@ -307,6 +307,13 @@ def log_cosh(x: Lanes) -> Lanes:
     return (size < 1.0).select(near, far)
 
 
+def log_cosh_conjugate(x: Lanes) -> Lanes:
+    """Return x tanh(x) - log(cosh(x)) for x from -1 to 1."""
+    square = x * x
+    rest = polynomial(square - 0.5, PRECISIONS[x.type].log_cosh_conjugate)
+    return fma(square * square, rest, 0.5 * square)
+
+
 def log1p_ratio(s: Lanes, d: Lanes) -> Lanes:
     """Return log(s + exp(d)) - d, for s >= 0."""
     return log1p(s + expm1(d)) - d

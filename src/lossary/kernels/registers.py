@@ -148,6 +148,7 @@ _FUNCTIONS: dict[str, Callable[..., Lanes]] = {
             "sigmoid",
             "softplus",
             "log_cosh",
+            "log_cosh_conjugate",
             "exp_is_finite",
             "exp_difference",
             "exp_below",

@@ -35,8 +35,9 @@ def _log_cosh(xp: Any, x: Any) -> Any:
 
 
 TABLE = (
-    # Whether exp(x) is finite; see lower.py.
+    # Whether exp(x) is finite; x tanh(x) - log(cosh(x)) for x from -1 to 1. See lower.py.
     kernel_primitive("exp_is_finite", (REAL,), costly=False, boolean=True),
+    kernel_primitive("log_cosh_conjugate", (REAL,)),
     primitive(
         "exp",
         (REAL,),
