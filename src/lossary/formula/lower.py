@@ -1,8 +1,8 @@
 """Rewriting for compiled kernels: composites in terms of parts that they share.
 
 ``softplus(x)``, ``softplus(-x)``, ``sigmoid(x)`` and ``sigmoid(-x)`` are all computed from
-``exp(-|x|)``, so a kernel with value, gradient and Hessian evaluates one exponential. Each form is
-as accurate as the composite: nothing in it cancels.
+``exp(-|x|)``, the ``decay``: a kernel with value, gradient and Hessian evaluates one exponential.
+Each form is as accurate as the composite: nothing in it cancels.
 
 ``exp(x - top)``, where top is the row's largest x, splits into what is computed once for a row
 and a shorter ``exp_below`` for each element. The value of ``exp_below`` is ``2^64 exp(x - top)``,
@@ -47,7 +47,7 @@ _LARGEST_EXPONENT = 4
 
 def share(*outputs: Expression) -> tuple[Expression, ...]:
     """Return the outputs with composites expanded, as array libraries compute them."""
-    return rewrite(expand_all(*outputs), {"softplus": _softplus})
+    return rewrite(expand_all(*outputs), {"softplus": lambda x: _softplus(x, exp_of=_exp)})
 
 
 def lower(*outputs: Expression) -> tuple[Expression, ...]:
@@ -63,19 +63,23 @@ def sort(*outputs: Expression) -> tuple[Expression, ...]:
 
 
 # --- from exp(-|x|) -------------------------------------------------------------------------
-def _softplus(x: Expression) -> Expression:
-    return node("maximum", 0, x) + node("log1p_unit", _exp_of_negative_size(x))
+def _softplus(x: Expression, exp_of: Callable[[Expression], Expression]) -> Expression:
+    """Return softplus, from exp(-|x|) as a function of |x|."""
+    return node("maximum", 0, x) + node("log1p_unit", exp_of(_size(x)))
 
 
 def _sigmoid(x: Expression) -> Expression:
-    small = _exp_of_negative_size(x)
+    small = _decay(_size(x))
     share = 1 / (1 + small)
     return node("where", 0 <= x, share, small * share)
 
 
-def _exp_of_negative_size(x: Expression) -> Expression:
-    """Return exp(-|x|), the same node for x and -x."""
-    return node("exp", -_size(x))
+def _exp(size: Expression) -> Expression:
+    return node("exp", -size)
+
+
+def _decay(size: Expression) -> Expression:
+    return node("decay", size)
 
 
 def _size(x: Expression) -> Expression:
@@ -292,7 +296,7 @@ def _is_lifted(x: Expression) -> bool:
 
 
 _RULES: dict[str, Callable[..., Expression]] = {
-    "softplus": _softplus,
+    "softplus": lambda x: _softplus(x, exp_of=_decay),
     "sigmoid": _sigmoid,
     "log1p_ratio": _log1p_ratio,
     "less": _less,

@@ -149,6 +149,7 @@ _FUNCTIONS: dict[str, Callable[..., Lanes]] = {
             "softplus",
             "log_cosh",
             "log_cosh_conjugate",
+            "decay",
             "exp_is_finite",
             "exp_difference",
             "exp_below",

@@ -35,7 +35,8 @@ def _log_cosh(xp: Any, x: Any) -> Any:
 
 
 TABLE = (
-    # Whether exp(x) is finite; x tanh(x) - log(cosh(x)) for x from -1 to 1. See lower.py.
+    # exp(-|x|), whether exp(x) is finite, x tanh(x) - log(cosh(x)) up to 1: see lower.py.
+    kernel_primitive("decay", (REAL,)),
     kernel_primitive("exp_is_finite", (REAL,), costly=False, boolean=True),
     kernel_primitive("log_cosh_conjugate", (REAL,)),
     primitive(
