@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import importlib.util
 import os
@@ -79,7 +80,8 @@ ORDER = (
 OUTSIDE = ("scoring", "cli")
 
 
-def _graph() -> dict[str, set[str]]:
+@functools.cache
+def graph() -> dict[str, set[str]]:
     """Return the modules of the package that each of its modules imports, for type checkers too."""
     modules = {
         ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
@@ -98,15 +100,12 @@ def _name(path: Path) -> str:
     return ".".join(parts).removesuffix(".__init__")
 
 
-GRAPH = _graph()
-
-
 def _place(module: str) -> int:
     return ORDER.index(module.split(".")[1])
 
 
 def test_imports_point_one_way() -> None:
-    for module, imports in GRAPH.items():
+    for module, imports in graph().items():
         if module in {"lossary", "lossary.__main__"}:
             continue
         for other in imports:
@@ -118,7 +117,7 @@ def test_imports_point_one_way() -> None:
 
 def test_no_imports_go_in_circles() -> None:
     # A folder's __init__ gathers its modules; that they import their folder is no circle.
-    inner = {name: imports - {name.rpartition(".")[0]} for name, imports in GRAPH.items()}
+    inner = {name: imports - {name.rpartition(".")[0]} for name, imports in graph().items()}
     for name in inner:
         inner[name] -= {"lossary"}
     tuple(graphlib.TopologicalSorter(inner).static_order())
@@ -140,12 +139,12 @@ READ_LATER = {
 
 def test_imports_stand_at_the_top() -> None:
     found = set()
-    for module in GRAPH:
+    for module in graph():
         path = PACKAGE.parent / Path(*module.split("."))
         path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         tree = ast.parse(path.read_text(encoding="utf-8"))
         functions = [item for item in ast.walk(tree) if isinstance(item, ast.FunctionDef)]
-        late = set().union(*(imported_by(item, GRAPH) for item in functions))
+        late = set().union(*(imported_by(item, graph()) for item in functions))
         own = {name for name in late if name.startswith("lossary.")}
         found |= {(module, name) for name in own if not module.startswith("lossary.kernels.")}
     found = {pair for pair in found if pair[0] not in {"lossary", "lossary.__main__"}}
