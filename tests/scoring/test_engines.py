@@ -95,6 +95,17 @@ def test_every_engine_gives_the_same_bits(folder, engine):
     assert len(seen) > 5
 
 
+def test_workers_of_every_engine_find_files_by_paths_from_this_folder(
+    folder, engine, tmp_path, monkeypatch
+):
+    """Workers run in the folders where they were started."""
+    expected = bits(lossary.score(folder, **OPTIONS, workers=1))
+    monkeypatch.chdir(tmp_path)
+    assert bits(lossary.score("data", **OPTIONS, **engine))[:2] == expected[:2]
+    options = {key: OPTIONS[key] for key in ("losses", "inputs", "targets", "domain")}
+    assert lossary.compare("data", folder, **options, **engine).rows == ROWS
+
+
 @pytest.mark.parametrize("by", ["fold", ["kind", "fold"]])
 def test_every_engine_gives_the_same_bits_of_figures_by_group(folder, engine, by):
     """Without worst rows, blocks of rows are added to records, which travel."""

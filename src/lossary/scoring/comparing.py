@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from lossary.scoring.comparer import FUNCTION, PairScorer, check_counts
 from lossary.scoring.engines.engine import open_engine
 from lossary.scoring.engines.local import LocalEngine
 from lossary.scoring.engines.options import EngineOptions
-from lossary.scoring.files import check_output
+from lossary.scoring.files import check_output, found_elsewhere
 from lossary.scoring.job import Job
 from lossary.scoring.origins import Origin
 from lossary.scoring.output import open_output
@@ -33,7 +34,9 @@ def run(
     first, (a, b) = jobs[0], origins
     check_output(FUNCTION, [*a.files, *b.files], first.output)
     check_engine(FUNCTION, first, [*a.files, *b.files], engine)
-    pieces, total = _pieces(jobs, origins)
+    if not engine.in_process:
+        a, b = (replace(origin, files=found_elsewhere(origin.files)) for origin in origins)
+    pieces, total = _pieces(jobs, (a, b))
     with ExitStack() as stack:
         output = None
         if first.output is not None:

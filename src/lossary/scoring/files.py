@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath, PurePosixPath
 
@@ -10,6 +11,7 @@ from lossary.errors import value_error
 from lossary.scoring import file_systems
 from lossary.scoring.addresses import is_address, is_query
 from lossary.scoring.blocks import STDIN
+from lossary.scoring.delta_tables import versioned
 from lossary.scoring.errors import DataError, data_error
 from lossary.scoring.readers import READERS, reading_errors, suffix
 from lossary.scoring.tables import find_table, folders_with_logs, has_log, is_table
@@ -24,6 +26,13 @@ def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]
     """
     found = [file for pattern in patterns for file in _find(pattern, output)]
     return list(dict.fromkeys(found))
+
+
+def found_elsewhere(files: Sequence[str]) -> list[str]:
+    """Return the names by which processes that run in other folders find the files."""
+    return [
+        os.path.abspath(file) if os.path.exists(versioned(file)[0]) else file for file in files
+    ]
 
 
 def _find(pattern: str, output: Path | None) -> list[str]:

@@ -18,7 +18,7 @@ from lossary.scoring.engines.engine import Engine, Function, open_engine
 from lossary.scoring.engines.local import LocalEngine
 from lossary.scoring.engines.options import EngineOptions
 from lossary.scoring.errors import data_error
-from lossary.scoring.files import check_output, find_files
+from lossary.scoring.files import check_output, find_files, found_elsewhere
 from lossary.scoring.job import FUNCTION, Job
 from lossary.scoring.merging import Merger
 from lossary.scoring.output import Output, open_output
@@ -35,6 +35,7 @@ def run_files(job: Job, options: EngineOptions, progress: Progress | None) -> Sc
     files = find_files(job.files, job.output)
     check_output(FUNCTION, files, job.output)
     check_engine(FUNCTION, job, files, engine)
+    files = files if engine.in_process else found_elsewhere(files)
     merger = Merger(job, [*map(display_name, files)])
     spans, errors = file_spans(files, job.delimiter)
     if errors and not job.skip_unreadable:
