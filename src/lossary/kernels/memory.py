@@ -181,6 +181,8 @@ def storage(dtype: str) -> np.dtype[Any]:
 
 def combined(outputs: Sequence[Output], partials: Array) -> list[float]:
     """Combine the totals of all chunks, one after the other: a row of ``partials`` is a chunk's."""
+    if partials.size == 0:  # without elements there are no chunks
+        return [0.0] * len(outputs)
     found: list[float]
     with np.errstate(all="ignore"):
         if _ADDED.issuperset(output.role for output in outputs):

@@ -30,9 +30,7 @@ def find_files(patterns: Sequence[str], output: Path | None = None) -> list[str]
 
 def found_elsewhere(files: Sequence[str]) -> list[str]:
     """Return the names by which processes that run in other folders find the files."""
-    return [
-        os.path.abspath(file) if os.path.exists(versioned(file)[0]) else file for file in files
-    ]
+    return [os.path.abspath(file) if os.path.exists(versioned(file)[0]) else file for file in files]
 
 
 def _find(pattern: str, output: Path | None) -> list[str]:
