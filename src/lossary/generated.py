@@ -10,18 +10,24 @@ from typing import Any
 _PREFIX = "<lossary: "
 
 
-def define(name: str, source: str, namespace: dict[str, Any]) -> Any:
-    """Run source text in a namespace and return what it defines under this name."""
-    exec(_compiled(name, source), namespace)
+def define(name: str, source: str, namespace: dict[str, Any], *, is_shared: bool = False) -> Any:
+    """Run source text in a namespace and return what it defines under this name.
+
+    Functions of the same text share their code if ``is_shared``. ``torch.compile`` keeps what it
+    compiles by code, so functions that it traces must not.
+    """
+    exec((_shared if is_shared else _compiled)(name, source), namespace)
     return namespace[name]
 
 
-@lru_cache(64)
 def _compiled(name: str, source: str) -> CodeType:
-    """Return the code of source text, which functions of the same text share."""
+    """Return the code of source text."""
     file = f"{_PREFIX}{name}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     return compile(source, file, "exec")
+
+
+_shared = lru_cache(64)(_compiled)
 
 
 def is_generated(code: CodeType) -> bool:

@@ -133,7 +133,7 @@ class Form(NamedTuple):
 def defined(kind: str, text: str, parts: Mapping[str, str], names: dict[str, Any]) -> Any:
     """Return the function of a text with these parts. Its name is that of this text alone."""
     name = f"{kind}_{zlib.crc32(repr(parts).encode()):08x}"
-    return define(name, text.format(name=name, **parts), names)
+    return define(name, text.format(name=name, **parts), names, is_shared=True)
 
 
 def array_indices(loss: Definition) -> dict[str, ItemIndex]:
