@@ -12,44 +12,34 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 from kernels.test_threads import assert_covered, assert_prints
+from python_kernels import PythonKernel, two_threads
 
 import lossary
 from lossary.kernels import shared, threads
-from lossary.kernels.compile import Compiled
 
 fork_only = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 WORDS = struct.pack("=2q", 7, 11)
-_KERNEL = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_int64))
 
 
-class Kernel:
-    """A function of the shape of a kernel, in Python, that records its chunks and threads."""
+class Kernel(PythonKernel):
+    """One that records the words behind its chunks too."""
 
     def __init__(self, work: Callable[[int], object] = str) -> None:
-        self.ranges: list[tuple[int, int]] = []
-        self.threads: set[int] = set()
+        super().__init__(work)
         self.rest: set[tuple[int, ...]] = set()
-        self._work = work
-        self._function = _KERNEL(self._run)
-        address = ctypes.cast(self._function, ctypes.c_void_p).value
-        assert address is not None
-        self.compiled = Compiled(None, address)
 
-    def _run(self, words: ctypes.Array[ctypes.c_int64]) -> None:
-        self.ranges.append((words[0], words[1]))
+    def run(self, words: ctypes.Array[ctypes.c_int64]) -> None:
+        """Record a call with these words, and work."""
         self.rest.add(tuple(words[2:4]))
-        self.threads.add(threading.get_ident())
-        self._work(words[0])
+        super().run(words)
 
 
 @pytest.fixture(autouse=True)
 def number() -> Iterator[None]:
     """Two threads, so that a helper takes part even on one processor."""
-    before = threads.get_num_threads()
-    threads.set_num_threads(2)
-    yield
-    threads.set_num_threads(before)
+    with two_threads():
+        yield
 
 
 @pytest.mark.parametrize("count", [2, 3, 7, 64, 1001])

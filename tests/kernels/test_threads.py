@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from python_kernels import two_threads
 
 import lossary
 from lossary.kernels import threads
@@ -27,10 +28,8 @@ posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals"
 @pytest.fixture(autouse=True)
 def number() -> Iterator[None]:
     """Two threads, so that a helper takes part even on one processor."""
-    before = threads.get_num_threads()
-    threads.set_num_threads(2)
-    yield
-    threads.set_num_threads(before)
+    with two_threads():
+        yield
 
 
 def run_script(source: str, **environment: str) -> subprocess.CompletedProcess[str]:

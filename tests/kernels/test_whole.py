@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 from kernels.test_threads import assert_covered
+from python_kernels import PythonKernel, two_threads
 
 import lossary
 from lossary.formula import Expression
@@ -21,33 +22,25 @@ from lossary.kernels.memory import combined
 from lossary.kernels.object_memory import PARTIALS, Whole
 from lossary.registry import get_loss
 
-_KERNEL = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_int64))
 _WHOLE = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_int64))
 X: Expression = argument("x", Kind.ELEMENT)
 RNG = np.random.default_rng(0)
 
 
-class Kernel:
-    """A function of the shape of a kernel, in Python, that stores given totals of its chunks.
+class Kernel(PythonKernel):
+    """One that stores given totals of its chunks.
 
     Its words are the number of totals, 7, and the address of the totals.
     """
 
     def __init__(self, totals: np.ndarray, work: Callable[[int], object] = str) -> None:
+        super().__init__(work)
         self.totals = totals
-        self.ranges: list[tuple[int, int]] = []
-        self.threads: set[int] = set()
-        self.work = work
-        self._function = _KERNEL(self._run)
-        address = ctypes.cast(self._function, ctypes.c_void_p).value
-        assert address is not None
-        self.compiled = Compiled(None, address)
 
-    def _run(self, words: ctypes.Array[ctypes.c_int64]) -> None:
-        first, last, count, further, target = words[:5]
-        self.ranges.append((first, last))
-        self.threads.add(threading.get_ident())
-        self.work(first)
+    def run(self, words: ctypes.Array[ctypes.c_int64]) -> None:
+        """Record a call with these words, work, and store the totals of its chunk."""
+        super().run(words)
+        first, _, count, further, target = words[:5]
         if further == 7:
             found = (ctypes.c_double * count).from_address(target + 8 * count * first)
             found[:] = self.totals[first].tolist()
@@ -71,10 +64,8 @@ class Kernel:
 @pytest.fixture(autouse=True)
 def number() -> Iterator[None]:
     """Two threads, so that a helper takes part even on one processor."""
-    before = threads.get_num_threads()
-    threads.set_num_threads(2)
-    yield
-    threads.set_num_threads(before)
+    with two_threads():
+        yield
 
 
 @pytest.fixture
