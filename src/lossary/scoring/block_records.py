@@ -19,6 +19,7 @@ from lossary.scoring.block_kernel import (
     STOPPED,
     block_function,
 )
+from lossary.scoring.totals import two_sum
 
 _LINE = 64  # bytes of a cache line, at which records begin
 
@@ -183,9 +184,6 @@ def _finite(errors: Array, sums: Array) -> Array:
 
 def _merge_sums(records: Array, others: Array) -> None:
     """Add sums, which are the first of each record and which their errors follow."""
-    sums, more = records[:, 0], others[:, 0]
-    total = sums + more
-    added = total - sums
-    error = (sums - (total - added)) + (more - added)  # exact
+    total, error = two_sum(records[:, 0], others[:, 0])
     records[:, 1] += error + others[:, 1]
     records[:, 0] = total

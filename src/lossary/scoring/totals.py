@@ -210,11 +210,7 @@ class _Sums:
         self._low = np.pad(self._low, (0, added))
 
     def merge(self, other: _Sums, at: Array | slice) -> None:
-        a, b = self._high[at], other._high
-        with np.errstate(invalid="ignore", over="ignore"):
-            total = a + b
-            added = total - a
-            error = (a - (total - added)) + (b - added)  # exact
+        total, error = two_sum(self._high[at], other._high)
         if not _all_finite(total):
             error = np.where(np.isfinite(total), error, 0.0)
         error += other._low
@@ -224,6 +220,14 @@ class _Sums:
     def combined(self) -> _Sums:
         values = np.concatenate([self._high, self._low])
         return _Sums(np.array([math.fsum(values) if np.isfinite(values).all() else values.sum()]))
+
+
+def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return sums and their exact rounding errors, which are NaN or infinite where sums are."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = a + b
+        added = total - a
+        return total, (a - (total - added)) + (b - added)
 
 
 def sums_by_group(codes: Array, values: Array, groups: int) -> Array:
